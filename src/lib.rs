@@ -1,0 +1,15 @@
+#![doc = include_str!("README.md")]
+
+pub mod admin;
+pub mod app;
+pub mod assets;
+pub mod auth;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod http;
+pub mod s3;
+pub mod store;
+pub mod telemetry;
