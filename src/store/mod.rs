@@ -666,6 +666,7 @@ impl Store {
                 }
                 self.inner.folder.remove_run();
                 drop(index.close().await);
+                self.inner.folder.release();
             }
             Err(error) => tracing::error!(%error, "the indexer stopped before its time"),
         }
