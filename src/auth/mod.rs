@@ -336,7 +336,12 @@ impl Auth {
     }
 
     async fn readers(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, StoreError> {
-        self.held.store.readers().acquire().await.map_err(unavailable)
+        self.held
+            .store
+            .readers()
+            .acquire()
+            .await
+            .map_err(unavailable)
     }
 }
 

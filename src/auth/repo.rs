@@ -38,7 +38,11 @@ impl UserCreated {
     const KIND: &str = "user.created";
 
     pub(super) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![user_lock(self.id), self.email_lock()], self)
+        effect(
+            Self::KIND,
+            vec![user_lock(self.id), self.email_lock()],
+            self,
+        )
     }
     fn email_lock(&self) -> String {
         email_lock(&self.email)
@@ -343,10 +347,7 @@ mod tests {
         let by_id = user_by_id(&mut index, id).await.unwrap().unwrap();
         assert_eq!(by_email, by_id);
         assert_eq!(by_id.display_name, "ana");
-        assert_eq!(
-            user_by_id(&mut index, Uuid::new_v4()).await.unwrap(),
-            None
-        );
+        assert_eq!(user_by_id(&mut index, Uuid::new_v4()).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -393,6 +394,11 @@ mod tests {
         assert_eq!(listed.len(), 1);
         assert_eq!(listed[0].name, "laptop");
         let unknown = SecretDigest::of(b"other");
-        assert!(token_by_digest(&mut index, unknown).await.unwrap().is_none());
+        assert!(
+            token_by_digest(&mut index, unknown)
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
 }

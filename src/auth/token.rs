@@ -120,7 +120,10 @@ pub(super) fn parse_life(seconds: Option<u64>) -> Result<Option<Duration>, Strin
         );
     }
     if life > LONGEST_LIFE {
-        return Err("A token lives for at most 100 years; leave the expiry out for one that never expires.".to_owned());
+        return Err(
+            "A token lives for at most 100 years; leave the expiry out for one that never expires."
+                .to_owned(),
+        );
     }
     Ok(Some(life))
 }
@@ -176,10 +179,7 @@ mod tests {
         assert!(parse_life(Some(0)).is_err());
         assert!(parse_life(Some(u64::MAX)).is_err());
         assert_eq!(parse_life(None).unwrap(), None);
-        assert_eq!(
-            parse_life(Some(60)).unwrap(),
-            Some(Duration::from_secs(60))
-        );
+        assert_eq!(parse_life(Some(60)).unwrap(), Some(Duration::from_secs(60)));
     }
 
     #[test]
