@@ -48,7 +48,10 @@ impl Folder {
             .open(home.join("lock"))
             .map_err(|error| cannot(&error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { home, lock: Mutex::new(Some(lock)) }),
+            Ok(()) => Ok(Self {
+                home,
+                lock: Mutex::new(Some(lock)),
+            }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked(format!(
                 "another hangar is using the data folder {shown}; stop it, or set HANGAR_DATA_DIR (--data-dir) to \
                  another folder"
@@ -59,7 +62,12 @@ impl Folder {
 
     /// Lets another hangar have it.
     pub(super) fn release(&self) {
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     pub(super) fn home(&self) -> &Path {

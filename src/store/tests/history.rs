@@ -5,9 +5,17 @@ use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put { key: u8, size: usize },
-    Delete { key: u8 },
-    Note { id: u8, text: u8 },
+    Put {
+        key: u8,
+        size: usize,
+    },
+    Delete {
+        key: u8,
+    },
+    Note {
+        id: u8,
+        text: u8,
+    },
     /// Several changes at once, so that they share groups.
     Together(Vec<Step>),
     Restart,
@@ -52,14 +60,23 @@ struct World {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 impl World {
     fn new() -> Self {
         let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
         let store = Some(runtime.block_on(opened(folder.path())));
-        Self { runtime, folders: vec![folder], store, model: Model::default(), count: 0 }
+        Self {
+            runtime,
+            folders: vec![folder],
+            store,
+            model: Model::default(),
+            count: 0,
+        }
     }
 
     fn folder(&self) -> &Path {
@@ -86,7 +103,8 @@ impl World {
                         changes.push(self.change(step));
                     }
                 }
-                self.runtime.block_on(futures_util::future::join_all(changes));
+                self.runtime
+                    .block_on(futures_util::future::join_all(changes));
             }
             Step::Put { .. } | Step::Delete { .. } | Step::Note { .. } => {
                 let change = self.change(step);
@@ -137,7 +155,10 @@ impl World {
                 let at = format!("key {at}");
                 self.model.objects.remove(&at);
                 Box::pin(async move {
-                    store.delete(name("uploads"), key(&at), WritePrecondition::None).await.unwrap();
+                    store
+                        .delete(name("uploads"), key(&at), WritePrecondition::None)
+                        .await
+                        .unwrap();
                 })
             }
             Step::Note { id, text } => {
@@ -166,14 +187,25 @@ impl World {
     fn seen(&self) -> Model {
         self.runtime.block_on(async {
             let mut seen = Model::default();
-            let request = ListRequest { max: 1000, ..ListRequest::default() };
-            for listed in self.store().list(&name("uploads"), &request).await.unwrap().objects {
+            let request = ListRequest {
+                max: 1000,
+                ..ListRequest::default()
+            };
+            for listed in self
+                .store()
+                .list(&name("uploads"), &request)
+                .await
+                .unwrap()
+                .objects
+            {
                 let at = listed.key.as_str().to_owned();
                 let body = get(self.store(), &at).await.unwrap();
                 seen.objects.insert(at, body);
             }
             let mut connection = self.store().readers().acquire().await.unwrap();
-            let notes = sqlx::query("SELECT id, text FROM notes").fetch_all(&mut *connection).await;
+            let notes = sqlx::query("SELECT id, text FROM notes")
+                .fetch_all(&mut *connection)
+                .await;
             for row in notes.unwrap_or_default() {
                 seen.notes.insert(row.get(0), row.get(1));
             }

@@ -34,10 +34,19 @@ async fn in_pages(
     let mut after = None;
     loop {
         let delimiter = delimiter.map(str::to_owned);
-        let request = ListRequest { prefix: prefix.to_owned(), delimiter, after, max };
+        let request = ListRequest {
+            prefix: prefix.to_owned(),
+            delimiter,
+            after,
+            max,
+        };
         let page = store.list(&name("uploads"), &request).await.unwrap();
         assert!(page.objects.len() + page.common_prefixes.len() <= max as usize);
-        all.0.extend(page.objects.iter().map(|listed| listed.key.as_str().to_owned()));
+        all.0.extend(
+            page.objects
+                .iter()
+                .map(|listed| listed.key.as_str().to_owned()),
+        );
         all.1.extend(page.common_prefixes);
         match page.next {
             Some(next) => after = Some(next),
@@ -72,7 +81,10 @@ async fn a_page_of_none_is_empty_and_ends() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).await;
     put(&store, "a", b"x").await;
-    let page = store.list(&name("uploads"), &ListRequest::default()).await.unwrap();
+    let page = store
+        .list(&name("uploads"), &ListRequest::default())
+        .await
+        .unwrap();
     assert!(page.objects.is_empty() && page.next.is_none());
     let missing = store.list(&name("missing"), &ListRequest::default()).await;
     assert!(matches!(missing, Err(StoreError::NoSuchBucket)));

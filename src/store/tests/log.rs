@@ -15,7 +15,10 @@ pub(super) fn lose_index(dir: &Path) {
 
 /// Where each record begins, by its magic.
 fn starts(log: &[u8]) -> Vec<usize> {
-    (0..log.len()).step_by(8).filter(|at| log[*at..].starts_with(&MAGIC)).collect()
+    (0..log.len())
+        .step_by(8)
+        .filter(|at| log[*at..].starts_with(&MAGIC))
+        .collect()
 }
 
 #[tokio::test]
@@ -28,7 +31,9 @@ async fn a_log_cut_at_every_byte_of_its_last_records_holds_every_whole_record() 
     store.close().await;
     let log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
     let starts = starts(&log);
-    let [.., body, note] = starts[..] else { panic!("too few records") };
+    let [.., body, note] = starts[..] else {
+        panic!("too few records")
+    };
     let end = log.len();
     for cut in (body..end).filter(|cut| cut % 7 == 0 || end - cut < 16 || *cut == note) {
         let copy = tempfile::tempdir().unwrap();
@@ -36,8 +41,13 @@ async fn a_log_cut_at_every_byte_of_its_last_records_holds_every_whole_record() 
         std::fs::write(copy.path().join(SEGMENT), &log[..cut]).unwrap();
         let store = open(copy.path()).await.unwrap();
         assert_eq!(get(&store, "kept").await.unwrap(), b"kept");
-        let whole = cut >= note || log[cut..note].iter().all(|byte| *byte == 0) && cut > body + 1000;
-        assert_eq!(get(&store, "body").await, whole.then(|| pattern(1000)), "cut at {cut}");
+        let whole =
+            cut >= note || log[cut..note].iter().all(|byte| *byte == 0) && cut > body + 1000;
+        assert_eq!(
+            get(&store, "body").await,
+            whole.then(|| pattern(1000)),
+            "cut at {cut}"
+        );
         // It goes on from there, and once more.
         put(&store, "body", b"again").await;
         store.close().await;
@@ -73,17 +83,28 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
     assert!(get(&store, "second").await.is_none());
     store.close().await;
     let aside = std::fs::read_dir(copy.path().join("@hangar")).unwrap();
-    let aside: Vec<String> =
-        aside.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(aside.iter().any(|name| name.starts_with("aside-log-")), "{aside:?}");
+    let aside: Vec<String> = aside
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        aside.iter().any(|name| name.starts_with("aside-log-")),
+        "{aside:?}"
+    );
     // A body before the synced end is left to its reader.
     let head: &[u8; HEAD_BYTES] = log[starts[3]..starts[3] + HEAD_BYTES].try_into().unwrap();
     let head = Head::parse(head, Head::log_id(head).unwrap()).unwrap();
     let body = usize::try_from(head.body_offset(starts[3] as u64)).unwrap();
     let copy = flipped(body + 5);
     let store = open(copy.path()).await.unwrap();
-    let second = store.object(&name("uploads"), &key("second")).await.unwrap().unwrap();
-    assert!(matches!(read(&store, &second, None).await, Err(StoreError::Damaged(_))));
+    let second = store
+        .object(&name("uploads"), &key("second"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(
+        read(&store, &second, None).await,
+        Err(StoreError::Damaged(_))
+    ));
     assert!(get(&store, "third").await.is_some());
     store.close().await;
     // In the last record both are the torn tail.
@@ -104,17 +125,24 @@ async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence()
     store.close().await;
     let log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
     let first = starts(&log)[2];
-    let segment = std::fs::OpenOptions::new().write(true).open(dir.path().join(SEGMENT)).unwrap();
+    let segment = std::fs::OpenOptions::new()
+        .write(true)
+        .open(dir.path().join(SEGMENT))
+        .unwrap();
     segment.write_all_at(b"x", first as u64 + 20).unwrap();
     // The index as it stood before both.
-    let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db")).await.unwrap();
+    let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
+        .await
+        .unwrap();
     sqlx::query("UPDATE position SET sequence = 2, end_offset = ?1")
         .bind(i64::try_from(first).unwrap())
         .execute(&mut index)
         .await
         .unwrap();
     index.close().await.unwrap();
-    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else { panic!("it started") };
+    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+        panic!("it started")
+    };
     assert!(sentence.contains("record 3 is damaged"), "{sentence}");
 }
 
@@ -129,10 +157,17 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
     let copy = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(copy.path().join("@hangar/log")).unwrap();
     std::fs::write(copy.path().join(SEGMENT), &log).unwrap();
-    let Err(OpenError::Refused(sentence)) = open(copy.path()).await else { panic!("it started") };
-    assert!(sentence.contains("log") && sentence.contains("newer hangar"), "{sentence}");
+    let Err(OpenError::Refused(sentence)) = open(copy.path()).await else {
+        panic!("it started")
+    };
+    assert!(
+        sentence.contains("log") && sentence.contains("newer hangar"),
+        "{sentence}"
+    );
 
-    let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db")).await.unwrap();
+    let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
+        .await
+        .unwrap();
     sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (999999, 'of tomorrow', TRUE, x'00', 0)",
@@ -141,8 +176,13 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
     .await
     .unwrap();
     index.close().await.unwrap();
-    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else { panic!("it started") };
-    assert!(sentence.contains("database") && sentence.contains("newer hangar"), "{sentence}");
+    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+        panic!("it started")
+    };
+    assert!(
+        sentence.contains("database") && sentence.contains("newer hangar"),
+        "{sentence}"
+    );
 }
 
 #[test]
