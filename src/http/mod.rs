@@ -1,1 +1,6 @@
 //! The edge: the only module that knows actix. The route table is on this screen.
+
+pub(crate) mod admin;
+pub(crate) mod ops;
+pub(crate) mod plane;
+pub(crate) mod serve;
