@@ -29,4 +29,8 @@ impl Auth {
     pub fn new(_store: Store, _clock: Clock) -> Self {
         todo!()
     }
+    /// (Stub)
+    pub async fn first_start(&self) -> Result<Option<String>, crate::store::StoreError> {
+        todo!()
+    }
 }
