@@ -15,10 +15,8 @@ use crate::http;
 use crate::store::{OpenError, Store};
 use actix_web::dev::Server;
 use secrecy::{ExposeSecret, SecretString};
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::TcpListener;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
 /// What the handlers share.
@@ -125,12 +123,11 @@ impl Application {
             _ = self.asked_to_stop.wait_for(|asked| *asked) => None,
             ended = &mut serving => Some(ended),
         };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                public_handle.stop(true).await;
-                serving.await
-            }
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            public_handle.stop(true).await;
+            serving.await
         };
         administration_handle.stop(false).await;
         let _ = administering.await;
@@ -147,6 +144,10 @@ pub struct Stopper {
 
 impl Stopper {
     /// Asks; [`Application::run_until_stopped`] answers when it is done.
+    #[expect(
+        clippy::unused_async,
+        reason = "whoever stops may have to wait one day, and awaits it already"
+    )]
     pub async fn stop(&self) {
         self.ask.send_replace(true);
     }
@@ -199,27 +200,14 @@ async fn furnish(
                 "The loopback listener for commands cannot be bound: {error}."
             ))
         })?;
-    let run = rooms.store.home().join("run");
-    announce(&run, address, &secret).await.map_err(|error| {
-        StartError::Refused(format!("{} cannot be written: {error}.", run.display()))
-    })?;
-    Ok((rooms, administration, first_token))
-}
-
-/// Tells commands on this machine, run by this user, where the server listens for them and how they prove themselves.
-async fn announce(run: &Path, address: SocketAddr, secret: &SecretString) -> std::io::Result<()> {
-    let text = serde_json::json!({
+    let announcement = serde_json::json!({
         "address": address.to_string(),
         "secret": secret.expose_secret(),
     });
-    // In place: the file is the store's, which made it readable for its user alone and removes it in the end.
-    let mut file = tokio::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(run)
-        .await?;
-    file.write_all(text.to_string().as_bytes()).await?;
-    file.flush().await
+    rooms
+        .store
+        .announce(&announcement.to_string())
+        .await
+        .map_err(trouble)?;
+    Ok((rooms, administration, first_token))
 }

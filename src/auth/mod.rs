@@ -375,8 +375,4 @@ fn refusal(error: RecordError<AuthError>) -> AuthError {
         RecordError::Refused(refused) => refused,
         RecordError::Store(error) => AuthError::Store(error),
     }
-    /// (Stub)
-    pub async fn first_start(&self) -> Result<Option<String>, crate::store::StoreError> {
-        todo!()
-    }
 }

@@ -105,12 +105,7 @@ struct CreateBucketConfiguration {
 }
 
 fn judge_configuration(xml: &[u8]) -> Result<(), S3Error> {
-    let malformed = || {
-        S3Error::with_message(
-            ErrorCode::InvalidRequest,
-            "The XML you provided was not well-formed or did not validate against our published schema",
-        )
-    };
+    let malformed = || S3Error::new(ErrorCode::MalformedXML);
     let text = std::str::from_utf8(xml).map_err(|_| malformed())?;
     if text.trim().is_empty() {
         return Ok(());

@@ -34,13 +34,13 @@ pub(super) fn preflight(req: &HttpRequest) -> Result<HttpResponse, S3Error> {
     let headers = req.headers();
     if !headers.contains_key(header::ORIGIN) {
         return Err(S3Error::with_message(
-            ErrorCode::InvalidRequest,
+            ErrorCode::BadRequest,
             "Insufficient information. Origin request header needed.",
         ));
     }
     let Some(method) = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD) else {
         return Err(S3Error::with_message(
-            ErrorCode::InvalidRequest,
+            ErrorCode::BadRequest,
             "Invalid Access-Control-Request-Method: null",
         ));
     };
@@ -49,7 +49,7 @@ pub(super) fn preflight(req: &HttpRequest) -> Result<HttpResponse, S3Error> {
         .any(|allowed| allowed.as_bytes() == method.as_bytes())
     {
         return Err(S3Error::with_message(
-            ErrorCode::AccessDenied,
+            ErrorCode::CORSForbidden,
             "CORSResponse: This CORS request is not allowed: its method is none of GET, HEAD, PUT, POST, DELETE.",
         ));
     }
@@ -109,17 +109,11 @@ mod tests {
     #[test]
     fn options_without_origin_or_method_is_no_preflight() {
         let bare = TestRequest::default().to_http_request();
-        assert_eq!(
-            preflight(&bare).unwrap_err().code,
-            ErrorCode::InvalidRequest
-        );
+        assert_eq!(preflight(&bare).unwrap_err().code, ErrorCode::BadRequest);
         let origin = TestRequest::default()
             .insert_header(("origin", "https://plane.example.com"))
             .to_http_request();
-        assert_eq!(
-            preflight(&origin).unwrap_err().code,
-            ErrorCode::InvalidRequest
-        );
+        assert_eq!(preflight(&origin).unwrap_err().code, ErrorCode::BadRequest);
     }
 
     #[test]
@@ -128,7 +122,7 @@ mod tests {
             .insert_header(("origin", "https://plane.example.com"))
             .insert_header(("access-control-request-method", "PATCH"))
             .to_http_request();
-        assert_eq!(preflight(&req).unwrap_err().code, ErrorCode::AccessDenied);
+        assert_eq!(preflight(&req).unwrap_err().code, ErrorCode::CORSForbidden);
     }
 
     #[test]

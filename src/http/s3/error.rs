@@ -121,11 +121,8 @@ impl From<StageError> for S3Error {
 impl From<BodyError> for S3Error {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::TooSlow => Self::with_message(
-                ErrorCode::IncompleteBody,
-                "Your socket connection to the server was not read from or written to within the timeout period.",
-            )
-            .logged("the sender was slower than 1 KiB/s over 30 s"),
+            BodyError::TooSlow => Self::new(ErrorCode::RequestTimeout)
+                .logged("the sender was slower than 1 KiB/s over 30 s"),
             BodyError::Incomplete => Self::new(ErrorCode::IncompleteBody),
             BodyError::Malformed => Self::with_message(
                 ErrorCode::InvalidRequest,

@@ -165,11 +165,9 @@ fn storage_class(fields: &[(String, String)]) -> Result<Option<String>, S3Error>
     match field(fields, "x-amz-storage-class") {
         None | Some("" | "STANDARD") => Ok(None),
         Some(class) if STORAGE_CLASSES.contains(&class) => Ok(Some(class.to_owned())),
-        Some(class) => Err(error::invalid_argument(
-            "x-amz-storage-class",
-            class,
-            "The storage class you specified is not valid",
-        )),
+        Some(class) => {
+            Err(S3Error::new(ErrorCode::InvalidStorageClass).extra("StorageClassRequested", class))
+        }
     }
 }
 

@@ -118,7 +118,7 @@ impl Upload {
                 .into_iter()
                 .collect(),
         };
-        let staging = exchange.rooms.store.stage(wanted, *grant.length().end());
+        let staging = exchange.rooms.store.stage(&wanted, *grant.length().end());
         Ok(Self {
             grant,
             meta,

@@ -107,7 +107,7 @@ pub(super) async fn put_object(
     if rooms.store.bucket(&bucket).is_none() {
         return Err(error::no_such_bucket(&bucket));
     }
-    let staging = rooms.store.stage(announced.wanted.clone(), MOST_BYTES);
+    let staging = rooms.store.stage(&announced.wanted, MOST_BYTES);
     let sealed = receive(body, staging, verified.payload(), &announced).await?;
     rooms
         .assets

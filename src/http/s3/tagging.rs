@@ -30,11 +30,11 @@ struct Tag {
 /// `k=v&k2=v2` of a header, judged and written anew.
 ///
 /// # Errors
-/// `InvalidArgument` for more than ten tags, a tag twice, or names and values that are too long.
+/// `InvalidTag` for more than ten tags, a tag twice, or names and values that are too long.
 pub(super) fn from_query(text: &str) -> Result<String, S3Error> {
     let tags =
         uri::parse_query(text).ok_or_else(|| refusal("The tags are not percent-encoded."))?;
-    judged(tags)
+    judged(&tags)
 }
 
 /// The XML of a form's field `tagging`.
@@ -47,17 +47,16 @@ pub(super) fn from_xml(text: &str) -> Result<String, S3Error> {
     }
     let tagging: Tagging =
         from_str(text).map_err(|_| refusal("The XML of the tags is not well-formed."))?;
-    judged(
-        tagging
-            .set
-            .tags
-            .into_iter()
-            .map(|tag| (tag.key, tag.value))
-            .collect(),
-    )
+    let tags: Vec<_> = tagging
+        .set
+        .tags
+        .into_iter()
+        .map(|tag| (tag.key, tag.value))
+        .collect();
+    judged(&tags)
 }
 
-fn judged(tags: Vec<(String, String)>) -> Result<String, S3Error> {
+fn judged(tags: &[(String, String)]) -> Result<String, S3Error> {
     if tags.len() > MOST_TAGS {
         return Err(refusal("Object tags cannot be greater than 10"));
     }
@@ -85,6 +84,5 @@ pub(super) fn count(stored: &str) -> usize {
 }
 
 fn refusal(message: &'static str) -> S3Error {
-    S3Error::with_message(ErrorCode::InvalidArgument, message)
-        .extra("ArgumentName", "x-amz-tagging")
+    S3Error::with_message(ErrorCode::InvalidTag, message)
 }
