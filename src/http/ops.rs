@@ -1,0 +1,2 @@
+//! Operations. (Stub)
+pub(crate) fn configure(_cfg: &mut actix_web::web::ServiceConfig) {}
