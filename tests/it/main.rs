@@ -1,0 +1,5 @@
+//! The server as its clients see it: each test has one of its own.
+
+mod app;
+mod edge;
+mod objects;
