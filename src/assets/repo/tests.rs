@@ -7,10 +7,12 @@ const USER: &str = "87027c3a-068e-46d4-9359-008fbe42ea1d";
 
 async fn index() -> SqliteConnection {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    sqlx::raw_sql(include_str!("../../../migrations/0002_people_and_assets.sql"))
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::raw_sql(include_str!(
+        "../../../migrations/0002_people_and_assets.sql"
+    ))
+    .execute(&mut connection)
+    .await
+    .unwrap();
     connection
 }
 fn id(text: &str) -> Uuid {
