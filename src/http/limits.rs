@@ -73,6 +73,7 @@ pub(crate) struct Body {
     /// `Content-Length`
     declared: Option<u64>,
     received: u64,
+    waited: Duration,
     state: State,
     pace: Pace,
 }
@@ -90,12 +91,15 @@ impl Body {
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse().ok());
+        let is_empty =
+            declared.unwrap_or(0) == 0 && !headers.contains_key(header::TRANSFER_ENCODING);
         Self {
             payload,
             declared,
             received: 0,
-            state: State::Open,
-            pace: Pace::default(),
+            waited: Duration::ZERO,
+            state: if is_empty { State::Ended } else { State::Open },
+            pace: Pace::begin(BODY_PACE_TIME),
         }
     }
 
@@ -107,6 +111,11 @@ impl Body {
     /// Bytes so far.
     pub(crate) fn received(&self) -> u64 {
         self.received
+    }
+
+    /// How long the client was waited for.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// The next piece; `None` after the last.
@@ -135,8 +144,10 @@ impl Body {
     async fn wait(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let began = Instant::now();
-            let left = BODY_PACE_TIME.saturating_sub(self.pace.waited);
-            let Ok(piece) = timeout(left, self.payload.next()).await else {
+            let left = self.pace.window.saturating_sub(self.pace.waited);
+            let piece = timeout(left, self.payload.next()).await;
+            self.waited += began.elapsed();
+            let Ok(piece) = piece else {
                 self.pace.next_window()?;
                 continue;
             };
@@ -180,19 +191,28 @@ impl Body {
     }
 }
 
-/// The pace of the window under way.
-#[derive(Debug, Default)]
+/// The pace of the window under way. A window is time spent waiting for the client.
+#[derive(Debug)]
 struct Pace {
+    window: Duration,
     bytes: u64,
     waited: Duration,
 }
 
 impl Pace {
+    fn begin(window: Duration) -> Self {
+        Self {
+            window,
+            bytes: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
     fn next_window(&mut self) -> Result<(), BodyError> {
         if self.bytes < BODY_PACE_BYTES {
             return Err(BodyError::TooSlow);
         }
-        *self = Self::default();
+        *self = Self::begin(self.window);
         Ok(())
     }
 }
@@ -256,5 +276,94 @@ impl UnverifiedMemory {
             none => *none = Some(more),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::FromRequest;
+    use actix_web::dev::Payload;
+    use actix_web::test::TestRequest;
+    use futures_util::stream;
+
+    async fn body(
+        pieces: impl futures_util::Stream<Item = Result<Bytes, PayloadError>> + 'static,
+    ) -> Body {
+        let req = TestRequest::post()
+            .insert_header((header::TRANSFER_ENCODING, "chunked"))
+            .to_http_request();
+        let pieces: Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, PayloadError>>>> =
+            Box::pin(pieces);
+        let mut payload = Payload::Stream { payload: pieces };
+        let payload = web::Payload::from_request(&req, &mut payload)
+            .await
+            .unwrap();
+        Body::new(payload, req.headers())
+    }
+
+    async fn read(body: &mut Body) -> Result<u64, BodyError> {
+        while body.next().await?.is_some() {}
+        Ok(body.received())
+    }
+
+    #[tokio::test]
+    async fn a_body_below_the_pace_is_given_up_when_its_window_ends() {
+        let some = stream::iter([Ok(Bytes::from(vec![0; 30 * 1024 - 1]))]);
+        let mut slow = body(some.chain(stream::pending())).await;
+        slow.pace = Pace::begin(Duration::from_millis(20));
+        assert_eq!(read(&mut slow).await, Err(BodyError::TooSlow));
+    }
+
+    #[tokio::test]
+    async fn a_body_at_the_pace_gets_another_window() {
+        let some = stream::iter([Ok(Bytes::from(vec![0; 30 * 1024]))]);
+        let mut steady = body(some.chain(stream::pending())).await;
+        steady.pace = Pace::begin(Duration::from_millis(20));
+        assert_eq!(read(&mut steady).await, Err(BodyError::TooSlow));
+        assert!(steady.waited() >= Duration::from_millis(40));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_early_is_an_error_and_stays_one() {
+        let pieces = stream::iter([
+            Ok(Bytes::from_static(b"half")),
+            Err(PayloadError::Incomplete(None)),
+        ]);
+        let mut cut = body(pieces).await;
+        assert_eq!(read(&mut cut).await, Err(BodyError::Incomplete));
+        assert_eq!(cut.next().await, Err(BodyError::Incomplete));
+    }
+
+    #[tokio::test]
+    async fn a_small_rest_is_read_and_the_connection_kept() {
+        let small = body(stream::iter([Ok(Bytes::from_static(b"rest"))])).await;
+        let answer = small.settle(HttpResponse::Forbidden().body("no")).await;
+        assert_ne!(
+            answer.head().connection_type(),
+            actix_web::http::ConnectionType::Close
+        );
+    }
+
+    #[tokio::test]
+    async fn an_endless_rest_closes_the_connection_after_the_answer() {
+        let endless = body(stream::repeat_with(|| Ok(Bytes::from(vec![0; 65536])))).await;
+        let answer = endless.settle(HttpResponse::Forbidden().body("no")).await;
+        assert_eq!(
+            answer.head().connection_type(),
+            actix_web::http::ConnectionType::Close
+        );
+        assert_eq!(answer.body().size(), BodySize::Sized(2));
+    }
+
+    #[test]
+    fn unverified_bodies_share_their_memory_and_give_it_back() {
+        let memory = UnverifiedMemory::default();
+        let mut first = UnverifiedShare::default();
+        memory.grow(&mut first, UNVERIFIED_BYTES - 1).unwrap();
+        let mut second = UnverifiedShare::default();
+        assert_eq!(memory.grow(&mut second, 2), Err(MemoryExhausted));
+        drop(first);
+        assert_eq!(memory.grow(&mut second, 2), Ok(()));
     }
 }

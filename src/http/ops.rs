@@ -4,19 +4,12 @@
 //! disk is a warning in the body, not a failure. It tells strangers nothing beyond that. DESIGN, section 2.
 use crate::app::Rooms;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, guard, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-/// Everything whose raw path starts with the segment `-`.
+/// Takes every request of the face [`Operations`](crate::http::Face::Operations).
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("{path:.*}")
-            .guard(guard::fn_guard(|context| {
-                let path = context.head().uri.path();
-                path == "/-" || path.starts_with("/-/")
-            }))
-            .to(answer),
-    );
+    cfg.default_service(web::to(answer));
 }
 
 async fn answer(req: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {

@@ -9,12 +9,13 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Paths of the folder, held by its lock.
 #[derive(Debug)]
 pub(super) struct Folder {
     home: PathBuf,
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 impl Folder {
@@ -47,13 +48,26 @@ impl Folder {
             .open(home.join("lock"))
             .map_err(|error| cannot(&error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { home, _lock: lock }),
+            Ok(()) => Ok(Self {
+                home,
+                lock: Mutex::new(Some(lock)),
+            }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked(format!(
                 "another hangar is using the data folder {shown}; stop it, or set HANGAR_DATA_DIR (--data-dir) to \
                  another folder"
             ))),
             Err(error) => Err(cannot(&error.into())),
         }
+    }
+
+    /// Lets another hangar have it.
+    pub(super) fn release(&self) {
+        drop(
+            self.lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     pub(super) fn home(&self) -> &Path {

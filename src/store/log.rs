@@ -344,7 +344,7 @@ impl Reader {
     }
 
     /// Where the log ends, once [`Reader::next`] has answered `None`: what lies behind is torn.
-    pub(super) fn end(&self) -> End {
+    pub(super) fn sure_end(&self) -> End {
         self.sure_end
     }
 

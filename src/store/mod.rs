@@ -38,7 +38,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use writer::{Outcome, Request, Work};
+use writer::{NewBytes, Outcome, Request, Work};
 
 /// Settings of the vault.
 #[derive(Debug, Clone)]
@@ -445,12 +445,13 @@ impl Store {
                 .flat_map(|effect| &effect.touches)
                 .map(|row| Name::row(row)),
         );
-        let work = Work::Put {
+        let new = NewBytes {
             target,
             sealed,
             precondition,
             effect,
         };
+        let work = Work::Put(Box::new(new));
         match self.ask(names, work).await? {
             Outcome::Committed(committed) => Ok(committed),
             other => Err(misanswered(&other)),
@@ -626,7 +627,11 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Full`.
     pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
-        let identity = self.inner.folder.write_run(text).map_err(unavailable)?;
+        let identity = self
+            .inner
+            .folder
+            .write_run(text)
+            .map_err(|error| unavailable(&error))?;
         let mut index = db::open_writer(&self.inner.folder.database())
             .await
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -666,6 +671,7 @@ impl Store {
                 }
                 self.inner.folder.remove_run();
                 drop(index.close().await);
+                self.inner.folder.release();
             }
             Err(error) => tracing::error!(%error, "the indexer stopped before its time"),
         }
@@ -691,12 +697,13 @@ fn misanswered(outcome: &Outcome) -> StoreError {
     StoreError::Unavailable(format!("the writer answered another question: {outcome:?}"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn index_trouble(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(format!("the index does not answer: {error}"))
 }
 
 /// A full disk is 507; all other trouble of the disk is 503.
-fn unavailable(error: std::io::Error) -> StoreError {
+fn unavailable(error: &std::io::Error) -> StoreError {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {

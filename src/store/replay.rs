@@ -232,7 +232,7 @@ impl Replay<'_> {
         if self.applied > 0 {
             tracing::info!(records = self.applied, "replayed the log");
         }
-        Ok(self.reader.end())
+        Ok(self.reader.sure_end())
     }
 
     async fn take(&mut self, record: Record, end: End) -> Result<(), OpenError> {

@@ -177,10 +177,10 @@ impl Staging {
                 let expected = expected.clone();
                 blocking(move || {
                     let BlobWriter { blob, file, hasher } =
-                        writer.write(&buffer).map_err(unavailable)?;
+                        writer.write(&buffer).map_err(|error| unavailable(&error))?;
                     let digests = hasher.finish();
                     compare(&digests, &expected)?;
-                    file.sync_data().map_err(unavailable)?;
+                    file.sync_data().map_err(|error| unavailable(&error))?;
                     Ok(Sealed {
                         head,
                         digests,
@@ -269,7 +269,7 @@ async fn written(
     writing: JoinHandle<std::io::Result<BlobWriter>>,
 ) -> Result<BlobWriter, StageError> {
     match writing.await {
-        Ok(result) => Ok(result.map_err(unavailable)?),
+        Ok(result) => Ok(result.map_err(|error| unavailable(&error))?),
         Err(_) => Err(given_up()),
     }
 }

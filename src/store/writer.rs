@@ -42,12 +42,7 @@ pub(super) type Judge = Box<
 pub(super) struct Refused;
 
 pub(super) enum Work {
-    Put {
-        target: Target,
-        sealed: Sealed,
-        precondition: WritePrecondition,
-        effect: Option<Effect>,
-    },
+    Put(Box<NewBytes>),
     Delete {
         bucket: BucketName,
         key: ObjectKey,
@@ -57,6 +52,14 @@ pub(super) enum Work {
     Judge(Judge),
     /// Needs no judging: a new row under a new id.
     New(Effect),
+}
+
+/// Sealed bytes for a key.
+pub(super) struct NewBytes {
+    pub(super) target: Target,
+    pub(super) sealed: Sealed,
+    pub(super) precondition: WritePrecondition,
+    pub(super) effect: Option<Effect>,
 }
 
 /// What became of a change.
@@ -127,6 +130,14 @@ impl Writer {
             while let Ok(names) = self.released.try_recv() {
                 held.release(&names);
             }
+            if let Some(failure) = self.state.failure() {
+                for request in pending.drain(..) {
+                    answer(
+                        request.answer,
+                        Err(StoreError::Unavailable(failure.clone())),
+                    );
+                }
+            }
             let group = admit(&mut pending, &mut held);
             if !group.is_empty() {
                 self.carry_out(group, &mut held).await;
@@ -148,16 +159,11 @@ impl Writer {
     async fn carry_out(&mut self, group: Vec<Request>, held: &mut Held) {
         let mut judged = Vec::with_capacity(group.len());
         for request in group {
-            if let Some(failure) = self.state.failure() {
-                held.release(&request.names);
-                answer(request.answer, Err(StoreError::Unavailable(failure)));
-                continue;
-            }
             match self.judge(request.work).await {
                 Ok(Verdict::Record(draft, blob, outcome)) => {
                     let (names, answer) = (request.names, request.answer);
                     judged.push(Judged {
-                        draft,
+                        draft: *draft,
                         blob,
                         outcome,
                         names,
@@ -244,7 +250,7 @@ impl Writer {
                     names,
                     answer,
                 });
-                return Err((judged.collect(), unavailable(source)));
+                return Err((judged.collect(), unavailable(&source)));
             }
         };
         let mut logged = Vec::with_capacity(written.len());
@@ -265,8 +271,10 @@ impl Writer {
                 answer,
             }));
         }
-        // The indexer outlives the writer.
-        drop(self.indexer.send((logged, self.end)).await);
+        if self.indexer.send((logged, self.end)).await.is_err() {
+            self.state
+                .fail("the index stopped taking what the log holds");
+        }
         Ok(())
     }
 
@@ -300,12 +308,13 @@ impl Writer {
 
     async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
         match work {
-            Work::Put {
-                target,
-                sealed,
-                precondition,
-                effect,
-            } => {
+            Work::Put(new) => {
+                let NewBytes {
+                    target,
+                    sealed,
+                    precondition,
+                    effect,
+                } = *new;
                 if !self.state.has_bucket(&target.bucket) {
                     return Err(StoreError::NoSuchBucket);
                 }
@@ -420,7 +429,7 @@ impl Writer {
             last_modified: at,
             sequence: 0,
         };
-        Verdict::Record(draft, blob, Outcome::Committed(committed))
+        Verdict::Record(Box::new(draft), blob, Outcome::Committed(committed))
     }
 
     fn record(&self, change: Change, effect: Option<Effect>, outcome: Outcome) -> Verdict {
@@ -430,7 +439,7 @@ impl Writer {
             effect,
             body: Bytes::new(),
         };
-        Verdict::Record(draft, None, outcome)
+        Verdict::Record(Box::new(draft), None, outcome)
     }
 }
 
@@ -447,7 +456,7 @@ impl AsRef<[u8]> for HeldBody {
 }
 
 enum Verdict {
-    Record(Draft, Option<NewBlob>, Outcome),
+    Record(Box<Draft>, Option<NewBlob>, Outcome),
     Nothing(Outcome),
 }
 
@@ -466,7 +475,7 @@ fn admit(pending: &mut VecDeque<Request>, held: &mut Held) -> Vec<Request> {
         if blocked.admits(&request.names) && held.admits(&request.names) {
             held.hold(&request.names);
             bytes += match &request.work {
-                Work::Put { sealed, .. } => sealed.memory_bytes(),
+                Work::Put(new) => new.sealed.memory_bytes(),
                 _ => 0,
             };
             group.push(request);

@@ -65,8 +65,8 @@ pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
 pub(super) enum Text {
     Absent,
     /// `null`, a number, a list, …
-    NoText,
-    Text(String),
+    OtherType,
+    Given(String),
 }
 
 impl Fields {
@@ -151,9 +151,9 @@ impl Fields {
             None => Ok(Text::Absent),
             // Only a lone surrogate can still be wrong in it.
             Some(value) if value.get().starts_with('"') => serde_json::from_str(value.get())
-                .map(Text::Text)
+                .map(Text::Given)
                 .map_err(not_json),
-            Some(_) => Ok(Text::NoText),
+            Some(_) => Ok(Text::OtherType),
         }
     }
 }
@@ -246,7 +246,7 @@ mod tests {
     async fn three_kinds_of_bodies_are_read_alike(#[case] content_type: &str, #[case] body: &[u8]) {
         let fields = read(Some(content_type), body).await.unwrap();
         let name = fields.text("name").unwrap();
-        assert_eq!(name, Text::Text("me ż".to_owned()));
+        assert_eq!(name, Text::Given("me ż".to_owned()));
         assert_eq!(fields.get("size").unwrap().get(), r#""73""#);
         assert_eq!(fields.text("file").unwrap(), Text::Absent);
     }
@@ -258,7 +258,7 @@ mod tests {
             "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n{text}\r\n--b--\r\n"
         );
         let fields = read(Some("multipart/form-data; boundary=b"), body.as_bytes()).await;
-        assert_eq!(fields.unwrap().text("name").unwrap(), Text::Text(text));
+        assert_eq!(fields.unwrap().text("name").unwrap(), Text::Given(text));
     }
 
     #[rstest]
@@ -331,7 +331,7 @@ mod tests {
         let fields = read(Some("application/json"), body).await.unwrap();
         assert_eq!(fields.get("size").unwrap().get(), "1");
         assert!(fields.text("odd").is_err());
-        assert_eq!(fields.text("huge").unwrap(), Text::NoText);
+        assert_eq!(fields.text("huge").unwrap(), Text::OtherType);
     }
 
     proptest! {

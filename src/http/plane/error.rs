@@ -166,9 +166,6 @@ impl PlaneError {
 
     pub(super) fn answer(&self) -> HttpResponse {
         let status = self.status();
-        if let Self::Store(error) = self {
-            tracing::error!(%status, %error, "the asset API could not answer");
-        }
         let mut answer = json_answer(status);
         match self {
             Self::MethodNotAllowed { allow, .. } => {

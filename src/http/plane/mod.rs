@@ -16,24 +16,18 @@ use crate::app::Rooms;
 use crate::auth::Principal;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
+use crate::http::trace;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, guard, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use body::{Fields, Received};
 use error::PlaneError;
 use routes::{Access, Endpoint, Found, Ids, Route};
 use std::sync::Arc;
 
-/// Everything whose raw path starts with the segment `api`.
+/// Takes every request of the face [`Api`](crate::http::Face::Api).
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("{path:.*}")
-            .guard(guard::fn_guard(|context| {
-                let path = context.head().uri.path();
-                path == "/api" || path.starts_with("/api/")
-            }))
-            .to(answer),
-    );
+    cfg.default_service(web::to(answer));
 }
 
 async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> HttpResponse {
@@ -44,13 +38,19 @@ async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>
     } else {
         converse(&req, &mut incoming, &rooms, &found).await
     };
-    let mut answer = outcome.unwrap_or_else(|error| refuse(&error, &found));
+    let mut answer = outcome.unwrap_or_else(|error| refuse(&req, &error, &found));
     let allowed = &rooms.config.http.cors_allowed_origins;
     cors::present(&req, &found, allowed, answer.headers_mut());
+    trace::waited_for_client(&req, incoming.waited());
     incoming.settle(answer).await
 }
 
-fn refuse(error: &PlaneError, found: &Found) -> HttpResponse {
+fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse {
+    let note = trace::Note {
+        detail: Some(error.to_string()),
+        ..trace::Note::default()
+    };
+    trace::note(req, note);
     let mut answer = error.answer();
     if matches!(found, Found::Route(route, _) if matches!(route.access, Access::Public)) {
         // What is missing now may be there in a moment.

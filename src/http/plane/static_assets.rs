@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-/// Plane's redirect target lives as long. A policy may be used twice, so a cache asks again with the ETag.
+/// Plane's redirect target lives as long. A policy may be used twice, so a cache asks again with the `ETag`.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 const ALLOWS_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 

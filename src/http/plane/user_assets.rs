@@ -47,18 +47,18 @@ fn parse_request(
         .clamped(limit_bytes)
         .ok_or(UNUSABLE_SIZE)?;
     let entity_type = match fields.text("entity_type")? {
-        Text::Text(text) => EntityType::parse(&text).filter(|kind| kind.is_of_a_user()),
-        Text::Absent | Text::NoText => None,
+        Text::Given(text) => EntityType::parse(&text).filter(|kind| kind.is_of_a_user()),
+        Text::Absent | Text::OtherType => None,
     }
     .ok_or(INVALID_ENTITY_TYPE)?;
     let content_type = match fields.text("type")? {
         Text::Absent => "image/jpeg".to_owned(),
-        Text::Text(text) if is_image_type(&text) => text,
-        Text::Text(_) | Text::NoText => return Err(INVALID_IMAGE_TYPE_V1),
+        Text::Given(text) if is_image_type(&text) => text,
+        Text::Given(_) | Text::OtherType => return Err(INVALID_IMAGE_TYPE_V1),
     };
     let name = match fields.text("name")? {
-        Text::Text(text) => AssetName::clean(&text).map_err(|_| NAME_TOO_LONG)?,
-        Text::Absent | Text::NoText => None,
+        Text::Given(text) => AssetName::clean(&text).map_err(|_| NAME_TOO_LONG)?,
+        Text::Absent | Text::OtherType => None,
     };
     Ok(UploadRequest {
         entity_type,
