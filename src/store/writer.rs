@@ -132,7 +132,10 @@ impl Writer {
             }
             if let Some(failure) = self.state.failure() {
                 for request in pending.drain(..) {
-                    answer(request.answer, Err(StoreError::Unavailable(failure.clone())));
+                    answer(
+                        request.answer,
+                        Err(StoreError::Unavailable(failure.clone())),
+                    );
                 }
             }
             let group = admit(&mut pending, &mut held);
@@ -269,7 +272,8 @@ impl Writer {
             }));
         }
         if self.indexer.send((logged, self.end)).await.is_err() {
-            self.state.fail("the index stopped taking what the log holds");
+            self.state
+                .fail("the index stopped taking what the log holds");
         }
         Ok(())
     }
