@@ -11,24 +11,12 @@ use crate::assets::{self, Assets};
 use crate::auth::{self, AccessKeys, Auth};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http;
+use crate::http::{self, Rooms, Server};
 use crate::store::{OpenError, Store};
-use actix_web::dev::Server;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::sync::watch;
-
-/// What the handlers share.
-#[derive(Clone)]
-pub struct Rooms {
-    pub config: Arc<Config>,
-    pub clock: Clock,
-    pub store: Store,
-    pub auth: Auth,
-    pub keys: AccessKeys,
-    pub assets: Assets,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -186,7 +174,7 @@ async fn furnish(
         None
     };
     let rooms = Rooms {
-        config: Arc::new(config),
+        config: Arc::new(config.http),
         clock,
         store,
         auth,

@@ -11,6 +11,7 @@ fn config(pairs: &[(&str, &str)]) -> Config {
     compose(pairs).unwrap().config
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as settings take it")]
 fn flag(name: &'static str, value: &str) -> Option<Flag> {
     Some(Flag {
         name,

@@ -3,7 +3,7 @@
 //! It listens on loopback alone, on a port of its own, and answers only who holds the secret that this start made. What
 //! it may be asked is [`Order`]; everything else is a 404 that says nothing.
 use crate::admin::{Order, carry_out};
-use crate::app::Rooms;
+use crate::http::Rooms;
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};

@@ -9,19 +9,53 @@ pub(crate) mod limits;
 pub(crate) mod ops;
 pub(crate) mod origin;
 pub(crate) mod plane;
+mod proxies;
 pub(crate) mod s3;
 pub(crate) mod serve;
 pub(crate) mod trace;
 
-use crate::app::Rooms;
-use crate::config::HttpConfig;
-use actix_web::dev::{RequestHead, Server};
+use crate::assets::Assets;
+use crate::auth::{AccessKeys, Auth};
+use crate::clock::Clock;
+use crate::store::Store;
+use actix_web::dev::RequestHead;
 use actix_web::guard::{Guard, fn_guard};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(crate) use actix_web::dev::Server;
+pub use proxies::TrustedProxies;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Rooms {
+    pub config: Arc<HttpConfig>,
+    pub clock: Clock,
+    pub store: Store,
+    pub auth: Auth,
+    pub keys: AccessKeys,
+    pub assets: Assets,
+}
+
+/// Settings of the edge.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// `HANGAR_LISTEN`: addresses to bind (one, or IPv4 and IPv6 of `:9000`).
+    pub listen: Vec<std::net::SocketAddr>,
+    /// `HANGAR_PUBLIC_URL`: scheme and host, no path.
+    pub public_url: Option<String>,
+    /// `HANGAR_TRUSTED_PROXIES`
+    pub trusted_proxies: TrustedProxies,
+    /// `CORS_ALLOWED_ORIGINS`; empty: any
+    pub cors_allowed_origins: Vec<String>,
+    /// `HANGAR_S3_DOMAIN`
+    pub s3_domain: Option<String>,
+    /// `AWS_REGION`; empty: any
+    pub region: String,
+}
 
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
@@ -67,9 +101,9 @@ impl Face {
         }
     }
 
-    fn guard(self, config: &Arc<crate::config::Config>) -> impl Guard + use<> {
+    fn guard(self, config: &Arc<HttpConfig>) -> impl Guard + use<> {
         let config = Arc::clone(config);
-        fn_guard(move |context| Self::of(context.head(), &config.http) == self)
+        fn_guard(move |context| Self::of(context.head(), &config) == self)
     }
 }
 
@@ -150,7 +184,7 @@ fn connections_of_a_worker(workers: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TrustedProxies;
+    use crate::http::TrustedProxies;
     use actix_web::test::TestRequest;
     use rstest::rstest;
 

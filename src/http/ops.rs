@@ -2,7 +2,7 @@
 //!
 //! *Live* means that this process answers at all. *Ready* means that the database answers and no sync has failed; a low
 //! disk is a warning in the body, not a failure. It tells strangers nothing beyond that. DESIGN, section 2.
-use crate::app::Rooms;
+use crate::http::Rooms;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};

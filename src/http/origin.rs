@@ -3,7 +3,7 @@
 //! Guarantees: what is not from a trusted proxy never becomes a link; a host in a link parses as `host[:port]`; a
 //! signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
 
-use crate::config::HttpConfig;
+use crate::http::HttpConfig;
 use actix_web::dev::RequestHead;
 use actix_web::http::header;
 
@@ -212,7 +212,7 @@ fn is_host(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TrustedProxies;
+    use crate::http::TrustedProxies;
     use actix_web::test::TestRequest;
     use rstest::rstest;
 

@@ -4,7 +4,7 @@
 //! A line never holds a query string, a header or a form's field: the path alone, as it was sent.
 
 use super::Face;
-use crate::app::Rooms;
+use crate::http::Rooms;
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -74,7 +74,7 @@ pub(crate) async fn observe(
     let id = RequestId::new();
     let face = req
         .app_data::<actix_web::web::Data<Rooms>>()
-        .map_or(Face::S3, |rooms| Face::of(req.head(), &rooms.config.http));
+        .map_or(Face::S3, |rooms| Face::of(req.head(), &rooms.config));
     let span = tracing::info_span!("request", id = %id.0);
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();

@@ -4,7 +4,7 @@
 //! `If-None-Match`. On writes S3 has two forms only: `If-None-Match: *` and `If-Match` with one tag.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html>
 use super::{ETag, ErrorCode, S3Error, time};
-use crate::clock::Timestamp;
+use crate::s3::time::Timestamp;
 
 /// The conditional headers of a read, as sent. Dates that do not parse are ignored (RFC 9110, 13.1.3).
 #[derive(Debug, Clone, Default)]

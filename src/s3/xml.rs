@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 use super::uri;
 use super::{BucketName, ETag, ErrorCode, ObjectKey, S3Error};
-use crate::clock::Timestamp;
+use crate::s3::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use quick_xml::Writer;

@@ -12,8 +12,8 @@ mod static_assets;
 mod user_assets;
 mod users;
 
-use crate::app::Rooms;
 use crate::auth::Principal;
+use crate::http::Rooms;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
 use crate::http::trace;
@@ -39,7 +39,7 @@ async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>
         converse(&req, &mut incoming, &rooms, &found).await
     };
     let mut answer = outcome.unwrap_or_else(|error| refuse(&req, &error, &found));
-    let allowed = &rooms.config.http.cors_allowed_origins;
+    let allowed = &rooms.config.cors_allowed_origins;
     cors::present(&req, &found, allowed, answer.headers_mut());
     trace::waited_for_client(&req, incoming.waited());
     incoming.settle(answer).await

@@ -3,8 +3,8 @@
 //! Uploaded bytes are hostile: they go out as the image that they are, or as a download, and never under a name that a
 //! user chose. No token is looked at.
 use super::error::PlaneError;
-use crate::app::Rooms;
 use crate::assets::content::ImageFormat;
+use crate::http::Rooms;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
 use crate::store::Object;
 use actix_web::http::header::{self, HeaderValue};

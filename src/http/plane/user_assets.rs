@@ -5,10 +5,10 @@ use super::error::{
     INVALID_ENTITY_TYPE, INVALID_IMAGE_TYPE_V1, NAME_TOO_LONG, PlaneError, UNUSABLE_SIZE,
     json_answer,
 };
-use crate::app::Rooms;
 use crate::assets::content::is_image_type;
 use crate::assets::{AskedSize, AssetName, Bindings, EntityType, RequestedUpload, UploadRequest};
 use crate::auth::Principal;
+use crate::http::Rooms;
 use crate::http::origin::Origin;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -26,7 +26,7 @@ pub(super) async fn request_upload(
     fields: &Fields,
 ) -> Result<HttpResponse, PlaneError> {
     let request = parse_request(fields, rooms.assets.file_size_limit(), who.user_id)?;
-    let origin = Origin::of(req, &rooms.config.http).map_err(|_| PlaneError::UnusableHost)?;
+    let origin = Origin::of(req, &rooms.config).map_err(|_| PlaneError::UnusableHost)?;
     let upload = rooms
         .assets
         .request_upload(request)

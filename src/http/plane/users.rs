@@ -1,10 +1,10 @@
 //! Who a token stands for. Plane contract, section 3.12: clients use it to test a token.
 use super::dto::Me;
 use super::error::{PlaneError, json_answer};
-use crate::app::Rooms;
 use crate::assets::PointerKind;
 use crate::assets::entity::static_url;
 use crate::auth::Principal;
+use crate::http::Rooms;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 

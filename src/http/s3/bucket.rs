@@ -56,7 +56,7 @@ pub(super) fn head_bucket(
 }
 
 fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
-    match exchange.rooms.config.http.region.as_str() {
+    match exchange.rooms.config.region.as_str() {
         "" => DEFAULT_REGION,
         region => region,
     }

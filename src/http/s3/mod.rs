@@ -15,7 +15,7 @@ mod put_object;
 mod tagging;
 mod verify;
 
-use crate::app::Rooms;
+use crate::http::Rooms;
 use crate::http::limits::{Body, UnverifiedMemory};
 use crate::http::{origin, trace};
 use crate::s3::op::Operation;
@@ -47,7 +47,7 @@ impl<'a> Exchange<'a> {
             rooms,
             headers: metadata::header_fields(req.headers()),
             query,
-            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config.http),
+            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
         })
     }
 

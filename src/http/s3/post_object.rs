@@ -229,7 +229,7 @@ fn location(exchange: &Exchange<'_>, grant: &Grant) -> String {
     } else {
         format!("/{}/{key}", grant.bucket())
     };
-    match Origin::of(exchange.req, &exchange.rooms.config.http) {
+    match Origin::of(exchange.req, &exchange.rooms.config) {
         Ok(origin) => format!("{origin}{path}"),
         Err(_) => path,
     }

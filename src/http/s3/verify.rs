@@ -20,7 +20,7 @@ pub(super) fn verify(exchange: &Exchange<'_>) -> Result<Verified, S3Error> {
         return Err(S3Error::new(ErrorCode::AccessDenied).logged("the request was not signed"));
     };
     let key = signing_key(exchange, unverified.credential())?;
-    let hosts = origin::signed_hosts(exchange.req.head(), &rooms.config.http);
+    let hosts = origin::signed_hosts(exchange.req.head(), &rooms.config);
     let candidates: Vec<&str> = hosts.iter().map(String::as_str).collect();
     unverified
         .clone()
@@ -46,7 +46,7 @@ pub(super) fn signing_key(
 
 pub(super) fn regions(exchange: &Exchange<'_>) -> RegionRule {
     RegionRule {
-        configured: exchange.rooms.config.http.region.clone(),
+        configured: exchange.rooms.config.region.clone(),
     }
 }
 
@@ -61,7 +61,7 @@ fn explain(
     if refusal.code != ErrorCode::SignatureDoesNotMatch {
         return refusal;
     }
-    let config = &exchange.rooms.config.http;
+    let config = &exchange.rooms.config;
     let Some(host) = origin::disbelieved_host(exchange.req.head(), config) else {
         return refusal;
     };

@@ -4,8 +4,8 @@
 //! begins; a name that stands twice in one object is refused, since a policy proves one value, not two.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
 use super::condition::Condition;
-use crate::clock::Timestamp;
 use crate::s3::time;
+use crate::s3::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};

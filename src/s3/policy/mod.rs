@@ -6,7 +6,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
 use super::sigv4::{Credential, RegionRule, SigningKey};
 use super::{BucketName, ErrorCode, ObjectKey, S3Error, key, op, time};
-use crate::clock::Timestamp;
+use crate::s3::time::Timestamp;
 use condition::Condition;
 use document::Document;
 pub use presign::{PostPolicy, PresignedPost};

@@ -6,7 +6,7 @@ use super::{
     ALGORITHM, Credential, Place, RegionRule, RequestHead, Unverified, only_one_mechanism,
     unsupported_mechanism, wrong_region,
 };
-use crate::clock::Timestamp;
+use crate::s3::time::Timestamp;
 use crate::s3::{ErrorCode, S3Error, time};
 
 /// The `Authorization` that is an S3 signature, of any version. `Bearer` and the like are none.

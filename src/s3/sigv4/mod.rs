@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::{ErrorCode, S3Error, time};
-use crate::clock::Timestamp;
+use crate::s3::time::Timestamp;
 use canonical::{SignedHeaders, canonical_request, string_to_sign};
 use payload::{PayloadTerm, TermKind};
 

@@ -8,7 +8,7 @@ use super::{
     ALGORITHM, Credential, Place, RegionRule, RequestHead, SigningKey, Unverified,
     unsupported_mechanism, wrong_region,
 };
-use crate::clock::Timestamp;
+use crate::s3::time::Timestamp;
 use crate::s3::{ErrorCode, S3Error, time, uri};
 
 /// Seconds: a week.
