@@ -2,4 +2,5 @@
 
 mod app;
 mod edge;
+mod forms;
 mod objects;
