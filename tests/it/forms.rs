@@ -120,7 +120,7 @@ async fn a_file_past_its_limit_is_cut_off_and_its_size_told() {
     let fields = fields(&app, "k", 1..=73);
     let slightly = post(&app, form(&fields, &[7; 74])).await;
     insta::assert_snapshot!(refusal(slightly).await, @"400 Code=EntityTooLarge ProposedSize=74 MaxSizeAllowed=73");
-    let vastly = post(&app, form(&fields, &[7; 3_000_000])).await;
+    let vastly = post(&app, form(&fields, &vec![7; 3_000_000])).await;
     let said = refusal(vastly).await;
     assert!(said.starts_with("400 Code=EntityTooLarge"), "{said}");
     assert!(said.ends_with("MaxSizeAllowed=73"), "{said}");
@@ -138,7 +138,7 @@ async fn an_empty_file_is_too_small_for_plane() {
 #[tokio::test]
 async fn a_form_that_ends_early_stores_nothing() {
     let app = spawn_app().await;
-    let whole = form(&fields(&app, "k", 1..=1_000_000), &[7; 600_000]);
+    let whole = form(&fields(&app, "k", 1..=1_000_000), &vec![7; 600_000]);
     let cut = post(&app, whole[..whole.len() - 4].to_vec()).await;
     insta::assert_snapshot!(refusal(cut).await, @"400 Code=MalformedPOSTRequest");
     // The sender promises more than it sends, and hangs up.
