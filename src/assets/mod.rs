@@ -396,6 +396,7 @@ fn is_own(asset: &Asset, user_id: Uuid) -> bool {
     asset.entity_type.is_of_a_user() && asset.bindings.user_id == Some(user_id)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn unavailable(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(format!("the index does not answer: {error}"))
 }

@@ -364,6 +364,7 @@ fn known_of(token: StoredToken, digest: SecretDigest) -> Option<Known> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn unavailable(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(format!("the index does not answer: {error}"))
 }

@@ -20,7 +20,7 @@ pub const KNOWN_SCOPES: [&str; 4] = [
 pub const DEFAULT_SCOPES: [&str; 2] = ["assets:read", "assets:write"];
 
 /// A hundred years: past it a date is a slip of the finger.
-const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const LONGEST_LIFE: Duration = Duration::from_hours(100 * 365 * 24);
 const LONGEST_NAME_CHARS: usize = 255;
 
 /// A secret that was just made.
@@ -179,7 +179,7 @@ mod tests {
         assert!(parse_life(Some(0)).is_err());
         assert!(parse_life(Some(u64::MAX)).is_err());
         assert_eq!(parse_life(None).unwrap(), None);
-        assert_eq!(parse_life(Some(60)).unwrap(), Some(Duration::from_secs(60)));
+        assert_eq!(parse_life(Some(60)).unwrap(), Some(Duration::from_mins(1)));
     }
 
     #[test]

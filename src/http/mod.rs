@@ -4,6 +4,7 @@
 //! API; every answer went through [`trace`] and every head through [`limits`]. Refuses to know what a face answers.
 
 pub(crate) mod admin;
+pub(crate) mod auth;
 pub(crate) mod limits;
 pub(crate) mod ops;
 pub(crate) mod origin;

@@ -130,6 +130,14 @@ impl Writer {
             while let Ok(names) = self.released.try_recv() {
                 held.release(&names);
             }
+            if let Some(failure) = self.state.failure() {
+                for request in pending.drain(..) {
+                    answer(
+                        request.answer,
+                        Err(StoreError::Unavailable(failure.clone())),
+                    );
+                }
+            }
             let group = admit(&mut pending, &mut held);
             if !group.is_empty() {
                 self.carry_out(group, &mut held).await;
@@ -151,11 +159,6 @@ impl Writer {
     async fn carry_out(&mut self, group: Vec<Request>, held: &mut Held) {
         let mut judged = Vec::with_capacity(group.len());
         for request in group {
-            if let Some(failure) = self.state.failure() {
-                held.release(&request.names);
-                answer(request.answer, Err(StoreError::Unavailable(failure)));
-                continue;
-            }
             match self.judge(request.work).await {
                 Ok(Verdict::Record(draft, blob, outcome)) => {
                     let (names, answer) = (request.names, request.answer);
@@ -268,8 +271,10 @@ impl Writer {
                 answer,
             }));
         }
-        // The indexer outlives the writer.
-        drop(self.indexer.send((logged, self.end)).await);
+        if self.indexer.send((logged, self.end)).await.is_err() {
+            self.state
+                .fail("the index stopped taking what the log holds");
+        }
         Ok(())
     }
 

@@ -40,9 +40,12 @@ impl Parameters {
         for (name, value) in uri::split_query(raw_query) {
             found.take(&uri::decode_bytes(name), value);
         }
-        let sigv4 =
-            found.algorithm.is_some() || found.credential.is_some() || found.signature.is_some();
-        (sigv4 || found.is_sigv2()).then_some(found)
+        (found.is_sigv4() || found.is_sigv2()).then_some(found)
+    }
+
+    /// Any of these three: a part of a signature alone is a broken one, not an anonymous request.
+    fn is_sigv4(&self) -> bool {
+        self.algorithm.is_some() || self.credential.is_some() || self.signature.is_some()
     }
 
     fn is_sigv2(&self) -> bool {
@@ -77,32 +80,15 @@ impl Parameters {
         if self.repeated {
             return Err(refused("A parameter of the signature is given twice."));
         }
-        let payload = self.payload_term(head)?;
-        let (algorithm, credential, date, expires, signed_headers, signature) = match self {
-            Self {
-                algorithm: Some(algorithm),
-                credential: Some(credential),
-                date: Some(date),
-                expires: Some(expires),
-                signed_headers: Some(signed_headers),
-                signature: Some(signature),
-                ..
-            } => (
-                algorithm,
-                credential,
-                date,
-                expires,
-                signed_headers,
-                signature,
-            ),
-            Self {
-                algorithm: None,
-                credential: None,
-                signature: None,
-                ..
-            } => return Err(unsupported_mechanism()),
-            _ => return Err(incomplete()),
-        };
+        let payload = self.payload_term(head);
+        let [
+            algorithm,
+            credential,
+            date,
+            expires,
+            signed_headers,
+            signature,
+        ] = self.complete()?;
         if algorithm != ALGORITHM {
             return Err(refused(format!(
                 "X-Amz-Algorithm only supports \"{ALGORITHM}\""
@@ -128,8 +114,29 @@ impl Parameters {
             signed_at,
             signed_headers,
             signature,
-            payload,
+            payload: payload?,
         })
+    }
+
+    /// Algorithm, credential, date, expiry, signed headers and signature.
+    fn complete(self) -> Result<[String; 6], S3Error> {
+        if !self.is_sigv4() {
+            return Err(unsupported_mechanism());
+        }
+        let incomplete = || {
+            refused(
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, \
+                 X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            )
+        };
+        Ok([
+            self.algorithm.ok_or_else(incomplete)?,
+            self.credential.ok_or_else(incomplete)?,
+            self.date.ok_or_else(incomplete)?,
+            self.expires.ok_or_else(incomplete)?,
+            self.signed_headers.ok_or_else(incomplete)?,
+            self.signature.ok_or_else(incomplete)?,
+        ])
     }
 
     /// Unsigned, unless `x-amz-content-sha256` is there as a header (which then must be signed) or as a parameter.
@@ -178,13 +185,6 @@ fn parse_expires(text: &str) -> Result<Duration, S3Error> {
 
 fn refused(why: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
     S3Error::with_message(CODE, why)
-}
-
-fn incomplete() -> S3Error {
-    refused(
-        "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, \
-         X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
-    )
 }
 
 /// Makes a presigned URL's query (all parameters and the signature, `X-Amz-SignedHeaders=host`), in the order of
