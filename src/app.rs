@@ -11,9 +11,9 @@ use crate::assets::{self, Assets};
 use crate::auth::{self, AccessKeys, Auth};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http;
+use crate::http::{self, Server};
 use crate::store::{OpenError, Store};
-use actix_web::dev::Server;
+
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -13,9 +13,12 @@ pub(crate) mod s3;
 pub(crate) mod serve;
 pub(crate) mod trace;
 
+/// A bound server, to be run and to be stopped through its handle.
+pub(crate) use actix_web::dev::Server;
+
 use crate::app::Rooms;
 use crate::config::HttpConfig;
-use actix_web::dev::{RequestHead, Server};
+use actix_web::dev::RequestHead;
 use actix_web::guard::{Guard, fn_guard};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};

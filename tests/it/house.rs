@@ -6,8 +6,27 @@ use std::path::{Path, PathBuf};
 /// What each module may import of ours, itself aside.
 const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("main", &["cli", "config", "telemetry"]),
-    ("cli", &["admin", "app", "assets", "auth", "client", "clock", "config", "s3", "store", "telemetry"]),
-    ("app", &["admin", "assets", "auth", "clock", "config", "http", "s3", "store"]),
+    (
+        "cli",
+        &[
+            "admin",
+            "app",
+            "assets",
+            "auth",
+            "client",
+            "clock",
+            "config",
+            "s3",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "admin", "assets", "auth", "clock", "config", "http", "s3", "store",
+        ],
+    ),
     ("config", &["assets", "auth", "http", "s3", "store"]),
     ("http", &["admin", "assets", "auth", "clock", "s3", "store"]),
     ("admin", &["auth", "clock", "s3", "store"]),
@@ -78,7 +97,9 @@ fn imports(code: &str) -> BTreeSet<String> {
 }
 
 fn identifier(text: &str) -> String {
-    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect()
 }
 
 /// Of `a::b, c::{d, e}}…`: `a` and `c`.
@@ -110,7 +131,10 @@ fn imports_run_one_way() {
             continue;
         }
         let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == module) else {
-            wrong.push(format!("{}: a module that the table does not know", path.display()));
+            wrong.push(format!(
+                "{}: a module that the table does not know",
+                path.display()
+            ));
             continue;
         };
         for import in imports(&code(&text)) {
