@@ -168,7 +168,7 @@ fn head_of_answer(
     }
     answer.insert_header((
         header::CONTENT_TYPE,
-        HeaderValue::from_str(&representation.content_type)
+        HeaderValue::from_bytes(representation.content_type.as_bytes())
             .unwrap_or(HeaderValue::from_static(UNKNOWN_TYPE)),
     ));
     answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));

@@ -111,14 +111,21 @@ impl App {
 
     /// Sends these bytes as they are and reads until the server closes, for what no client would send.
     pub(crate) async fn raw(&self, request: &[u8]) -> String {
+        let mut socket = self.connected(request).await;
+        read_to_end(&mut socket).await
+    }
+
+    /// As [`App::raw`], and says that nothing more will come.
+    pub(crate) async fn raw_half_closed(&self, request: &[u8]) -> String {
+        let mut socket = self.connected(request).await;
+        socket.shutdown().await.expect("the socket is open");
+        read_to_end(&mut socket).await
+    }
+
+    async fn connected(&self, request: &[u8]) -> TcpStream {
         let mut socket = TcpStream::connect(&self.address).await.expect("it listens");
         socket.write_all(request).await.expect("it reads");
-        let mut answer = Vec::new();
         socket
-            .read_to_end(&mut answer)
-            .await
-            .expect("the answer arrives, not a reset");
-        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Stops and starts again on the same folder.
@@ -142,6 +149,15 @@ impl App {
                 .expect("it stops well");
         }
     }
+}
+
+async fn read_to_end(socket: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    socket
+        .read_to_end(&mut answer)
+        .await
+        .expect("the answer arrives, not a reset");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 impl Drop for App {

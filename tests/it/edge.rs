@@ -125,3 +125,32 @@ async fn a_server_stops_within_its_time_though_a_connection_is_open() {
     assert!(began.elapsed() < Duration::from_secs(8));
     drop(idle);
 }
+
+#[tokio::test]
+async fn a_browser_may_send_from_any_origin_once_it_asked_well() {
+    let app = spawn_app().await;
+    let ask = |origin: bool| {
+        let mut ask = reqwest::Client::new().request(reqwest::Method::OPTIONS, app.url("/uploads"));
+        if origin {
+            ask = ask.header("origin", "https://plane.example.com");
+        }
+        ask.header("access-control-request-method", "POST").send()
+    };
+    let allowed = ask(true).await.unwrap();
+    assert_eq!(allowed.status(), 200);
+    assert_eq!(allowed.headers()["access-control-allow-origin"], "*");
+    assert!(
+        !allowed
+            .headers()
+            .contains_key("access-control-allow-credentials")
+    );
+    assert_eq!(ask(false).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn an_encoded_first_segment_is_no_other_face() {
+    let app = spawn_app().await;
+    let request = "GET /%61pi/v1/users/me/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let answer = app.raw(request.as_bytes()).await;
+    assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+}

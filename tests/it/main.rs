@@ -2,5 +2,6 @@
 
 mod app;
 mod edge;
+mod forms;
 mod house;
 mod objects;

@@ -5,6 +5,8 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
+use hangar::config::TrustedProxies;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 async fn put(app: &App, key: &str, body: &'static [u8]) {
@@ -296,4 +298,55 @@ async fn a_presigned_url_ends() {
     let late = reqwest::get(&url).await.unwrap();
     assert_eq!(late.status(), 403);
     assert!(late.text().await.unwrap().contains("Request has expired"));
+}
+
+#[tokio::test]
+async fn a_put_that_ends_early_stores_nothing() {
+    let app = spawn_app().await;
+    let expires = PresigningConfig::expires_in(Duration::from_mins(1)).unwrap();
+    let put = app.s3().put_object().bucket("uploads").key("k");
+    let signed = put.presigned(expires).await.unwrap();
+    let target = signed.uri().split_once(&app.address).unwrap().1.to_owned();
+    let request = |length: usize, body: &str| {
+        let mut head = format!(
+            "PUT {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            app.address
+        );
+        for (name, value) in signed.headers() {
+            write!(head, "{name}: {value}\r\n").expect("a string takes it");
+        }
+        format!("{head}Content-Length: {length}\r\n\r\n{body}")
+    };
+    let cut = app.raw_half_closed(request(5, "hell").as_bytes()).await;
+    assert!(cut.contains("<Code>IncompleteBody</Code>"), "{cut}");
+    let head = app
+        .s3()
+        .head_object()
+        .bucket("uploads")
+        .key("k")
+        .send()
+        .await;
+    assert!(head.is_err(), "nothing was stored");
+    let whole = app.raw(request(5, "hello").as_bytes()).await;
+    assert!(whole.starts_with("HTTP/1.1 200"), "{whole}");
+    assert_eq!(get(&app, "k").await, b"hello");
+}
+
+#[tokio::test]
+async fn a_signature_for_the_forwarded_host_holds_behind_a_trusted_proxy_alone() {
+    for (trusted, status) in [(TrustedProxies::Private, 200), (TrustedProxies::None, 403)] {
+        let app = spawn_with(|config| config.http.trusted_proxies = trusted).await;
+        put(&app, "k", b"x").await;
+        let url = presigned(&app, "k", 60).await;
+        let target = url.split_once(&app.address).unwrap().1;
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: hangar\r\nX-Forwarded-Host: {}\r\nConnection: close\r\n\r\n",
+            app.address
+        );
+        let answer = app.raw(request.as_bytes()).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+    }
 }

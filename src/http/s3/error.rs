@@ -63,13 +63,6 @@ pub(super) fn no_such_key(key: &ObjectKey) -> S3Error {
     S3Error::new(ErrorCode::NoSuchKey).extra("Key", key.as_str())
 }
 
-/// `InvalidArgument` that names the header or field.
-pub(super) fn invalid_argument(name: &str, value: &str, message: &'static str) -> S3Error {
-    S3Error::with_message(ErrorCode::InvalidArgument, message)
-        .extra("ArgumentName", name)
-        .extra("ArgumentValue", value)
-}
-
 pub(super) fn too_large(limit_bytes: u64, proposed_bytes: u64) -> S3Error {
     S3Error::new(ErrorCode::EntityTooLarge)
         .extra("ProposedSize", proposed_bytes.to_string())

@@ -1,7 +1,7 @@
 //! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
 //! lower-case names and values, and mean the same.
 
-use super::{error, tagging};
+use super::tagging;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
 use crate::s3::{ErrorCode, S3Error};
 use crate::store::ObjectMeta;
@@ -91,11 +91,13 @@ pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
             .map(str::trim)
             .filter(|value| !value.is_empty())
         {
-            Some(value) if HeaderValue::from_str(value).is_err() => Err(error::invalid_argument(
-                name,
-                "",
-                "The value holds characters that a header cannot hold.",
-            )),
+            Some(value) if HeaderValue::from_bytes(value.as_bytes()).is_err() => {
+                Err(S3Error::invalid_argument(
+                    "The value holds characters that a header cannot hold.",
+                    name,
+                    "",
+                ))
+            }
             value => Ok(value.map(str::to_owned)),
         }
     };
@@ -137,12 +139,12 @@ fn add_user_metadata(fields: &[(String, String)], meta: &mut ObjectMeta) -> Resu
         };
         let value = value.trim();
         if HeaderName::from_bytes(format!("x-amz-meta-{name}").as_bytes()).is_err()
-            || HeaderValue::from_str(value).is_err()
+            || HeaderValue::from_bytes(value.as_bytes()).is_err()
         {
-            return Err(error::invalid_argument(
+            return Err(S3Error::invalid_argument(
+                "User metadata holds characters that a header cannot hold.",
                 "x-amz-meta-",
                 name,
-                "User metadata holds characters that a header cannot hold.",
             ));
         }
         size_bytes += name.len() + value.len();
@@ -177,10 +179,10 @@ fn judge_acl(fields: &[(String, String)]) -> Result<(), S3Error> {
     if let Some(acl) = acl
         && !CANNED_ACLS.contains(&acl)
     {
-        return Err(error::invalid_argument(
+        return Err(S3Error::invalid_argument(
+            "The canned ACL is not a known one.",
             "x-amz-acl",
             acl,
-            "The canned ACL is not a known one.",
         ));
     }
     if let Some((name, _)) = fields

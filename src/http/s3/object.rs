@@ -111,7 +111,7 @@ fn represent(exchange: &Exchange<'_>, object: &Object) -> Result<Representation,
 }
 
 fn put(representation: &mut Representation, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
         representation.set(name, value);
     }
 }
@@ -141,12 +141,12 @@ fn apply_overrides(
 ) -> Result<(), S3Error> {
     for (parameter, value) in &exchange.query {
         let refusal =
-            || error::invalid_argument(parameter, value, "The value cannot be a header's.");
+            || S3Error::invalid_argument("The value cannot be a header's.", parameter, value);
         if parameter == "response-content-type" {
-            HeaderValue::from_str(value).map_err(|_| refusal())?;
+            HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refusal())?;
             representation.content_type.clone_from(value);
         } else if let Some((_, name)) = OVERRIDES.iter().find(|(known, _)| known == parameter) {
-            let value = HeaderValue::from_str(value).map_err(|_| refusal())?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refusal())?;
             representation.set(name.clone(), value);
         }
     }

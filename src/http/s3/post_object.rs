@@ -12,8 +12,8 @@ use crate::http::origin::Origin;
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
-use crate::s3::policy::{FormFields, Grant, SignedForm, SuccessAnswer};
-use crate::s3::{BucketName, ETag, ErrorCode, S3Error, uri, xml};
+use crate::s3::policy::{FormFields, Grant, SignedForm, SuccessAnswer, redirect_location};
+use crate::s3::{BucketName, ErrorCode, S3Error, uri, xml};
 use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -21,8 +21,6 @@ use bytes::Bytes;
 
 /// How far a file over its limit is still counted, to tell the client its size.
 const COUNTED_PAST_LIMIT_BYTES: u64 = 256 * 1024;
-/// What may follow the file: fields that are ignored, an epilogue.
-const AFTER_FILE_BYTES: u64 = 1024 * 1024;
 
 /// AWS: the type of a file whose form names none.
 const DEFAULT_TYPE: &str = "application/octet-stream";
@@ -54,14 +52,11 @@ pub(super) async fn post_object(
                     share = UnverifiedShare::default();
                 }
                 (FormEvent::Data(bytes), Some(upload)) => upload.write(bytes, body).await?,
-                (FormEvent::FileEnds, Some(upload)) => upload.end(body.received())?,
+                (FormEvent::FileEnds, Some(upload)) => upload.end()?,
                 (FormEvent::Data(_) | FormEvent::FileEnds, None) => {
                     return Err(ErrorCode::MalformedPOSTRequest.into());
                 }
             }
-        }
-        if let Some(upload) = &upload {
-            upload.judge_rest(body.received())?;
         }
     }
     parser.finish()?;
@@ -91,8 +86,6 @@ struct Upload {
     /// `None`: the file is over its limit, and only counted any more.
     staging: Option<Staging>,
     size_bytes: u64,
-    /// Bytes of the whole body when the file's end was seen.
-    ended_at: Option<u64>,
 }
 
 impl Upload {
@@ -125,7 +118,6 @@ impl Upload {
             expected,
             staging: Some(staging),
             size_bytes: 0,
-            ended_at: None,
         })
     }
 
@@ -150,30 +142,15 @@ impl Upload {
         Ok(())
     }
 
-    fn end(&mut self, received_bytes: u64) -> Result<(), S3Error> {
-        self.ended_at = Some(received_bytes);
+    fn end(&self) -> Result<(), S3Error> {
         if self.size_bytes > self.limit_bytes() {
             return Err(error::too_large(self.limit_bytes(), self.size_bytes));
         }
         Ok(())
     }
 
-    fn judge_rest(&self, received_bytes: u64) -> Result<(), S3Error> {
-        match self.ended_at {
-            Some(ended) if received_bytes.saturating_sub(ended) > AFTER_FILE_BYTES => {
-                Err(S3Error::with_message(
-                    ErrorCode::MalformedPOSTRequest,
-                    "The form goes on for too long after its file.",
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
     async fn commit(self, exchange: &Exchange<'_>) -> Result<HttpResponse, S3Error> {
-        let (Some(staging), Some(_)) = (self.staging, self.ended_at) else {
-            return Err(ErrorCode::MalformedPOSTRequest.into());
-        };
+        let staging = self.staging.ok_or(ErrorCode::MalformedPOSTRequest)?;
         let rooms = exchange.rooms;
         let sealed = staging.seal(&self.expected).await?;
         let (bucket, key) = (self.grant.bucket(), self.grant.key());
@@ -203,7 +180,11 @@ fn success(exchange: &Exchange<'_>, grant: &Grant, committed: &Committed) -> Htt
     let etag = &committed.etag;
     let place = location(exchange, grant);
     let (status, location, document) = match grant.success() {
-        SuccessAnswer::Redirect(url) => (303, redirect_target(url, grant, etag), None),
+        SuccessAnswer::Redirect(url) => (
+            303,
+            redirect_location(url, grant.bucket(), grant.key(), etag),
+            None,
+        ),
         SuccessAnswer::Status(201) => {
             let document = xml::post_response(&place, grant.bucket(), grant.key(), etag);
             (201, place, Some(document))
@@ -232,49 +213,5 @@ fn location(exchange: &Exchange<'_>, grant: &Grant) -> String {
     match Origin::of(exchange.req, &exchange.rooms.config) {
         Ok(origin) => format!("{origin}{path}"),
         Err(_) => path,
-    }
-}
-
-/// The form's own address with `bucket`, `key` and `etag` appended to its query.
-fn redirect_target(url: &str, grant: &Grant, etag: &ETag) -> String {
-    append_query(
-        url,
-        &[
-            ("bucket", grant.bucket().as_str()),
-            ("key", grant.key().as_str()),
-            ("etag", &etag.quoted()),
-        ],
-    )
-}
-
-fn append_query(url: &str, parameters: &[(&str, &str)]) -> String {
-    let (base, fragment) = match url.find('#') {
-        Some(at) => url.split_at(at),
-        None => (url, ""),
-    };
-    let appended: Vec<String> = parameters
-        .iter()
-        .map(|(name, value)| format!("{name}={}", uri::encode_query(value)))
-        .collect();
-    let joint = match base.find('?') {
-        None => "?",
-        Some(_) if base.ends_with(['?', '&']) => "",
-        Some(_) => "&",
-    };
-    format!("{base}{joint}{}{fragment}", appended.join("&"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case::bare("https://a/b", "https://a/b?etag=%22x%22")]
-    #[case::query("https://a/b?c=d", "https://a/b?c=d&etag=%22x%22")]
-    #[case::empty_query("https://a/b?", "https://a/b?etag=%22x%22")]
-    #[case::fragment("https://a/b#c?d", "https://a/b?etag=%22x%22#c?d")]
-    fn a_redirect_gets_its_parameters_before_the_fragment(#[case] url: &str, #[case] target: &str) {
-        assert_eq!(append_query(url, &[("etag", "\"x\"")]), target);
     }
 }

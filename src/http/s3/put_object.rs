@@ -76,7 +76,7 @@ fn length(exchange: &Exchange<'_>, payload: &Payload) -> Result<Option<u64>, S3E
     let bytes: u64 = text
         .trim()
         .parse()
-        .map_err(|_| error::invalid_argument(name, text, "The length is not a number."))?;
+        .map_err(|_| S3Error::invalid_argument("The length is not a number.", name, text))?;
     if bytes > MOST_BYTES {
         return Err(error::too_large(MOST_BYTES, bytes));
     }
@@ -86,10 +86,10 @@ fn length(exchange: &Exchange<'_>, payload: &Payload) -> Result<Option<u64>, S3E
 fn parse_sha256(text: &str) -> Result<[u8; 32], S3Error> {
     let mut digest = [0; 32];
     hex::decode_to_slice(text, &mut digest).map_err(|_| {
-        error::invalid_argument(
+        S3Error::invalid_argument(
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- value or a SHA-256 in hex.",
             "x-amz-content-sha256",
             text,
-            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- value or a SHA-256 in hex.",
         )
     })?;
     Ok(digest)
