@@ -205,7 +205,6 @@ fn not_a_form(syntax: &'static str, error: impl ToString) -> PlaneError {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "one form for all JSON")]
 mod tests {
     use super::*;
     use actix_web::test::TestRequest;
