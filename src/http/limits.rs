@@ -13,7 +13,7 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, stream};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -217,6 +217,45 @@ impl Pace {
     }
 }
 
+/// Pieces handed out at once: what a slow reader's connection holds in memory.
+const HANDED_BYTES: usize = 64 * 1024;
+
+/// An answer's bytes, for as long as its reader takes them at the pace that bodies are held to. (The system's own
+/// buffers stand between: this ends a reader that trickles, not the moment it starts to.)
+pub(crate) fn for_readers_at_pace<S, E>(
+    pieces: S,
+) -> impl Stream<Item = Result<Bytes, Box<dyn std::error::Error>>>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: std::error::Error + 'static,
+{
+    let begun = (
+        pieces,
+        Bytes::new(),
+        Pace::begin(BODY_PACE_TIME),
+        Instant::now(),
+    );
+    stream::try_unfold(
+        begun,
+        async |(mut pieces, mut left, mut pace, handed_at)| {
+            // A piece is asked for when the one before has left our hands.
+            pace.waited += handed_at.elapsed();
+            if pace.waited >= pace.window {
+                pace.next_window()?;
+            }
+            while left.is_empty() {
+                match pieces.next().await {
+                    None => return Ok(None),
+                    Some(piece) => left = piece?,
+                }
+            }
+            let piece = left.split_to(left.len().min(HANDED_BYTES));
+            pace.bytes += piece.len() as u64;
+            Ok(Some((piece, (pieces, left, pace, Instant::now()))))
+        },
+    )
+}
+
 /// An answer's body that keeps the request's unread one. As long as that lives the server knows that the client may
 /// still be sending, and lingers after the answer, reading, before it closes; a dropped one it would read for ever.
 struct Held {
@@ -285,7 +324,6 @@ mod tests {
     use actix_web::FromRequest;
     use actix_web::dev::Payload;
     use actix_web::test::TestRequest;
-    use futures_util::stream;
 
     async fn body(
         pieces: impl futures_util::Stream<Item = Result<Bytes, PayloadError>> + 'static,
@@ -354,6 +392,21 @@ mod tests {
             actix_web::http::ConnectionType::Close
         );
         assert_eq!(answer.body().size(), BodySize::Sized(2));
+    }
+
+    #[tokio::test]
+    async fn a_large_piece_is_handed_out_in_small_ones_and_whole() {
+        let whole: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
+        let pieces = stream::iter([
+            Ok::<_, std::io::Error>(Bytes::from(whole[..150_000].to_vec())),
+            Ok(Bytes::from(whole[150_000..].to_vec())),
+        ]);
+        let handed: Vec<Bytes> = for_readers_at_pace(pieces)
+            .map(Result::unwrap)
+            .collect()
+            .await;
+        assert!(handed.iter().all(|piece| piece.len() <= HANDED_BYTES));
+        assert_eq!(handed.concat(), whole);
     }
 
     #[test]

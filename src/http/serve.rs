@@ -5,6 +5,7 @@
 //! phrase a [`ServeRefusal`] in their own words. Knows no bucket policy, no asset and no signature.
 //! RFC 9110, sections 13 to 15.
 
+use crate::http::limits;
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
@@ -91,14 +92,15 @@ pub(crate) async fn respond(
     if reading.first.len() as u64 == length {
         return Ok(answer.body(reading.first));
     }
-    let (bucket, key) = (object.bucket.clone(), object.key.clone());
     let first = stream::once(async { Ok(reading.first) });
-    let rest = reading.rest.inspect(move |piece| {
+    let pieces = limits::for_readers_at_pace(first.chain(reading.rest).boxed());
+    let (bucket, key) = (object.bucket.clone(), object.key.clone());
+    let pieces = pieces.inspect(move |piece| {
         if let Err(error) = piece {
             tracing::error!(%bucket, %key, %error, "the answer was cut short: its connection is closed");
         }
     });
-    Ok(answer.body(SizedStream::new(length, first.chain(rest))))
+    Ok(answer.body(SizedStream::new(length, pieces.boxed_local())))
 }
 
 fn judge(headers: &HeaderMap, object: &Object) -> ReadVerdict {

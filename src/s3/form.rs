@@ -6,7 +6,7 @@
 //! file. It knows nothing of policies, and reads no value but a part's name.
 use super::policy::FormFields;
 use super::{ErrorCode, S3Error};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use delimiter::{Delimiter, Step};
 use head::PartHead;
 
@@ -134,14 +134,13 @@ impl FormParser {
     }
     /// # Errors
     /// `MalformedPOSTRequest`, `MaxPostPreDataLengthExceeded`, `InvalidArgument` (a field twice).
-    pub fn push(&mut self, input: Bytes, events: &mut Vec<FormEvent>) -> Result<(), S3Error> {
-        let mut at = 0;
-        while at < input.len() {
+    pub fn push(&mut self, mut input: Bytes, events: &mut Vec<FormEvent>) -> Result<(), S3Error> {
+        while !input.is_empty() {
             if matches!(self.section, Section::File) {
-                at = self.push_file(&input, at, events)?;
+                let read = self.push_file(&input, events)?;
+                input.advance(read);
             } else {
-                self.push_byte(input[at], events)?;
-                at += 1;
+                self.push_byte(input.get_u8(), events)?;
             }
         }
         Ok(())
@@ -291,17 +290,12 @@ impl FormParser {
         Ok(())
     }
 
-    /// Reads the file's content from `input[from..]` and answers where it stopped. Hands out slices of the input; only
-    /// what may be a delimiter cut in two is copied.
-    fn push_file(
-        &mut self,
-        input: &Bytes,
-        from: usize,
-        events: &mut Vec<FormEvent>,
-    ) -> Result<usize, S3Error> {
-        // input[from..candidate] is data, input[candidate..at] may be a delimiter that `held` begins
-        let mut candidate = from;
-        let mut at = from;
+    /// Reads the file's content and answers how many bytes it took. Hands out slices of the input; only what may be a
+    /// delimiter cut in two is copied.
+    fn push_file(&mut self, input: &Bytes, events: &mut Vec<FormEvent>) -> Result<usize, S3Error> {
+        // input[..candidate] is data, input[candidate..at] may be a delimiter that `held` begins
+        let mut candidate = 0;
+        let mut at = 0;
         while at < input.len() {
             if self.delimiter.is_idle() {
                 let Some(next) = next_carriage_return(&input[at..]) else {
@@ -319,7 +313,7 @@ impl FormParser {
                 }
                 Step::NextPart | Step::Close => {
                     self.held.clear();
-                    emit(events, input.slice(from..candidate));
+                    emit(events, input.slice(..candidate));
                     events.push(FormEvent::FileEnds);
                     self.section = if step == Step::Close {
                         Section::Epilogue(Epilogue::Line)
@@ -332,7 +326,7 @@ impl FormParser {
             }
             at += 1;
         }
-        emit(events, input.slice(from..candidate));
+        emit(events, input.slice(..candidate));
         self.held.extend_from_slice(&input[candidate..]);
         Ok(input.len())
     }

@@ -33,20 +33,24 @@ pub enum RangeRequest {
     Unsatisfiable,
 }
 
+/// What a `Range` of one range asks for, whatever the body's size.
+enum Spec {
+    /// `FIRST-LAST`, last inclusive
+    Between(u64, u64),
+    /// `FIRST-`
+    From(u64),
+    /// `-LENGTH`
+    Suffix(u64),
+}
+
 /// Reads `Range` for a body of `size_bytes`.
 #[must_use]
 pub fn parse(header: Option<&str>, size_bytes: u64) -> RangeRequest {
-    let Some((first, last)) = header.and_then(range_spec) else {
-        return RangeRequest::Whole;
-    };
-    let (start, end) = match (first, last) {
-        (Some(first), Some(last)) if first > last => return RangeRequest::Whole,
-        (Some(first), last) => {
-            let end = last.map_or(size_bytes, |last| last.saturating_add(1).min(size_bytes));
-            (first, end)
-        }
-        (None, Some(suffix)) => (size_bytes.saturating_sub(suffix), size_bytes),
-        (None, None) => return RangeRequest::Whole,
+    let (start, end) = match header.and_then(spec) {
+        Some(Spec::Between(first, last)) => (first, last.saturating_add(1).min(size_bytes)),
+        Some(Spec::From(first)) => (first, size_bytes),
+        Some(Spec::Suffix(length)) => (size_bytes.saturating_sub(length), size_bytes),
+        None => return RangeRequest::Whole,
     };
     if start < end {
         RangeRequest::Part(ByteRange { start, end })
@@ -54,24 +58,25 @@ pub fn parse(header: Option<&str>, size_bytes: u64) -> RangeRequest {
         RangeRequest::Unsatisfiable
     }
 }
-/// `bytes=FIRST-LAST` with either number absent; `None` where it is anything else.
-fn range_spec(header: &str) -> Option<(Option<u64>, Option<u64>)> {
+/// `None` where S3 ignores the header.
+fn spec(header: &str) -> Option<Spec> {
     let (unit, spec) = header.split_once('=')?;
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return None;
     }
-    let (first, last) = spec.trim_matches([' ', '\t']).split_once('-')?;
-    Some((position(first)?, position(last)?))
+    match spec.trim_matches([' ', '\t']).split_once('-')? {
+        ("", length) => Some(Spec::Suffix(number(length)?)),
+        (first, "") => Some(Spec::From(number(first)?)),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then_some(Spec::Between(first, last))
+        }
+    }
 }
-/// Digits, or nothing. A number past `u64` lies past every body, as `u64::MAX` does.
-fn position(text: &str) -> Option<Option<u64>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some(Some(text.parse().unwrap_or(u64::MAX)))
+/// A number past `u64` lies past every body, as `u64::MAX` does.
+fn number(digits: &str) -> Option<u64> {
+    let valid = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    valid.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

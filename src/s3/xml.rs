@@ -235,7 +235,7 @@ pub fn list_objects_v2(bucket: &BucketName, query: &ListV2Query, page: &ListedPa
         }
         for object in &page.objects {
             result.element("Contents", |contents| {
-                listed_object(contents, query, object)
+                listed_object(contents, query, object);
             });
         }
         for prefix in &page.common_prefixes {

@@ -177,12 +177,12 @@ impl SignedForm {
         if document.expiration <= now {
             return Err(denied("Policy expired."));
         }
-        self.check_conditions(document.conditions)
+        self.check_conditions(&document.conditions)
     }
     /// Steps 7 and 8.
-    fn check_conditions(mut self, conditions: Vec<Condition>) -> Result<Grant, S3Error> {
+    fn check_conditions(mut self, conditions: &[Condition]) -> Result<Grant, S3Error> {
         self.substitute_file_name()?;
-        for condition in &conditions {
+        for condition in conditions {
             if !self.satisfies(condition) {
                 return Err(denied(&format!("Policy Condition failed: {condition}")));
             }
@@ -205,7 +205,7 @@ impl SignedForm {
         check_metadata(&self.fields)?;
         refuse_encryption(&self.fields)?;
         Ok(Grant {
-            length: strictest_length(&conditions)?,
+            length: strictest_length(conditions)?,
             success: SuccessAnswer::from_fields(&self.fields),
             access_key: self.signed.credential.access_key,
             bucket: self.bucket,

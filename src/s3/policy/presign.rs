@@ -4,6 +4,7 @@ use crate::s3::time;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// What an upload through one policy may be. Built by the asset API.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ fn ascii(json: &str) -> String {
             continue;
         }
         for unit in character.encode_utf16(&mut units) {
-            escaped.push_str(&format!("\\u{unit:04x}"));
+            write!(escaped, "\\u{unit:04x}").expect("writing to a string does not fail");
         }
     }
     escaped
