@@ -51,3 +51,31 @@ impl AccessKeys {
         Some(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(region: String) -> Scope {
+        Scope {
+            day: "20261123".to_owned(),
+            region,
+        }
+    }
+
+    #[test]
+    fn only_the_root_key_signs_and_what_is_remembered_signs_alike() {
+        let keys = AccessKeys::new(AccessKey {
+            id: "access-key".to_owned(),
+            secret: SecretString::from("secret-key"),
+        });
+        let wanted = scope("us-east-1".to_owned());
+        assert!(keys.signing_key("other", &wanted).is_none());
+        let first = keys.signing_key("access-key", &wanted).unwrap().sign(b"x");
+        for guess in 0..1000 {
+            let _ = keys.signing_key("access-key", &scope(guess.to_string()));
+        }
+        let again = keys.signing_key("access-key", &wanted).unwrap().sign(b"x");
+        assert_eq!(first, again);
+    }
+}

@@ -86,3 +86,57 @@ fn answer(builder: &mut actix_web::HttpResponseBuilder, body: &Value) -> HttpRes
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Application;
+    use crate::clock::Clock;
+    use crate::config::{Config, Environment, Flags, Role};
+
+    async fn told(request: reqwest::RequestBuilder) -> String {
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        format!("{status} {}", answer.text().await.unwrap())
+    }
+
+    #[actix_web::test]
+    async fn only_who_holds_the_secret_of_this_start_is_heard() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment::from_pairs([
+            ("HANGAR_LISTEN", "127.0.0.1:0"),
+            ("HANGAR_DATA_DIR", folder.path().to_str().unwrap()),
+        ]);
+        let composed = Config::compose(Role::Standalone, &Flags::default(), &environment).unwrap();
+        let app = Application::build(composed.config, Clock::default())
+            .await
+            .unwrap();
+        let run = app.rooms().store.home().join("run");
+        actix_web::rt::spawn(app.run_until_stopped());
+        let run: Value = serde_json::from_slice(&tokio::fs::read(run).await.unwrap()).unwrap();
+        let url = format!("http://{}/order", run["address"].as_str().unwrap());
+        let secret = run["secret"].as_str().unwrap();
+        let client = reqwest::Client::new();
+        let order = |secret: &str, body: &str| {
+            let request = client.post(&url).bearer_auth(secret);
+            told(request.body(body.to_owned()))
+        };
+
+        let list = r#"{"order":"token_list"}"#;
+        assert!(
+            order(secret, list)
+                .await
+                .starts_with(r#"200 {"ok":{"tokens":["#)
+        );
+        assert_eq!(order("", list).await, "404 ");
+        assert_eq!(order(&secret[1..], list).await, "404 ");
+        assert_eq!(told(client.post(&url).body(list)).await, "404 ");
+        assert_eq!(told(client.get(&url).bearer_auth(secret)).await, "404 ");
+        let unknown = order(secret, r#"{"order":"explode"}"#).await;
+        assert!(unknown.starts_with(r#"400 {"error":"The server does not know this order"#));
+        let long = order(secret, &" ".repeat(LARGEST_ORDER_BYTES + 1)).await;
+        insta::assert_snapshot!(long, @r#"400 {"error":"The order is longer than 64 KiB."}"#);
+        let refused = order(secret, r#"{"order":"token_create","email":"x","name":null,"scopes":[],"expires_in":null,"any_workspace":false}"#).await;
+        insta::assert_snapshot!(refused, @r#"400 {"error":"\"x\" is not an email address; write one like name@example.com."}"#);
+    }
+}

@@ -5,7 +5,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
-use hangar::config::TrustedProxies;
+use hangar::http::TrustedProxies;
 use std::fmt::Write as _;
 use std::time::Duration;
 

@@ -12,6 +12,9 @@ mod static_assets;
 mod user_assets;
 mod users;
 
+#[cfg(test)]
+mod tests;
+
 use crate::auth::Principal;
 use crate::http::Rooms;
 use crate::http::auth::presented_token;
