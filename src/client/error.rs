@@ -4,17 +4,23 @@ use reqwest::{StatusCode, Url};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("{address:?} is no address of a server: give scheme and host, such as http://127.0.0.1:9000")]
+    #[error(
+        "{address:?} is no address of a server: give scheme and host, such as http://127.0.0.1:9000"
+    )]
     BadAddress { address: String },
     #[error("the token holds characters that no token has: copy it anew")]
     UnusableToken,
-    #[error("no client for {address} can be made: a secure connection needs the system's certificates (the package ca-certificates)")]
+    #[error(
+        "no client for {address} can be made: a secure connection needs the system's certificates (the package ca-certificates)"
+    )]
     Unusable {
         address: String,
         #[source]
         source: reqwest::Error,
     },
-    #[error("no server answers at {address}: start one with `hangar serve`, or name another with --url or HANGAR_URL")]
+    #[error(
+        "no server answers at {address}: start one with `hangar serve`, or name another with --url or HANGAR_URL"
+    )]
     Unreachable {
         address: String,
         #[source]
@@ -39,15 +45,23 @@ pub enum ClientError {
     },
     #[error("{address} redirects to {to}: give that server's address in --url or HANGAR_URL")]
     Redirected { address: String, to: String },
-    #[error("the server wants a token: set HANGAR_TOKEN or give --token (`hangar token create --user EMAIL` makes one)")]
+    #[error(
+        "the server wants a token: set HANGAR_TOKEN or give --token (`hangar token create --user EMAIL` makes one)"
+    )]
     TokenMissing,
-    #[error("the server refused the token ({says}): make another with `hangar token create --user EMAIL` and set HANGAR_TOKEN or give --token")]
+    #[error(
+        "the server refused the token ({says}): make another with `hangar token create --user EMAIL` and set HANGAR_TOKEN or give --token"
+    )]
     TokenRefused { says: String },
     #[error("too many requests for this token: try again in {seconds} s")]
     TooManyRequests { seconds: String },
-    #[error("the file has {size_bytes} bytes, and the server takes at most {limit_bytes}: send a smaller one, or raise FILE_SIZE_LIMIT there")]
+    #[error(
+        "the file has {size_bytes} bytes, and the server takes at most {limit_bytes}: send a smaller one, or raise FILE_SIZE_LIMIT there"
+    )]
     TooLarge { size_bytes: u64, limit_bytes: u64 },
-    #[error("the file has {size_bytes} bytes, more than the server takes: send a smaller one, or raise FILE_SIZE_LIMIT there")]
+    #[error(
+        "the file has {size_bytes} bytes, more than the server takes: send a smaller one, or raise FILE_SIZE_LIMIT there"
+    )]
     TooLargeForTheServer { size_bytes: u64 },
     #[error("the file is empty, and an asset needs at least one byte: choose another")]
     Empty,
@@ -55,7 +69,9 @@ pub enum ClientError {
     DiskFull,
     #[error("the server cannot store anything at the moment: look at its log, then try again")]
     Unavailable,
-    #[error("the upload form was signed for another server than the one that got it: check HANGAR_PUBLIC_URL and the proxy there")]
+    #[error(
+        "the upload form was signed for another server than the one that got it: check HANGAR_PUBLIC_URL and the proxy there"
+    )]
     SignedForAnother,
     #[error("the server answered {status}: {says}")]
     Refused { status: u16, says: String },
@@ -80,12 +96,7 @@ impl ClientError {
     }
 
     /// What an answer of the API that is no success means.
-    pub(super) fn of_api(
-        url: &Url,
-        status: StatusCode,
-        header: Option<&str>,
-        body: &[u8],
-    ) -> Self {
+    pub(super) fn of_api(url: &Url, status: StatusCode, header: Option<&str>, body: &[u8]) -> Self {
         let says = said_in_json(body);
         match status.as_u16() {
             300..=399 => Self::Redirected {

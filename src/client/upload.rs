@@ -1,6 +1,8 @@
 //! An upload: the ask, and the form that its answer describes.
 
-use super::{ANSWER_TIMEOUT, Answered, Client, ClientError, MAX_ANSWER_BYTES, connection, header_text, read};
+use super::{
+    ANSWER_TIMEOUT, Answered, Client, ClientError, MAX_ANSWER_BYTES, connection, header_text, read,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -54,7 +56,11 @@ impl Reserved {
 
     /// The names of the form's fields, in order.
     pub fn field_names(&self) -> impl Iterator<Item = &str> {
-        self.upload_data.fields.0.iter().map(|(name, _)| name.as_str())
+        self.upload_data
+            .fields
+            .0
+            .iter()
+            .map(|(name, _)| name.as_str())
     }
 
     /// The most bytes that the policy allows, where it says so.
@@ -67,9 +73,14 @@ impl Reserved {
             .find(|(name, _)| name.eq_ignore_ascii_case("policy"))?;
         let policy: serde_json::Value =
             serde_json::from_slice(&STANDARD.decode(policy).ok()?).ok()?;
-        policy.get("conditions")?.as_array()?.iter().find_map(|condition| {
-            (condition.get(0)?.as_str()? == "content-length-range").then(|| condition.get(2)?.as_u64())?
-        })
+        policy
+            .get("conditions")?
+            .as_array()?
+            .iter()
+            .find_map(|condition| {
+                (condition.get(0)?.as_str()? == "content-length-range")
+                    .then(|| condition.get(2)?.as_u64())?
+            })
     }
 }
 
@@ -140,7 +151,11 @@ impl Client {
         let status = response.status();
         let header = header_text(
             &response,
-            if status.is_redirection() { "location" } else { "retry-after" },
+            if status.is_redirection() {
+                "location"
+            } else {
+                "retry-after"
+            },
         );
         let body = read(response, &url, MAX_ANSWER_BYTES).await?;
         if status != StatusCode::OK {
