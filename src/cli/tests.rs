@@ -41,13 +41,13 @@ fn what_the_documents_show_can_be_typed(
 
 #[test]
 fn a_wrong_use_is_one_sentence() {
-    insta::assert_snapshot!(refusal("hangar serve --lisen x").1, @"");
-    insta::assert_snapshot!(refusal("hangar token create").1, @"");
-    insta::assert_snapshot!(refusal("hangar token create --user a@b --expires soon").1, @"");
-    insta::assert_snapshot!(refusal("hangar token create --user a@b --workspace acme").1, @"");
-    insta::assert_snapshot!(refusal("hangar upload f --entity-type LOGO").1, @"");
-    insta::assert_snapshot!(refusal("hangar server /a /b").1, @"");
-    insta::assert_snapshot!(refusal("hangar sever").1, @"");
+    insta::assert_snapshot!(refusal("hangar serve --lisen x").1, @"unexpected argument '--lisen' found; a similar argument exists: '--listen' (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create").1, @"the following required arguments were not provided: --user <EMAIL> (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create --user a@b --expires soon").1, @"invalid value 'soon' for '--expires <DURATION>': give a duration such as 30s, 15m, 12h or 90d (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create --user a@b --workspace acme").1, @"invalid value 'acme' for '--workspace <WORKSPACE>' [possible values: *] (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar upload f --entity-type LOGO").1, @"invalid value 'LOGO' for '--entity-type <TYPE>' [possible values: USER_AVATAR, USER_COVER] (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar server /a /b").1, @"unexpected argument '/b' found (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar sever").1, @"unrecognized subcommand 'sever'; some similar subcommands exist: 'serve', 'server' (--help shows examples)");
 }
 
 #[rstest]
@@ -141,7 +141,10 @@ fn only_servers_talk_unless_asked() {
 #[test]
 fn a_table_lines_up_and_numbers_are_grouped() {
     let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
-    insta::assert_snapshot!(terminal::table(&[row(["ID", "NAME"]), row(["longer", "żółw\u{7}"])]), @"");
+    insta::assert_snapshot!(terminal::table(&[row(["ID", "NAME"]), row(["longer", "żółw\u{7}"])]), @r"
+    ID      NAME
+    longer  żółw?
+    ");
     assert_eq!(terminal::grouped(1_234_567), "1,234,567");
     assert_eq!(terminal::grouped(123), "123");
     assert_eq!(terminal::grouped(0), "0");

@@ -270,6 +270,11 @@ mod tests {
         ]}))
         .unwrap();
         let now = Timestamp::from_secs(1_795_438_800 + 3600 * 24);
-        insta::assert_snapshot!(listed(&tokens, now), @"");
+        insta::assert_snapshot!(listed(&tokens, now), @r"
+        ID      TOKEN  USER            NAME          SCOPES        CREATED               EXPIRES               STATE
+        tok_1   …cdef  me@example.com  lap?[31mtop?  assets:read   2025-11-24 16:00 UTC  never                 active
+        tok_22  …0001  ci@example.com  -             -             2026-11-23 09:18 UTC  2026-11-23 10:00 UTC  expired
+        tok_3   -      x@example.com   -             assets:write  2026-11-23 09:18 UTC  2027-11-23 10:00 UTC  revoked
+        ");
     }
 }

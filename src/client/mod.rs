@@ -163,11 +163,7 @@ fn header_text(response: &Response, name: &str) -> Option<String> {
 }
 
 /// Reads a body, and refuses one that is longer.
-async fn read(
-    mut response: Response,
-    url: &Url,
-    limit_bytes: usize,
-) -> Result<Bytes, ClientError> {
+async fn read(mut response: Response, url: &Url, limit_bytes: usize) -> Result<Bytes, ClientError> {
     let mut body = Vec::new();
     while let Some(piece) = response
         .chunk()

@@ -90,7 +90,12 @@ mod tests {
             size: 52_943,
         };
         let token = "plane_api_0123456789abcdef0123456789abcdef";
-        insta::assert_snapshot!(ask(&asked, token), @"");
+        insta::assert_snapshot!(ask(&asked, token), @r#"
+        1. Ask for an upload
+           > POST /api/v1/assets/user-assets/
+           > X-API-Key: plane_api_0123…
+           > {"entity_type":"USER_AVATAR","name":"hangar.png","type":"image/png","size":52943}
+        "#);
         let answer: Reserved = serde_json::from_str(
             r#"{"upload_data":{"url":"http://127.0.0.1:9000/uploads","fields":{"Content-Type":"image/png","key":"k","policy":"cA==","x-amz-signature":"5ec2e7"}},"asset_id":"3999b15f","asset_url":"/api/assets/v2/static/3999b15f/"}"#,
         )
@@ -106,6 +111,16 @@ mod tests {
             form(&answered.value, 52_943)
         );
         assert!(!shown.contains("5ec2e7"));
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @r#"
+           < 200 after 2.1 ms
+           < {"upload_data":{"url":"http://127.0.0.1:9000/uploads","fields":{… 4 signed fields}},
+           <  "asset_id":"3999b15f",
+           <  "asset_url":"/api/assets/v2/static/3999b15f/"}
+
+        2. Upload the form that it answered
+           > POST /uploads (multipart/form-data)
+           > Content-Type, key, policy, x-amz-signature
+           > file: 52,943 bytes
+        "#);
     }
 }
