@@ -1,9 +1,10 @@
 """Fixtures: running servers and the clients that judge them."""
 
 import boto3
-import botocore.config
+import botocore
 import pytest
 
+from clients import s3_client
 from server import Hangar
 
 
@@ -30,8 +31,8 @@ def start_hangar(tmp_path):
     """Starts servers with settings of their own; those still running are stopped, and must exit with 0."""
     servers = []
 
-    def start(command=None, **settings):
-        server = Hangar(tmp_path / f"hangar-{len(servers)}", settings, command)
+    def start(command=None, port=None, **settings):
+        server = Hangar(tmp_path / f"hangar-{len(servers)}", settings, command, port)
         servers.append(server)
         return server.start()
 
@@ -44,23 +45,6 @@ def start_hangar(tmp_path):
 @pytest.fixture(scope="module")
 def token(hangar):
     return hangar.make_token()["token"]
-
-
-def s3_client(server, access_key=None, secret_key=None, region="us-east-1", **config):
-    """A client that says at once what it was answered: no retries."""
-    return boto3.client(
-        "s3",
-        endpoint_url=server.url,
-        aws_access_key_id=access_key or server.access_key,
-        aws_secret_access_key=secret_key or server.secret_key,
-        region_name=region,
-        config=botocore.config.Config(
-            signature_version="s3v4",
-            retries={"total_max_attempts": 1, "mode": "standard"},
-            max_pool_connections=32,
-            **config,
-        ),
-    )
 
 
 @pytest.fixture

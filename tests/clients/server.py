@@ -50,12 +50,12 @@ def run(*arguments, **settings):
 class Hangar:
     """A server on a free port of loopback, with a data folder and a known key pair."""
 
-    def __init__(self, folder, settings=None, command=None):
+    def __init__(self, folder, settings=None, command=None, port=None):
         """`settings` add to the defaults below; a value of None takes a default away."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.bucket = BUCKET
         self.access_key = ACCESS_KEY

@@ -4,9 +4,12 @@ import base64
 import json
 import re
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
+import requests
 
+import pictures
 from policy import signature
 from server import wait_until
 
@@ -103,8 +106,6 @@ def test_the_policy_states_each_condition_once_in_its_order(hangar, asset):
 
 @pytest.mark.parametrize("setting, seconds", [(None, 3600), ("60", 60), ("15m", 900)])
 def test_the_policy_lives_as_long_as_the_setting_says(start_hangar, setting, seconds):
-    from datetime import datetime, timedelta
-
     server = start_hangar(SIGNED_URL_EXPIRATION=setting)
     fields = server.ask(server.make_token()["token"], entity_type="USER_AVATAR")["upload_data"]["fields"]
     expiration = json.loads(base64.b64decode(fields["policy"]))["expiration"]
@@ -191,10 +192,6 @@ def test_an_absent_name_is_unnamed(hangar, token):
 
 @pytest.mark.parametrize("name", ["żółw ☕ photo (1)+&=.png", 'a"b\nc.png', "${filename}", "50%25 #1?.png", LONG], ids=repr)
 def test_an_upload_with_an_odd_name_arrives(hangar, token, name):
-    import requests
-
-    import pictures
-
     made = hangar.ask(token, name=name, type="image/png", size=165, entity_type="USER_AVATAR")
     data = made["upload_data"]
     assert requests.post(data["url"], data=data["fields"], files={"file": ("x", pictures.png())}, timeout=20).status_code == 204
@@ -345,13 +342,10 @@ def test_json_that_is_no_object_is_refused(api, body):
     assert_answer(api("POST", data=body, headers={"Content-Type": "application/json"}), 400, NO_OBJECT)
 
 
-@pytest.mark.parametrize(
-    "content_type, named",
-    [("text/plain", "text/plain"), ("application/xml", "application/xml"), ("text/plain; charset=utf-8", "text/plain; charset=utf-8")],
-)
-def test_another_media_type_is_415(api, content_type, named):
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "image/png"])
+def test_another_media_type_is_415(api, content_type):
     answer = api("POST", data=b"{}", headers={"Content-Type": content_type})
-    assert_answer(answer, 415, f'{{"detail":"Unsupported media type \\"{named}\\" in request."}}')
+    assert_answer(answer, 415, f'{{"detail":"Unsupported media type \\"{content_type}\\" in request."}}')
 
 
 def test_a_body_without_a_media_type_is_415(api):
@@ -372,7 +366,7 @@ def test_a_body_over_a_smaller_file_limit_is_413(start_hangar):
     assert_answer(answer, 413, TOO_LARGE)
 
 
-@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/*", "text/html, application/json;q=0.1", ""])
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/*", "text/html, application/json;q=0.1"])
 def test_an_accept_that_allows_json_is_served(api, accept):
     assert api("POST", headers={"Accept": accept}, json={"entity_type": "USER_AVATAR"}).status_code == 200
 

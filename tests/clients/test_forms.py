@@ -3,13 +3,14 @@
 import base64
 import datetime
 import json
-import socket
 import uuid
 
 import pytest
+import requests
 
-from policy import BOUNDARY, Form, amz_date, iso, joined, multipart, now, part, post
+from policy import BOUNDARY, Form, amz_date, iso, joined, multipart, now, part, post, signature
 from refusal import Refusal
+from server import wait_until
 
 HOUR = datetime.timedelta(hours=1)
 
@@ -193,7 +194,7 @@ def test_a_redirect_that_is_no_web_address_falls_back_to_204(hangar, s3, key, ta
     form = Form(hangar, key, {"success_action_redirect": target})
     answer = form.post()
     assert answer.status_code == 204
-    assert "example.com" not in answer.headers["Location"] or target == "https://"
+    assert answer.headers["Location"] != target
     stored(s3, form, b"hello")
 
 
@@ -511,8 +512,6 @@ def test_a_condition_that_is_none_is_refused(hangar, key, mark, refused, conditi
 
 
 def test_a_policy_that_is_not_base64_is_refused(hangar, key, mark, refused):
-    from policy import signature
-
     form = Form(hangar, key)
     text = "this is *not* base64"
     day = amz_date(form.signing["date"])[:8]
@@ -784,11 +783,6 @@ def test_a_form_that_a_proxy_has_mangled_is_400_and_never_a_misleading_403(hanga
     refused(post(hangar, f"/{hangar.bucket}", body), 400, "MalformedPOSTRequest")
 
 
-def read_answer(connection):
-    """One whole answer from a socket, as far as it comes."""
-    return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
 @pytest.mark.parametrize("size", [10_000, 1_000_000])
 def test_a_body_that_ends_before_its_length_leaves_nothing(hangar, s3, key, mark, size):
     before = hangar.blobs()
@@ -798,10 +792,7 @@ def test_a_body_that_ends_before_its_length_leaves_nothing(hangar, s3, key, mark
         f"POST /{hangar.bucket} HTTP/1.1\r\nHost: 127.0.0.1:{hangar.port}\r\nConnection: close\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
-    with socket.create_connection(("127.0.0.1", hangar.port), timeout=20) as connection:
-        connection.sendall(head + body[: len(body) // 2])
-        connection.shutdown(socket.SHUT_WR)
-        answer = read_answer(connection)
+    answer = hangar.exchange(head + body[: len(body) // 2], half_close=True)
     # The sender is gone with half of its connection: an answer is a courtesy, but never one of success.
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400 "), answer
     assert s3.list_objects_v2(Bucket=hangar.bucket, Prefix=key)["KeyCount"] == 0
@@ -824,15 +815,11 @@ def test_a_chunked_body_that_ends_early_leaves_nothing(hangar, s3, key, mark):
 
 def assert_until_blobs_are(hangar, expected):
     """The sender is not told when its abandoned blob is unlinked, so this waits for it."""
-    from server import wait_until
-
     wait_until(lambda: hangar.blobs() == expected, hangar.process, lambda: f"blobs left behind: {hangar.blobs()}")
 
 
 def test_after_a_refusal_the_connection_goes_on(hangar, key, mark):
     """The answer is seen rather than a reset, though the file was not read to its end before it."""
-    import requests
-
     with requests.Session() as session:
         for _ in range(3):
             form = Form(hangar, key, expiration=iso(now() - HOUR))

@@ -10,6 +10,7 @@ import requests
 import pictures
 from policy import ORIGIN
 from refusal import Refusal
+from server import wait_until
 
 TYPES = ["image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif"]
 PLACES = ["USER_AVATAR", "USER_COVER"]
@@ -190,12 +191,11 @@ def test_an_invalid_or_multiple_range_is_ignored(hangar, uploaded, asked):
 
 @pytest.mark.parametrize(
     "if_range, status",
-    [("ETAG", 206), ("MODIFIED", 206), ('"other"', 200), ("W/ETAG", 200), (PAST, 200)],
+    [("ETAG", 206), ('"other"', 200), ("W/ETAG", 200), (PAST, 200)],
 )
 def test_if_range_gives_the_whole_of_a_changed_picture(hangar, uploaded, if_range, status):
     url, picture = uploaded
-    known = hangar.request("HEAD", url).headers
-    if_range = if_range.replace("ETAG", known["ETag"]).replace("MODIFIED", known["Last-Modified"])
+    if_range = if_range.replace("ETAG", hangar.request("HEAD", url).headers["ETag"])
     answer = hangar.request("GET", url, headers={"Range": "bytes=0-9", "If-Range": if_range})
     assert answer.status_code == status
     assert answer.content == (picture[:10] if status == 206 else picture)
@@ -277,8 +277,6 @@ def test_a_policy_that_has_expired_is_refused(start_hangar):
     def post():
         files = {"file": ("me", b"not judged: the policy comes first")}
         return requests.post(made["upload_data"]["url"], data=made["upload_data"]["fields"], files=files, timeout=20)
-
-    from server import wait_until
 
     wait_until(lambda: post().status_code == 403, server.process, lambda: "the policy did not expire")
     refusal = Refusal(post())
