@@ -78,9 +78,8 @@ impl Log {
     pub(super) fn resume(dir: &Path, id: LogId, end: End) -> io::Result<Self> {
         let path = segment_path(dir, end.segment);
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        if file.metadata()?.len() != end.offset {
-            file.set_len(end.offset)?;
-        }
+        // Cuts a torn tail off, and gives back what a killed process had reserved.
+        file.set_len(end.offset)?;
         file.sync_data()?;
         Ok(Self {
             dir: dir.to_owned(),
@@ -136,6 +135,13 @@ impl Log {
         self.file.sync_data().map_err(AppendError::Final)?;
         self.end = end;
         Ok(written)
+    }
+
+    /// Gives back the blocks that were reserved ahead.
+    pub(super) fn give_reserve_back(&self) {
+        if let Err(error) = self.file.set_len(self.end.offset) {
+            tracing::warn!(%error, "could not give reserved blocks back");
+        }
     }
 
     /// Begins the next segment where this one is full.

@@ -144,6 +144,9 @@ impl Writer {
                 continue;
             }
             if closed && pending.is_empty() {
+                if let Some(log) = &self.log {
+                    log.give_reserve_back();
+                }
                 return;
             }
             tokio::select! {
