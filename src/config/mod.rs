@@ -218,11 +218,11 @@ pub fn store_config(
 /// # Errors
 /// When it is no level.
 pub fn log_settings(
-    flag: Option<Flag>,
+    flag: Option<&Flag>,
     environment: &Environment,
 ) -> Result<Option<LogSettings>, WrongSetting> {
     Settings::new(environment).read(
-        flag.as_ref(),
+        flag,
         "HANGAR_LOG",
         LogSettings::ACCEPTED,
         LogSettings::parse,
