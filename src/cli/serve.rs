@@ -4,7 +4,8 @@ use super::signals::Signals;
 use super::{Failure, flag, terminal};
 use crate::app::Application;
 use crate::clock::Clock;
-use crate::config::{Composed, Config, Environment, Flags, HttpConfig, Role};
+use crate::config::{Composed, Config, Environment, Flags, Role};
+use crate::http::HttpConfig;
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -9,13 +9,12 @@
 mod address;
 mod environment;
 mod key_pair;
-mod proxies;
 mod quantity;
 #[cfg(test)]
 mod tests;
 
+use crate::http::{HttpConfig, TrustedProxies};
 pub use environment::Environment;
-pub use proxies::TrustedProxies;
 pub use quantity::{parse_duration, parse_size};
 
 use crate::assets::AssetsConfig;
@@ -64,23 +63,6 @@ pub struct Config {
 pub struct RateLimit {
     pub requests: u32,
     pub window: Duration,
-}
-
-/// Settings of the edge.
-#[derive(Debug, Clone)]
-pub struct HttpConfig {
-    /// `HANGAR_LISTEN`: addresses to bind (one, or IPv4 and IPv6 of `:9000`).
-    pub listen: Vec<std::net::SocketAddr>,
-    /// `HANGAR_PUBLIC_URL`: scheme and host, no path.
-    pub public_url: Option<String>,
-    /// `HANGAR_TRUSTED_PROXIES`
-    pub trusted_proxies: TrustedProxies,
-    /// `CORS_ALLOWED_ORIGINS`; empty: any
-    pub cors_allowed_origins: Vec<String>,
-    /// `HANGAR_S3_DOMAIN`
-    pub s3_domain: Option<String>,
-    /// `AWS_REGION`; empty: any
-    pub region: String,
 }
 
 /// Settings that are read and judged at every start, and whose rooms are not built yet.

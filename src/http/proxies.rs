@@ -11,7 +11,7 @@ pub enum TrustedProxies {
 }
 
 impl TrustedProxies {
-    pub(super) const ACCEPTED: &'static str = "private, none, or a comma list of addresses and networks such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
+    pub const ACCEPTED: &'static str = "private, none, or a comma list of addresses and networks such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
 
     /// Whether forwarding headers from this peer are believed. An IPv4 address mapped into IPv6 counts as IPv4.
     #[must_use]
@@ -27,7 +27,7 @@ impl TrustedProxies {
     }
 
     /// `private` may stand in a list too, beside the address of a proxy that is not.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "private" => return Some(Self::Private),
             "none" => return Some(Self::None),
@@ -66,10 +66,11 @@ fn is_private(peer: IpAddr) -> bool {
 
 fn parse_network(text: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (
-            address,
-            Some(super::quantity::parse_days(bits).and_then(|bits| u8::try_from(bits).ok())?),
-        ),
+        // `u8::from_str` would take a sign.
+        Some((address, bits)) if bits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (address, Some(bits.parse().ok()?))
+        }
+        Some(_) => return None,
         None => (text, None),
     };
     let address: IpAddr = address.parse().ok()?;

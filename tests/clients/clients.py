@@ -1,0 +1,21 @@
+"""boto3, set up to say at once what it was answered."""
+
+import boto3
+import botocore.config
+
+
+def s3_client(server, access_key=None, secret_key=None, region="us-east-1", **config):
+    """A client without retries, for the server's own keys unless others are named."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server.url,
+        aws_access_key_id=access_key or server.access_key,
+        aws_secret_access_key=secret_key or server.secret_key,
+        region_name=region,
+        config=botocore.config.Config(
+            signature_version="s3v4",
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=32,
+            **config,
+        ),
+    )
