@@ -2,6 +2,10 @@
 //!
 //! Results go to stdout, talk goes to stderr, and a command that fails says why and what to do in one sentence. Exit
 //! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments of arguments are read in terminals, where backticks are noise"
+)]
 
 mod demo;
 mod failure;
@@ -77,7 +81,7 @@ impl Cli {
             Command::Serve(_) | Command::Server(_) => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
-        let said = config::log_settings(flag("--log", self.log.as_deref()), environment)?;
+        let said = config::log_settings(flag("--log", self.log.as_deref()).as_ref(), environment)?;
         Ok(said.unwrap_or(LogSettings::at(default)))
     }
 

@@ -105,9 +105,10 @@ impl Server {
 async fn serve(composed: Composed) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     tell_settings(&composed);
+    let makes_token = command_that_makes_a_token(&composed);
     let config = composed.config;
-    let (http, data_dir, standalone) = (
-        config.http.clone(),
+    let (listen, data_dir, standalone) = (
+        config.http.listen.clone(),
         config.store.data_dir.clone(),
         config.standalone,
     );
@@ -119,10 +120,10 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let address = address_for_people(&http, application.port());
+    let address = address_for_people(&listen, application.port());
     tracing::info!(address = %address, data_dir = %data_dir.display(), "hangar is ready");
     if standalone {
-        welcome(&application, &address);
+        welcome(&application, &address, &makes_token);
     }
     signals.run(application).await
 }
@@ -139,11 +140,34 @@ pub(super) fn tell_settings(composed: &Composed) {
     }
 }
 
+/// A folder that was named by a flag must be named to the command too; one of the environment is found there again.
+fn command_that_makes_a_token(composed: &Composed) -> String {
+    let mut command = "hangar token create --user admin@localhost".to_owned();
+    if composed
+        .sources
+        .iter()
+        .any(|source| source.name == "--data-dir")
+    {
+        let folder = composed.config.store.data_dir.display().to_string();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        command.push_str(" --data-dir ");
+        if folder.chars().all(is_plain) {
+            command.push_str(&folder);
+        } else {
+            let quoted = terminal::printable(&folder).replace('\'', r"'\''");
+            command.push('\'');
+            command.push_str(&quoted);
+            command.push('\'');
+        }
+    }
+    command
+}
+
 /// On a terminal the first token is shown, once; where the talk may end up in a file, only the way to make one.
-fn welcome(application: &Application, address: &str) {
+fn welcome(application: &Application, address: &str, makes_token: &str) {
     if !terminal::talks_to_a_person() {
         if application.first_token().is_some() {
-            tracing::info!("make a token with: hangar token create --user admin@localhost");
+            tracing::info!("make a token with: {makes_token}");
         }
         return;
     }
@@ -153,7 +177,7 @@ fn welcome(application: &Application, address: &str) {
              Upload a picture:  HANGAR_TOKEN={token} hangar upload --url {address} me.png"
         ),
         None => format!(
-            "Make a token:      hangar token create --user admin@localhost\n\
+            "Make a token:      {makes_token}\n\
              Upload a picture:  HANGAR_TOKEN=… hangar upload --url {address} me.png"
         ),
     };
@@ -163,11 +187,52 @@ fn welcome(application: &Application, address: &str) {
 }
 
 /// An address that can be opened on this machine.
-pub(super) fn address_for_people(http: &HttpConfig, port: u16) -> String {
-    let ip = match http.listen.first().map(SocketAddr::ip) {
+pub(super) fn address_for_people(listen: &[SocketAddr], port: u16) -> String {
+    let ip = match listen.first().map(SocketAddr::ip) {
         Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         Some(ip) if !ip.is_unspecified() => ip,
         _ => Ipv4Addr::LOCALHOST.into(),
     };
     format!("http://{}", SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn composed(data_dir: Option<&str>, listen: &str) -> Composed {
+        let flags = Flags {
+            data_dir: flag("--data-dir", data_dir),
+            listen: flag("--listen", Some(listen)),
+            public_url: None,
+        };
+        Config::compose(Role::Standalone, &flags, &Environment::default()).unwrap()
+    }
+
+    #[rstest]
+    #[case(None, "")]
+    #[case(Some("/srv/hangar"), " --data-dir /srv/hangar")]
+    #[case(Some("my files"), " --data-dir 'my files'")]
+    #[case(Some("it's"), r" --data-dir 'it'\''s'")]
+    fn the_command_that_makes_a_token_finds_the_same_folder(
+        #[case] data_dir: Option<&str>,
+        #[case] says: &str,
+    ) {
+        let command = command_that_makes_a_token(&composed(data_dir, ""));
+        assert_eq!(
+            command,
+            format!("hangar token create --user admin@localhost{says}")
+        );
+    }
+
+    #[rstest]
+    #[case(":80", "http://127.0.0.1:9377")]
+    #[case("0.0.0.0:80", "http://127.0.0.1:9377")]
+    #[case("[::]:80", "http://[::1]:9377")]
+    #[case("192.0.2.1:80", "http://192.0.2.1:9377")]
+    fn the_address_shown_can_be_opened_here(#[case] listen: &str, #[case] shown: &str) {
+        let listen = composed(None, listen).config.http.listen;
+        assert_eq!(address_for_people(&listen, 9377), shown);
+    }
 }

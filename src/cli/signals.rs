@@ -33,31 +33,24 @@ impl Signals {
         }
     }
 
-    /// Runs a server until a signal: what is in flight is finished, at most for 8 seconds. A second signal does not
-    /// wait for that; the log keeps what was answered.
+    /// Runs a server until a signal: what is in flight is finished, at most for 8 seconds. Further signals change
+    /// nothing, for process managers and shells often deliver the same Ctrl-C twice.
     pub(super) async fn run(&mut self, application: Application) -> Result<(), Failure> {
         let stopper = application.stopper();
         let mut serving = std::pin::pin!(application.run_until_stopped());
-        let ended = |outcome: std::io::Result<()>| {
-            outcome.map_err(|error| {
-                Failure::Failed(format!(
-                    "the listener failed ({error}): look at the log, then start again"
-                ))
-            })
-        };
-        let name = tokio::select! {
-            outcome = &mut serving => return ended(outcome),
-            name = self.next() => name,
-        };
-        tracing::info!(signal = name, "stopping: what is in flight has 8 seconds");
-        tokio::select! {
-            (outcome, ()) = async { tokio::join!(serving, stopper.stop()) } => {
+        let outcome = tokio::select! {
+            outcome = &mut serving => outcome,
+            name = self.next() => {
+                tracing::info!(signal = name, "stopping: what is in flight has 8 seconds");
+                let (outcome, ()) = tokio::join!(serving, stopper.stop());
                 tracing::info!("stopped");
-                ended(outcome)
+                outcome
             }
-            name = self.next() => Err(Failure::Failed(format!(
-                "{name} came a second time, so what was in flight is cut off"
-            ))),
-        }
+        };
+        outcome.map_err(|error| {
+            Failure::Failed(format!(
+                "the listener failed ({error}): look at the log, then start again"
+            ))
+        })
     }
 }

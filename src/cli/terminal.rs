@@ -48,10 +48,11 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     let lines: Vec<String> = rows
         .iter()
         .map(|row| {
-            let cells = row.iter().zip(&widths);
-            let line: String = cells
-                .map(|(cell, width)| format!("{cell:<width$}", width = width + GAP))
-                .collect();
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', width + GAP - cell.chars().count()));
+            }
             line.trim_end().to_owned()
         })
         .collect();

@@ -199,13 +199,12 @@ pub fn store_config(
 /// How much is logged, and how; `None`: not said.
 /// # Errors
 /// When it is no level.
-#[expect(clippy::needless_pass_by_value, reason = "as every other flag")]
 pub fn log_settings(
-    flag: Option<Flag>,
+    flag: Option<&Flag>,
     environment: &Environment,
 ) -> Result<Option<LogSettings>, WrongSetting> {
     Settings::new(environment).read(
-        flag.as_ref(),
+        flag,
         "HANGAR_LOG",
         LogSettings::ACCEPTED,
         LogSettings::parse,

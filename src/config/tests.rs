@@ -11,12 +11,11 @@ fn config(pairs: &[(&str, &str)]) -> Config {
     compose(pairs).unwrap().config
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as settings take it")]
-fn flag(name: &'static str, value: &str) -> Option<Flag> {
-    Some(Flag {
+fn flag(name: &'static str, value: &str) -> Flag {
+    Flag {
         name,
         value: value.to_owned(),
-    })
+    }
 }
 
 /// The id and secret of the root pair.
@@ -194,9 +193,9 @@ fn a_flag_comes_before_the_environment_and_an_empty_flag_is_none() {
         ("HANGAR_PUBLIC_URL", "https://environment.example"),
     ]);
     let flags = Flags {
-        listen: flag("--address", "127.0.0.1:2222"),
-        data_dir: flag("DIR", "/from/positional"),
-        public_url: flag("--public-url", ""),
+        listen: Some(flag("--address", "127.0.0.1:2222")),
+        data_dir: Some(flag("DIR", "/from/positional")),
+        public_url: Some(flag("--public-url", "")),
     };
     let composed = Config::compose(Role::InPlaceOfMinio, &flags, &environment).unwrap();
     assert_eq!(composed.config.http.listen[0].port(), 2222);
@@ -477,7 +476,7 @@ fn a_wrong_value_is_one_sentence_with_name_value_and_what_is_accepted(
 #[test]
 fn a_wrong_flag_is_named_as_it_was_typed() {
     let flags = Flags {
-        listen: flag("--listen", "nowhere"),
+        listen: Some(flag("--listen", "nowhere")),
         ..Flags::default()
     };
     let wrong = Config::compose(Role::Standalone, &flags, &Environment::default()).unwrap_err();
@@ -525,5 +524,8 @@ fn commands_find_the_folder_as_the_server_does() {
     let environment = Environment::from_pairs([("HANGAR_DATA_DIR", "/srv/hangar")]);
     let found = |flag| store_config(flag, &environment).unwrap().data_dir;
     assert_eq!(found(None), PathBuf::from("/srv/hangar"));
-    assert_eq!(found(flag("--data-dir", "/other")), PathBuf::from("/other"));
+    assert_eq!(
+        found(Some(flag("--data-dir", "/other"))),
+        PathBuf::from("/other")
+    );
 }

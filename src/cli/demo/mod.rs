@@ -41,12 +41,12 @@ impl Demo {
         let mut signals = Signals::listen()?;
         let folder = Folder::of(self.data_dir.as_deref())?;
         let config = self.configure(&folder, environment)?;
-        let http = config.http.clone();
+        let listen = config.http.listen.clone();
         let application = tokio::select! {
             built = Application::build(config, Clock::default()) => built?,
             _ = signals.next() => return Ok(()),
         };
-        let address = address_for_people(&http, application.port());
+        let address = address_for_people(&listen, application.port());
         let token = token(&application).await?;
         let stopper = application.stopper();
         let ending = folder.ending();
