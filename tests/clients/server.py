@@ -107,14 +107,17 @@ class Hangar:
         """Asks the server to end, and answers its exit code."""
         if self.process is None:
             return 0
+        self.process.send_signal(by)
+        return self.wait_for_its_end()
+
+    def wait_for_its_end(self):
         process, self.process = self.process, None
-        process.send_signal(by)
         try:
             return process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"hangar did not stop on {by!r}:\n{self.said()}") from None
+            raise AssertionError(f"hangar did not stop:\n{self.said()}") from None
 
     def kill(self):
         self.process.kill()

@@ -9,7 +9,7 @@ import pytest
 
 from clients import s3_client
 from policy import BOUNDARY, Form, multipart
-from server import Hangar, free_port, run
+from server import Hangar, free_port, run, wait_until
 
 
 def assert_one_sentence(ended, code, *named):
@@ -187,10 +187,22 @@ def test_what_is_in_flight_is_finished_before_the_end(tmp_path):
         connection.sendall(body[2000:])
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 204 "), answer
-    assert server.stop() == 0, server.said()
+    assert server.wait_for_its_end() == 0, server.said()
     server.start()
     assert s3_client(server).get_object(Bucket=server.bucket, Key="in-flight")["Body"].read() == b"hello" * 1000
     assert server.stop() == 0, server.said()
+
+
+def test_a_second_signal_cuts_off_what_is_in_flight(tmp_path):
+    server = Hangar(tmp_path).start()
+    head = f"POST /{server.bucket} HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "stopping" in server.said(), server.process, server.said)
+        assert server.stop() == 1
+    assert "hangar: " in server.said()
 
 
 def test_only_its_owner_may_read_what_it_writes(start_hangar):
