@@ -5,7 +5,6 @@ use super::{Failure, flag, terminal};
 use crate::app::Application;
 use crate::clock::Clock;
 use crate::config::{Composed, Config, Environment, Flags, Role};
-use crate::http::HttpConfig;
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
