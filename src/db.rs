@@ -5,7 +5,7 @@
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +21,20 @@ pub enum DatabaseError {
     Migrate(#[source] MigrateError),
     #[error("the database does not answer")]
     Sql(#[from] sqlx::Error),
+}
+
+impl DatabaseError {
+    /// Whether the file is no database any more, rather than out of reach for now.
+    pub(crate) fn is_damage(&self) -> bool {
+        let (Self::Sql(error) | Self::Migrate(MigrateError::Execute(error))) = self else {
+            return false;
+        };
+        // SQLITE_CORRUPT and SQLITE_NOTADB, in the low byte of extended codes. <https://sqlite.org/rescode.html>
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
+    }
 }
 
 /// Connections that only read. At most four are open at once. Cheap to clone.
@@ -53,7 +67,11 @@ pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, Databas
         .pragma("wal_autocheckpoint", "8000")
         .pragma("journal_size_limit", "67108864");
     let mut connection = options.connect().await?;
-    migrate(&mut connection).await?;
+    if let Err(error) = migrate(&mut connection).await {
+        // Closed before anyone moves the file: closing removes its journal by name.
+        drop(connection.close().await);
+        return Err(error);
+    }
     Ok(connection)
 }
 
@@ -80,6 +98,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
+        // The journal of a large statement must not need a folder for temporary files.
+        .pragma("temp_store", "MEMORY")
         .pragma("mmap_size", "0")
         .pragma("cache_size", "-2000")
         .disable_statement_logging()

@@ -200,6 +200,7 @@ mod filesystem {
             0xff53_4d42 | 0xfe53_4d42 | 0x517b => "CIFS",
             0x0102_1997 => "9p",
             0x6573_5546 => "FUSE",
+            0x4d44 | 0x2011_bab0 => "FAT",
             0x794c_7630 => {
                 tracing::warn!(
                     "the data folder is on overlayfs, inside a container's own layer: its files vanish with the \

@@ -6,7 +6,6 @@
 use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, LogId, Record};
 use crate::s3::checksum::crc64_nvme;
 use bytes::Bytes;
-use rustix::fs::FallocateFlags;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
@@ -15,8 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const SEGMENT_LIMIT_BYTES: u64 = 1 << 30;
-/// Space that is reserved ahead of the end, so that a sync seldom has to grow the file.
-const RESERVE_BYTES: u64 = 16 << 20;
 
 /// Where a record went.
 #[derive(Debug, Clone, Copy)]
@@ -50,16 +47,22 @@ pub(super) enum AppendError {
 #[derive(Debug)]
 pub(super) struct Log {
     dir: PathBuf,
+    /// Opened once: running out of files must not look like a failed sync.
+    folder: File,
     id: LogId,
     file: Arc<File>,
     end: End,
-    reserved: u64,
 }
 
 impl Log {
     /// Begins a log in an empty folder.
     pub(super) fn create(dir: &Path, id: LogId) -> io::Result<Self> {
-        let file = Arc::new(create_segment(dir, 1)?);
+        let folder = File::open(dir)?;
+        // What a crash left of a first record that was never whole is written over.
+        let file = open_segment(dir, 1, OpenOptions::new().create(true).truncate(true))?;
+        file.sync_all()?;
+        folder.sync_all()?;
+        let file = Arc::new(file);
         let end = End {
             segment: 1,
             offset: 0,
@@ -67,26 +70,25 @@ impl Log {
         };
         Ok(Self {
             dir: dir.to_owned(),
+            folder,
             id,
             file,
             end,
-            reserved: 0,
         })
     }
 
     /// Goes on where a reader found the end. All that lies before it is synced here.
     pub(super) fn resume(dir: &Path, id: LogId, end: End) -> io::Result<Self> {
-        let path = segment_path(dir, end.segment);
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        // Cuts a torn tail off, and gives back what a killed process had reserved.
+        let file = open_segment(dir, end.segment, &mut OpenOptions::new())?;
+        // Cuts a torn tail off.
         file.set_len(end.offset)?;
         file.sync_data()?;
         Ok(Self {
             dir: dir.to_owned(),
+            folder: File::open(dir)?,
             id,
             file: Arc::new(file),
             end,
-            reserved: 0,
         })
     }
 
@@ -100,7 +102,9 @@ impl Log {
 
     /// Appends a group and syncs it: when this answers `Ok`, all of it is on disk.
     pub(super) fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Written>, AppendError> {
-        self.turn_segment().map_err(AppendError::Refused)?;
+        if self.end.offset >= SEGMENT_LIMIT_BYTES {
+            self.turn_segment()?;
+        }
         let synced = self.end.sequence;
         let mut end = self.end;
         let mut pieces: Vec<Bytes> = Vec::with_capacity(drafts.len() * 3);
@@ -128,7 +132,6 @@ impl Log {
                 ..end
             };
         }
-        self.reserve(end.offset);
         if let Err(error) = write_all_at(&self.file, &pieces, self.end.offset) {
             return Err(self.take_back(error));
         }
@@ -137,50 +140,26 @@ impl Log {
         Ok(written)
     }
 
-    /// Gives back the blocks that were reserved ahead.
-    pub(super) fn give_reserve_back(&self) {
-        if let Err(error) = self.file.set_len(self.end.offset) {
-            tracing::warn!(%error, "could not give reserved blocks back");
-        }
-    }
-
     /// Begins the next segment where this one is full.
-    fn turn_segment(&mut self) -> io::Result<()> {
-        if self.end.offset < SEGMENT_LIMIT_BYTES {
-            return Ok(());
-        }
+    fn turn_segment(&mut self) -> Result<(), AppendError> {
         let segment = self.end.sequence + 1;
-        let file = create_segment(&self.dir, segment)?;
-        self.file.set_len(self.end.offset)?;
-        self.file.sync_all()?;
+        let file = open_segment(&self.dir, segment, OpenOptions::new().create_new(true))
+            .map_err(AppendError::Refused)?;
+        file.sync_all().map_err(AppendError::Final)?;
+        self.folder.sync_all().map_err(AppendError::Final)?;
         self.file = Arc::new(file);
         self.end = End {
             segment,
             offset: 0,
             ..self.end
         };
-        self.reserved = 0;
         Ok(())
-    }
-
-    /// Reserves blocks ahead of `end`. Where that cannot be done, writes find it out.
-    fn reserve(&mut self, end: u64) {
-        if end <= self.reserved {
-            return;
-        }
-        let upto = end + RESERVE_BYTES;
-        let start = self.reserved.max(self.end.offset);
-        if rustix::fs::fallocate(&*self.file, FallocateFlags::KEEP_SIZE, start, upto - start)
-            .is_ok()
-        {
-            self.reserved = upto;
-        }
     }
 
     /// A group that could not be written whole is cut off again.
     fn take_back(&mut self, cause: io::Error) -> AppendError {
-        self.reserved = 0;
-        match self.file.set_len(self.end.offset) {
+        let cut = self.file.set_len(self.end.offset);
+        match cut.and_then(|()| self.file.sync_data()) {
             Ok(()) => AppendError::Refused(cause),
             Err(error) => AppendError::Final(error),
         }
@@ -223,17 +202,21 @@ pub(super) fn segment_path(dir: &Path, first_sequence: u64) -> PathBuf {
     dir.join(format!("{first_sequence:020}.log"))
 }
 
-fn create_segment(dir: &Path, first_sequence: u64) -> io::Result<File> {
-    let file = OpenOptions::new()
+fn open_segment(dir: &Path, first_sequence: u64, options: &mut OpenOptions) -> io::Result<File> {
+    options
         .read(true)
         .write(true)
-        .create(true)
-        .truncate(true)
         .mode(0o600)
-        .open(segment_path(dir, first_sequence))?;
-    file.sync_all()?;
-    sync_folder(dir)?;
-    Ok(file)
+        .open(segment_path(dir, first_sequence))
+}
+
+fn sync_and_forget(file: &File, from: u64) -> io::Result<()> {
+    file.sync_data()?;
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(file, from, None, rustix::fs::Advice::DontNeed)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = from;
+    Ok(())
 }
 
 pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
@@ -340,11 +323,12 @@ impl Reader {
         })
     }
 
-    /// Puts on disk what is in the page cache of all that is about to be read.
+    /// Puts on disk what a killed process left in the page cache of all that is about to be read, and lets the cache
+    /// go: after a sync that failed it may hold what the disk does not.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()?;
+        sync_and_forget(&self.file, self.end.offset)?;
         for segment in &self.later {
-            File::open(segment_path(&self.dir, *segment))?.sync_data()?;
+            sync_and_forget(&File::open(segment_path(&self.dir, *segment))?, 0)?;
         }
         Ok(())
     }
@@ -510,20 +494,36 @@ fn search(
     Ok(false)
 }
 
-/// The id of the log that a folder holds, from the first record that can be read; `None`: no record at all.
-pub(super) fn log_id(dir: &Path) -> io::Result<Option<LogId>> {
+/// What a look at a log's beginnings finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// No record, nor more than a first one that was never whole.
+    Nothing,
+    Log(LogId),
+    /// Bytes, and no segment begins with a record.
+    Damaged,
+}
+
+/// Looks for the log's id: only a whole head and statement are believed.
+pub(super) fn find(dir: &Path) -> Result<Found, ScanError> {
+    /// The first record of a log is shorter than this.
+    const TORN_BYTES: u64 = 4096;
+    let mut found = Found::Nothing;
     for segment in segments(dir)? {
         let file = File::open(segment_path(dir, segment))?;
+        let length = file.metadata()?.len();
         let mut bytes = [0; HEAD_BYTES];
-        match file.read_exact_at(&mut bytes, 0) {
-            Ok(()) => {
-                if let Some(id) = Head::log_id(&bytes) {
-                    return Ok(Some(id));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-            Err(error) => return Err(error),
+        if length >= HEAD_BYTES as u64 {
+            file.read_exact_at(&mut bytes, 0)?;
+        }
+        if let Some(id) = Head::log_id(&bytes)
+            && record_at(&file, length, 0, id)?.is_some()
+        {
+            return Ok(Found::Log(id));
+        }
+        if length > TORN_BYTES || segment > 1 {
+            found = Found::Damaged;
         }
     }
-    Ok(None)
+    Ok(found)
 }

@@ -280,13 +280,17 @@ pub(super) async fn position(
     }))
 }
 
-/// Remembers which files these are. `run`: `None` after a clean stop.
+/// Remembers which files these are, and that for sure: a power cut must not make them look like copies. `run`: `None`
+/// after a clean stop.
 pub(super) async fn set_identities(
     connection: &mut SqliteConnection,
     database: Identity,
     run: Option<Identity>,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
+    sqlx::query("PRAGMA synchronous = FULL")
+        .execute(&mut *connection)
+        .await?;
+    let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
     sqlx::query("DELETE FROM file_identity")
         .execute(&mut *transaction)
         .await?;
@@ -302,7 +306,11 @@ pub(super) async fn set_identities(
         .execute(&mut *transaction)
         .await?;
     }
-    transaction.commit().await
+    transaction.commit().await?;
+    sqlx::query("PRAGMA synchronous = NORMAL")
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The files that this index was last opened beside: itself, and `run`.

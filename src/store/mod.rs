@@ -344,6 +344,7 @@ impl Store {
         let judging = db::open_reader(&database)
             .await
             .map_err(|error| cannot(&error))?;
+        let blobs = std::fs::File::open(folder.blobs()).map_err(|error| cannot(&error))?;
         let (requests, requested) = mpsc::channel(writer::QUEUE);
         let (logged, groups) = mpsc::channel(1);
         let (released, releases) = mpsc::unbounded_channel();
@@ -360,7 +361,7 @@ impl Store {
             end: log.end(),
             log: Some(log),
             judging,
-            folder: folder.clone(),
+            blobs: Arc::new(blobs),
             state: state.clone(),
             clock,
             indexer: logged,

@@ -3,7 +3,7 @@
 //! The same code serves a crash, a power cut, a folder that was copied, and an index that is gone.
 
 use super::folder::{Folder, identity};
-use super::log::{self, End, Log, Reader, ScanError, segments};
+use super::log::{self, End, Found, Log, Reader, ScanError, segments};
 use super::names::Held;
 use super::record::{Change, Draft, LogId, Record};
 use super::{EffectKind, OpenError, meta};
@@ -30,27 +30,34 @@ pub(super) async fn replay(
     clock: &Clock,
     effects: &[EffectKind],
 ) -> Result<Replayed, OpenError> {
-    let id = log::log_id(&folder.log()).map_err(|error| log_trouble(&error.into()))?;
-    let (mut index, position) = match known_index(folder, id).await? {
-        Some((index, position)) => (index, Some(position)),
-        None => (new_index(folder, clock, id.is_some()).await?, None),
-    };
-    let Some(id) = id else {
-        let log = begin(folder, clock, &mut index, effects).await?;
-        return Ok(Replayed {
-            log,
-            index,
-            rebuilt: true,
-        });
+    let found = log::find(&folder.log()).map_err(|error| log_trouble(&error))?;
+    let (mut index, id, position) = match (known_index(folder, found).await?, found) {
+        (Index::Trusted { index, id, end }, _) => (index, id, Some(end)),
+        (Index::Untrusted | Index::None, Found::Log(id)) => {
+            (new_index(folder, clock).await?, id, None)
+        }
+        (Index::None, Found::Nothing) => {
+            let mut index = new_index(folder, clock).await?;
+            let log = begin(folder, clock, &mut index, effects).await?;
+            return Ok(Replayed {
+                log,
+                index,
+                rebuilt: true,
+            });
+        }
+        (Index::Untrusted, Found::Nothing) => return Err(lost("is missing")),
+        (_, Found::Damaged) => return Err(lost("is damaged where it begins")),
     };
     let rebuilding = position.is_none();
     let from = match position {
         Some(position) => position,
         None => start_of(&folder.log())?,
     };
+    if rebuilding {
+        tracing::info!("making the database again from the log");
+    }
     let reader =
         Reader::new(&folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
-    // What a killed process left in the page cache is made sure before the index counts on it.
     reader.sync().map_err(|error| log_trouble(&error.into()))?;
     let replay = Replay {
         reader,
@@ -71,50 +78,69 @@ pub(super) async fn replay(
     })
 }
 
-/// The index, where it can be trusted: it belongs to this log, was left beside these very files, and is no further
-/// than the log.
-async fn known_index(
-    folder: &Folder,
-    log: Option<LogId>,
-) -> Result<Option<(SqliteConnection, End)>, OpenError> {
+/// What lies at the index's place.
+enum Index {
+    /// Nothing, or nothing that knows a log.
+    None,
+    /// It belongs to this log, was left beside these very files, and is no further than the log.
+    Trusted {
+        index: SqliteConnection,
+        id: LogId,
+        end: End,
+    },
+    /// It knows a log, and not this one as it is; or it is damaged.
+    Untrusted,
+}
+
+async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
     let path = folder.database();
-    let database = identity(&path).map_err(|error| database_trouble(&error))?;
-    let (Some(database), Some(log)) = (database, log) else {
-        return Ok(None);
+    let Some(database) = identity(&path).map_err(|error| database_trouble(&error))? else {
+        return Ok(Index::None);
     };
     let mut index = match db::open_writer(&path).await {
         Ok(index) => index,
         Err(DatabaseError::Newer) => return Err(newer("database")),
-        Err(error) => {
-            tracing::warn!(%error, "the database cannot be opened and will be made again from the log");
-            return Ok(None);
+        Err(error) if error.is_damage() => {
+            tracing::warn!(%error, "the database is damaged");
+            return Ok(Index::Untrusted);
         }
+        Err(error) => return Err(database_trouble(&error)),
     };
     let known = async {
-        let (known_database, known_run) = meta::identities(&mut index).await?;
-        Ok::<_, sqlx::Error>((known_database, known_run, meta::position(&mut index).await?))
+        let identities = meta::identities(&mut index).await?;
+        Ok::<_, sqlx::Error>((identities, meta::position(&mut index).await?))
     };
-    let (known_database, known_run, position) = match known.await {
+    let known = known.await;
+    let ((known_database, known_run), position) = match known.map_err(DatabaseError::from) {
         Ok(known) => known,
         Err(error) => {
-            tracing::warn!(%error, "the database is damaged and will be made again from the log");
-            return Ok(None);
+            drop(index.close().await);
+            if error.is_damage() {
+                tracing::warn!(%error, "the database is damaged");
+                return Ok(Index::Untrusted);
+            }
+            return Err(database_trouble(&error));
         }
     };
+    let Some((id, end)) = position else {
+        drop(index.close().await);
+        return Ok(Index::None);
+    };
     let run = identity(&folder.run()).map_err(|error| database_trouble(&error))?;
-    let same_database = known_database.is_some_and(|known| known.is_same_file(database));
-    let trusted = same_database && known_run == run;
-    let position = position.filter(|(id, end)| *id == log && reaches(folder, end));
-    match position {
-        Some((_, end)) if trusted => Ok(Some((index, end))),
-        _ => {
-            tracing::warn!(
-                "the data folder was copied or restored: the database is set aside and made again from the log"
-            );
-            drop(index.close().await);
-            Ok(None)
-        }
+    let same_files =
+        known_database.is_some_and(|known| known.is_same_file(database)) && known_run == run;
+    let same_log = match log {
+        Found::Log(found) => found == id,
+        // Its beginning cannot be read, and need not be: what follows the index is found by the index.
+        Found::Damaged => true,
+        Found::Nothing => false,
+    };
+    if same_files && same_log && reaches(folder, &end) {
+        return Ok(Index::Trusted { index, id, end });
     }
+    tracing::warn!("the data folder was copied or restored: its database is not trusted");
+    drop(index.close().await);
+    Ok(Index::Untrusted)
 }
 
 /// Whether the log goes as far as the index does.
@@ -123,26 +149,17 @@ fn reaches(folder: &Folder, end: &End) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= end.offset)
 }
 
-async fn new_index(
-    folder: &Folder,
-    clock: &Clock,
-    replacing: bool,
-) -> Result<SqliteConnection, OpenError> {
+/// An index without rows; what lies at its place is set aside.
+async fn new_index(folder: &Folder, clock: &Clock) -> Result<SqliteConnection, OpenError> {
     if identity(&folder.database()).is_ok_and(|file| file.is_some()) {
         let aside = folder
             .set_index_aside(clock.now().as_millis())
             .map_err(|error| database_trouble(&error))?;
         tracing::warn!(aside = %aside.display(), "the database was set aside");
     }
-    if replacing {
-        tracing::info!("making the database again from the log");
-    }
     db::open_writer(&folder.database())
         .await
-        .map_err(|error| match error {
-            DatabaseError::Newer => newer("database"),
-            other => database_trouble(&other),
-        })
+        .map_err(|error| database_trouble(&error))
 }
 
 /// A log begins with a record that says so.
@@ -207,6 +224,7 @@ impl Replay<'_> {
         folder: &Folder,
         clock: &Clock,
     ) -> Result<End, OpenError> {
+        let mut damaged = false;
         loop {
             match self.reader.next() {
                 Ok(Some((record, end))) => self.take(record, end).await?,
@@ -222,20 +240,29 @@ impl Replay<'_> {
                         offset,
                         "the copied log ends here; what lies behind is set aside"
                     );
-                    set_rest_aside(folder, clock, segment)
-                        .map_err(|error| log_trouble(&error.into()))?;
+                    damaged = true;
                 }
                 Err(error) => return Err(log_trouble(&error)),
             }
         }
         self.apply().await?;
+        let end = self.reader.sure_end();
+        if damaged {
+            set_rest_aside(folder, clock, end.segment)
+                .map_err(|error| log_trouble(&error.into()))?;
+        }
         if self.applied > 0 {
             tracing::info!(records = self.applied, "replayed the log");
         }
-        Ok(self.reader.sure_end())
+        Ok(end)
     }
 
     async fn take(&mut self, record: Record, end: End) -> Result<(), OpenError> {
+        if let Some(effect) = &record.effect
+            && !self.effects.iter().any(|known| known.kind == effect.kind)
+        {
+            return Err(newer("log"));
+        }
         let names = record.names();
         if self.batch.len() == BATCH || !self.held.admits(&names) {
             self.apply().await?;
@@ -261,7 +288,7 @@ impl Replay<'_> {
 }
 
 /// Keeps what lies behind the end of a copied log: the segment in which it ends as a copy, later ones as they are.
-fn set_rest_aside(folder: &Folder, clock: &Clock, segment: u64) -> std::io::Result<()> {
+fn set_rest_aside(folder: &Folder, clock: &Clock, last: u64) -> std::io::Result<()> {
     let aside = folder
         .home()
         .join(format!("aside-log-{}", clock.now().as_millis()));
@@ -270,13 +297,25 @@ fn set_rest_aside(folder: &Folder, clock: &Clock, segment: u64) -> std::io::Resu
     for first in segments(&log)? {
         let from = log::segment_path(&log, first);
         let to = log::segment_path(&aside, first);
-        match first.cmp(&segment) {
+        match first.cmp(&last) {
             std::cmp::Ordering::Less => {}
-            std::cmp::Ordering::Equal => drop(std::fs::copy(from, to)?),
+            std::cmp::Ordering::Equal => {
+                std::fs::copy(from, &to)?;
+                std::fs::File::open(to)?.sync_all()?;
+            }
             std::cmp::Ordering::Greater => std::fs::rename(from, to)?,
         }
     }
+    log::sync_folder(&aside)?;
+    log::sync_folder(folder.home())?;
     log::sync_folder(&log)
+}
+
+fn lost(how: &str) -> OpenError {
+    OpenError::Refused(format!(
+        "the log in the data folder {how}; restore the folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to \
+         another folder"
+    ))
 }
 
 fn newer(what: &str) -> OpenError {

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 const MEMORY_LIMIT_BYTES: usize = 16 << 20;
 const PERMIT_BYTES: usize = 4096;
 /// What is gathered before it is hashed and written to a blob.
-const WRITE_BYTES: usize = 256 * 1024;
+const WRITE_BYTES: usize = 128 * 1024;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
 
@@ -204,7 +204,7 @@ impl Staging {
             BlobWriter { blob, file, hasher }.write(&buffer)
         });
         self.place = Place::Blob {
-            buffer: Vec::with_capacity(WRITE_BYTES),
+            buffer: Vec::new(),
             writing,
         };
         Ok(())
@@ -219,7 +219,7 @@ impl Staging {
         let writer = written(writing).await?;
         let writing = tokio::task::spawn_blocking(move || writer.write(&buffer));
         self.place = Place::Blob {
-            buffer: Vec::with_capacity(WRITE_BYTES),
+            buffer: Vec::new(),
             writing,
         };
         Ok(())

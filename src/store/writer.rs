@@ -6,8 +6,7 @@
 //! cannot take what the log holds, is final: nothing is written after it until a restart.
 
 use super::blobs::NewBlob;
-use super::folder::Folder;
-use super::log::{AppendError, End, Log, Written, sync_folder};
+use super::log::{AppendError, End, Log, Written};
 use super::meta;
 use super::names::{Held, Name};
 use super::record::{BodyPlace, Change, Draft, LogId, Put, Record};
@@ -23,7 +22,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::fs::File;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -105,7 +104,8 @@ pub(super) struct Writer {
     pub(super) end: End,
     /// Only reads.
     pub(super) judging: SqliteConnection,
-    pub(super) folder: Arc<Folder>,
+    /// The folder of blobs, opened once: running out of files must not look like a failed sync.
+    pub(super) blobs: Arc<File>,
     pub(super) state: Arc<State>,
     pub(super) clock: Clock,
     pub(super) indexer: mpsc::Sender<(Vec<LoggedGroup>, End)>,
@@ -118,6 +118,7 @@ pub(super) struct LoggedGroup(Logged);
 impl Writer {
     /// Runs until every sender of requests is gone.
     pub(super) async fn run(mut self) {
+        let _unwinding = FailWhenUnwinding(self.state.clone());
         let mut pending = VecDeque::new();
         let mut held = Held::default();
         let mut closed = false;
@@ -144,9 +145,6 @@ impl Writer {
                 continue;
             }
             if closed && pending.is_empty() {
-                if let Some(log) = &self.log {
-                    log.give_reserve_back();
-                }
                 return;
             }
             tokio::select! {
@@ -226,7 +224,7 @@ impl Writer {
             drafts.push(draft);
             rest.push((blob, outcome, names, answer));
         }
-        let blobs = has_blob.then(|| self.folder.blobs());
+        let blobs = has_blob.then(|| self.blobs.clone());
         let (drafts, result) = self.append(drafts, blobs).await;
         let written = match result {
             Ok(written) => written,
@@ -284,7 +282,7 @@ impl Writer {
     async fn append(
         &mut self,
         drafts: Vec<Draft>,
-        blobs: Option<PathBuf>,
+        blobs: Option<Arc<File>>,
     ) -> (Vec<Draft>, Result<Vec<Written>, AppendError>) {
         let Some(mut log) = self.log.take() else {
             let lost = std::io::Error::other("the log's writer stopped");
@@ -292,7 +290,8 @@ impl Writer {
         };
         let work = move || {
             // Names of blobs first: a record never names a file that a power cut could take.
-            let named = blobs.as_deref().map_or(Ok(()), sync_blob_names);
+            let named = blobs.map_or(Ok(()), |blobs| blobs.sync_all());
+            let named = named.map_err(AppendError::Final);
             let result = named.and_then(|()| log.append(&drafts));
             (log, drafts, result)
         };
@@ -446,6 +445,17 @@ impl Writer {
     }
 }
 
+/// A panic must not leave a server that looks ready and writes nothing.
+struct FailWhenUnwinding(Arc<State>);
+
+impl Drop for FailWhenUnwinding {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the writer met a fault of its own");
+        }
+    }
+}
+
 /// A body in memory together with its share of the memory, which it gives back when the body is written.
 struct HeldBody(
     Bytes,
@@ -503,10 +513,6 @@ fn record(draft: Draft, written: Written) -> Record {
     }
 }
 
-fn sync_blob_names(blobs: &Path) -> Result<(), AppendError> {
-    sync_folder(blobs).map_err(AppendError::Final)
-}
-
 fn answer(to: Answer, result: Result<Outcome, StoreError>) {
     // A caller that went away does not need to know.
     drop(to.send(result));
@@ -525,6 +531,7 @@ pub(super) struct Indexer {
 impl Indexer {
     /// Runs until the writer is gone; answers the connection for the clean stop.
     pub(super) async fn run(mut self) -> SqliteConnection {
+        let _unwinding = FailWhenUnwinding(self.state.clone());
         while let Some((group, end)) = self.groups.recv().await {
             let (records, callers): (Vec<Record>, Vec<_>) = group
                 .into_iter()

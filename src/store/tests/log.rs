@@ -198,3 +198,85 @@ fn copy_identical(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.join("@hangar/log")).unwrap();
     std::fs::copy(from.join(SEGMENT), to.join(SEGMENT)).unwrap();
 }
+
+async fn refusal(dir: &Path) -> String {
+    match open(dir).await {
+        Err(OpenError::Refused(sentence)) => sentence,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it started"),
+    }
+}
+
+#[tokio::test]
+async fn a_log_whose_first_bytes_are_damaged_is_never_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "kept", &pattern(9000)).await;
+    store.close().await;
+    let whole = std::fs::read(dir.path().join(SEGMENT)).unwrap();
+    // The magic, then the id: neither is needed while the index stands behind them.
+    for at in [0, 30] {
+        let mut log = whole.clone();
+        log[at] ^= 1;
+        std::fs::write(dir.path().join(SEGMENT), &log).unwrap();
+        let store = open(dir.path()).await.unwrap();
+        assert!(get(&store, "kept").await.is_some());
+        store.close().await;
+        // Without the index nobody can tell what the log holds.
+        let copy = tempfile::tempdir().unwrap();
+        copy_identical(dir.path(), copy.path());
+        let sentence = refusal(copy.path()).await;
+        assert!(sentence.contains("damaged where it begins"), "{sentence}");
+        assert_eq!(std::fs::read(copy.path().join(SEGMENT)).unwrap(), log);
+    }
+}
+
+#[tokio::test]
+async fn an_index_without_its_log_stops_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    store.close().await;
+    std::fs::remove_file(dir.path().join(SEGMENT)).unwrap();
+    let sentence = refusal(dir.path()).await;
+    assert!(
+        sentence.contains("the log in the data folder is missing"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
+async fn a_first_record_that_was_never_whole_is_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("@hangar/log")).unwrap();
+    std::fs::write(dir.path().join(SEGMENT), &MAGIC[..5]).unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "a", b"a").await;
+    store.close().await;
+    assert!(get(&open(dir.path()).await.unwrap(), "a").await.is_some());
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_made_again_from_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "kept", b"kept").await;
+    store.close().await;
+    std::fs::write(dir.path().join("@hangar/hangar.db"), pattern(20_000)).unwrap();
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(get(&store, "kept").await.unwrap(), b"kept");
+}
+
+#[tokio::test]
+async fn an_effect_that_nobody_here_knows_stops_the_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let tomorrow = Effect {
+        kind: "of.tomorrow".into(),
+        ..note("a", "b")
+    };
+    store.record_new(tomorrow).await.unwrap();
+    store.close().await;
+    lose_index(dir.path());
+    let sentence = refusal(dir.path()).await;
+    assert!(sentence.contains("newer hangar"), "{sentence}");
+}
