@@ -1,5 +1,14 @@
 //! What a command asks of whoever holds the vault: the running server (over its administration listener) or the command itself.
+//!
+//! One order in, one JSON value or one sentence out. It refuses to know how the order came.
+use crate::auth::{Auth, AuthError, CreatedToken, NewToken, TokenListing};
+use crate::clock::Timestamp;
+use crate::s3::time::iso8601_secs;
+use crate::store::StoreError;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::error::Error as _;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "order")]
@@ -21,9 +30,90 @@ pub enum Order {
 /// `Err`: one sentence for the person at the command line.
 /// # Errors
 /// When the order cannot be carried out; the text says why and what to do.
-pub async fn carry_out(
-    _auth: &crate::auth::Auth,
-    _order: Order,
-) -> Result<serde_json::Value, String> {
-    todo!()
+pub async fn carry_out(auth: &Auth, order: Order) -> Result<Value, String> {
+    match order {
+        Order::TokenCreate {
+            email,
+            name,
+            scopes,
+            expires_in,
+            any_workspace,
+        } => {
+            let wanted = NewToken {
+                email,
+                name,
+                scopes,
+                expires_in,
+                any_workspace,
+            };
+            let created = auth.create_token(wanted).await.map_err(sentence)?;
+            Ok(created_json(&created))
+        }
+        Order::TokenList => {
+            let tokens = auth.tokens().await.map_err(trouble)?;
+            let tokens: Vec<Value> = tokens.iter().map(listing_json).collect();
+            Ok(json!({ "tokens": tokens }))
+        }
+        Order::TokenRevoke { id } => {
+            auth.revoke_token(&id).await.map_err(sentence)?;
+            Ok(json!({ "id": id, "revoked": true }))
+        }
+    }
+}
+
+fn created_json(created: &CreatedToken) -> Value {
+    json!({
+        "token": created.secret.expose_secret(),
+        "id": created.id,
+        "user": created.user,
+        "name": created.name,
+        "scopes": created.scopes,
+        "expires_at": created.expires_at.map(iso8601_secs),
+    })
+}
+fn listing_json(token: &TokenListing) -> Value {
+    let time = |at: Option<Timestamp>| at.map(iso8601_secs);
+    json!({
+        "id": token.id,
+        "user": token.user,
+        "name": token.name,
+        "scopes": token.scopes,
+        "created_at": iso8601_secs(token.created_at),
+        "expires_at": time(token.expires_at),
+        "revoked_at": time(token.revoked_at),
+        "hint": token.hint,
+    })
+}
+
+fn sentence(error: AuthError) -> String {
+    match error {
+        AuthError::Refused(reason) => reason,
+        AuthError::Store(error) => trouble(error),
+    }
+}
+/// Who runs commands administers the machine, so the cause is told.
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+fn trouble(error: StoreError) -> String {
+    match error.source() {
+        Some(cause) => format!("The vault could not do it: {error}: {cause}."),
+        None => format!("The vault could not do it: {error}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_travels_as_tagged_json() {
+        let order: Order = serde_json::from_str(
+            r#"{"order":"token_create","email":"a@b","name":null,"scopes":[],"expires_in":null,"any_workspace":false}"#,
+        )
+        .unwrap();
+        assert!(matches!(order, Order::TokenCreate { .. }));
+        insta::assert_snapshot!(
+            serde_json::to_string(&Order::TokenRevoke { id: "x".to_owned() }).unwrap(),
+            @r#"{"order":"token_revoke","id":"x"}"#
+        );
+    }
 }

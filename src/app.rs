@@ -1,20 +1,23 @@
 //! The application: built from a [`Config`], run until stopped. The same two calls serve `main` and every test.
-use crate::assets::Assets;
-use crate::auth::{AccessKeys, Auth};
+//!
+//! Guarantees: when [`Application::build`] answers, the vault is open, a first start has made its keys, bucket and first
+//! user, and the listeners are bound; when [`Application::run_until_stopped`] answers, what was in flight is finished or
+//! given up and the vault is closed. Refuses to know flags, signals and terminals.
+
+mod listeners;
+mod root_key;
+
+use crate::assets::{self, Assets};
+use crate::auth::{self, AccessKeys, Auth};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::{self, Rooms, Server};
 use crate::store::{OpenError, Store};
+use secrecy::{ExposeSecret, SecretString};
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::sync::watch;
 
-/// What the handlers share.
-#[derive(Clone)]
-pub struct Rooms {
-    pub config: std::sync::Arc<Config>,
-    pub clock: Clock,
-    pub store: Store,
-    pub auth: Auth,
-    pub keys: AccessKeys,
-    pub assets: Assets,
-}
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
@@ -23,45 +26,176 @@ pub enum StartError {
     #[error("{0}")]
     Refused(String),
 }
+
 /// A server that is bound and ready, and not serving yet.
-pub struct Application {}
+pub struct Application {
+    rooms: Rooms,
+    listeners: Vec<TcpListener>,
+    administration: Server,
+    port: u16,
+    first_token: Option<String>,
+    stopper: Stopper,
+    asked_to_stop: watch::Receiver<bool>,
+}
+
 impl Application {
     /// Opens the vault, makes what a first start makes (keys, bucket, first user), binds the listeners (the public one,
     /// and the administration listener written to `@hangar/run`).
     /// # Errors
     /// See [`StartError`].
-    pub async fn build(_config: Config, _clock: Clock) -> Result<Self, StartError> {
-        todo!()
+    pub async fn build(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let listeners = listeners::bind(&config.http.listen)?;
+        let port = match listeners.first().map(TcpListener::local_addr) {
+            Some(Ok(address)) => address.port(),
+            _ => {
+                return Err(StartError::Refused(
+                    "HANGAR_LISTEN names no address.".to_owned(),
+                ));
+            }
+        };
+        let effects = [auth::effects(), assets::effects()].concat();
+        let store = Store::open(config.store.clone(), clock.clone(), effects).await?;
+        match furnish(config, clock, store.clone()).await {
+            Ok((rooms, administration, first_token)) => {
+                let (ask, asked_to_stop) = watch::channel(false);
+                Ok(Self {
+                    rooms,
+                    listeners,
+                    administration,
+                    port,
+                    first_token,
+                    stopper: Stopper { ask: Arc::new(ask) },
+                    asked_to_stop,
+                })
+            }
+            Err(refusal) => {
+                store.close().await;
+                Err(refusal)
+            }
+        }
     }
+
     /// The first bound port.
     #[must_use]
     pub fn port(&self) -> u16 {
-        todo!()
+        self.port
     }
+
     /// On a folder that was new: the secret of the first token, to be shown once.
     #[must_use]
     pub fn first_token(&self) -> Option<&str> {
-        todo!()
+        self.first_token.as_deref()
     }
+
     #[must_use]
     pub fn rooms(&self) -> &Rooms {
-        todo!()
+        &self.rooms
     }
+
     /// Asks a running server to stop; what is in flight gets 8 seconds.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        todo!()
+        self.stopper.clone()
     }
+
     /// # Errors
     /// When the listener fails.
-    pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        todo!()
+    pub async fn run_until_stopped(mut self) -> std::io::Result<()> {
+        let public = http::serve(self.listeners, &self.rooms)?;
+        let (public_handle, administration_handle) =
+            (public.handle(), self.administration.handle());
+        let mut serving = tokio::spawn(public);
+        let administering = tokio::spawn(self.administration);
+        let ended = tokio::select! {
+            // The sender lives in `self.stopper`, so this ends by being asked alone.
+            _ = self.asked_to_stop.wait_for(|asked| *asked) => None,
+            ended = &mut serving => Some(ended),
+        };
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            public_handle.stop(true).await;
+            serving.await
+        };
+        administration_handle.stop(false).await;
+        let _ = administering.await;
+        self.rooms.store.close().await;
+        ended.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
     }
 }
+
+/// Whoever holds one can end the server.
 #[derive(Clone)]
-pub struct Stopper {}
+pub struct Stopper {
+    ask: Arc<watch::Sender<bool>>,
+}
+
 impl Stopper {
+    /// Asks; [`Application::run_until_stopped`] answers when it is done.
+    #[expect(
+        clippy::unused_async,
+        reason = "whoever stops may have to wait one day, and awaits it already"
+    )]
     pub async fn stop(&self) {
-        todo!()
+        self.ask.send_replace(true);
     }
+}
+
+/// What an open vault needs to serve.
+async fn furnish(
+    config: Config,
+    clock: Clock,
+    store: Store,
+) -> Result<(Rooms, Server, Option<String>), StartError> {
+    let root = match &config.root_key {
+        Some(key) => key.clone(),
+        None => root_key::read_or_make(&store.home().join("keys")).await?,
+    };
+    let keys = AccessKeys::new(root);
+    let auth = Auth::new(store.clone(), clock.clone());
+    let assets = Assets::new(
+        config.assets.clone(),
+        store.clone(),
+        keys.clone(),
+        clock.clone(),
+    );
+    let trouble = |error: crate::store::StoreError| {
+        StartError::Refused(format!("The first start could not be recorded: {error}."))
+    };
+    if store.bucket(&config.assets.bucket).is_none() {
+        store
+            .create_bucket(config.assets.bucket.clone())
+            .await
+            .map_err(trouble)?;
+    }
+    let first_token = if config.standalone {
+        auth.first_start().await.map_err(trouble)?
+    } else {
+        None
+    };
+    let rooms = Rooms {
+        config: Arc::new(config.http),
+        clock,
+        store,
+        auth,
+        keys,
+        assets,
+    };
+    let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
+    let (address, administration) =
+        http::admin::listen(rooms.clone(), secret.clone()).map_err(|error| {
+            StartError::Refused(format!(
+                "The loopback listener for commands cannot be bound: {error}."
+            ))
+        })?;
+    let announcement = serde_json::json!({
+        "address": address.to_string(),
+        "secret": secret.expose_secret(),
+    });
+    rooms
+        .store
+        .announce(&announcement.to_string())
+        .await
+        .map_err(trouble)?;
+    Ok((rooms, administration, first_token))
 }

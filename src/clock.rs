@@ -2,47 +2,10 @@
 //!
 //! Everything else takes a [`Clock`], so that a test can advance time instead of waiting for it.
 
+pub use crate::s3::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Milliseconds since 1970-01-01T00:00:00Z. What records, rows and the S3 rules are dated with.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(transparent)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    #[must_use]
-    pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
-    }
-
-    #[must_use]
-    pub const fn from_secs(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(1000))
-    }
-
-    #[must_use]
-    pub const fn as_millis(self) -> i64 {
-        self.0
-    }
-
-    /// Whole seconds, rounded down.
-    #[must_use]
-    pub const fn as_secs(self) -> i64 {
-        self.0.div_euclid(1000)
-    }
-
-    #[must_use]
-    pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
-    }
-}
 
 /// The wall clock, plus what a test has advanced it by.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +24,7 @@ impl Clock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let wall = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(wall.saturating_add(self.advanced_millis.load(Ordering::Relaxed)))
+        Timestamp::from_millis(wall.saturating_add(self.advanced_millis.load(Ordering::Relaxed)))
     }
 
     /// Moves this clock, and all its clones, forward.

@@ -1,3 +1,25 @@
-fn main() {
-    unimplemented!()
+//! `hangar`: parse, telemetry, dispatch. The only place that exits.
+
+use hangar::cli::{Cli, Failure};
+use hangar::config::Environment;
+use hangar::telemetry;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run(&Environment::from_process()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(environment: &Environment) -> Result<(), Failure> {
+    let cli = Cli::from_arguments()?;
+    telemetry::init(cli.log_settings(environment)?);
+    cli.run(environment)
 }

@@ -1,9 +1,37 @@
 //! Plane's domain: assets, from the ask to the bytes.
-use crate::auth::AccessKeys;
+//!
+//! Guarantees: an asset's row is recorded before its policy is given out; asking for an upload reads nothing and records
+//! once; changes of one asset are judged one after the other, in the writer's order. It refuses to know HTTP, and who may
+//! do what. Rules: Plane contract, sections 1, 3 and 4.
+pub mod content;
+pub mod entity;
+pub mod model;
+pub mod name;
+mod repo;
+pub mod size;
+
+pub use entity::{EntityType, PointerKind};
+pub use model::{Asset, Bindings};
+pub use name::AssetName;
+pub use size::AskedSize;
+
+use crate::auth::{AccessKeys, Recent};
 use crate::clock::Clock;
-use crate::s3::{BucketName, ObjectKey, S3Error};
-use crate::store::{EffectKind, Store};
+use crate::s3::policy::{PostPolicy, PresignedPost};
+use crate::s3::range::ByteRange;
+use crate::s3::sigv4::{Credential, Scope};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time};
+use crate::store::{EffectKind, Judged, Object, RecordError, Store, StoreError};
+use content::{ImageFormat, MAGIC_BYTES};
+use repo::{Changed, Deleted, Pointer};
+use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
+
+/// The region of hangar's own policies where none is configured.
+const DEFAULT_REGION: &str = "us-east-1";
+/// Objects whose format is remembered: at most twice as many.
+const FORMATS: usize = 16_384;
 
 #[derive(Debug, Clone)]
 pub struct AssetsConfig {
@@ -17,28 +45,387 @@ pub struct AssetsConfig {
     /// `HANGAR_VERIFY_CONTENT`
     pub verify_content: bool,
 }
+
+/// Why a change of an asset did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// Unknown, deleted, or somebody else's.
+    #[error("there is no such asset")]
+    NotFound,
+    #[error("storage did not take or give it")]
+    Store(#[source] StoreError),
+}
+impl From<StoreError> for AssetError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What an upload is asked for. `size` is clamped already.
+#[derive(Debug, Clone)]
+pub struct UploadRequest {
+    pub entity_type: EntityType,
+    pub name: AssetName,
+    pub content_type: String,
+    /// Bytes, at least one
+    pub size: u64,
+    pub bindings: Bindings,
+    pub created_by: Uuid,
+}
+/// A recorded asset and the policy that its bytes come by.
+#[derive(Debug)]
+pub struct RequestedUpload {
+    pub asset: Asset,
+    pub post: PresignedPost,
+}
+
 #[must_use]
 pub fn effects() -> Vec<EffectKind> {
-    todo!()
+    repo::EFFECTS.to_vec()
 }
+
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Assets {}
+pub struct Assets {
+    held: Arc<Held>,
+}
+struct Held {
+    config: AssetsConfig,
+    store: Store,
+    keys: AccessKeys,
+    clock: Clock,
+    /// By the record that stored the bytes, which never change after it.
+    formats: Recent<u64, Option<ImageFormat>>,
+}
+
 impl Assets {
     #[must_use]
-    pub fn new(_config: AssetsConfig, _store: Store, _keys: AccessKeys, _clock: Clock) -> Self {
-        todo!()
+    pub fn new(mut config: AssetsConfig, store: Store, keys: AccessKeys, clock: Clock) -> Self {
+        // A row's integers are signed.
+        config.file_size_limit = config.file_size_limit.min(i64::MAX.unsigned_abs());
+        let formats = Recent::new(FORMATS);
+        Self {
+            held: Arc::new(Held {
+                config,
+                store,
+                keys,
+                clock,
+                formats,
+            }),
+        }
     }
+
+    /// `FILE_SIZE_LIMIT`, bytes.
+    #[must_use]
+    pub fn file_size_limit(&self) -> u64 {
+        self.held.config.file_size_limit
+    }
+
+    /// Makes an asset and the policy for its bytes. The row is recorded when this answers.
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn request_upload(
+        &self,
+        request: UploadRequest,
+    ) -> Result<RequestedUpload, AssetError> {
+        let id = Uuid::new_v4();
+        let key = asset_key(id, &request)?;
+        let now = self.held.clock.now();
+        let attributes = serde_json::json!({
+            "name": request.name.as_str(),
+            "type": request.content_type,
+            "size": request.size,
+        });
+        let asset = Asset {
+            id,
+            entity_type: request.entity_type,
+            bucket: self.held.config.bucket.clone(),
+            key,
+            content_type: request.content_type,
+            attributes: attributes.to_string(),
+            size: request.size,
+            bindings: request.bindings,
+            external_id: None,
+            external_source: None,
+            created_by: request.created_by,
+            updated_by: None,
+            created_at: now.into(),
+            updated_at: now.into(),
+            deleted_at: None,
+            pointer_wanted: false,
+        };
+        let post = self.presign(&asset, now)?;
+        self.held.store.record_new(repo::requested(&asset)).await?;
+        Ok(RequestedUpload { asset, post })
+    }
+
+    fn presign(
+        &self,
+        asset: &Asset,
+        now: crate::clock::Timestamp,
+    ) -> Result<PresignedPost, AssetError> {
+        let held = &self.held;
+        let region = match held.config.region.as_str() {
+            "" => DEFAULT_REGION,
+            region => region,
+        };
+        let amz_date = time::amz_date(now);
+        let day = amz_date.split('T').next().unwrap_or_default();
+        let credential = Credential {
+            access_key: held.keys.root().id.clone(),
+            scope: Scope {
+                day: day.to_owned(),
+                region: region.to_owned(),
+            },
+        };
+        let key = held
+            .keys
+            .signing_key(&credential.access_key, &credential.scope)
+            .ok_or_else(|| StoreError::Unavailable("the root key is gone".to_owned()))?;
+        let policy = PostPolicy {
+            bucket: &asset.bucket,
+            key: &asset.key,
+            content_type: &asset.content_type,
+            length: 1..=asset.size,
+            now,
+            expires_at: now.plus(held.config.signed_url_expiration),
+            credential: &credential,
+        };
+        Ok(policy.sign(&key))
+    }
+
+    /// Takes new `attributes` (the text of a JSON object; `None`: they stay) for a user's own avatar or cover.
+    /// No pointer moves. Asking again changes nothing.
+    /// # Errors
+    /// `NotFound` also where it is somebody else's.
+    pub async fn change_own(
+        &self,
+        id: Uuid,
+        user_id: Uuid,
+        attributes: Option<String>,
+    ) -> Result<(), AssetError> {
+        let updated_at = self.held.clock.now().into();
+        let names = vec![repo::asset_lock(id)];
+        let changing = self.held.store.record(names, move |connection| {
+            Box::pin(async move {
+                let asset = repo::asset(connection, id).await.map_err(index_trouble)?;
+                let asset = asset
+                    .filter(|asset| is_own(asset, user_id))
+                    .ok_or(AssetError::NotFound)?;
+                let is_known = attributes
+                    .as_ref()
+                    .is_none_or(|attributes| *attributes == asset.attributes);
+                let changed = Changed {
+                    id,
+                    attributes,
+                    updated_by: user_id,
+                    updated_at,
+                    pointer_wanted: None,
+                };
+                let repeats = is_known && asset.updated_by == Some(user_id);
+                Ok(Judged {
+                    effect: (!repeats).then(|| changed.effect()),
+                    answer: (),
+                })
+            })
+        });
+        changing.await.map_err(refusal)
+    }
+
+    /// Deletes a user's own avatar or cover, softly: its object stays. The pointer that names it is emptied, and no other.
+    /// # Errors
+    /// `NotFound` also where it is somebody else's or deleted already.
+    pub async fn delete_own(&self, id: Uuid, user_id: Uuid) -> Result<(), AssetError> {
+        let deleted_at = self.held.clock.now().into();
+        let names = vec![
+            repo::asset_lock(id),
+            repo::pointer_lock(PointerKind::UserAvatar, user_id),
+            repo::pointer_lock(PointerKind::UserCover, user_id),
+        ];
+        let deleting = self.held.store.record(names, move |connection| {
+            Box::pin(async move {
+                let asset = repo::asset(connection, id).await.map_err(index_trouble)?;
+                let asset = asset
+                    .filter(|asset| is_own(asset, user_id))
+                    .ok_or(AssetError::NotFound)?;
+                let mut emptied = Vec::new();
+                if let Some(kind) = asset.entity_type.pointer() {
+                    let current = repo::pointed_to(connection, kind, user_id).await;
+                    if current.map_err(index_trouble)? == Some(id) {
+                        let owner_id = user_id;
+                        emptied.push(Pointer { kind, owner_id });
+                    }
+                }
+                let deleted = Deleted {
+                    id,
+                    deleted_at,
+                    emptied,
+                };
+                Ok(Judged {
+                    effect: Some(deleted.effect()),
+                    answer: (),
+                })
+            })
+        });
+        deleting.await.map_err(refusal)
+    }
+
+    /// An asset that is not deleted.
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn asset(&self, id: Uuid) -> Result<Option<Asset>, StoreError> {
+        let mut connection = self.readers().await?;
+        repo::asset(&mut connection, id).await.map_err(unavailable)
+    }
+
+    /// The bytes of an asset; `None`: it is not uploaded.
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn object(&self, asset: &Asset) -> Result<Option<Object>, StoreError> {
+        match self.held.store.object(&asset.bucket, &asset.key).await {
+            Err(StoreError::NoSuchBucket) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// The asset that a pointer names now.
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn current(
+        &self,
+        kind: PointerKind,
+        owner: Uuid,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let mut connection = self.readers().await?;
+        repo::pointed_to(&mut connection, kind, owner)
+            .await
+            .map_err(unavailable)
+    }
+
+    /// What an object's bytes are; `None`: no image that may be shown.
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn image_format(&self, object: &Object) -> Result<Option<ImageFormat>, StoreError> {
+        if let Some(format) = self.held.formats.get(&object.sequence) {
+            return Ok(format);
+        }
+        let end = object.size_bytes.min(MAGIC_BYTES as u64);
+        let format = if end == 0 {
+            None
+        } else {
+            let range = ByteRange { start: 0, end };
+            let reading = self.held.store.read(object, Some(range)).await?;
+            ImageFormat::of(&reading.first)
+        };
+        self.held.formats.insert(object.sequence, format);
+        Ok(format)
+    }
+
     /// Judges the first bytes of what is about to be stored at a key: DESIGN section 4, *What an asset's bytes may be*.
     /// A key that belongs to no asset takes any bytes.
     /// # Errors
     /// `InvalidRequest`, "The file is not a JPEG, PNG, WebP or GIF image."; `ServiceUnavailable` when the index does not answer.
     pub async fn check_content(
         &self,
-        _bucket: &BucketName,
-        _key: &ObjectKey,
-        _head: &[u8],
+        bucket: &BucketName,
+        key: &ObjectKey,
+        head: &[u8],
     ) -> Result<(), S3Error> {
-        todo!()
+        if !self.held.config.verify_content || ImageFormat::of(head).is_some() {
+            return Ok(());
+        }
+        let Some(id) = asset_id_in(key.as_str()) else {
+            return Ok(());
+        };
+        let no_answer = |error: String| S3Error::new(ErrorCode::ServiceUnavailable).logged(error);
+        let mut connection = self
+            .readers()
+            .await
+            .map_err(|error| no_answer(error.to_string()))?;
+        let asked = repo::content_type_at(&mut connection, id, bucket.as_str(), key.as_str())
+            .await
+            .map_err(|error| no_answer(error.to_string()))?;
+        if asked.is_some_and(|asked| content::is_image_type(&asked)) {
+            return Err(S3Error::with_message(
+                ErrorCode::InvalidRequest,
+                "The file is not a JPEG, PNG, WebP or GIF image.",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn readers(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, StoreError> {
+        self.held
+            .store
+            .readers()
+            .acquire()
+            .await
+            .map_err(unavailable)
+    }
+}
+
+/// `user-assets/<id>/<name>`, or `<workspace>/<id>/<name>`.
+fn asset_key(id: Uuid, request: &UploadRequest) -> Result<ObjectKey, StoreError> {
+    let name = request.name.as_str();
+    let key = match request.bindings.workspace_id {
+        Some(workspace_id) if !request.entity_type.is_of_a_user() => {
+            format!("{workspace_id}/{id}/{name}")
+        }
+        _ => format!("user-assets/{id}/{name}"),
+    };
+    ObjectKey::parse(&key).map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// The id in a key that is shaped as an asset's; of any other key no row needs to be read.
+fn asset_id_in(key: &str) -> Option<Uuid> {
+    let mut segments = key.splitn(3, '/');
+    let (_, id, _) = (segments.next()?, segments.next()?, segments.next()?);
+    parse_id(id)
+}
+
+/// An id as hangar writes it: lower case, with dashes.
+#[must_use]
+pub fn parse_id(text: &str) -> Option<Uuid> {
+    let id = Uuid::try_parse(text).ok()?;
+    let mut written = Uuid::encode_buffer();
+    (id.hyphenated().encode_lower(&mut written) == text).then_some(id)
+}
+
+/// Plane: lookups are by (id, user of the token). Only avatars and covers are found by these routes.
+fn is_own(asset: &Asset, user_id: Uuid) -> bool {
+    asset.entity_type.is_of_a_user() && asset.bindings.user_id == Some(user_id)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(format!("the index does not answer: {error}"))
+}
+fn index_trouble(error: sqlx::Error) -> AssetError {
+    AssetError::Store(unavailable(error))
+}
+fn refusal(error: RecordError<AssetError>) -> AssetError {
+    match error {
+        RecordError::Refused(refused) => refused,
+        RecordError::Store(error) => AssetError::Store(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_key_with_an_id_in_its_middle_can_be_an_assets() {
+        let id = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
+        assert!(asset_id_in(&format!("user-assets/{id}/me.png")).is_some());
+        for key in [
+            format!("user-assets/{id}"),
+            format!("{id}/me.png"),
+            format!("user-assets/{}/me.png", id.to_uppercase()),
+            format!("user-assets/{}/me.png", id.replace('-', "")),
+            "photos/2026/me.png".to_owned(),
+        ] {
+            assert_eq!(asset_id_in(&key), None, "{key}");
+        }
     }
 }

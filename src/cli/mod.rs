@@ -1,1 +1,129 @@
 //! What people type. One file per command family.
+//!
+//! Results go to stdout, talk goes to stderr, and a command that fails says why and what to do in one sentence. Exit
+//! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments of arguments are read in terminals, where backticks are noise"
+)]
+
+mod demo;
+mod failure;
+mod order;
+mod serve;
+mod signals;
+mod terminal;
+mod token;
+mod upload;
+
+pub use failure::Failure;
+
+use crate::config::{self, Environment, Flag};
+use crate::telemetry::LogSettings;
+use clap::{Parser, Subcommand};
+use std::future::Future;
+use std::time::Duration;
+use tracing::level_filters::LevelFilter;
+
+/// File storage for a self-hosted Plane: its asset API, the S3 bucket behind it, and static serving.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hangar",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Try it, with nothing to set up:
+  hangar demo
+
+Run it:
+  hangar serve
+  hangar token create --user me@example.com
+  HANGAR_TOKEN=plane_api_… hangar upload me.png
+
+Every setting has an environment variable; `hangar serve --help` names them.")]
+pub struct Cli {
+    /// How much is logged to stderr: LEVEL[,json], where LEVEL is error, warn, info, debug, trace or off [env: HANGAR_LOG]
+    #[arg(long, global = true, value_name = "LOG")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: asset API, S3 and static files
+    Serve(serve::Serve),
+    /// Run in MinIO's place, with MinIO's command line
+    Server(serve::Server),
+    /// Make, list and revoke tokens of the asset API
+    Token(token::Token),
+    /// Upload a file and print its address
+    Upload(upload::Upload),
+    /// Watch an upload from ask to picture, on a server made for it
+    Demo(demo::Demo),
+}
+
+impl Cli {
+    /// Reads the arguments of this process.
+    /// # Errors
+    /// When they make no command, or only ask for help.
+    pub fn from_arguments() -> Result<Self, Failure> {
+        Self::try_parse().map_err(Failure::from)
+    }
+
+    /// Servers tell what they do; other commands only what went wrong, unless `HANGAR_LOG` asks for more.
+    /// # Errors
+    /// When it is no level.
+    pub fn log_settings(&self, environment: &Environment) -> Result<LogSettings, Failure> {
+        let default = match self.command {
+            Command::Serve(_) | Command::Server(_) => LevelFilter::INFO,
+            _ => LevelFilter::WARN,
+        };
+        let said = config::log_settings(flag("--log", self.log.as_deref()).as_ref(), environment)?;
+        Ok(said.unwrap_or(LogSettings::at(default)))
+    }
+
+    /// Does what was typed.
+    /// # Errors
+    /// When it cannot be done.
+    pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        // What hangar writes is for its own user alone.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        match &self.command {
+            Command::Serve(command) => block_on(command.run(environment)),
+            Command::Server(command) => block_on(command.run(environment)),
+            Command::Token(command) => block_on(command.run(environment)),
+            Command::Upload(command) => block_on(command.run(environment)),
+            Command::Demo(command) => block_on(command.run(environment)),
+        }
+    }
+}
+
+/// The runtime of a command. The server's workers bring their own threads.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    /// What is still at work when a command has ended is of no use to anybody.
+    const LEFT_BEHIND: Duration = Duration::from_millis(500);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::Failed(format!(
+                "the system gives no event loop ({error}): raise its limit of open files"
+            ))
+        })?;
+    let outcome = tokio::task::LocalSet::new().block_on(&runtime, command);
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    outcome
+}
+
+fn flag(name: &'static str, value: Option<&str>) -> Option<Flag> {
+    value.map(|value| Flag {
+        name,
+        value: value.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

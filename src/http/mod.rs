@@ -1,1 +1,219 @@
 //! The edge: the only module that knows actix. The route table is on this screen.
+//!
+//! Guarantees: a request's face is judged by its *raw* first segment, so `/%61pi` is a bucket's name and not the asset
+//! API; every answer went through [`trace`] and every head through [`limits`]. Refuses to know what a face answers.
+
+pub(crate) mod admin;
+pub(crate) mod auth;
+pub(crate) mod limits;
+pub(crate) mod ops;
+pub(crate) mod origin;
+pub(crate) mod plane;
+mod proxies;
+pub(crate) mod s3;
+pub(crate) mod serve;
+pub(crate) mod trace;
+
+use crate::assets::Assets;
+use crate::auth::{AccessKeys, Auth};
+use crate::clock::Clock;
+use crate::store::Store;
+use actix_web::dev::RequestHead;
+use actix_web::guard::{Guard, fn_guard};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use actix_web::dev::Server;
+pub use proxies::TrustedProxies;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Rooms {
+    pub config: Arc<HttpConfig>,
+    pub clock: Clock,
+    pub store: Store,
+    pub auth: Auth,
+    pub keys: AccessKeys,
+    pub assets: Assets,
+}
+
+/// Settings of the edge.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// `HANGAR_LISTEN`: addresses to bind (one, or IPv4 and IPv6 of `:9000`).
+    pub listen: Vec<std::net::SocketAddr>,
+    /// `HANGAR_PUBLIC_URL`: scheme and host, no path.
+    pub public_url: Option<String>,
+    /// `HANGAR_TRUSTED_PROXIES`
+    pub trusted_proxies: TrustedProxies,
+    /// `CORS_ALLOWED_ORIGINS`; empty: any
+    pub cors_allowed_origins: Vec<String>,
+    /// `HANGAR_S3_DOMAIN`
+    pub s3_domain: Option<String>,
+    /// `AWS_REGION`; empty: any
+    pub region: String,
+}
+
+/// Containers are killed 10 s after they were asked to stop.
+const STOP_TIME_SECONDS: u64 = 8;
+const HEAD_TIME: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a refused body is still read so that its sender sees the answer.
+const LINGER: Duration = Duration::from_secs(5);
+/// Files that are no connections: the log, the database, bodies being read and written.
+const FILES_OF_OUR_OWN: u64 = 256;
+
+/// Who answers a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// `/api`
+    Api,
+    /// `/-`
+    Operations,
+    /// `/minio`
+    Minio,
+    /// All else; and everything under a host that names a bucket.
+    S3,
+}
+
+impl Face {
+    pub(crate) fn of(head: &RequestHead, config: &HttpConfig) -> Self {
+        if origin::virtual_bucket(head, config).is_some() {
+            return Self::S3;
+        }
+        match head.uri.path().split('/').nth(1) {
+            Some("api") => Self::Api,
+            Some("-") => Self::Operations,
+            Some("minio") => Self::Minio,
+            _ => Self::S3,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Operations => "operations",
+            Self::Minio => "minio",
+            Self::S3 => "s3",
+        }
+    }
+
+    fn guard(self, config: &Arc<HttpConfig>) -> impl Guard + use<> {
+        let config = Arc::clone(config);
+        fn_guard(move |context| Self::of(context.head(), &config) == self)
+    }
+}
+
+/// The route table.
+fn routes(cfg: &mut web::ServiceConfig, rooms: &Rooms) {
+    let config = &rooms.config;
+    cfg.service(
+        web::scope("")
+            .guard(Face::Api.guard(config))
+            .configure(plane::configure),
+    )
+    .service(
+        web::scope("")
+            .guard(Face::Operations.guard(config))
+            .configure(ops::configure),
+    )
+    .service(
+        web::scope("")
+            .guard(Face::Minio.guard(config))
+            .default_service(web::to(s3::minio)),
+    )
+    .default_service(web::to(s3::answer));
+}
+
+/// Starts to serve `rooms` on `listeners`.
+///
+/// # Errors
+/// When a listener cannot be used.
+pub(crate) fn serve(listeners: Vec<TcpListener>, rooms: &Rooms) -> std::io::Result<Server> {
+    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let shared = web::Data::new(rooms.clone());
+    let memory = web::Data::new(limits::UnverifiedMemory::default());
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(shared.clone())
+            .app_data(memory.clone())
+            .wrap(from_fn(limits::bound_head))
+            .wrap(from_fn(trace::observe))
+            .configure(|cfg| routes(cfg, &shared))
+    })
+    .workers(workers)
+    .max_connections(connections_of_a_worker(workers))
+    .client_request_timeout(HEAD_TIME)
+    .client_disconnect_timeout(LINGER)
+    .keep_alive(KEEP_ALIVE)
+    .tcp_nodelay(true)
+    .shutdown_timeout(STOP_TIME_SECONDS)
+    .disable_signals();
+    for listener in listeners {
+        server = server.listen(listener)?;
+    }
+    Ok(server.run())
+}
+
+/// The limit of open files, raised as far as it goes, less what we open ourselves.
+fn connections_of_a_worker(workers: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be raised, the limit that stands is the limit.
+    let raised = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+    let files = match raised {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let connections = files
+        .unwrap_or(1 << 20)
+        .saturating_sub(FILES_OF_OUR_OWN)
+        .clamp(64, 1 << 16);
+    usize::try_from(connections).map_or(64, |connections| (connections / workers).max(32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::TrustedProxies;
+    use actix_web::test::TestRequest;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::api("/api/v1/users/me/", "localhost", Face::Api)]
+    #[case::operations("/-/health/live", "localhost", Face::Operations)]
+    #[case::minio("/minio/health/live", "localhost", Face::Minio)]
+    #[case::root("/", "localhost", Face::S3)]
+    #[case::bucket("/uploads/key", "localhost", Face::S3)]
+    #[case::longer_name("/api2/key", "localhost", Face::S3)]
+    #[case::encoded("/%61pi/v1/", "localhost", Face::S3)]
+    #[case::empty_segment("//api/v1/", "localhost", Face::S3)]
+    #[case::virtual_host("/api/v1/", "uploads.s3.example.com", Face::S3)]
+    fn the_raw_first_segment_names_the_face(
+        #[case] path: &str,
+        #[case] host: &str,
+        #[case] face: Face,
+    ) {
+        let config = HttpConfig {
+            listen: Vec::new(),
+            public_url: None,
+            trusted_proxies: TrustedProxies::None,
+            cors_allowed_origins: Vec::new(),
+            s3_domain: Some("s3.example.com".to_owned()),
+            region: String::new(),
+        };
+        let req = TestRequest::with_uri(path)
+            .insert_header(("host", host))
+            .to_http_request();
+        assert_eq!(Face::of(req.head(), &config), face);
+    }
+}

@@ -1,5 +1,17 @@
 //! The digests of a body: MD5 for the `ETag`, CRC64-NVME for each MiB as the store keeps it, and the five
 //! `x-amz-checksum-*` algorithms.
+//!
+//! One [`Hasher`] sees each byte once and answers all of them, the same however the body was cut. Whether a digest is
+//! the one that a client stated is its caller's to compare.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
+use base64::prelude::{BASE64_STANDARD, Engine};
+use crc_fast::CrcAlgorithm;
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::{ErrorCode, S3Error};
 
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
@@ -20,18 +32,60 @@ impl ChecksumAlgorithm {
         Self::Sha1,
         Self::Sha256,
     ];
+
     /// `x-amz-checksum-crc32` and so on, lower case.
     #[must_use]
     pub fn header(self) -> &'static str {
-        todo!()
+        match self {
+            Self::Crc32 => "x-amz-checksum-crc32",
+            Self::Crc32c => "x-amz-checksum-crc32c",
+            Self::Crc64nvme => "x-amz-checksum-crc64nvme",
+            Self::Sha1 => "x-amz-checksum-sha1",
+            Self::Sha256 => "x-amz-checksum-sha256",
+        }
     }
+
+    /// `CRC32`, `SHA256`…: as S3's answers and its XML have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crc32 => "CRC32",
+            Self::Crc32c => "CRC32C",
+            Self::Crc64nvme => "CRC64NVME",
+            Self::Sha1 => "SHA1",
+            Self::Sha256 => "SHA256",
+        }
+    }
+
     /// `CRC32`, `SHA256`…: as `x-amz-sdk-checksum-algorithm` has it; compared without case.
     #[must_use]
-    pub fn parse(_name: &str) -> Option<Self> {
-        todo!()
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The algorithm whose [`header`](Self::header) this is; compared without case.
+    #[must_use]
+    pub fn from_header(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.header().eq_ignore_ascii_case(name))
+    }
+
+    /// Bytes of the raw value, before base64.
+    #[must_use]
+    pub fn length_bytes(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
     }
 }
-/// A checksum that a client stated, or that we computed. `value` is raw, big-endian for CRCs.
+
+/// A checksum that a client stated, or that we computed. Its raw value is big-endian for CRCs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Checksum {
     pub algorithm: ChecksumAlgorithm,
@@ -41,10 +95,38 @@ pub struct Checksum {
 impl Checksum {
     /// # Errors
     /// `InvalidRequest` "Value for x-amz-checksum-… header is invalid." when it is no base64 of the right length.
-    pub fn parse(_algorithm: ChecksumAlgorithm, _base64: &str) -> Result<Self, super::S3Error> {
-        todo!()
+    pub fn parse(algorithm: ChecksumAlgorithm, base64: &str) -> Result<Self, S3Error> {
+        let invalid = || {
+            S3Error::with_message(
+                ErrorCode::InvalidRequest,
+                format!("Value for {} header is invalid.", algorithm.header()),
+            )
+        };
+        if base64.len() != algorithm.length_bytes().div_ceil(3) * 4 {
+            return Err(invalid());
+        }
+        match BASE64_STANDARD.decode(base64) {
+            Ok(raw) if raw.len() == algorithm.length_bytes() => Ok(Self {
+                algorithm,
+                value: base64.to_owned(),
+            }),
+            _ => Err(invalid()),
+        }
+    }
+
+    fn from_raw(algorithm: ChecksumAlgorithm, raw: &[u8]) -> Self {
+        Self {
+            algorithm,
+            value: BASE64_STANDARD.encode(raw),
+        }
+    }
+
+    fn from_crc(algorithm: ChecksumAlgorithm, crc: u64) -> Self {
+        let unused = size_of::<u64>() - algorithm.length_bytes();
+        Self::from_raw(algorithm, &crc.to_be_bytes()[unused..])
     }
 }
+
 /// Bytes that one CRC64-NVME of the store covers: 1 MiB.
 pub const CRC_BLOCK_BYTES: usize = 1 << 20;
 
@@ -54,21 +136,143 @@ pub struct Wanted {
     pub sha256: bool,
     pub checksums: Vec<ChecksumAlgorithm>,
 }
-/// Computes all digests of one body in one pass.
-pub struct Hasher {}
-impl Hasher {
-    #[must_use]
-    pub fn new(_wanted: &Wanted) -> Self {
-        todo!()
-    }
-    pub fn update(&mut self, _bytes: &[u8]) {
-        todo!()
-    }
-    #[must_use]
-    pub fn finish(self) -> Digests {
-        todo!()
+impl Wanted {
+    fn has(&self, algorithm: ChecksumAlgorithm) -> bool {
+        self.checksums.contains(&algorithm)
     }
 }
+
+/// Computes all digests of one body in one pass.
+pub struct Hasher {
+    wanted: Wanted,
+    size_bytes: u64,
+    md5: Md5,
+    block: crc_fast::Digest,
+    block_bytes: usize,
+    block_crcs: Vec<u64>,
+    crc32: Option<crc_fast::Digest>,
+    crc32c: Option<crc_fast::Digest>,
+    sha1: Option<Sha1>,
+    sha256: Option<Sha256>,
+}
+impl Hasher {
+    #[must_use]
+    pub fn new(wanted: &Wanted) -> Self {
+        let crc = |wanted: bool, algorithm| wanted.then(|| crc_fast::Digest::new(algorithm));
+        Self {
+            size_bytes: 0,
+            md5: Md5::new(),
+            block: crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme),
+            block_bytes: 0,
+            block_crcs: Vec::new(),
+            crc32: crc(
+                wanted.has(ChecksumAlgorithm::Crc32),
+                CrcAlgorithm::Crc32IsoHdlc,
+            ),
+            crc32c: crc(
+                wanted.has(ChecksumAlgorithm::Crc32c),
+                CrcAlgorithm::Crc32Iscsi,
+            ),
+            sha1: wanted.has(ChecksumAlgorithm::Sha1).then(Sha1::new),
+            sha256: (wanted.sha256 || wanted.has(ChecksumAlgorithm::Sha256)).then(Sha256::new),
+            wanted: wanted.clone(),
+        }
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.size_bytes += bytes.len() as u64;
+        self.md5.update(bytes);
+        self.update_blocks(bytes);
+        if let Some(crc32) = &mut self.crc32 {
+            crc32.update(bytes);
+        }
+        if let Some(crc32c) = &mut self.crc32c {
+            crc32c.update(bytes);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
+    }
+
+    fn update_blocks(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = CRC_BLOCK_BYTES - self.block_bytes;
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.block.update(now);
+            self.block_bytes += now.len();
+            if self.block_bytes == CRC_BLOCK_BYTES {
+                self.end_block();
+            }
+            bytes = later;
+        }
+    }
+
+    fn end_block(&mut self) {
+        self.block_crcs.push(self.block.finalize_reset());
+        self.block_bytes = 0;
+    }
+
+    #[must_use]
+    pub fn finish(mut self) -> Digests {
+        let last_block_bytes = self.block_bytes;
+        if last_block_bytes > 0 {
+            self.end_block();
+        }
+        let sha256 = self.sha256.take().map(|sha| sha.finalize().into());
+        let checksums = (self.wanted.checksums.iter().copied())
+            .filter_map(|algorithm| self.checksum(algorithm, last_block_bytes, sha256.as_ref()))
+            .collect();
+        Digests {
+            size_bytes: self.size_bytes,
+            md5: self.md5.finalize().into(),
+            sha256: sha256.filter(|_| self.wanted.sha256),
+            block_crcs: self.block_crcs,
+            checksums,
+        }
+    }
+
+    /// `None` for what is not computed, which is what nobody wanted.
+    fn checksum(
+        &self,
+        algorithm: ChecksumAlgorithm,
+        last_block_bytes: usize,
+        sha256: Option<&[u8; 32]>,
+    ) -> Option<Checksum> {
+        let crc = |digest: &crc_fast::Digest| Checksum::from_crc(algorithm, digest.finalize());
+        match algorithm {
+            ChecksumAlgorithm::Crc32 => self.crc32.as_ref().map(crc),
+            ChecksumAlgorithm::Crc32c => self.crc32c.as_ref().map(crc),
+            ChecksumAlgorithm::Crc64nvme => {
+                let whole = combine_blocks(&self.block_crcs, last_block_bytes);
+                Some(Checksum::from_crc(algorithm, whole))
+            }
+            ChecksumAlgorithm::Sha1 => {
+                let sha1 = self.sha1.clone()?;
+                Some(Checksum::from_raw(algorithm, &sha1.finalize()))
+            }
+            ChecksumAlgorithm::Sha256 => sha256.map(|raw| Checksum::from_raw(algorithm, raw)),
+        }
+    }
+}
+
+/// The CRC64-NVME of a whole body from those of its blocks, so that no byte is hashed twice.
+/// `last_block_bytes`: 0 where the last block is full.
+fn combine_blocks(block_crcs: &[u64], last_block_bytes: usize) -> u64 {
+    let Some((first, rest)) = block_crcs.split_first() else {
+        return 0;
+    };
+    rest.iter().enumerate().fold(*first, |whole, (index, crc)| {
+        let length = match last_block_bytes {
+            partial @ 1.. if index + 1 == rest.len() => partial,
+            _ => CRC_BLOCK_BYTES,
+        };
+        crc_fast::checksum_combine(CrcAlgorithm::Crc64Nvme, whole, *crc, length as u64)
+    })
+}
+
 #[derive(Debug, Clone)]
 pub struct Digests {
     pub size_bytes: u64,
@@ -77,10 +281,161 @@ pub struct Digests {
     pub block_crcs: Vec<u64>,
     /// Set where it was wanted.
     pub sha256: Option<[u8; 32]>,
+    /// Those wanted, in the order in which they were named.
     pub checksums: Vec<Checksum>,
 }
+
 /// CRC64-NVME of one block.
 #[must_use]
-pub fn crc64_nvme(_bytes: &[u8]) -> u64 {
-    todo!()
+pub fn crc64_nvme(bytes: &[u8]) -> u64 {
+    crc_fast::checksum(CrcAlgorithm::Crc64Nvme, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn digests(body: &[u8]) -> Digests {
+        let mut hasher = Hasher::new(&Wanted {
+            sha256: true,
+            checksums: ChecksumAlgorithm::ALL.to_vec(),
+        });
+        hasher.update(body);
+        hasher.finish()
+    }
+
+    #[test]
+    fn crc64_nvme_has_its_check_value() {
+        assert_eq!(crc64_nvme(b"123456789"), 0xae8b_1486_0a79_9888);
+    }
+
+    #[test]
+    fn each_algorithm_has_its_check_value() {
+        let digests = digests(b"123456789");
+        let values: Vec<_> = digests
+            .checksums
+            .iter()
+            .map(|checksum| {
+                format!(
+                    "{} {}",
+                    checksum.algorithm.name(),
+                    hex::encode(BASE64_STANDARD.decode(&checksum.value).unwrap())
+                )
+            })
+            .collect();
+        insta::assert_snapshot!(values.join("\n"), @r"
+        CRC32 cbf43926
+        CRC32C e3069283
+        CRC64NVME ae8b14860a799888
+        SHA1 f7c3bc1d808e04732adf679965ccc34ca7ae3441
+        SHA256 15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225
+        ");
+        assert_eq!(hex::encode(digests.md5), "25f9e794323b453885f5181f1b624d0b");
+        assert_eq!(digests.block_crcs, [0xae8b_1486_0a79_9888]);
+    }
+
+    #[test]
+    fn an_empty_body_has_no_block_and_the_digests_of_nothing() {
+        let digests = digests(b"");
+        assert_eq!(digests.size_bytes, 0);
+        assert!(digests.block_crcs.is_empty());
+        assert_eq!(digests.checksums[2].value, "AAAAAAAAAAA=");
+        assert_eq!(hex::encode(digests.md5), "d41d8cd98f00b204e9800998ecf8427e");
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_answered() {
+        let mut hasher = Hasher::new(&Wanted {
+            sha256: false,
+            checksums: vec![ChecksumAlgorithm::Sha256],
+        });
+        hasher.update(b"x");
+        let digests = hasher.finish();
+        assert_eq!(digests.sha256, None);
+        assert_eq!(digests.checksums.len(), 1);
+    }
+
+    #[rstest]
+    #[case(0)]
+    #[case(1)]
+    #[case(CRC_BLOCK_BYTES - 1)]
+    #[case(CRC_BLOCK_BYTES)]
+    #[case(CRC_BLOCK_BYTES + 1)]
+    #[case(3 * CRC_BLOCK_BYTES)]
+    #[case(3 * CRC_BLOCK_BYTES + 77)]
+    fn blocks_are_started_mebibytes_and_make_the_whole(#[case] length: usize) {
+        let body: Vec<u8> = (0..=250_u8).cycle().take(length).collect();
+        let digests = digests(&body);
+        let expected: Vec<u64> = body.chunks(CRC_BLOCK_BYTES).map(crc64_nvme).collect();
+        assert_eq!(digests.block_crcs, expected);
+        assert_eq!(
+            digests.checksums[2],
+            Checksum::from_crc(ChecksumAlgorithm::Crc64nvme, crc64_nvme(&body))
+        );
+    }
+
+    #[rstest]
+    #[case(ChecksumAlgorithm::Crc32, "y/Q5Jg==", true)]
+    #[case(ChecksumAlgorithm::Crc32, "y/Q5Jg", false)]
+    #[case(ChecksumAlgorithm::Crc32, "y/Q5Jh==", false)]
+    #[case(ChecksumAlgorithm::Crc32, "y_Q5Jg==", false)]
+    #[case(ChecksumAlgorithm::Crc32, "y/Q5Jgaa", false)]
+    #[case(ChecksumAlgorithm::Crc32, "", false)]
+    #[case(ChecksumAlgorithm::Crc32, "bad", false)]
+    #[case(ChecksumAlgorithm::Crc64nvme, "rosUhgp5mIg=", true)]
+    #[case(ChecksumAlgorithm::Crc64nvme, "y/Q5Jg==", false)]
+    #[case(ChecksumAlgorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE=", true)]
+    #[case(
+        ChecksumAlgorithm::Sha256,
+        "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=",
+        true
+    )]
+    fn a_stated_checksum_is_base64_of_its_algorithms_length(
+        #[case] algorithm: ChecksumAlgorithm,
+        #[case] text: &str,
+        #[case] valid: bool,
+    ) {
+        match Checksum::parse(algorithm, text) {
+            Ok(checksum) => assert!(valid && checksum.value == text),
+            Err(error) => {
+                assert!(!valid);
+                assert_eq!(error.code, ErrorCode::InvalidRequest);
+                assert_eq!(
+                    error.message,
+                    format!("Value for {} header is invalid.", algorithm.header())
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_headers_are_read_without_case() {
+        for algorithm in ChecksumAlgorithm::ALL {
+            let lower = algorithm.name().to_ascii_lowercase();
+            assert_eq!(ChecksumAlgorithm::parse(&lower), Some(algorithm));
+            let upper = algorithm.header().to_ascii_uppercase();
+            assert_eq!(ChecksumAlgorithm::from_header(&upper), Some(algorithm));
+        }
+        assert_eq!(ChecksumAlgorithm::parse("MD5"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn digests_do_not_depend_on_how_the_body_was_cut(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..8),
+        ) {
+            let wanted = Wanted { sha256: true, checksums: ChecksumAlgorithm::ALL.to_vec() };
+            let mut hasher = Hasher::new(&wanted);
+            for piece in &pieces {
+                hasher.update(piece);
+            }
+            let (cut, whole) = (hasher.finish(), digests(&pieces.concat()));
+            prop_assert_eq!(cut.md5, whole.md5);
+            prop_assert_eq!(cut.sha256, whole.sha256);
+            prop_assert_eq!(cut.block_crcs, whole.block_crcs);
+            prop_assert_eq!(cut.checksums, whole.checksums);
+        }
+    }
 }

@@ -1,14 +1,44 @@
 //! The vault: objects in buckets, kept in an append-only log with SQLite as its index.
+//!
+//! **An answer of success means: it is on disk.** Every change is one record of the log ([`record`]), written and synced
+//! in groups by one task ([`writer`]) and then applied to the index in one transaction. A crash, a power cut or a cut
+//! connection leave the old state or the new one. At start the log is replayed from where the index stands ([`replay`]).
+//!
+//! What it refuses to know: assets, users, tokens. Their changes travel in the same records as [`Effect`]s and are
+//! applied by the functions that their owners registered.
+
+mod blobs;
+mod folder;
+mod listing;
+mod log;
+mod meta;
+mod names;
+mod read;
+mod record;
+mod replay;
+mod staging;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use staging::{Sealed, Staging};
+
 use crate::clock::{Clock, Timestamp};
-use crate::db::Readers;
+use crate::db::{self, Readers};
 use crate::s3::checksum::{Checksum, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use names::Name;
+use sqlx::{Connection, SqliteConnection};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use writer::{NewBytes, Outcome, Request, Work};
 
 /// Settings of the vault.
 #[derive(Debug, Clone)]
@@ -30,7 +60,7 @@ pub enum OpenError {
 }
 
 /// Why a change or a read did not happen.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     #[error("there is no such bucket")]
     NoSuchBucket,
@@ -117,8 +147,9 @@ pub struct Object {
     pub etag: ETag,
     pub size_bytes: u64,
     pub last_modified: Timestamp,
-    pub meta: std::sync::Arc<ObjectMeta>,
+    pub meta: Arc<ObjectMeta>,
     pub sequence: u64,
+    extents: Arc<[meta::Extent]>,
 }
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -144,9 +175,17 @@ pub struct ListRequest {
     pub after: Option<String>,
     pub max: u32,
 }
+/// An object as listings show it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub key: ObjectKey,
+    pub etag: ETag,
+    pub size_bytes: u64,
+    pub last_modified: Timestamp,
+}
 #[derive(Debug, Clone, Default)]
 pub struct ListPage {
-    pub objects: Vec<Object>,
+    pub objects: Vec<Listed>,
     pub common_prefixes: Vec<String>,
     /// The last key or common prefix given, where more follow.
     pub next: Option<String>,
@@ -190,46 +229,6 @@ pub enum StageError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-/// Bytes on their way in. Dropping it removes what was staged.
-pub struct Staging {}
-impl Staging {
-    /// # Errors
-    /// `TooLong` past the limit, or the disk's trouble.
-    pub async fn write(&mut self, _bytes: Bytes) -> Result<(), StageError> {
-        todo!()
-    }
-    #[must_use]
-    pub fn size_bytes(&self) -> u64 {
-        todo!()
-    }
-    /// # Errors
-    /// The first thing of `expected` that does not hold.
-    pub async fn seal(self, _expected: &Expected) -> Result<Sealed, StageError> {
-        todo!()
-    }
-}
-/// Proof: these bytes are staged whole and their length and checksums held. Only [`Staging::seal`] makes it.
-pub struct Sealed {}
-impl Sealed {
-    #[must_use]
-    pub fn etag(&self) -> ETag {
-        todo!()
-    }
-    #[must_use]
-    pub fn size_bytes(&self) -> u64 {
-        todo!()
-    }
-    /// The first bytes of the body (up to 512), to judge what it is.
-    #[must_use]
-    pub fn head(&self) -> &[u8] {
-        todo!()
-    }
-    /// The checksums that were computed because `Wanted` named them.
-    #[must_use]
-    pub fn checksums(&self) -> &[Checksum] {
-        todo!()
-    }
-}
 /// What readiness says.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
@@ -253,128 +252,463 @@ pub struct Judged<T> {
 
 /// The vault. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    folder: Arc<folder::Folder>,
+    state: Arc<State>,
+    readers: Readers,
+    bodies: Arc<read::BodyReader>,
+    memory: staging::StagingMemory,
+    /// `None` once it is closed.
+    requests: RwLock<Option<mpsc::Sender<Request>>>,
+    tasks: Mutex<Option<(JoinHandle<()>, JoinHandle<SqliteConnection>)>>,
+}
+
+/// What the writer knows without asking the index.
+#[derive(Default)]
+pub(crate) struct State {
+    buckets: RwLock<BTreeMap<BucketName, Bucket>>,
+    failure: OnceLock<String>,
+}
+
+impl State {
+    fn has_bucket(&self, name: &BucketName) -> bool {
+        read_lock(&self.buckets).contains_key(name)
+    }
+
+    fn add_bucket(&self, bucket: Bucket) {
+        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
+        buckets.insert(bucket.name.clone(), bucket);
+    }
+
+    /// Why nothing can be written any more.
+    fn failure(&self) -> Option<String> {
+        self.failure.get().cloned()
+    }
+
+    fn fail(&self, why: &str) {
+        if self.failure.set(why.to_owned()).is_ok() {
+            tracing::error!("storage takes no more writes until a restart: {why}");
+        }
+    }
+}
+
+fn read_lock<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Store {
     /// Makes or opens the folder, takes its lock, migrates, replays the log.
+    ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(
-        _config: StoreConfig,
-        _clock: Clock,
-        _effects: Vec<EffectKind>,
+        config: StoreConfig,
+        clock: Clock,
+        effects: Vec<EffectKind>,
     ) -> Result<Self, OpenError> {
-        todo!()
+        let folder = Arc::new(folder::Folder::open(
+            &config.data_dir,
+            config.allow_unsafe_fs,
+        )?);
+        let replay::Replayed {
+            log,
+            mut index,
+            rebuilt,
+        } = replay::replay(&folder, &clock, &effects).await?;
+        let cannot = |error: &dyn std::error::Error| {
+            OpenError::Refused(format!(
+                "the database in the data folder cannot be used: {error}"
+            ))
+        };
+        if rebuilt {
+            folder.remove_run();
+            remember(&mut index, &folder, None)
+                .await
+                .map_err(|error| cannot(&error))?;
+        }
+        let state = Arc::new(State::default());
+        for bucket in meta::buckets(&mut index)
+            .await
+            .map_err(|error| cannot(&error))?
+        {
+            state.add_bucket(bucket);
+        }
+        let database = folder.database();
+        let readers = db::open_readers(&database)
+            .await
+            .map_err(|error| cannot(&error))?;
+        let judging = db::open_reader(&database)
+            .await
+            .map_err(|error| cannot(&error))?;
+        let (requests, requested) = mpsc::channel(writer::QUEUE);
+        let (logged, groups) = mpsc::channel(1);
+        let (released, releases) = mpsc::unbounded_channel();
+        let indexer = writer::Indexer {
+            groups,
+            index,
+            effects: effects.into(),
+            log: log.id(),
+            state: state.clone(),
+            released,
+        };
+        let writer = writer::Writer {
+            requests: requested,
+            end: log.end(),
+            log: Some(log),
+            judging,
+            folder: folder.clone(),
+            state: state.clone(),
+            clock,
+            indexer: logged,
+            released: releases,
+        };
+        let tasks = (tokio::spawn(writer.run()), tokio::spawn(indexer.run()));
+        let bodies = read::BodyReader {
+            log: folder.log(),
+            blobs: folder.blobs(),
+            segments: log::OpenSegments::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                folder,
+                state,
+                readers,
+                bodies: Arc::new(bodies),
+                memory: staging::StagingMemory::default(),
+                requests: RwLock::new(Some(requests)),
+                tasks: Mutex::new(Some(tasks)),
+            }),
+        })
     }
+
+    /// For the statements of other modules.
     #[must_use]
     pub fn readers(&self) -> Readers {
-        todo!()
+        self.inner.readers.clone()
     }
+
     /// # Errors
     /// See [`StoreError`].
-    pub async fn create_bucket(&self, _name: BucketName) -> Result<BucketCreation, StoreError> {
-        todo!()
+    pub async fn create_bucket(&self, name: BucketName) -> Result<BucketCreation, StoreError> {
+        let names = vec![Name::exclusive_bucket(&name)];
+        match self.ask(names, Work::CreateBucket(name)).await? {
+            Outcome::Bucket(creation) => Ok(creation),
+            other => Err(misanswered(&other)),
+        }
     }
+
     /// From memory.
     #[must_use]
-    pub fn bucket(&self, _name: &BucketName) -> Option<Bucket> {
-        todo!()
+    pub fn bucket(&self, name: &BucketName) -> Option<Bucket> {
+        read_lock(&self.inner.state.buckets).get(name).cloned()
     }
+
     /// From memory, by name.
     #[must_use]
     pub fn buckets(&self) -> Vec<Bucket> {
-        todo!()
+        read_lock(&self.inner.state.buckets)
+            .values()
+            .cloned()
+            .collect()
     }
+
     /// Begins to take a body of at most `limit_bytes`.
     #[must_use]
-    pub fn stage(&self, _wanted: Wanted, _limit_bytes: u64) -> Staging {
-        todo!()
+    pub fn stage(&self, wanted: &Wanted, limit_bytes: u64) -> Staging {
+        Staging::new(
+            self.inner.memory.clone(),
+            self.inner.folder.blobs(),
+            wanted,
+            limit_bytes,
+        )
     }
+
     /// The only way in which a key gets new bytes. When it answers `Ok`, they are on disk.
+    ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn commit(
         &self,
-        _target: Target,
-        _sealed: Sealed,
-        _precondition: WritePrecondition,
-        _effect: Option<Effect>,
+        target: Target,
+        sealed: Sealed,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
     ) -> Result<Committed, StoreError> {
-        todo!()
+        let mut names = Name::of_object(&target.bucket, &target.key);
+        names.extend(
+            effect
+                .iter()
+                .flat_map(|effect| &effect.touches)
+                .map(|row| Name::row(row)),
+        );
+        let new = NewBytes {
+            target,
+            sealed,
+            precondition,
+            effect,
+        };
+        let work = Work::Put(Box::new(new));
+        match self.ask(names, work).await? {
+            Outcome::Committed(committed) => Ok(committed),
+            other => Err(misanswered(&other)),
+        }
     }
+
     /// # Errors
     /// See [`StoreError`].
     pub async fn delete(
         &self,
-        _bucket: BucketName,
-        _key: ObjectKey,
-        _precondition: WritePrecondition,
+        bucket: BucketName,
+        key: ObjectKey,
+        precondition: WritePrecondition,
     ) -> Result<Deletion, StoreError> {
-        todo!()
+        let names = Name::of_object(&bucket, &key);
+        match self
+            .ask(
+                names,
+                Work::Delete {
+                    bucket,
+                    key,
+                    precondition,
+                },
+            )
+            .await?
+        {
+            Outcome::Deleted(deletion) => Ok(deletion),
+            other => Err(misanswered(&other)),
+        }
     }
+
     /// Changes rows of the caller's own. `names` are the rows that it judges and touches; `judge` runs in the writer's
     /// order of arrival, against a database in which no change of those rows is under way.
+    ///
     /// # Errors
     /// `Refused` with what the judge answered, or the store's trouble.
-    pub async fn record<T, E, J>(&self, _names: Vec<String>, _judge: J) -> Result<T, RecordError<E>>
+    pub async fn record<T, E, J>(&self, names: Vec<String>, judge: J) -> Result<T, RecordError<E>>
     where
         T: Send + 'static,
         E: Send + 'static,
-        J: for<'c> FnOnce(&'c mut sqlx::SqliteConnection) -> BoxFuture<'c, Result<Judged<T>, E>>
+        J: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Judged<T>, E>>
             + Send
             + 'static,
     {
-        todo!()
+        let verdict: Arc<Mutex<Option<Result<T, E>>>> = Arc::default();
+        let told = verdict.clone();
+        let judge: writer::Judge = Box::new(move |connection| {
+            let judged = judge(connection);
+            Box::pin(async move {
+                let (answer, effect) = match judged.await {
+                    Ok(Judged { effect, answer }) => (Ok(answer), Ok(effect)),
+                    Err(refusal) => (Err(refusal), Err(writer::Refused)),
+                };
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+                effect
+            })
+        });
+        let names = names.iter().map(|name| Name::row(name)).collect();
+        self.ask(names, Work::Judge(judge))
+            .await
+            .map_err(RecordError::Store)?;
+        let verdict = verdict
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match verdict {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(refusal)) => Err(RecordError::Refused(refusal)),
+            None => Err(RecordError::Store(stopped())),
+        }
     }
+
     /// Records an effect that needs no judging (a new row under a new id).
+    ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn record_new(&self, _effect: Effect) -> Result<(), StoreError> {
-        todo!()
+    pub async fn record_new(&self, effect: Effect) -> Result<(), StoreError> {
+        let names = effect.touches.iter().map(|row| Name::row(row)).collect();
+        self.ask(names, Work::New(effect)).await.map(drop)
     }
+
+    async fn ask(&self, names: Vec<Name>, work: Work) -> Result<Outcome, StoreError> {
+        let requests = read_lock(&self.inner.requests)
+            .clone()
+            .ok_or_else(stopped)?;
+        let (answer, answered) = oneshot::channel();
+        requests
+            .send(Request {
+                names,
+                work,
+                answer,
+            })
+            .await
+            .map_err(|_| stopped())?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
     /// The current object of a key.
+    ///
     /// # Errors
     /// `Unavailable` when the index does not answer.
     pub async fn object(
         &self,
-        _bucket: &BucketName,
-        _key: &ObjectKey,
+        bucket: &BucketName,
+        key: &ObjectKey,
     ) -> Result<Option<Object>, StoreError> {
-        todo!()
+        let mut connection = self.inner.readers.acquire().await.map_err(index_trouble)?;
+        meta::object(&mut connection, bucket, key)
+            .await
+            .map_err(index_trouble)
     }
+
     /// Reads a range of an object, verified (`None`: all of it).
+    ///
     /// # Errors
     /// `Damaged` when the first piece is; later damage comes in the stream.
     pub async fn read(
         &self,
-        _object: &Object,
-        _range: Option<ByteRange>,
+        object: &Object,
+        range: Option<ByteRange>,
     ) -> Result<Reading, StoreError> {
-        todo!()
+        let range = range.unwrap_or(ByteRange {
+            start: 0,
+            end: object.size_bytes,
+        });
+        self.inner
+            .bodies
+            .clone()
+            .read(object.extents.clone(), range)
+            .await
     }
+
     /// # Errors
-    /// See [`StoreError`].
+    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
     pub async fn list(
         &self,
-        _bucket: &BucketName,
-        _request: &ListRequest,
+        bucket: &BucketName,
+        request: &ListRequest,
     ) -> Result<ListPage, StoreError> {
-        todo!()
+        if !self.inner.state.has_bucket(bucket) {
+            return Err(StoreError::NoSuchBucket);
+        }
+        let mut connection = self.inner.readers.acquire().await.map_err(index_trouble)?;
+        listing::list(&mut connection, bucket, request)
+            .await
+            .map_err(index_trouble)
     }
+
     #[must_use]
     pub fn health(&self) -> Health {
-        todo!()
+        Health {
+            failed: self.inner.state.failure(),
+            warnings: Vec::new(),
+        }
     }
+
     /// Whether the index answers a query now.
     pub async fn answers(&self) -> bool {
-        todo!()
+        match self.inner.readers.acquire().await {
+            Ok(mut connection) => meta::buckets(&mut connection).await.is_ok(),
+            Err(_) => false,
+        }
     }
-    /// `DATA/@hangar`, for `run` and `keys`.
+
+    /// `DATA/@hangar`
     #[must_use]
     pub fn home(&self) -> &std::path::Path {
-        todo!()
+        self.inner.folder.home()
     }
-    /// Stops the writer once what is queued is on disk.
+
+    /// Writes `run`, by which commands find the server that holds this folder.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Full`.
+    pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
+        let identity = self
+            .inner
+            .folder
+            .write_run(text)
+            .map_err(|error| unavailable(&error))?;
+        let mut index = db::open_writer(&self.inner.folder.database())
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        remember(&mut index, &self.inner.folder, Some(identity))
+            .await
+            .map_err(index_trouble)?;
+        index.close().await.map_err(index_trouble)
+    }
+
+    /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
     pub async fn close(&self) {
-        todo!()
+        drop(
+            self.inner
+                .requests
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let tasks = self
+            .inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some((writer, indexer)) = tasks else {
+            return;
+        };
+        if let Err(error) = writer.await {
+            tracing::error!(%error, "the writer stopped before its time");
+        }
+        self.inner.readers.close().await;
+        match indexer.await {
+            Ok(mut index) => {
+                if let Err(error) = remember(&mut index, &self.inner.folder, None).await {
+                    tracing::warn!(%error, "could not leave the database as a clean stop does");
+                    return;
+                }
+                self.inner.folder.remove_run();
+                drop(index.close().await);
+                self.inner.folder.release();
+            }
+            Err(error) => tracing::error!(%error, "the indexer stopped before its time"),
+        }
+    }
+}
+
+/// Tells the index which files it lies beside.
+async fn remember(
+    index: &mut SqliteConnection,
+    folder: &folder::Folder,
+    run: Option<folder::Identity>,
+) -> Result<(), sqlx::Error> {
+    let database = folder::identity(&folder.database()).map_err(sqlx::Error::Io)?;
+    let database = database.ok_or_else(|| sqlx::Error::Io(std::io::ErrorKind::NotFound.into()))?;
+    meta::set_identities(index, database, run).await
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the server is stopping".to_owned())
+}
+
+fn misanswered(outcome: &Outcome) -> StoreError {
+    StoreError::Unavailable(format!("the writer answered another question: {outcome:?}"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn index_trouble(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(format!("the index does not answer: {error}"))
+}
+
+/// A full disk is 507; all other trouble of the disk is 503.
+fn unavailable(error: &std::io::Error) -> StoreError {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            StoreError::Full
+        }
+        _ => StoreError::Unavailable(error.to_string()),
     }
 }

@@ -1,34 +1,36 @@
 //! POST policies: built and signed for clients, parsed and evaluated when a form comes.
+//!
+//! A [`Grant`] proves that a form's signature, expiration and every condition held, in the order of section 2 of the
+//! S3 contract: nothing of a policy is read before its signature held. It refuses to know who owns an access key (the
+//! caller looks the signing key up between [`SignedForm::parse`] and [`SignedForm::evaluate`]) and what the file holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
-use super::sigv4::{Credential, SigningKey};
-use super::{BucketName, ObjectKey, S3Error};
-use crate::clock::Timestamp;
+use super::sigv4::{Credential, RegionRule, SigningKey};
+use super::{BucketName, ErrorCode, ObjectKey, S3Error, key, op, time};
+use crate::s3::time::Timestamp;
+use condition::Condition;
+use document::Document;
+pub use presign::{PostPolicy, PresignedPost};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+pub use success::{SuccessAnswer, redirect_location};
 
-/// What an upload through one policy may be. Built by the asset API.
-#[derive(Debug, Clone)]
-pub struct PostPolicy<'a> {
-    pub bucket: &'a BucketName,
-    pub key: &'a ObjectKey,
-    pub content_type: &'a str,
-    /// Bytes, both inclusive.
-    pub length: std::ops::RangeInclusive<u64>,
-    /// `x-amz-date`
-    pub now: Timestamp,
-    pub expires_at: Timestamp,
-    pub credential: &'a Credential,
-}
-impl PostPolicy<'_> {
-    /// The seven form fields of section 1.3 of the Plane contract, in its order; the policy in the form of its test vector 3.
-    #[must_use]
-    pub fn sign(&self, _key: &SigningKey) -> PresignedPost {
-        todo!()
-    }
-}
-#[derive(Debug, Clone)]
-pub struct PresignedPost {
-    /// name, value: in the order in which they are to be shown and posted
-    pub fields: Vec<(&'static str, String)>,
-}
+mod condition;
+mod document;
+mod presign;
+mod success;
+#[cfg(test)]
+mod tests;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// Bytes of one object that comes in one request. AWS: 5 GiB.
+const MAX_OBJECT_BYTES: u64 = 5 << 30;
+/// Bytes of all names (without `x-amz-meta-`) and values of user metadata. AWS: 2 KB.
+const MAX_METADATA_BYTES: usize = 2048;
+const METADATA_PREFIX: &str = "x-amz-meta-";
+/// A form's date may be ahead of the clock by this much.
+const MAX_AHEAD: Duration = Duration::from_mins(15);
+/// What `key` may have where the file's name is to stand.
+const FILE_NAME_VARIABLE: &str = "${filename}";
 
 /// The fields of a form that stand before `file`. Names lower case, unique.
 #[derive(Debug, Clone, Default)]
@@ -37,44 +39,319 @@ pub struct FormFields {
 }
 impl FormFields {
     #[must_use]
-    pub fn get(&self, _lower_case_name: &str) -> Option<&str> {
-        todo!()
+    pub fn get(&self, lower_case_name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(name, _)| name == lower_case_name)
+            .map(|(_, value)| value.as_str())
+    }
+    /// As [`FormFields::get`], for a field that the form must have.
+    fn required(&self, name: &'static str) -> Result<&str, S3Error> {
+        // AWS: the words for a missing field, whichever it is
+        self.get(name).ok_or_else(|| {
+            S3Error::invalid_argument(
+                format!(
+                    "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+                ),
+                name,
+                "",
+            )
+        })
     }
 }
+
+/// The fields that sign a policy by Signature Version 4, well formed.
+#[derive(Debug)]
+struct V4Fields {
+    credential: Credential,
+    date: Timestamp,
+    signature: String,
+}
+impl V4Fields {
+    fn parse(fields: &FormFields, regions: &RegionRule) -> Result<Self, S3Error> {
+        let invalid = |message: &str, name: &'static str, value: &str| {
+            let shown: String = value.chars().take(256).collect();
+            S3Error::invalid_argument(message.to_owned(), name, shown)
+        };
+        let algorithm = fields.required("x-amz-algorithm")?;
+        if algorithm != ALGORITHM {
+            return Err(invalid(
+                "x-amz-algorithm must be AWS4-HMAC-SHA256.",
+                "x-amz-algorithm",
+                algorithm,
+            ));
+        }
+        let stated = fields.required("x-amz-credential")?;
+        let credential = Credential::parse(stated)
+            .map_err(|reason| invalid(&reason, "x-amz-credential", stated))?;
+        let stated_date = fields.required("x-amz-date")?;
+        let date = time::parse_amz_date(stated_date).ok_or_else(|| {
+            invalid(
+                "x-amz-date must be YYYYMMDDTHHMMSSZ.",
+                "x-amz-date",
+                stated_date,
+            )
+        })?;
+        if stated_date.get(..8) != Some(credential.scope.day.as_str()) {
+            return Err(invalid(
+                "The day of x-amz-credential is not the day of x-amz-date.",
+                "x-amz-credential",
+                stated,
+            ));
+        }
+        let signature = fields.required("x-amz-signature")?;
+        if signature.len() != 64 || !signature.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(invalid(
+                "x-amz-signature must be 64 hexadecimal digits.",
+                "x-amz-signature",
+                signature,
+            ));
+        }
+        if !regions.allows(&credential.scope.region) {
+            return Err(S3Error::with_message(
+                ErrorCode::AccessDenied,
+                format!(
+                    "The region of x-amz-credential is wrong; expecting '{}'.",
+                    regions.configured
+                ),
+            )
+            .extra("Region", regions.configured.clone()));
+        }
+        Ok(Self {
+            signature: signature.to_owned(),
+            credential,
+            date,
+        })
+    }
+}
+
 /// A form whose policy and signature are there and well formed, checked by nobody yet (steps 2 and 3 of section 2).
 #[derive(Debug)]
-pub struct SignedForm {}
+pub struct SignedForm {
+    bucket: BucketName,
+    fields: FormFields,
+    file_name: String,
+    signed: V4Fields,
+}
 impl SignedForm {
     /// `file_name`: of the file part, for `${filename}`.
     /// # Errors
     /// Steps 2 and 3 of *Order of checks*.
     pub fn parse(
-        _bucket: &BucketName,
-        _fields: FormFields,
-        _file_name: Option<&str>,
-        _regions: &super::sigv4::RegionRule,
+        bucket: &BucketName,
+        fields: FormFields,
+        file_name: Option<&str>,
+        regions: &super::sigv4::RegionRule,
     ) -> Result<Self, S3Error> {
-        todo!()
+        refuse_unsigned(&fields)?;
+        let signed = V4Fields::parse(&fields, regions)?;
+        fields.required("key")?;
+        Ok(Self {
+            bucket: bucket.clone(),
+            fields,
+            file_name: without_path(file_name.unwrap_or_default()).to_owned(),
+            signed,
+        })
     }
     #[must_use]
     pub fn credential(&self) -> &Credential {
-        todo!()
+        &self.signed.credential
     }
     /// Steps 4 to 8: signature, policy, expiration, conditions, extra fields, key and metadata sizes.
     /// # Errors
     /// As those steps say; `S3Error::log` names the condition for the administrator.
-    pub fn evaluate(self, _key: &SigningKey, _now: Timestamp) -> Result<Grant, S3Error> {
-        todo!()
+    pub fn evaluate(self, key: &SigningKey, now: Timestamp) -> Result<Grant, S3Error> {
+        let policy = self.fields.get("policy").unwrap_or_default();
+        if !key.matches(policy.as_bytes(), &self.signed.signature) {
+            return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
+                .extra("StringToSign", policy)
+                .logged("a form's policy and its signature do not match"));
+        }
+        let document = Document::parse(policy).map_err(|reason| {
+            S3Error::with_message(ErrorCode::InvalidPolicyDocument, reason.clone()).logged(reason)
+        })?;
+        if self.signed.date > now.plus(MAX_AHEAD) {
+            return Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
+                .logged("the date of a form is over 15 minutes ahead"));
+        }
+        if document.expiration <= now {
+            return Err(denied("Policy expired."));
+        }
+        self.check_conditions(&document.conditions)
+    }
+    /// Steps 7 and 8.
+    fn check_conditions(mut self, conditions: &[Condition]) -> Result<Grant, S3Error> {
+        self.substitute_file_name()?;
+        for condition in conditions {
+            if !self.satisfies(condition) {
+                return Err(denied(&format!("Policy Condition failed: {condition}")));
+            }
+        }
+        let covered = |name: &str| {
+            conditions
+                .iter()
+                .any(|condition| condition.field() == Some(name))
+        };
+        // AWS: the addressed bucket is a field like any other, posted or not
+        let posted = self.fields.fields.iter().map(|(name, _)| name.as_str());
+        if let Some(extra) = std::iter::once("bucket")
+            .chain(posted)
+            .find(|name| !needs_no_condition(name) && !covered(name))
+        {
+            return Err(denied(&format!("Extra input fields: {extra}")));
+        }
+        let key = self.fields.get("key").unwrap_or_default();
+        let key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
+        check_metadata(&self.fields)?;
+        refuse_encryption(&self.fields)?;
+        Ok(Grant {
+            length: strictest_length(conditions)?,
+            success: SuccessAnswer::from_fields(&self.fields),
+            access_key: self.signed.credential.access_key,
+            bucket: self.bucket,
+            key,
+            fields: self.fields,
+        })
+    }
+    fn satisfies(&self, condition: &Condition) -> bool {
+        match condition.field() {
+            None => true,
+            // Plane: its clients never post the bucket, and its policies state it twice
+            Some("bucket") => {
+                condition.holds(Some(self.bucket.as_str()))
+                    && self
+                        .fields
+                        .get("bucket")
+                        .is_none_or(|posted| posted == self.bucket.as_str())
+            }
+            Some(field) => condition.holds(self.fields.get(field)),
+        }
+    }
+    /// Puts the file's name into `key`, before any condition looks at it.
+    fn substitute_file_name(&mut self) -> Result<(), S3Error> {
+        let Some((_, key)) = self
+            .fields
+            .fields
+            .iter_mut()
+            .find(|(name, value)| name == "key" && value.contains(FILE_NAME_VARIABLE))
+        else {
+            return Ok(());
+        };
+        // a short key and a long name can make a key that is far beyond what they were bounded to
+        if self.file_name.len() > key::MAX_KEY_BYTES {
+            return Err(key::InvalidKey::TooLong.refuse(&self.file_name));
+        }
+        *key = key.replace(FILE_NAME_VARIABLE, &self.file_name);
+        Ok(())
     }
 }
-/// How success is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SuccessAnswer {
-    /// A valid absolute http(s) URL
-    Redirect(String),
-    /// 200, 201 or 204
-    Status(u16),
+/// Step 2, and forms that something on their way has mangled: they are told so, and not that their signature is wrong.
+fn refuse_unsigned(fields: &FormFields) -> Result<(), S3Error> {
+    let malformed =
+        |message: &'static str| S3Error::with_message(ErrorCode::MalformedPOSTRequest, message);
+    let has = |name: &str| fields.get(name).is_some();
+    let empty = |name: &str| fields.get(name) == Some("");
+    if fields.fields.is_empty() {
+        return Err(malformed(
+            "The form has no field before its part named 'file'; fields that follow the file are ignored.",
+        ));
+    }
+    if fields.fields.iter().all(|(_, value)| value.is_empty()) {
+        return Err(malformed("All fields of the form arrived empty."));
+    }
+    if empty("policy") {
+        return Err(malformed("The field 'policy' of the form arrived empty."));
+    }
+    if !has("policy") && !has("key") {
+        return Err(malformed(
+            "The form has neither a field 'key' nor a field 'policy' before its part named 'file'.",
+        ));
+    }
+    if !has("policy") {
+        return Err(S3Error::with_message(
+            ErrorCode::AccessDenied,
+            "Access Denied: the form has no field 'policy', and writing without a signature is not allowed here.",
+        ));
+    }
+    let signs = |(name, _): &(String, String)| {
+        matches!(
+            name.as_str(),
+            "x-amz-algorithm"
+                | "x-amz-credential"
+                | "x-amz-date"
+                | "x-amz-signature"
+                | "awsaccesskeyid"
+                | "signature"
+        )
+    };
+    if !fields.fields.iter().any(signs) {
+        return Err(S3Error::with_message(
+            ErrorCode::AccessDenied,
+            "Access Denied: the form has a policy and no field that signs it.",
+        ));
+    }
+    Ok(())
 }
+/// The client's own path goes, whichever slash it uses.
+fn without_path(file_name: &str) -> &str {
+    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
+}
+/// AWS: the fields that may be posted though no condition names them.
+fn needs_no_condition(name: &str) -> bool {
+    matches!(
+        name,
+        "x-amz-signature" | "file" | "policy" | "awsaccesskeyid" | "signature"
+    ) || name.starts_with("x-ignore-")
+}
+fn denied(reason: &str) -> S3Error {
+    S3Error::with_message(
+        ErrorCode::AccessDenied,
+        format!("Invalid according to Policy: {reason}"),
+    )
+    .logged(reason)
+}
+fn check_metadata(fields: &FormFields) -> Result<(), S3Error> {
+    let size: usize = fields
+        .fields
+        .iter()
+        .filter_map(|(name, value)| Some(name.strip_prefix(METADATA_PREFIX)?.len() + value.len()))
+        .sum();
+    if size > MAX_METADATA_BYTES {
+        return Err(S3Error::new(ErrorCode::MetadataTooLarge)
+            .extra("Size", size.to_string())
+            .extra("MaxSizeAllowed", MAX_METADATA_BYTES.to_string()));
+    }
+    Ok(())
+}
+fn refuse_encryption(fields: &FormFields) -> Result<(), S3Error> {
+    match op::ENCRYPTION_HEADERS
+        .iter()
+        .find(|name| fields.get(name).is_some())
+    {
+        Some(name) => Err(op::encryption_not_implemented(name)),
+        None => Ok(()),
+    }
+}
+/// What all length ranges allow together.
+fn strictest_length(conditions: &[Condition]) -> Result<RangeInclusive<u64>, S3Error> {
+    let (mut min, mut max) = (0, MAX_OBJECT_BYTES);
+    for condition in conditions {
+        if let Condition::ContentLength(range) = condition {
+            min = min.max(*range.start());
+            max = max.min(*range.end());
+        }
+    }
+    if min > max {
+        return Err(S3Error::with_message(
+            ErrorCode::InvalidPolicyDocument,
+            format!(
+                "Invalid Policy: no file has {min} bytes or more and {max} or less, as its content-length-range conditions want together."
+            ),
+        ));
+    }
+    Ok(min..=max)
+}
+
 /// Proof: this form's signature, expiry and every condition held. Only [`SignedForm::evaluate`] makes it.
 #[derive(Debug)]
 pub struct Grant {
@@ -99,6 +376,7 @@ impl Grant {
     pub fn length(&self) -> std::ops::RangeInclusive<u64> {
         self.length.clone()
     }
+    /// All fields before the file; `key` has the file's name where `${filename}` stood.
     #[must_use]
     pub fn fields(&self) -> &FormFields {
         &self.fields

@@ -1,0 +1,224 @@
+//! What an asset belongs to. Plane contract, section 1.2.
+use super::Asset;
+use serde::{Deserialize, Serialize};
+
+/// The ten values of `entity_type`: upper case, exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EntityType {
+    UserAvatar,
+    UserCover,
+    WorkspaceLogo,
+    ProjectCover,
+    IssueAttachment,
+    IssueDescription,
+    CommentDescription,
+    PageDescription,
+    DraftIssueDescription,
+    DraftIssueAttachment,
+}
+impl EntityType {
+    pub const ALL: [Self; 10] = [
+        Self::UserAvatar,
+        Self::UserCover,
+        Self::WorkspaceLogo,
+        Self::ProjectCover,
+        Self::IssueAttachment,
+        Self::IssueDescription,
+        Self::CommentDescription,
+        Self::PageDescription,
+        Self::DraftIssueDescription,
+        Self::DraftIssueAttachment,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserAvatar => "USER_AVATAR",
+            Self::UserCover => "USER_COVER",
+            Self::WorkspaceLogo => "WORKSPACE_LOGO",
+            Self::ProjectCover => "PROJECT_COVER",
+            Self::IssueAttachment => "ISSUE_ATTACHMENT",
+            Self::IssueDescription => "ISSUE_DESCRIPTION",
+            Self::CommentDescription => "COMMENT_DESCRIPTION",
+            Self::PageDescription => "PAGE_DESCRIPTION",
+            Self::DraftIssueDescription => "DRAFT_ISSUE_DESCRIPTION",
+            Self::DraftIssueAttachment => "DRAFT_ISSUE_ATTACHMENT",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Whether the static route serves it: avatars, covers and logos are public.
+    #[must_use]
+    pub fn is_static(self) -> bool {
+        matches!(
+            self,
+            Self::UserAvatar | Self::UserCover | Self::WorkspaceLogo | Self::ProjectCover
+        )
+    }
+
+    /// Whether it belongs to a person, by whichever route it was made; its key then lies in `user-assets/`.
+    #[must_use]
+    pub fn is_of_a_user(self) -> bool {
+        matches!(self, Self::UserAvatar | Self::UserCover)
+    }
+
+    /// The pointer that can name an asset of this type as the current one.
+    #[must_use]
+    pub fn pointer(self) -> Option<PointerKind> {
+        match self {
+            Self::UserAvatar => Some(PointerKind::UserAvatar),
+            Self::UserCover => Some(PointerKind::UserCover),
+            Self::WorkspaceLogo => Some(PointerKind::WorkspaceLogo),
+            Self::ProjectCover => Some(PointerKind::ProjectCover),
+            _ => None,
+        }
+    }
+
+    /// Where clients find an asset of this type: a path, never with a host. `None` where Plane answers `null`.
+    // Plane: what is not bound is written as the Python word `None`.
+    #[must_use]
+    pub fn asset_url(self, asset: &Asset, workspace_slug: Option<&str>) -> Option<String> {
+        let id = asset.id;
+        let slug = workspace_slug.unwrap_or("None");
+        let word = |bound: Option<uuid::Uuid>| {
+            bound.map_or_else(|| "None".to_owned(), |bound| bound.to_string())
+        };
+        let project = word(asset.bindings.project_id);
+        match self {
+            Self::UserAvatar | Self::UserCover | Self::WorkspaceLogo | Self::ProjectCover => {
+                Some(static_url(id))
+            }
+            Self::IssueAttachment => {
+                let issue = word(asset.bindings.issue_id);
+                Some(format!(
+                    "/api/assets/v2/workspaces/{slug}/projects/{project}/issues/{issue}/attachments/{id}/"
+                ))
+            }
+            Self::IssueDescription
+            | Self::CommentDescription
+            | Self::PageDescription
+            | Self::DraftIssueDescription => Some(format!(
+                "/api/assets/v2/workspaces/{slug}/projects/{project}/{id}/"
+            )),
+            Self::DraftIssueAttachment => None,
+        }
+    }
+}
+
+/// Where the static route serves an asset.
+#[must_use]
+pub fn static_url(id: uuid::Uuid) -> String {
+    format!("/api/assets/v2/static/{id}/")
+}
+
+/// What names the current picture of something. Plane contract, section 1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PointerKind {
+    UserAvatar,
+    UserCover,
+    WorkspaceLogo,
+    ProjectCover,
+}
+impl PointerKind {
+    /// As the rows have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserAvatar => "user_avatar",
+            Self::UserCover => "user_cover",
+            Self::WorkspaceLogo => "workspace_logo",
+            Self::ProjectCover => "project_cover",
+        }
+    }
+    /// Whose pointer of this kind can name the asset.
+    #[must_use]
+    pub fn owner(self, asset: &Asset) -> Option<uuid::Uuid> {
+        match self {
+            Self::UserAvatar | Self::UserCover => asset.bindings.user_id,
+            Self::WorkspaceLogo => asset.bindings.workspace_id,
+            Self::ProjectCover => asset.bindings.project_id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::model::{Bindings, Micros};
+    use crate::s3::{BucketName, ObjectKey};
+    use rstest::rstest;
+    use uuid::Uuid;
+
+    fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
+        Asset {
+            id: Uuid::from_u128(10),
+            entity_type,
+            bucket: BucketName::parse("uploads").unwrap(),
+            key: ObjectKey::parse("user-assets/a/b").unwrap(),
+            content_type: String::new(),
+            attributes: "{}".to_owned(),
+            size: 1,
+            bindings,
+            external_id: None,
+            external_source: None,
+            created_by: Uuid::nil(),
+            updated_by: None,
+            created_at: Micros::from_micros(0),
+            updated_at: Micros::from_micros(0),
+            deleted_at: None,
+            pointer_wanted: false,
+        }
+    }
+
+    #[test]
+    fn the_ten_types_are_upper_case_and_exact() {
+        for kind in EntityType::ALL {
+            assert_eq!(EntityType::parse(kind.as_str()), Some(kind));
+            assert_eq!(EntityType::parse(&kind.as_str().to_lowercase()), None);
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(kind.is_static(), kind.pointer().is_some());
+        }
+    }
+
+    const STATIC: &str = "/api/assets/v2/static/00000000-0000-0000-0000-00000000000a/";
+    const ATTACHMENT: &str = "/api/assets/v2/workspaces/acme/projects/00000000-0000-0000-0000-000000000002/issues/00000000-0000-0000-0000-000000000003/attachments/00000000-0000-0000-0000-00000000000a/";
+    const DESCRIPTION: &str = "/api/assets/v2/workspaces/acme/projects/00000000-0000-0000-0000-000000000002/00000000-0000-0000-0000-00000000000a/";
+
+    #[rstest]
+    #[case(EntityType::UserAvatar, Some(STATIC))]
+    #[case(EntityType::UserCover, Some(STATIC))]
+    #[case(EntityType::WorkspaceLogo, Some(STATIC))]
+    #[case(EntityType::ProjectCover, Some(STATIC))]
+    #[case(EntityType::IssueAttachment, Some(ATTACHMENT))]
+    #[case(EntityType::IssueDescription, Some(DESCRIPTION))]
+    #[case(EntityType::CommentDescription, Some(DESCRIPTION))]
+    #[case(EntityType::PageDescription, Some(DESCRIPTION))]
+    #[case(EntityType::DraftIssueDescription, Some(DESCRIPTION))]
+    #[case(EntityType::DraftIssueAttachment, None)]
+    fn each_type_has_its_url(#[case] kind: EntityType, #[case] url: Option<&str>) {
+        let bound = asset(
+            kind,
+            Bindings {
+                project_id: Some(Uuid::from_u128(2)),
+                issue_id: Some(Uuid::from_u128(3)),
+                ..Bindings::default()
+            },
+        );
+        assert_eq!(bound.asset_url(Some("acme")).as_deref(), url);
+    }
+
+    #[test]
+    fn what_is_not_bound_is_written_as_the_python_word() {
+        let unbound = asset(EntityType::IssueAttachment, Bindings::default());
+        insta::assert_snapshot!(
+            unbound.asset_url(Some("acme")).unwrap(),
+            @"/api/assets/v2/workspaces/acme/projects/None/issues/None/attachments/00000000-0000-0000-0000-00000000000a/"
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! An asset as its row has it. Plane contract, sections 1.1 to 1.9.
+use super::entity::EntityType;
+use crate::clock::Timestamp;
+use crate::s3::{BucketName, ObjectKey};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Microseconds since 1970-01-01T00:00:00Z: Plane shows six digits of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Micros(i64);
+impl Micros {
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+}
+impl From<Timestamp> for Micros {
+    fn from(at: Timestamp) -> Self {
+        Self(at.as_millis().saturating_mul(1000))
+    }
+}
+
+/// What an asset is bound to: opaque ids, which need not exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Bindings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft_issue_id: Option<Uuid>,
+}
+
+/// An asset as its row has it, which is also the data of `asset.requested`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Asset {
+    pub id: Uuid,
+    pub entity_type: EntityType,
+    pub bucket: BucketName,
+    pub key: ObjectKey,
+    /// The type that was asked for.
+    pub content_type: String,
+    /// The text of a JSON object.
+    pub attributes: String,
+    /// Bytes asked for, after clamping.
+    pub size: u64,
+    #[serde(flatten)]
+    pub bindings: Bindings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_source: Option<String>,
+    pub created_by: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<Uuid>,
+    pub created_at: Micros,
+    pub updated_at: Micros,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Micros>,
+    /// A PATCH asked that a pointer moves here once the bytes are there.
+    pub pointer_wanted: bool,
+}
+impl Asset {
+    /// Where clients find it; computed at each answer, since its bindings may change.
+    #[must_use]
+    pub fn asset_url(&self, workspace_slug: Option<&str>) -> Option<String> {
+        self.entity_type.asset_url(self, workspace_slug)
+    }
+}

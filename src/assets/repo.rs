@@ -1,0 +1,267 @@
+//! The rows of assets and pointers: every statement of `assets`, and what its effects do to the index.
+//!
+//! Effects hold outcomes (ids, times, texts). Applying one is a plain insert, update or delete, the same at a commit and
+//! at replay.
+use super::entity::{EntityType, PointerKind};
+use super::model::{Asset, Bindings, Micros};
+use crate::store::{Effect, EffectKind};
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use std::borrow::Cow;
+use uuid::Uuid;
+
+pub(super) const EFFECTS: [EffectKind; 3] = [
+    EffectKind {
+        kind: REQUESTED,
+        apply: apply_requested,
+    },
+    EffectKind {
+        kind: CHANGED,
+        apply: apply_changed,
+    },
+    EffectKind {
+        kind: DELETED,
+        apply: apply_deleted,
+    },
+];
+const REQUESTED: &str = "asset.requested";
+const CHANGED: &str = "asset.changed";
+const DELETED: &str = "asset.deleted";
+
+pub(super) fn asset_lock(id: Uuid) -> String {
+    format!("asset:{id}")
+}
+pub(super) fn pointer_lock(kind: PointerKind, owner: Uuid) -> String {
+    format!("pointer:{}:{owner}", kind.as_str())
+}
+
+/// A new asset, as it is.
+pub(super) fn requested(asset: &Asset) -> Effect {
+    effect(REQUESTED, vec![asset_lock(asset.id)], asset)
+}
+
+/// A PATCH.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Changed {
+    pub(super) id: Uuid,
+    /// The text of a JSON object; `None`: as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attributes: Option<String>,
+    pub(super) updated_by: Uuid,
+    pub(super) updated_at: Micros,
+    /// `None`: as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pointer_wanted: Option<bool>,
+}
+impl Changed {
+    pub(super) fn effect(&self) -> Effect {
+        effect(CHANGED, vec![asset_lock(self.id)], self)
+    }
+}
+
+/// A soft delete, and the pointers that it empties.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Deleted {
+    pub(super) id: Uuid,
+    pub(super) deleted_at: Micros,
+    pub(super) emptied: Vec<Pointer>,
+}
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Pointer {
+    pub(super) kind: PointerKind,
+    pub(super) owner_id: Uuid,
+}
+impl Deleted {
+    pub(super) fn effect(&self) -> Effect {
+        let pointers = self.emptied.iter();
+        let mut touches = vec![asset_lock(self.id)];
+        touches.extend(pointers.map(|pointer| pointer_lock(pointer.kind, pointer.owner_id)));
+        effect(DELETED, touches, self)
+    }
+}
+
+fn effect(kind: &'static str, touches: Vec<String>, data: &impl Serialize) -> Effect {
+    Effect {
+        kind: Cow::Borrowed(kind),
+        touches,
+        data: serde_json::to_value(data).expect("a record of texts, numbers and ids is JSON"),
+    }
+}
+
+fn apply_requested<'c>(
+    connection: &'c mut SqliteConnection,
+    rows: &'c str,
+) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        sqlx::query(
+            "INSERT INTO assets (id, entity_type, bucket, key, content_type, attributes, size,
+                                 user_id, workspace_id, project_id, issue_id, comment_id, page_id,
+                                 draft_issue_id, external_id, external_source, created_by,
+                                 updated_by, created_at, updated_at, deleted_at, pointer_wanted)
+             SELECT value ->> '$.data.id', value ->> '$.data.entity_type',
+                    value ->> '$.data.bucket', value ->> '$.data.key',
+                    value ->> '$.data.content_type', value ->> '$.data.attributes',
+                    value ->> '$.data.size', value ->> '$.data.user_id',
+                    value ->> '$.data.workspace_id', value ->> '$.data.project_id',
+                    value ->> '$.data.issue_id', value ->> '$.data.comment_id',
+                    value ->> '$.data.page_id', value ->> '$.data.draft_issue_id',
+                    value ->> '$.data.external_id', value ->> '$.data.external_source',
+                    value ->> '$.data.created_by', value ->> '$.data.updated_by',
+                    value ->> '$.data.created_at', value ->> '$.data.updated_at',
+                    value ->> '$.data.deleted_at', value ->> '$.data.pointer_wanted'
+             FROM json_each(?1)",
+        )
+        .bind(rows)
+        .execute(connection)
+        .await?;
+        Ok(())
+    })
+}
+
+fn apply_changed<'c>(
+    connection: &'c mut SqliteConnection,
+    rows: &'c str,
+) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        sqlx::query(
+            "UPDATE assets
+             SET attributes = coalesce(changed.attributes, assets.attributes),
+                 pointer_wanted = coalesce(changed.pointer_wanted, assets.pointer_wanted),
+                 updated_by = changed.updated_by, updated_at = changed.updated_at
+             FROM (SELECT value ->> '$.data.id' AS id,
+                          value ->> '$.data.attributes' AS attributes,
+                          value ->> '$.data.pointer_wanted' AS pointer_wanted,
+                          value ->> '$.data.updated_by' AS updated_by,
+                          value ->> '$.data.updated_at' AS updated_at
+                   FROM json_each(?1)) AS changed
+             WHERE assets.id = changed.id",
+        )
+        .bind(rows)
+        .execute(connection)
+        .await?;
+        Ok(())
+    })
+}
+
+fn apply_deleted<'c>(
+    connection: &'c mut SqliteConnection,
+    rows: &'c str,
+) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        sqlx::query(
+            "UPDATE assets SET deleted_at = deleted.at
+             FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.deleted_at' AS at
+                   FROM json_each(?1)) AS deleted
+             WHERE assets.id = deleted.id",
+        )
+        .bind(rows)
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query(
+            "DELETE FROM pointers
+             WHERE (kind, owner_id) IN
+                   (SELECT emptied.value ->> '$.kind', emptied.value ->> '$.owner_id'
+                    FROM json_each(?1) AS record,
+                         json_each(record.value, '$.data.emptied') AS emptied)",
+        )
+        .bind(rows)
+        .execute(connection)
+        .await?;
+        Ok(())
+    })
+}
+
+/// An asset that is not deleted.
+pub(super) async fn asset(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+) -> Result<Option<Asset>, sqlx::Error> {
+    sqlx::query("SELECT * FROM assets WHERE id = ?1 AND deleted_at IS NULL")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?
+        .map(|row| asset_of(&row))
+        .transpose()
+}
+
+/// The type that was asked for at a key; also of a deleted asset, whose key still takes uploads.
+pub(super) async fn content_type_at(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    bucket: &str,
+    key: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT content_type FROM assets WHERE id = ?1 AND bucket = ?2 AND key = ?3")
+        .bind(id.to_string())
+        .bind(bucket)
+        .bind(key)
+        .fetch_optional(connection)
+        .await
+}
+
+/// The asset that a pointer names.
+pub(super) async fn pointed_to(
+    connection: &mut SqliteConnection,
+    kind: PointerKind,
+    owner_id: Uuid,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query("SELECT asset_id FROM pointers WHERE kind = ?1 AND owner_id = ?2")
+        .bind(kind.as_str())
+        .bind(owner_id.to_string())
+        .fetch_optional(connection)
+        .await?
+        .map(|row| id_of(&row, "asset_id"))
+        .transpose()
+}
+
+fn asset_of(row: &SqliteRow) -> Result<Asset, sqlx::Error> {
+    let entity_type: &str = row.try_get("entity_type")?;
+    let deleted_at: Option<i64> = row.try_get("deleted_at")?;
+    let bucket: String = row.try_get("bucket")?;
+    let key: String = row.try_get("key")?;
+    let size: i64 = row.try_get("size")?;
+    Ok(Asset {
+        id: id_of(row, "id")?,
+        entity_type: EntityType::parse(entity_type)
+            .ok_or_else(|| undecodable(format!("no entity type: {entity_type}")))?,
+        bucket: bucket.try_into().map_err(undecodable)?,
+        key: key.try_into().map_err(undecodable)?,
+        content_type: row.try_get("content_type")?,
+        attributes: row.try_get("attributes")?,
+        size: size.try_into().map_err(undecodable)?,
+        bindings: Bindings {
+            user_id: optional_id(row, "user_id")?,
+            workspace_id: optional_id(row, "workspace_id")?,
+            project_id: optional_id(row, "project_id")?,
+            issue_id: optional_id(row, "issue_id")?,
+            comment_id: optional_id(row, "comment_id")?,
+            page_id: optional_id(row, "page_id")?,
+            draft_issue_id: optional_id(row, "draft_issue_id")?,
+        },
+        external_id: row.try_get("external_id")?,
+        external_source: row.try_get("external_source")?,
+        created_by: id_of(row, "created_by")?,
+        updated_by: optional_id(row, "updated_by")?,
+        created_at: Micros::from_micros(row.try_get("created_at")?),
+        updated_at: Micros::from_micros(row.try_get("updated_at")?),
+        deleted_at: deleted_at.map(Micros::from_micros),
+        pointer_wanted: row.try_get("pointer_wanted")?,
+    })
+}
+fn id_of(row: &SqliteRow, column: &str) -> Result<Uuid, sqlx::Error> {
+    Uuid::try_parse(row.try_get(column)?).map_err(undecodable)
+}
+fn optional_id(row: &SqliteRow, column: &str) -> Result<Option<Uuid>, sqlx::Error> {
+    let text: Option<&str> = row.try_get(column)?;
+    text.map(Uuid::try_parse).transpose().map_err(undecodable)
+}
+fn undecodable(
+    error: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+use crate::s3::{BucketName, ObjectKey};
+use sqlx::Connection;
+
+const ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
+const USER: &str = "87027c3a-068e-46d4-9359-008fbe42ea1d";
+
+async fn index() -> SqliteConnection {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    sqlx::raw_sql(include_str!(
+        "../../../migrations/0002_people_and_assets.sql"
+    ))
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection
+}
+fn id(text: &str) -> Uuid {
+    Uuid::try_parse(text).unwrap()
+}
+fn avatar() -> Asset {
+    Asset {
+        id: id(ID),
+        entity_type: EntityType::UserAvatar,
+        bucket: BucketName::parse("uploads").unwrap(),
+        key: ObjectKey::parse(&format!("user-assets/{ID}/me.png")).unwrap(),
+        content_type: "image/png".to_owned(),
+        attributes: r#"{"name":"me.png","note":"a\u0000\"b","size":73}"#.to_owned(),
+        size: 73,
+        bindings: Bindings {
+            user_id: Some(id(USER)),
+            ..Bindings::default()
+        },
+        external_id: None,
+        external_source: None,
+        created_by: id(USER),
+        updated_by: None,
+        created_at: Micros::from_micros(1_790_000_000_123_456),
+        updated_at: Micros::from_micros(1_790_000_000_123_456),
+        deleted_at: None,
+        pointer_wanted: false,
+    }
+}
+/// What the store hands to an applying function.
+fn rows(effect: &Effect) -> String {
+    serde_json::json!([{"sequence": 1, "at": 0, "data": effect.data}]).to_string()
+}
+async fn index_with(asset: &Asset) -> SqliteConnection {
+    let mut index = index().await;
+    apply_requested(&mut index, &rows(&requested(asset)))
+        .await
+        .unwrap();
+    index
+}
+
+#[tokio::test]
+async fn a_requested_asset_is_read_back_as_it_was() {
+    let asset = avatar();
+    let mut index = index_with(&asset).await;
+    assert_eq!(
+        self::asset(&mut index, asset.id).await.unwrap(),
+        Some(asset)
+    );
+    assert_eq!(self::asset(&mut index, Uuid::nil()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_binding_of_an_asset_is_kept() {
+    let mut asset = avatar();
+    asset.entity_type = EntityType::IssueAttachment;
+    asset.bindings = Bindings {
+        user_id: None,
+        workspace_id: Some(Uuid::from_u128(1)),
+        project_id: Some(Uuid::from_u128(2)),
+        issue_id: Some(Uuid::from_u128(3)),
+        comment_id: Some(Uuid::from_u128(4)),
+        page_id: Some(Uuid::from_u128(5)),
+        draft_issue_id: Some(Uuid::from_u128(6)),
+    };
+    asset.external_id = Some("42".to_owned());
+    asset.external_source = Some("jira".to_owned());
+    asset.pointer_wanted = true;
+    let mut index = index_with(&asset).await;
+    assert_eq!(
+        self::asset(&mut index, asset.id).await.unwrap(),
+        Some(asset)
+    );
+}
+
+#[tokio::test]
+async fn the_type_asked_for_is_found_at_the_assets_own_key_only() {
+    let mut index = index_with(&avatar()).await;
+    let key = format!("user-assets/{ID}/me.png");
+    let at = content_type_at(&mut index, id(ID), "uploads", &key).await;
+    assert_eq!(at.unwrap().as_deref(), Some("image/png"));
+    for (bucket, key) in [("uploads", "user-assets/x/me.png"), ("other", &key)] {
+        let at = content_type_at(&mut index, id(ID), bucket, key).await;
+        assert_eq!(at.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_change_replaces_attributes_or_leaves_them() {
+    let asset = avatar();
+    let mut index = index_with(&asset).await;
+    let mut changed = Changed {
+        id: asset.id,
+        attributes: None,
+        updated_by: asset.created_by,
+        updated_at: Micros::from_micros(2_000_000_000_000_000),
+        pointer_wanted: Some(true),
+    };
+    apply_changed(&mut index, &rows(&changed.effect()))
+        .await
+        .unwrap();
+    let found = self::asset(&mut index, asset.id).await.unwrap().unwrap();
+    assert_eq!(found.attributes, asset.attributes);
+    assert_eq!(found.updated_by, Some(asset.created_by));
+    assert_eq!(found.updated_at, changed.updated_at);
+    assert!(found.pointer_wanted);
+
+    changed.attributes = Some(r#"{"a":[1,{"b":null}]}"#.to_owned());
+    changed.pointer_wanted = None;
+    apply_changed(&mut index, &rows(&changed.effect()))
+        .await
+        .unwrap();
+    let found = self::asset(&mut index, asset.id).await.unwrap().unwrap();
+    assert_eq!(found.attributes, r#"{"a":[1,{"b":null}]}"#);
+    assert!(found.pointer_wanted);
+}
+
+#[tokio::test]
+async fn a_deleted_asset_is_not_found_and_only_the_named_pointer_is_emptied() {
+    let asset = avatar();
+    let mut index = index_with(&asset).await;
+    sqlx::query(
+        "INSERT INTO pointers (kind, owner_id, asset_id)
+         VALUES ('user_avatar', ?1, ?2), ('user_cover', ?1, ?2)",
+    )
+    .bind(USER)
+    .bind(ID)
+    .execute(&mut index)
+    .await
+    .unwrap();
+    let deleted = Deleted {
+        id: asset.id,
+        deleted_at: Micros::from_micros(3),
+        emptied: vec![Pointer {
+            kind: PointerKind::UserAvatar,
+            owner_id: id(USER),
+        }],
+    };
+    apply_deleted(&mut index, &rows(&deleted.effect()))
+        .await
+        .unwrap();
+    assert_eq!(self::asset(&mut index, asset.id).await.unwrap(), None);
+    let avatar = pointed_to(&mut index, PointerKind::UserAvatar, id(USER)).await;
+    assert_eq!(avatar.unwrap(), None);
+    let cover = pointed_to(&mut index, PointerKind::UserCover, id(USER)).await;
+    assert_eq!(cover.unwrap(), Some(asset.id));
+}

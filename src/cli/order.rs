@@ -1,0 +1,229 @@
+//! Who carries out an order: the server that holds the folder, or this command where none does.
+//!
+//! A server tells in `DATA/@hangar/run` where it takes orders and with which secret; the lock on the folder, not that
+//! file, says whether there is one, for a crash leaves the file behind.
+
+use super::Failure;
+use crate::admin::{self, Order};
+use crate::auth::{self, Auth};
+use crate::clock::Clock;
+use crate::store::{OpenError, Store, StoreConfig};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A server that starts or stops holds the lock a moment longer than it takes orders.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+const MAX_RUN_BYTES: u64 = 4096;
+
+#[derive(serde::Deserialize)]
+struct Run {
+    address: SocketAddr,
+    secret: String,
+}
+
+/// What a server answers to an order.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Ok(Value),
+    Error(String),
+}
+
+pub(super) async fn carry_out(config: StoreConfig, order: Order) -> Result<Value, Failure> {
+    let started = Instant::now();
+    loop {
+        let clock = Clock::default();
+        let effects = [auth::effects(), crate::assets::effects()].concat();
+        match Store::open(config.clone(), clock.clone(), effects).await {
+            Ok(store) => {
+                let outcome = admin::carry_out(&Auth::new(store.clone(), clock), order).await;
+                store.close().await;
+                return outcome.map_err(Failure::Failed);
+            }
+            Err(OpenError::Refused(sentence)) => return Err(Failure::Failed(sentence)),
+            Err(OpenError::Locked(_)) => {}
+        }
+        if let Some(run) = running(&config.data_dir).await?
+            && let Some(value) = ask(&run, &order).await?
+        {
+            return Ok(value);
+        }
+        if started.elapsed() > PATIENCE {
+            return Err(Failure::Failed(format!(
+                "a hangar holds {} but takes no orders, as while it starts or stops: try again in a moment",
+                config.data_dir.display()
+            )));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What `run` says; `None` where it is missing or half written.
+async fn running(data_dir: &Path) -> Result<Option<Run>, Failure> {
+    use tokio::io::AsyncReadExt;
+    let path = data_dir.join("@hangar").join("run");
+    let mut text = String::new();
+    let read = match tokio::fs::File::open(&path).await {
+        Ok(file) => file.take(MAX_RUN_BYTES).read_to_string(&mut text).await,
+        Err(error) => Err(error),
+    };
+    match read {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Failure::Failed(format!(
+                "a server holds the folder, and {} cannot be read ({error}): run this as the server's user",
+                path.display()
+            )));
+        }
+    }
+    // The secret leaves this machine for nobody.
+    Ok(serde_json::from_str::<Run>(&text)
+        .ok()
+        .filter(|run| run.address.ip().is_loopback()))
+}
+
+/// `None` where nobody listens: then nothing was done, and asking again does no harm.
+async fn ask(run: &Run, order: &Order) -> Result<Option<Value>, Failure> {
+    let broken = |error: reqwest::Error| {
+        Failure::Failed(format!(
+            "the server did not answer ({error}): look whether the order was carried out before giving it again"
+        ))
+    };
+    let connection = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(ANSWER_TIMEOUT)
+        .build()
+        .map_err(broken)?;
+    let answer = connection
+        .post(format!("http://{}/order", run.address))
+        .bearer_auth(&run.secret)
+        .json(order)
+        .send()
+        .await;
+    let response = match answer {
+        Err(error) if error.is_connect() => return Ok(None),
+        Err(error) => return Err(broken(error.without_url())),
+        Ok(response) => response,
+    };
+    let status = response.status();
+    let body = response
+        .bytes()
+        .await
+        .map_err(|error| broken(error.without_url()))?;
+    match serde_json::from_slice(&body) {
+        // The server has just started anew, with a new secret.
+        _ if status == reqwest::StatusCode::UNAUTHORIZED => Ok(None),
+        Ok(Answer::Ok(value)) => Ok(Some(value)),
+        Ok(Answer::Error(sentence)) => Err(Failure::Failed(super::terminal::printable(&sentence))),
+        // Another process took the port of a server that is gone.
+        Err(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// A listener that answers one order, and what it was asked.
+    async fn run_beside(
+        status: &'static str,
+        body: &'static str,
+    ) -> (Run, tokio::task::JoinHandle<String>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            while !request.ends_with('}') {
+                let mut piece = [0; 1024];
+                let read = stream.read(&mut piece).await.unwrap();
+                request.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+            }
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            request
+        });
+        let secret = "s3cr3t".to_owned();
+        (Run { address, secret }, seen)
+    }
+
+    #[tokio::test]
+    async fn an_order_goes_to_the_server_with_the_secret_of_its_start() {
+        let (run, seen) = run_beside("200 OK", r#"{"ok":{"tokens":[]}}"#).await;
+        let answer = ask(&run, &Order::TokenList).await;
+        assert_eq!(answer, Ok(Some(serde_json::json!({"tokens": []}))));
+        let request = seen.await.unwrap();
+        assert!(request.starts_with("POST /order HTTP/1.1\r\n"), "{request}");
+        assert!(
+            request.contains("authorization: Bearer s3cr3t\r\n"),
+            "{request}"
+        );
+        assert!(request.ends_with(r#"{"order":"token_list"}"#), "{request}");
+    }
+
+    #[tokio::test]
+    async fn what_the_server_refuses_is_its_own_sentence() {
+        for status in ["400 Bad Request", "404 Not Found", "503 Unavailable"] {
+            let (run, _) = run_beside(status, r#"{"error":"there is no such token"}"#).await;
+            assert_eq!(
+                ask(&run, &Order::TokenList).await,
+                Err(Failure::Failed("there is no such token".to_owned()))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_know_the_secret_is_another_server() {
+        for (status, body) in [
+            ("401 Unauthorized", r#"{"error":"wrong secret"}"#),
+            ("404 Not Found", "<html>"),
+        ] {
+            let (run, _) = run_beside(status, body).await;
+            assert_eq!(ask(&run, &Order::TokenList).await, Ok(None));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_file_that_nobody_answers_for_is_no_server() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let secret = String::new();
+        assert_eq!(
+            ask(&Run { address, secret }, &Order::TokenList).await,
+            Ok(None)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_file_that_points_to_another_machine_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(running(folder.path()).await.unwrap().is_none());
+        std::fs::create_dir(folder.path().join("@hangar")).unwrap();
+        let path = folder.path().join("@hangar/run");
+        for (text, believed) in [
+            (r#"{"address":"127.0.0.1:1","secret":"x"}"#, true),
+            (r#"{"address":"192.0.2.1:1","secret":"x"}"#, false),
+            (r#"{"address":"127.0.0.1:1","#, false),
+            ("", false),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(
+                running(folder.path()).await.unwrap().is_some(),
+                believed,
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! `hangar serve`, and `hangar server DIR` for whoever ran MinIO.
+
+use super::signals::Signals;
+use super::{Failure, flag, terminal};
+use crate::app::Application;
+use crate::clock::Clock;
+use crate::config::{Composed, Config, Environment, Flags, Role};
+use clap::Args;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Flags come first, then HANGAR_*, then MINIO_ROOT_*, then AWS_* and Plane's other names, then the defaults.
+/// An empty value counts as unset.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar serve
+  hangar serve --listen :9000 --data-dir /var/lib/hangar --public-url https://files.example.com
+
+Environment:
+  HANGAR_LISTEN, HANGAR_DATA_DIR, HANGAR_PUBLIC_URL, HANGAR_LOG    as the flags
+  HANGAR_TRUSTED_PROXIES     whose X-Forwarded-* counts: private (default), none, or networks
+  HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
+  HANGAR_VERIFY_CONTENT      false: do not look whether an image is one (default true)
+  HANGAR_ALLOW_UNSAFE_FS     true: start on NFS, CIFS and their like (default false)
+  HANGAR_ACCESS_KEY_ID and HANGAR_SECRET_ACCESS_KEY, MINIO_ROOT_USER and MINIO_ROOT_PASSWORD,
+  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY    the root key pair; each may be NAME_FILE
+  AWS_S3_BUCKET_NAME         default uploads
+  AWS_REGION                 default: any
+  FILE_SIZE_LIMIT            default 5242880; 5MiB and 1GB too
+  SIGNED_URL_EXPIRATION      default 3600; 15m and 12h too
+  API_KEY_RATE_LIMIT         default 60/minute; or off
+  CORS_ALLOWED_ORIGINS       default: any
+  UNUPLOADED_ASSET_DELETE_DAYS, HARD_DELETE_AFTER_DAYS    default 7 and 60")]
+pub(super) struct Serve {
+    /// Where to listen: HOST:PORT, or :PORT for all addresses [default: 127.0.0.1:9000] [env: HANGAR_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The data folder; made where it is missing [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Scheme and host under which clients know this server [env: HANGAR_PUBLIC_URL]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+}
+
+/// The same settings as `hangar serve` hold. No user is made and no secret printed: users and tokens are Plane's, and
+/// the root key pair is the one of the environment.
+#[derive(Debug, Args)]
+#[command(after_help = "Example, as in a compose file that ran MinIO:
+  MINIO_ROOT_USER=… MINIO_ROOT_PASSWORD=… hangar server /export --console-address :9090")]
+pub(super) struct Server {
+    /// The data folder; made where it is missing [env: HANGAR_DATA_DIR]
+    #[arg(value_name = "DIR")]
+    dir: Option<String>,
+    /// Where to listen: HOST:PORT, or :PORT for all addresses [default: :9000] [env: HANGAR_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// Accepted, since MinIO has it; hangar has no console
+    #[arg(long, value_name = "ADDRESS")]
+    console_address: Option<String>,
+}
+
+impl Serve {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let flags = Flags {
+            listen: flag("--listen", self.listen.as_deref()),
+            data_dir: flag("--data-dir", self.data_dir.as_deref()),
+            public_url: flag("--public-url", self.public_url.as_deref()),
+        };
+        serve(Config::compose(Role::Standalone, &flags, environment)?).await
+    }
+}
+
+impl Server {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let dir = self.dir.as_deref().filter(|dir| !dir.is_empty());
+        if dir.is_none() && environment.get("HANGAR_DATA_DIR")?.is_none() {
+            return Err(Failure::Usage(
+                "`hangar server` needs the data folder: write it as in `hangar server /export`, or set HANGAR_DATA_DIR"
+                    .to_owned(),
+            ));
+        }
+        // MinIO: `http://host{1...4}/export{1...4}` names many disks of many machines.
+        if let Some(dir) = dir.filter(|dir| dir.contains("://") || dir.contains("...")) {
+            return Err(Failure::Usage(format!(
+                "DIR is {dir:?}, but hangar keeps everything in one folder of this machine: name one folder, such as /export"
+            )));
+        }
+        let flags = Flags {
+            listen: flag("--address", self.address.as_deref()),
+            data_dir: flag("DIR", dir),
+            public_url: None,
+        };
+        let composed = Config::compose(Role::InPlaceOfMinio, &flags, environment)?;
+        if let Some(address) = &self.console_address {
+            tracing::info!(
+                "--console-address {} is accepted since MinIO has it; hangar has no console, and nothing listens there",
+                terminal::printable(address)
+            );
+        }
+        serve(composed).await
+    }
+}
+
+async fn serve(composed: Composed) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    tell_settings(&composed);
+    let makes_token = command_that_makes_a_token(&composed);
+    let config = composed.config;
+    let (listen, data_dir, standalone) = (
+        config.http.listen.clone(),
+        config.store.data_dir.clone(),
+        config.standalone,
+    );
+    let application = tokio::select! {
+        built = Application::build(config, Clock::default()) => built?,
+        // The log is made for ends that come at any moment.
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopped before the start was over");
+            return Ok(());
+        }
+    };
+    let address = address_for_people(&listen, application.port());
+    tracing::info!(address = %address, data_dir = %data_dir.display(), "hangar is ready");
+    if standalone {
+        welcome(&application, &address, &makes_token);
+    }
+    signals.run(application).await
+}
+
+pub(super) fn tell_settings(composed: &Composed) {
+    if composed.sources.is_empty() {
+        tracing::info!("settings: all at their defaults");
+    } else {
+        let sources: Vec<_> = composed.sources.iter().map(ToString::to_string).collect();
+        tracing::info!("settings: {}", sources.join(" "));
+    }
+    for warning in &composed.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// A folder that was named by a flag must be named to the command too; one of the environment is found there again.
+fn command_that_makes_a_token(composed: &Composed) -> String {
+    let mut command = "hangar token create --user admin@localhost".to_owned();
+    if composed
+        .sources
+        .iter()
+        .any(|source| source.name == "--data-dir")
+    {
+        let folder = composed.config.store.data_dir.display().to_string();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        command.push_str(" --data-dir ");
+        if folder.chars().all(is_plain) {
+            command.push_str(&folder);
+        } else {
+            let quoted = terminal::printable(&folder).replace('\'', r"'\''");
+            command.push('\'');
+            command.push_str(&quoted);
+            command.push('\'');
+        }
+    }
+    command
+}
+
+/// On a terminal the first token is shown, once; where the talk may end up in a file, only the way to make one.
+fn welcome(application: &Application, address: &str, makes_token: &str) {
+    if !terminal::talks_to_a_person() {
+        if application.first_token().is_some() {
+            tracing::info!("make a token with: {makes_token}");
+        }
+        return;
+    }
+    let next = match application.first_token() {
+        Some(token) => format!(
+            "The token of admin@localhost, shown this once: {token}\n\
+             Upload a picture:  HANGAR_TOKEN={token} hangar upload --url {address} me.png"
+        ),
+        None => format!(
+            "Make a token:      {makes_token}\n\
+             Upload a picture:  HANGAR_TOKEN=… hangar upload --url {address} me.png"
+        ),
+    };
+    terminal::say(&format!(
+        "\nhangar is ready at {address}\n{next}\nCtrl-C stops it.\n"
+    ));
+}
+
+/// An address that can be opened on this machine.
+pub(super) fn address_for_people(listen: &[SocketAddr], port: u16) -> String {
+    let ip = match listen.first().map(SocketAddr::ip) {
+        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        Some(ip) if !ip.is_unspecified() => ip,
+        _ => Ipv4Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn composed(data_dir: Option<&str>, listen: &str) -> Composed {
+        let flags = Flags {
+            data_dir: flag("--data-dir", data_dir),
+            listen: flag("--listen", Some(listen)),
+            public_url: None,
+        };
+        Config::compose(Role::Standalone, &flags, &Environment::default()).unwrap()
+    }
+
+    #[rstest]
+    #[case(None, "")]
+    #[case(Some("/srv/hangar"), " --data-dir /srv/hangar")]
+    #[case(Some("my files"), " --data-dir 'my files'")]
+    #[case(Some("it's"), r" --data-dir 'it'\''s'")]
+    fn the_command_that_makes_a_token_finds_the_same_folder(
+        #[case] data_dir: Option<&str>,
+        #[case] says: &str,
+    ) {
+        let command = command_that_makes_a_token(&composed(data_dir, ""));
+        assert_eq!(
+            command,
+            format!("hangar token create --user admin@localhost{says}")
+        );
+    }
+
+    #[rstest]
+    #[case(":80", "http://127.0.0.1:9377")]
+    #[case("0.0.0.0:80", "http://127.0.0.1:9377")]
+    #[case("[::]:80", "http://[::1]:9377")]
+    #[case("192.0.2.1:80", "http://192.0.2.1:9377")]
+    fn the_address_shown_can_be_opened_here(#[case] listen: &str, #[case] shown: &str) {
+        let listen = composed(None, listen).config.http.listen;
+        assert_eq!(address_for_people(&listen, 9377), shown);
+    }
+}

@@ -1,0 +1,56 @@
+//! SIGTERM and SIGINT, which ask a server to stop, and SIGHUP of a terminal that went away.
+
+use super::Failure;
+use crate::app::Application;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// From here on these signals no longer end the process by themselves.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::Failed(format!("signals cannot be listened to: {error}")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// The name of the next one. A signal that came before the call counts.
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+
+    /// Runs a server until a signal: what is in flight is finished, at most for 8 seconds. Further signals change
+    /// nothing, for process managers and shells often deliver the same Ctrl-C twice.
+    pub(super) async fn run(&mut self, application: Application) -> Result<(), Failure> {
+        let stopper = application.stopper();
+        let mut serving = std::pin::pin!(application.run_until_stopped());
+        let outcome = tokio::select! {
+            outcome = &mut serving => outcome,
+            name = self.next() => {
+                tracing::info!(signal = name, "stopping: what is in flight has 8 seconds");
+                let (outcome, ()) = tokio::join!(serving, stopper.stop());
+                tracing::info!("stopped");
+                outcome
+            }
+        };
+        outcome.map_err(|error| {
+            Failure::Failed(format!(
+                "the listener failed ({error}): look at the log, then start again"
+            ))
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Text for people and for pipes.
+
+use super::Failure;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// A result, to stdout. Where a reader has gone away (`… | head`), the rest is for nobody, and that is fine.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Failed(format!(
+            "the result cannot be written to stdout: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Talk, to stderr. There is nowhere to complain when it is closed.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether a person reads the talk.
+pub(super) fn talks_to_a_person() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Text that came from elsewhere, on one line and without control characters.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
+/// Rows as columns of equal width, the first row being the head. Cells are made printable here.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    const GAP: usize = 2;
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| printable(cell)).collect())
+        .collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', width + GAP - cell.chars().count()));
+            }
+            line.trim_end().to_owned()
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// `1,234,567`
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A secret that a person can recognise and nobody can use.
+pub(super) fn shortened_secret(secret: &str) -> String {
+    const SHOWN_CHARS: usize = 14;
+    let shown: String = secret.chars().take(SHOWN_CHARS).collect();
+    format!("{shown}…")
+}

@@ -1,0 +1,151 @@
+use super::*;
+use clap::CommandFactory;
+use rstest::rstest;
+
+fn parse(line: &str) -> Result<Cli, Failure> {
+    Cli::try_parse_from(line.split_whitespace()).map_err(Failure::from)
+}
+
+/// What a person is told who types this.
+fn refusal(line: &str) -> (u8, String) {
+    match parse(line).unwrap_err() {
+        Failure::Usage(sentence) => (2, sentence),
+        failure => (failure.exit_code(), String::new()),
+    }
+}
+
+#[test]
+fn the_grammar_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[rstest]
+fn what_the_documents_show_can_be_typed(
+    #[values(
+        "hangar serve",
+        "hangar serve --listen :9000 --data-dir /d --public-url https://a.example --log debug,json",
+        "hangar server /export",
+        "hangar server /export --console-address :9090",
+        "hangar server --address :9000 --console-address :9001 /data",
+        "hangar server --address=127.0.0.1:9000 /data",
+        "hangar token create --user a@b.example --name n --scope assets:read --scope assets:write --expires 90d --workspace * --json",
+        "hangar token list --json",
+        "hangar token revoke ID --data-dir /d",
+        "hangar upload f.png --entity-type USER_COVER --type image/png --name n --url http://a --token t --json",
+        "hangar demo --data-dir /d --listen :0"
+    )]
+    line: &str,
+) {
+    parse(line).unwrap();
+}
+
+#[test]
+fn a_wrong_use_is_one_sentence() {
+    insta::assert_snapshot!(refusal("hangar serve --lisen x").1, @"unexpected argument '--lisen' found; a similar argument exists: '--listen' (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create").1, @"the following required arguments were not provided: --user <EMAIL> (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create --user a@b --expires soon").1, @"invalid value 'soon' for '--expires <DURATION>': give a duration such as 30s, 15m, 12h or 90d (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create --user a@b --workspace acme").1, @"invalid value 'acme' for '--workspace <WORKSPACE>' [possible values: *] (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar upload f --entity-type LOGO").1, @"invalid value 'LOGO' for '--entity-type <TYPE>' [possible values: USER_AVATAR, USER_COVER] (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar server /a /b").1, @"unexpected argument '/b' found (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar sever").1, @"unrecognized subcommand 'sever'; some similar subcommands exist: 'serve', 'server' (--help shows examples)");
+}
+
+#[rstest]
+#[case("hangar", 2)]
+#[case("hangar token", 2)]
+#[case("hangar --help", 0)]
+#[case("hangar serve --help", 0)]
+#[case("hangar --version", 0)]
+#[case("hangar serve extra", 2)]
+#[case("hangar token revoke", 2)]
+fn exit_codes_tell_help_from_wrong_use(#[case] line: &str, #[case] code: u8) {
+    assert_eq!(parse(line).unwrap_err().exit_code(), code);
+}
+
+/// Runs a command that must fail before it touches anything.
+fn failure(line: &str, environment: &[(&str, &str)]) -> Failure {
+    let environment = Environment::from_pairs(environment.iter().copied());
+    parse(line).unwrap().run(&environment).unwrap_err()
+}
+
+#[test]
+fn a_wrong_setting_ends_the_start_as_a_wrong_use() {
+    let failure = failure("hangar serve", &[("FILE_SIZE_LIMIT", "big")]);
+    assert_eq!(failure.exit_code(), 2);
+    let Failure::Usage(sentence) = failure else {
+        panic!("{failure:?}");
+    };
+    assert!(sentence.starts_with("FILE_SIZE_LIMIT is \"big\", but must be"));
+}
+
+#[rstest]
+#[case("hangar server", "`hangar server` needs the data folder")]
+#[case(
+    "hangar server http://h{1...4}/export",
+    "DIR is \"http://h{1...4}/export\", but"
+)]
+#[case("hangar server /export{1...4}", "DIR is \"/export{1...4}\", but")]
+#[case("hangar upload f.png", "an upload needs a token")]
+#[case(
+    "hangar upload f.png --token t --url ftp://x",
+    "\"ftp://x\" is no address of a server"
+)]
+#[case(
+    "hangar upload f.png --token t --url http://x/path",
+    "\"http://x/path\" is no address of a server"
+)]
+fn what_is_missing_or_wrong_is_named(#[case] line: &str, #[case] says: &str) {
+    let Failure::Usage(sentence) = failure(line, &[("HANGAR_DATA_DIR", "")]) else {
+        panic!("{line}");
+    };
+    assert!(sentence.starts_with(says), "{sentence}");
+}
+
+#[rstest]
+#[case("list")]
+#[case("revoke ID")]
+fn a_folder_without_data_is_not_made_by_looking_at_it(#[case] action: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nothing");
+    let line = format!("hangar token {action} --data-dir {}", path.display());
+    assert_eq!(failure(&line, &[]).exit_code(), 1);
+    assert!(!path.exists());
+}
+
+#[test]
+fn only_servers_talk_unless_asked() {
+    let level = |line: &str, environment: &[(&str, &str)]| {
+        let environment = Environment::from_pairs(environment.iter().copied());
+        parse(line)
+            .unwrap()
+            .log_settings(&environment)
+            .unwrap()
+            .level
+    };
+    assert_eq!(level("hangar serve", &[]), LevelFilter::INFO);
+    assert_eq!(level("hangar token list", &[]), LevelFilter::WARN);
+    assert_eq!(
+        level("hangar demo", &[("HANGAR_LOG", "debug")]),
+        LevelFilter::DEBUG
+    );
+    assert_eq!(
+        level("hangar serve --log error", &[("HANGAR_LOG", "debug")]),
+        LevelFilter::ERROR
+    );
+    assert_eq!(
+        level("hangar serve", &[("HANGAR_LOG", "")]),
+        LevelFilter::INFO
+    );
+}
+
+#[test]
+fn a_table_lines_up_and_numbers_are_grouped() {
+    let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+    insta::assert_snapshot!(terminal::table(&[row(["ID", "NAME"]), row(["longer", "żółw\u{7}"])]), @r"
+    ID      NAME
+    longer  żółw?
+    ");
+    assert_eq!(terminal::grouped(1_234_567), "1,234,567");
+    assert_eq!(terminal::grouped(123), "123");
+    assert_eq!(terminal::grouped(0), "0");
+}

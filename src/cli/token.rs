@@ -1,0 +1,280 @@
+//! `hangar token`: tokens of the asset API, beside a running server or without one.
+
+use super::{Failure, flag, order, terminal};
+use crate::admin::Order;
+use crate::clock::{Clock, Timestamp};
+use crate::config::{self, Environment, parse_duration};
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+
+/// A running server is asked to do it; what changes holds from its next request on.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar token create --user me@example.com --expires 90d
+  hangar token list
+  hangar token revoke ID")]
+pub(super) struct Token {
+    /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Create(Create),
+    List(List),
+    Revoke(Revoke),
+}
+
+/// Make a token and show it, once; an unknown person is made too
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar token create --user me@example.com
+  hangar token create --user ci@example.com --name ci --scope assets:write --expires 90d --json")]
+struct Create {
+    /// Whose token it is
+    #[arg(long, value_name = "EMAIL")]
+    user: String,
+    /// What it is for
+    #[arg(long)]
+    name: Option<String>,
+    /// What it may do; can be given again [default: assets:read and assets:write]
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// When it ends: 30s, 15m, 12h, 90d [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
+    expires: Option<Duration>,
+    /// '*' lets it act in every workspace, as a member of each
+    #[arg(long, value_name = "WORKSPACE", value_parser = ["*"])]
+    workspace: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show all tokens, without what they are
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  hangar token list --json")]
+struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// End a token: the next request with it is refused
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  hangar token revoke \"$(hangar token list --json | jq -r '.tokens[0].id')\"")]
+struct Revoke {
+    /// As `hangar token list` shows it
+    id: String,
+}
+
+fn parse_expiry(text: &str) -> Result<Duration, &'static str> {
+    parse_duration(text)
+        .filter(|duration| !duration.is_zero())
+        .ok_or("give a duration such as 30s, 15m, 12h or 90d")
+}
+
+impl Token {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let store =
+            config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
+        if !matches!(self.action, Action::Create(_)) && !store.data_dir.join("@hangar").is_dir() {
+            return Err(Failure::Failed(format!(
+                "{} holds no data of hangar: name its folder with --data-dir or HANGAR_DATA_DIR",
+                store.data_dir.display()
+            )));
+        }
+        let value = order::carry_out(store, self.action.order()).await?;
+        match &self.action {
+            Action::Create(Create { json: true, .. }) | Action::List(List { json: true }) => {
+                terminal::print(&pretty(&value))
+            }
+            Action::Create(_) => terminal::print(&created(&read(value)?)),
+            Action::List(_) => {
+                let Tokens { tokens } = read(value)?;
+                if tokens.is_empty() {
+                    terminal::say("No tokens yet: `hangar token create --user EMAIL` makes one.");
+                    return Ok(());
+                }
+                terminal::print(&listed(&tokens, Clock::default().now()))
+            }
+            Action::Revoke(revoke) => {
+                terminal::print(&format!("Revoked {}", terminal::printable(&revoke.id)))
+            }
+        }
+    }
+}
+
+impl Action {
+    fn order(&self) -> Order {
+        match self {
+            Self::Create(create) => Order::TokenCreate {
+                email: create.user.clone(),
+                name: create.name.clone(),
+                scopes: create.scopes.clone(),
+                expires_in: create.expires.map(|expires| expires.as_secs()),
+                any_workspace: create.workspace.is_some(),
+            },
+            Self::List(_) => Order::TokenList,
+            Self::Revoke(revoke) => Order::TokenRevoke {
+                id: revoke.id.clone(),
+            },
+        }
+    }
+}
+
+/// A token as an order's answer has it: the secret where it was just made, else its hint.
+#[derive(Debug, Deserialize)]
+struct Row {
+    #[serde(default)]
+    token: Option<String>,
+    id: String,
+    user: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    created_at: Value,
+    #[serde(default)]
+    expires_at: Value,
+    #[serde(default)]
+    revoked_at: Value,
+    #[serde(default)]
+    hint: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tokens {
+    tokens: Vec<Row>,
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|_| {
+        Failure::Failed(
+            "the server's answer means nothing to this command: use the same version of hangar for both"
+                .to_owned(),
+        )
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a JSON value can be written")
+}
+
+fn created(row: &Row) -> String {
+    let line = |label: &str, text: String| vec![label.to_owned(), text];
+    let token = row.token.clone().unwrap_or_default();
+    let mut rows = vec![line("Token", token), line("ID", row.id.clone())];
+    rows.push(line("User", row.user.clone()));
+    if let Some(name) = row.name.as_ref().filter(|name| !name.is_empty()) {
+        rows.push(line("Name", name.clone()));
+    }
+    rows.push(line("Scopes", row.scopes.join(" ")));
+    rows.push(line(
+        "Expires",
+        moment(&row.expires_at).unwrap_or_else(|| "never".to_owned()),
+    ));
+    format!(
+        "{}\nKeep the token: it is shown this once.",
+        terminal::table(&rows)
+    )
+}
+
+fn listed(tokens: &[Row], now: Timestamp) -> String {
+    let head = [
+        "ID", "TOKEN", "USER", "NAME", "SCOPES", "CREATED", "EXPIRES", "STATE",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for row in tokens {
+        let or_dash = |text: Option<String>| {
+            text.filter(|text| !text.is_empty())
+                .unwrap_or_else(|| "-".to_owned())
+        };
+        let state = if !row.revoked_at.is_null() {
+            "revoked"
+        } else if instant(&row.expires_at).is_some_and(|at| at.as_millisecond() <= now.as_millis())
+        {
+            "expired"
+        } else {
+            "active"
+        };
+        rows.push(vec![
+            row.id.clone(),
+            or_dash(row.hint.clone()),
+            row.user.clone(),
+            or_dash(row.name.clone()),
+            or_dash(Some(row.scopes.join(" "))),
+            or_dash(moment(&row.created_at)),
+            moment(&row.expires_at).unwrap_or_else(|| "never".to_owned()),
+            state.to_owned(),
+        ]);
+    }
+    terminal::table(&rows)
+}
+
+/// A time of an answer: text as in RFC 3339, or milliseconds.
+fn instant(value: &Value) -> Option<jiff::Timestamp> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(millis) => jiff::Timestamp::from_millisecond(millis.as_i64()?).ok(),
+        _ => None,
+    }
+}
+
+/// For people: to the minute.
+fn moment(value: &Value) -> Option<String> {
+    instant(value).map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_new_token_is_shown_with_what_it_may_do() {
+        let row: Row = read(json!({
+            "token": "plane_api_0123456789abcdef0123456789abcdef", "id": "tok_1", "user": "me@example.com",
+            "name": "laptop", "scopes": ["assets:read", "assets:write"], "expires_at": "2026-11-24T09:18:10Z",
+        }))
+        .unwrap();
+        insta::assert_snapshot!(created(&row), @r"
+        Token    plane_api_0123456789abcdef0123456789abcdef
+        ID       tok_1
+        User     me@example.com
+        Name     laptop
+        Scopes   assets:read assets:write
+        Expires  2026-11-24 09:18 UTC
+        Keep the token: it is shown this once.
+        ");
+    }
+
+    #[test]
+    fn a_list_is_a_table_that_no_name_can_disturb() {
+        let Tokens { tokens } = read(json!({"tokens": [
+            {"id": "tok_1", "user": "me@example.com", "name": "lap\u{1b}[31mtop\n", "scopes": ["assets:read"],
+             "created_at": 1_764_000_000_000_i64, "expires_at": null, "revoked_at": null, "hint": "…cdef"},
+            {"id": "tok_22", "user": "ci@example.com", "name": null, "scopes": [],
+             "created_at": "2026-11-23T09:18:10Z", "expires_at": "2026-11-23T10:00:00Z", "revoked_at": null, "hint": "…0001"},
+            {"id": "tok_3", "user": "x@example.com", "name": "", "scopes": ["assets:write"],
+             "created_at": "2026-11-23T09:18:10Z", "expires_at": "2027-11-23T10:00:00Z",
+             "revoked_at": "2026-11-23T09:20:10Z", "hint": null},
+        ]}))
+        .unwrap();
+        let now = Timestamp::from_secs(1_795_438_800 + 3600 * 24);
+        insta::assert_snapshot!(listed(&tokens, now), @r"
+        ID      TOKEN  USER            NAME          SCOPES        CREATED               EXPIRES               STATE
+        tok_1   …cdef  me@example.com  lap?[31mtop?  assets:read   2025-11-24 16:00 UTC  never                 active
+        tok_22  …0001  ci@example.com  -             -             2026-11-23 09:18 UTC  2026-11-23 10:00 UTC  expired
+        tok_3   -      x@example.com   -             assets:write  2026-11-23 09:18 UTC  2027-11-23 10:00 UTC  revoked
+        ");
+    }
+}

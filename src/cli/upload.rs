@@ -1,0 +1,167 @@
+//! `hangar upload`: a file to hangar, or to any Plane.
+
+use super::{Failure, terminal};
+use crate::client::{self, Ask, Client, Content, Progress};
+use crate::config::Environment;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+
+const DEFAULT_URL: &str = "http://127.0.0.1:9000";
+/// Enough to tell any kind of file by.
+const HEAD_BYTES: u64 = 8192;
+
+/// The file becomes an asset of the token's user; its address is printed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  HANGAR_TOKEN=plane_api_… hangar upload me.png
+  hangar upload cover.jpg --entity-type USER_COVER --url https://files.example.com --json")]
+pub(super) struct Upload {
+    /// The file
+    file: PathBuf,
+    /// What it is for
+    #[arg(long, value_name = "TYPE", default_value = "USER_AVATAR", value_parser = PossibleValuesParser::new(["USER_AVATAR", "USER_COVER"]))]
+    entity_type: String,
+    /// Its media type [default: what its first bytes say]
+    #[arg(long = "type", value_name = "MIME")]
+    content_type: Option<String>,
+    /// Its name there [default: the name it has]
+    #[arg(long)]
+    name: Option<String>,
+    /// Scheme and host of the server [default: http://127.0.0.1:9000] [env: HANGAR_URL]
+    #[arg(long)]
+    url: Option<String>,
+    /// Of the asset API [env: HANGAR_TOKEN, which other people on this machine cannot see]
+    #[arg(long)]
+    token: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, serde::Serialize)]
+struct Uploaded {
+    asset_id: String,
+    asset_url: String,
+    url: String,
+    size: u64,
+    content_type: String,
+}
+
+impl Upload {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let client = self.client(environment)?;
+        let (file, size_bytes, detected) = open(&self.file).await?;
+        let ask = Ask {
+            entity_type: self.entity_type.clone(),
+            name: self.name_there(),
+            content_type: self.content_type(detected)?,
+            size: size_bytes,
+        };
+        let reserved = client.request_upload(&ask).await?.value;
+        let (progress, bar) = progress(size_bytes);
+        let content = Content::streamed(file, size_bytes, progress);
+        let sent = client.send_form(&reserved, &ask.name, content).await;
+        bar.finish_and_clear();
+        sent?;
+        let url = client.address_of(&reserved.asset_url)?.to_string();
+        if !self.json {
+            return terminal::print(&url);
+        }
+        let uploaded = Uploaded {
+            asset_id: reserved.asset_id,
+            asset_url: reserved.asset_url,
+            url,
+            size: size_bytes,
+            content_type: ask.content_type,
+        };
+        terminal::print(
+            &serde_json::to_string_pretty(&uploaded).expect("texts and a number can be written"),
+        )
+    }
+
+    fn client(&self, environment: &Environment) -> Result<Client, Failure> {
+        let said = |flag: &Option<String>, variable| {
+            let flag = flag.clone().filter(|text| !text.is_empty());
+            let from_environment = environment.get(variable)?.map(str::to_owned);
+            Ok::<_, Failure>(flag.or(from_environment))
+        };
+        let url = said(&self.url, "HANGAR_URL")?;
+        let Some(token) = said(&self.token, "HANGAR_TOKEN")? else {
+            return Err(Failure::Usage(
+                "an upload needs a token: set HANGAR_TOKEN or give --token (`hangar token create --user EMAIL` makes one)"
+                    .to_owned(),
+            ));
+        };
+        Ok(Client::new(url.as_deref().unwrap_or(DEFAULT_URL), &token)?)
+    }
+
+    fn name_there(&self) -> String {
+        let own = || self.file.file_name().unwrap_or_default().to_string_lossy();
+        match self.name.as_deref() {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => own().into_owned(),
+        }
+    }
+
+    fn content_type(&self, detected: Option<&'static str>) -> Result<String, Failure> {
+        let said = self.content_type.as_deref().filter(|text| !text.is_empty());
+        said.or(detected).map(str::to_owned).ok_or_else(|| {
+            Failure::Failed(format!(
+                "the first bytes of {} do not tell what it is: say it with --type, such as --type image/png",
+                shown(&self.file)
+            ))
+        })
+    }
+}
+
+fn shown(path: &Path) -> String {
+    terminal::printable(&path.display().to_string())
+}
+
+/// The file, its length, and what its first bytes say.
+async fn open(path: &Path) -> Result<(tokio::fs::File, u64, Option<&'static str>), Failure> {
+    let unreadable =
+        |error: std::io::Error| Failure::Failed(format!("{} cannot be read: {error}", shown(path)));
+    // Looked at before it is opened, for opening a pipe waits until somebody writes to it.
+    let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(Failure::Failed(format!(
+            "{} is no file: name one",
+            shown(path)
+        )));
+    }
+    let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    let size_bytes = file.metadata().await.map_err(unreadable)?.len();
+    if size_bytes == 0 {
+        return Err(client::ClientError::Empty.into());
+    }
+    let mut head = Vec::new();
+    (&mut file)
+        .take(HEAD_BYTES)
+        .read_to_end(&mut head)
+        .await
+        .map_err(unreadable)?;
+    tokio::io::AsyncSeekExt::rewind(&mut file)
+        .await
+        .map_err(unreadable)?;
+    Ok((file, size_bytes, client::media_type(&head)))
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(size_bytes: u64) -> (Progress, indicatif::ProgressBar) {
+    let bar = if terminal::talks_to_a_person() {
+        let style = indicatif::ProgressStyle::with_template(
+            "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        )
+        .expect("the template is well-formed");
+        indicatif::ProgressBar::new(size_bytes).with_style(style)
+    } else {
+        indicatif::ProgressBar::hidden()
+    };
+    let moved = bar.clone();
+    (Arc::new(move |bytes| moved.inc(bytes)), bar)
+}

@@ -1,0 +1,313 @@
+//! Under which name a client reached this server, where proxies may stand between.
+//!
+//! Guarantees: what is not from a trusted proxy never becomes a link; a host in a link parses as `host[:port]`; a
+//! signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
+
+use crate::http::HttpConfig;
+use actix_web::dev::RequestHead;
+use actix_web::http::header;
+
+/// Scheme and host of the links in an answer: `https`, `files.example.com:8443`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) scheme: String,
+    /// `host[:port]`, as it stands in a URL
+    pub(crate) host: String,
+}
+
+/// The request names no host that a link could hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the Host header is not a host name with an optional port")]
+pub(crate) struct NoUsableHost;
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)
+    }
+}
+
+impl Origin {
+    /// `HANGAR_PUBLIC_URL` where set, else what a trusted proxy forwarded, else the `Host` received.
+    ///
+    /// # Errors
+    /// When that host does not parse.
+    pub(crate) fn of(
+        req: &actix_web::HttpRequest,
+        config: &HttpConfig,
+    ) -> Result<Self, NoUsableHost> {
+        if let Some(origin) = config.public_url.as_deref().and_then(Self::parse_url) {
+            return Ok(origin);
+        }
+        let head = req.head();
+        let forwarded = Forwarded::of(head, config);
+        let host = forwarded
+            .host
+            .or_else(|| single(head, "host"))
+            .filter(|host| is_host(host))
+            .ok_or(NoUsableHost)?;
+        Ok(Self {
+            scheme: forwarded.scheme.unwrap_or("http").to_owned(),
+            host: host.to_ascii_lowercase(),
+        })
+    }
+
+    fn parse_url(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.trim_end_matches('/');
+        is_host(host).then(|| Self {
+            scheme: scheme.to_ascii_lowercase(),
+            host: host.to_ascii_lowercase(),
+        })
+    }
+}
+
+/// What a trusted proxy says of the request that it received. Empty where the peer is not one.
+#[derive(Debug, Default)]
+struct Forwarded<'a> {
+    scheme: Option<&'static str>,
+    host: Option<&'a str>,
+}
+
+impl<'a> Forwarded<'a> {
+    fn of(head: &'a RequestHead, config: &HttpConfig) -> Self {
+        if comes_through_proxy(head, config) {
+            Self::claimed(head)
+        } else {
+            Self::default()
+        }
+    }
+
+    /// What the headers claim, whoever sent them.
+    fn claimed(head: &'a RequestHead) -> Self {
+        let first = |name| {
+            head.headers()
+                .get(name)
+                .and_then(|value: &header::HeaderValue| value.to_str().ok())
+                .and_then(|list| list.split(',').next())
+                .map(str::trim)
+                .filter(|value| !value.is_empty())
+        };
+        let scheme = match first("x-forwarded-proto") {
+            Some(proto) if proto.eq_ignore_ascii_case("https") => Some("https"),
+            Some(proto) if proto.eq_ignore_ascii_case("http") => Some("http"),
+            _ => None,
+        };
+        Self {
+            scheme,
+            host: first("x-forwarded-host").filter(|host| is_host(host)),
+        }
+    }
+}
+
+/// Whether the peer is a proxy whose `X-Forwarded-*` headers count.
+fn comes_through_proxy(head: &RequestHead, config: &HttpConfig) -> bool {
+    head.peer_addr
+        .is_some_and(|peer| config.trusted_proxies.trusts(peer.ip().to_canonical()))
+}
+
+/// A header that was sent once.
+fn single<'a>(head: &'a RequestHead, name: &'static str) -> Option<&'a str> {
+    let mut lines = head.headers().get_all(name);
+    let first = lines.next()?;
+    if lines.next().is_some() {
+        return None;
+    }
+    first.to_str().ok()
+}
+
+/// The hosts that a client may have signed: the one received, the one forwarded, the public one; each also with, or
+/// without, the default port of its scheme. The one received is first, as it was sent.
+pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<String> {
+    let forwarded = Forwarded::of(head, config);
+    let public = config.public_url.as_deref().and_then(Origin::parse_url);
+    let scheme = forwarded
+        .scheme
+        .or_else(|| public.as_ref().map(|origin| static_scheme(&origin.scheme)))
+        .unwrap_or("http");
+    let mut hosts = Vec::with_capacity(6);
+    for host in [single(head, "host"), forwarded.host].into_iter().flatten() {
+        add_with_default_port(&mut hosts, host, scheme);
+    }
+    if let Some(origin) = &public {
+        add_with_default_port(&mut hosts, &origin.host, &origin.scheme);
+    }
+    hosts
+}
+
+/// The host that an untrusted peer says it forwards for: never believed, only named to the administrator.
+pub(crate) fn disbelieved_host(head: &RequestHead, config: &HttpConfig) -> Option<String> {
+    if comes_through_proxy(head, config) {
+        return None;
+    }
+    Forwarded::claimed(head).host.map(str::to_owned)
+}
+
+fn static_scheme(scheme: &str) -> &'static str {
+    if scheme == "https" { "https" } else { "http" }
+}
+
+fn add_with_default_port(hosts: &mut Vec<String>, host: &str, scheme: &str) {
+    let default = if scheme == "https" { ":443" } else { ":80" };
+    let other = match split_port(host) {
+        // Either default port may have been dropped on the way, whatever the scheme looks like from here.
+        (name, Some("80" | "443")) => name.to_owned(),
+        (_, Some(_)) => String::new(),
+        (name, None) => format!("{name}{default}"),
+    };
+    for candidate in [host.to_owned(), other] {
+        if !candidate.is_empty() && !hosts.contains(&candidate) {
+            hosts.push(candidate);
+        }
+    }
+}
+
+/// The bucket that the host names (`bucket.DOMAIN`) where `HANGAR_S3_DOMAIN` is set.
+pub(crate) fn virtual_bucket(head: &RequestHead, config: &HttpConfig) -> Option<String> {
+    let domain = split_port(config.s3_domain.as_deref()?)
+        .0
+        .to_ascii_lowercase();
+    [Forwarded::of(head, config).host, single(head, "host")]
+        .into_iter()
+        .flatten()
+        .find_map(|host| {
+            let name = split_port(host).0.to_ascii_lowercase();
+            let bucket = name.strip_suffix(&domain)?.strip_suffix('.')?;
+            (!bucket.is_empty()).then(|| bucket.to_owned())
+        })
+}
+
+/// `host[:port]` cut in two; the brackets of an IPv6 address stay with it.
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (host, None),
+    }
+}
+
+/// Whether a text is `host[:port]`: a name of letters, digits, `.`, `-` and `_`, or an IPv6 address in brackets.
+fn is_host(text: &str) -> bool {
+    if text.is_empty() || text.len() > 255 {
+        return false;
+    }
+    let (name, port) = split_port(text);
+    let port_holds = port.is_none_or(|port| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port != 0)
+    });
+    let name_holds = match name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        }
+    };
+    port_holds && name_holds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::TrustedProxies;
+    use actix_web::test::TestRequest;
+    use rstest::rstest;
+
+    fn config(trusted_proxies: TrustedProxies, public_url: Option<&str>) -> HttpConfig {
+        HttpConfig {
+            listen: Vec::new(),
+            public_url: public_url.map(str::to_owned),
+            trusted_proxies,
+            cors_allowed_origins: Vec::new(),
+            s3_domain: Some("s3.example.com".to_owned()),
+            region: String::new(),
+        }
+    }
+
+    fn request(headers: &[(&'static str, &str)]) -> actix_web::HttpRequest {
+        let mut request = TestRequest::get().peer_addr(([172, 18, 0, 2], 4711).into());
+        for (name, value) in headers {
+            request = request.insert_header((*name, *value));
+        }
+        request.to_http_request()
+    }
+
+    const BEHIND_A_PROXY: [(&str, &str); 3] = [
+        ("host", "hangar:9000"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "Files.example.com, inner"),
+    ];
+
+    #[test]
+    fn a_trusted_proxy_names_scheme_and_host() {
+        let origin = Origin::of(
+            &request(&BEHIND_A_PROXY),
+            &config(TrustedProxies::Private, None),
+        );
+        assert_eq!(origin.unwrap().to_string(), "https://files.example.com");
+    }
+
+    #[test]
+    fn a_stranger_names_nothing() {
+        let origin = Origin::of(
+            &request(&BEHIND_A_PROXY),
+            &config(TrustedProxies::None, None),
+        );
+        assert_eq!(origin.unwrap().to_string(), "http://hangar:9000");
+    }
+
+    #[test]
+    fn the_public_url_counts_before_all() {
+        let public = config(TrustedProxies::Private, Some("https://cdn.example.com"));
+        let origin = Origin::of(&request(&BEHIND_A_PROXY), &public);
+        assert_eq!(origin.unwrap().to_string(), "https://cdn.example.com");
+    }
+
+    #[rstest]
+    #[case::name("files.example.com", true)]
+    #[case::name_and_port("localhost:9000", true)]
+    #[case::address("[::1]:9000", true)]
+    #[case::underscore("plane_minio:9000", true)]
+    #[case::userinfo("user@host", false)]
+    #[case::path("host/path", false)]
+    #[case::port_zero("host:0", false)]
+    #[case::port_too_large("host:65536", false)]
+    #[case::empty_port("host:", false)]
+    #[case::empty("", false)]
+    #[case::quotes("host\"", false)]
+    #[case::naked_address("::1", false)]
+    fn a_links_host_must_parse(#[case] host: &str, #[case] holds: bool) {
+        assert_eq!(is_host(host), holds);
+    }
+
+    #[test]
+    fn a_signature_is_tried_against_six_hosts_at_most_and_the_received_one_first() {
+        let public = config(TrustedProxies::Private, Some("https://cdn.example.com"));
+        let req = request(&BEHIND_A_PROXY);
+        insta::assert_snapshot!(signed_hosts(req.head(), &public).join(" "), @"hangar:9000 Files.example.com Files.example.com:443 cdn.example.com cdn.example.com:443");
+        let bare = request(&[("host", "a"), ("x-forwarded-host", "b")]);
+        assert_eq!(signed_hosts(bare.head(), &public).len(), 6);
+    }
+
+    #[test]
+    fn a_default_port_may_have_been_dropped() {
+        let none = config(TrustedProxies::None, None);
+        let req = request(&[("host", "files.example.com:443")]);
+        insta::assert_snapshot!(signed_hosts(req.head(), &none).join(" "), @"files.example.com:443 files.example.com");
+    }
+
+    #[rstest]
+    #[case::bucket("uploads.s3.example.com:9000", Some("uploads"))]
+    #[case::dotted("a.b.s3.example.com", Some("a.b"))]
+    #[case::domain_itself("s3.example.com", None)]
+    #[case::other("uploads.s3.example.org", None)]
+    #[case::glued("uploadss3.example.com", None)]
+    fn a_host_may_name_the_bucket(#[case] host: &str, #[case] bucket: Option<&str>) {
+        let none = config(TrustedProxies::None, None);
+        let req = request(&[("host", host)]);
+        assert_eq!(virtual_bucket(req.head(), &none).as_deref(), bucket);
+    }
+}

@@ -1,0 +1,343 @@
+//! Bodies of the asset API: JSON, URL-encoded and multipart forms, read alike. Plane contract, sections 2.3 and 2.4.
+//!
+//! Guarantees: never more than the cap is held; values stay as they were sent until a route asks for them by name, so
+//! that an unknown field can neither fail nor cost. It refuses to know what fields mean.
+use super::error::PlaneError;
+use crate::http::limits::{Body, UnverifiedMemory, UnverifiedShare};
+use actix_multipart::Multipart;
+use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::web::{self, Bytes};
+use futures_util::{StreamExt, stream};
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
+
+/// Plane's cap is `FILE_SIZE_LIMIT`; nothing legitimate is near this.
+const LARGEST_BODY_BYTES: u64 = 1024 * 1024;
+const DEEPEST_NESTING: usize = 32;
+/// The multipart parser's own buffer holds four of these.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// A whole body, and the share of the memory that it takes.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    bytes: Vec<u8>,
+    _share: UnverifiedShare,
+}
+
+/// Reads a body up to the cap.
+pub(super) async fn receive(
+    req: &HttpRequest,
+    incoming: &mut Body,
+    file_size_limit: u64,
+) -> Result<Received, PlaneError> {
+    let cap = LARGEST_BODY_BYTES.min(file_size_limit);
+    if incoming.declared().is_some_and(|declared| declared > cap) {
+        return Err(PlaneError::BodyTooLarge);
+    }
+    let memory = req.app_data::<web::Data<UnverifiedMemory>>();
+    let mut share = UnverifiedShare::default();
+    let mut bytes = Vec::new();
+    while let Some(piece) = incoming.next().await? {
+        if incoming.received() > cap {
+            return Err(PlaneError::BodyTooLarge);
+        }
+        if let Some(memory) = memory {
+            memory
+                .grow(&mut share, piece.len())
+                .map_err(|_| PlaneError::Overloaded)?;
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Received {
+        bytes,
+        _share: share,
+    })
+}
+
+/// The fields of a body, by name, each as the JSON text of its value. Of a name that comes twice the last counts.
+#[derive(Debug, Default)]
+pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
+
+/// A field that should be a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Text {
+    Absent,
+    /// `null`, a number, a list, …
+    OtherType,
+    Given(String),
+}
+
+impl Fields {
+    /// An empty body, with or without a type, has no fields.
+    pub(super) async fn read(req: &HttpRequest, body: Received) -> Result<Self, PlaneError> {
+        if body.bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let sent = req
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .unwrap_or_default();
+        let essence = sent.split(';').next().unwrap_or_default();
+        match essence.trim().to_ascii_lowercase().as_str() {
+            "application/json" => Self::of_json(&body.bytes),
+            "application/x-www-form-urlencoded" => Self::of_urlencoded(&body.bytes),
+            "multipart/form-data" => Self::of_multipart(req, body.bytes).await,
+            _ => Err(PlaneError::UnsupportedMediaType(sent.into_owned())),
+        }
+    }
+
+    fn of_json(bytes: &[u8]) -> Result<Self, PlaneError> {
+        let text = std::str::from_utf8(bytes).map_err(not_json)?;
+        let value: &RawValue = serde_json::from_str(text).map_err(not_json)?;
+        if nesting(value.get()) > DEEPEST_NESTING {
+            let reason = format!("nested deeper than {DEEPEST_NESTING} levels");
+            return Err(not_json(reason));
+        }
+        if !value.get().starts_with('{') {
+            return Err(PlaneError::NotAnObject);
+        }
+        serde_json::from_str(value.get())
+            .map(Self)
+            .map_err(not_json)
+    }
+
+    fn of_urlencoded(bytes: &[u8]) -> Result<Self, PlaneError> {
+        let text = String::from_utf8_lossy(bytes);
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(&text)
+            .map_err(|error| not_a_form("Form", error))?;
+        pairs.into_inner().into_iter().map(raw_text).collect()
+    }
+
+    async fn of_multipart(req: &HttpRequest, bytes: Vec<u8>) -> Result<Self, PlaneError> {
+        let broken = |error: actix_multipart::MultipartError| not_a_form("Multipart form", error);
+        let bytes = Bytes::from(bytes);
+        let starts = (0..bytes.len()).step_by(PIECE_BYTES);
+        let pieces = starts.map(move |start| {
+            let end = bytes.len().min(start + PIECE_BYTES);
+            Ok::<_, PayloadError>(bytes.slice(start..end))
+        });
+        let mut parts = Multipart::new(req.headers(), stream::iter(pieces));
+        let mut fields = Vec::new();
+        while let Some(part) = parts.next().await {
+            let mut part = part.map_err(broken)?;
+            let is_file = part
+                .content_disposition()
+                .is_some_and(|disposition| disposition.get_filename().is_some());
+            let name = part.name().unwrap_or_default().to_owned();
+            let mut value = Vec::new();
+            while let Some(piece) = part.next().await {
+                let piece = piece.map_err(broken)?;
+                if !is_file {
+                    value.extend_from_slice(&piece);
+                }
+            }
+            if !is_file {
+                fields.push((name, String::from_utf8_lossy(&value).into_owned()));
+            }
+        }
+        fields.into_iter().map(raw_text).collect()
+    }
+
+    /// A value as it was sent.
+    pub(super) fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.get(name).map(AsRef::as_ref)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Text, PlaneError> {
+        match self.get(name) {
+            None => Ok(Text::Absent),
+            // Only a lone surrogate can still be wrong in it.
+            Some(value) if value.get().starts_with('"') => serde_json::from_str(value.get())
+                .map(Text::Given)
+                .map_err(not_json),
+            Some(_) => Ok(Text::OtherType),
+        }
+    }
+}
+
+impl FromIterator<(String, Box<RawValue>)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (String, Box<RawValue>)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
+fn raw_text((name, text): (String, String)) -> Result<(String, Box<RawValue>), PlaneError> {
+    let value = to_raw_value(&text).map_err(|error| not_a_form("Form", error))?;
+    Ok((name, value))
+}
+
+/// How deep objects and lists lie in one another, in a text that is JSON.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+fn not_json(reason: impl ToString) -> PlaneError {
+    PlaneError::Unparsable {
+        syntax: "JSON",
+        reason: reason.to_string(),
+    }
+}
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+fn not_a_form(syntax: &'static str, error: impl ToString) -> PlaneError {
+    PlaneError::Unparsable {
+        syntax,
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    async fn read(content_type: Option<&str>, body: &[u8]) -> Result<Fields, PlaneError> {
+        let mut request = TestRequest::post();
+        if let Some(content_type) = content_type {
+            request = request.insert_header((header::CONTENT_TYPE, content_type));
+        }
+        let received = Received {
+            bytes: body.to_vec(),
+            ..Received::default()
+        };
+        Fields::read(&request.to_http_request(), received).await
+    }
+    async fn refusal(content_type: Option<&str>, body: &[u8]) -> String {
+        let error = read(content_type, body).await.unwrap_err();
+        match error {
+            PlaneError::Unparsable { syntax, .. } => format!("no {syntax}"),
+            PlaneError::NotAnObject => "no object".to_owned(),
+            PlaneError::UnsupportedMediaType(sent) => format!("type {sent:?}"),
+            other => panic!("{other}"),
+        }
+    }
+
+    const MULTIPART: &[u8] = b"--b\r\nContent-Disposition: form-data; name=\"size\"\r\n\r\n73\r\n\
+        --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\nContent-Type: a/b\r\n\r\nbytes\r\n\
+        --b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nme \xc5\xbc\r\n--b--\r\n";
+
+    #[rstest]
+    #[case("application/json", r#"{"size":"73","name":"me ż"}"#.as_bytes())]
+    #[case("Application/JSON; charset=latin-1", r#" {"name":"x","size":"73","name":"me ż"} "#.as_bytes())]
+    #[case("application/x-www-form-urlencoded", b"name=x&size=73&name=me+%C5%BC")]
+    #[case("multipart/form-data; boundary=b", MULTIPART)]
+    #[actix_web::test]
+    async fn three_kinds_of_bodies_are_read_alike(#[case] content_type: &str, #[case] body: &[u8]) {
+        let fields = read(Some(content_type), body).await.unwrap();
+        let name = fields.text("name").unwrap();
+        assert_eq!(name, Text::Given("me ż".to_owned()));
+        assert_eq!(fields.get("size").unwrap().get(), r#""73""#);
+        assert_eq!(fields.text("file").unwrap(), Text::Absent);
+    }
+
+    #[actix_web::test]
+    async fn a_multipart_field_may_be_large() {
+        let text = "x".repeat(900_000);
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n{text}\r\n--b--\r\n"
+        );
+        let fields = read(Some("multipart/form-data; boundary=b"), body.as_bytes()).await;
+        assert_eq!(fields.unwrap().text("name").unwrap(), Text::Given(text));
+    }
+
+    #[rstest]
+    #[case(None)]
+    #[case(Some("application/json"))]
+    #[case(Some("text/plain"))]
+    #[case(Some("multipart/form-data"))]
+    #[actix_web::test]
+    async fn an_empty_body_has_no_fields_whatever_its_type(#[case] content_type: Option<&str>) {
+        assert!(read(content_type, b"").await.unwrap().0.is_empty());
+    }
+
+    #[rstest]
+    #[case(None, b"{}", r#"type """#)]
+    #[case(Some("text/plain"), b"{}", r#"type "text/plain""#)]
+    #[case(
+        Some("text/plain; charset=utf-8"),
+        b"{}",
+        r#"type "text/plain; charset=utf-8""#
+    )]
+    #[case(Some("application/json"), b"{", "no JSON")]
+    #[case(Some("application/json"), b" ", "no JSON")]
+    #[case(Some("application/json"), b"{} x", "no JSON")]
+    #[case(Some("application/json"), b"{\"a\":NaN}", "no JSON")]
+    #[case(Some("application/json"), b"{\"a\":-Infinity}", "no JSON")]
+    #[case(Some("application/json"), b"\xef\xbb\xbf{}", "no JSON")]
+    #[case(Some("application/json"), b"{\"a\":\"\xff\"}", "no JSON")]
+    #[case(Some("application/json"), b"{\"a\":\"\n\"}", "no JSON")]
+    #[case(Some("application/json"), b"[]", "no object")]
+    #[case(Some("application/json"), b"\"a\"", "no object")]
+    #[case(Some("application/json"), b"1", "no object")]
+    #[case(Some("application/json"), b"true", "no object")]
+    #[case(Some("application/json"), b"null", "no object")]
+    #[case(Some("multipart/form-data"), b"x", "no Multipart form")]
+    #[case(Some("multipart/form-data; boundary=b"), b"x", "no Multipart form")]
+    #[actix_web::test]
+    async fn what_cannot_be_read_is_told_apart(
+        #[case] content_type: Option<&str>,
+        #[case] body: &[u8],
+        #[case] told: &str,
+    ) {
+        assert_eq!(refusal(content_type, body).await, told);
+    }
+
+    #[rstest]
+    #[case(32, true)]
+    #[case(33, false)]
+    #[case(400_000, false)]
+    #[actix_web::test]
+    async fn nesting_is_bounded(#[case] levels: usize, #[case] is_read: bool) {
+        let lists = levels - 1;
+        let body = format!("{{\"a\":{}{}}}", "[".repeat(lists), "]".repeat(lists));
+        let fields = read(Some("application/json"), body.as_bytes()).await;
+        assert_eq!(fields.is_ok(), is_read);
+    }
+
+    #[actix_web::test]
+    async fn brackets_in_texts_nest_nothing() {
+        let body = format!(r#"{{"a":"\"{}"}}"#, "[{".repeat(100));
+        assert!(
+            read(Some("application/json"), body.as_bytes())
+                .await
+                .is_ok()
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_value_nobody_asks_for_cannot_fail() {
+        let body = br#"{"odd":"\ud800","huge":1e999,"size":1}"#;
+        let fields = read(Some("application/json"), body).await.unwrap();
+        assert_eq!(fields.get("size").unwrap().get(), "1");
+        assert!(fields.text("odd").is_err());
+        assert_eq!(fields.text("huge").unwrap(), Text::OtherType);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Fields::of_json(&bytes);
+            let _ = Fields::of_urlencoded(&bytes);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! What goes wrong, in Plane's JSON: the one mapping of this face. Plane contract, section 2.3.
+//!
+//! A body tells what was wrong with the request, and never what is inside the server.
+use crate::assets::AssetError;
+use crate::http::limits::BodyError;
+use crate::store::StoreError;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use std::borrow::Cow;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlaneError {
+    #[error("the body is over the cap")]
+    BodyTooLarge,
+    #[error(transparent)]
+    BodyBroken(#[from] BodyError),
+    #[error("too many bodies are being received")]
+    Overloaded,
+    #[error("there is no such route")]
+    PageNotFound,
+    #[error("the answer is JSON, which the request does not accept")]
+    NotAcceptable,
+    #[error("the request has no token")]
+    NoCredentials,
+    #[error("the token is unknown, expired or revoked")]
+    InvalidToken,
+    #[error("the token lacks the scope")]
+    Forbidden,
+    #[error("the route has no such method")]
+    MethodNotAllowed { method: String, allow: &'static str },
+    #[error("the body's type cannot be read")]
+    UnsupportedMediaType(String),
+    /// `JSON` or `Multipart form`
+    #[error("the body is no {syntax}")]
+    Unparsable {
+        syntax: &'static str,
+        reason: String,
+    },
+    #[error("the body is no JSON object")]
+    NotAnObject,
+    /// A field with a text of its own.
+    #[error("{0}")]
+    Field(&'static str),
+    /// A value that the row cannot hold.
+    #[error("the payload is not valid")]
+    InvalidPayload,
+    /// v1: no such row, somebody else's, or deleted.
+    #[error("no such resource")]
+    NotFoundV1,
+    /// v2, static and anchor: the same.
+    #[error("no such object")]
+    NotFoundV2,
+    #[error("the asset has no bytes yet")]
+    NotUploaded,
+    #[error("the request's host is none that a link could hold")]
+    UnusableHost,
+    #[error("a browser would run the upload")]
+    RunsUploads,
+    #[error("a precondition does not hold")]
+    PreconditionFailed,
+    #[error("the range lies outside")]
+    RangeNotSatisfiable { size_bytes: u64 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Texts of [`PlaneError::Field`].
+pub(super) const INVALID_ENTITY_TYPE: PlaneError = PlaneError::Field("Invalid entity type.");
+// Plane: the text of v1 is narrower than its rule.
+pub(super) const INVALID_IMAGE_TYPE_V1: PlaneError =
+    PlaneError::Field("Invalid file type. Only JPEG and PNG files are allowed.");
+pub(super) const UNUSABLE_SIZE: PlaneError =
+    PlaneError::Field("Size must be a positive whole number of bytes.");
+pub(super) const NAME_TOO_LONG: PlaneError =
+    PlaneError::Field("Name must not be longer than 255 bytes.");
+
+/// Seconds after which asking again may help.
+const RETRY_AFTER: &str = "5";
+
+impl PlaneError {
+    /// What an asset's trouble is by a v1 route.
+    pub(super) fn of_asset_v1(error: AssetError) -> Self {
+        match error {
+            AssetError::NotFound => Self::NotFoundV1,
+            AssetError::Store(error) => Self::Store(error),
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyBroken(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyBroken(_)
+            | Self::Unparsable { .. }
+            | Self::NotAnObject
+            | Self::Field(_)
+            | Self::InvalidPayload
+            | Self::UnusableHost => StatusCode::BAD_REQUEST,
+            Self::PageNotFound | Self::NotFoundV1 | Self::NotFoundV2 | Self::NotUploaded => {
+                StatusCode::NOT_FOUND
+            }
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::NoCredentials => StatusCode::UNAUTHORIZED,
+            Self::InvalidToken | Self::Forbidden | Self::RunsUploads => StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(error) => status_of_trouble(error),
+        }
+    }
+
+    fn body(&self) -> Cow<'static, str> {
+        let fixed = match self {
+            // Plane: these two are Django's, with spaces.
+            Self::PageNotFound => r#"{"error": "Page not found."}"#,
+            Self::BodyTooLarge => {
+                r#"{"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}"#
+            }
+            Self::NotAcceptable => r#"{"detail":"Could not satisfy the request Accept header."}"#,
+            Self::NoCredentials => r#"{"detail":"Authentication credentials were not provided."}"#,
+            Self::InvalidToken => r#"{"detail":"Given API token is not valid"}"#,
+            Self::Forbidden => r#"{"detail":"You do not have permission to perform this action."}"#,
+            Self::NotAnObject => {
+                r#"{"error":"The request body must be a JSON object.","status":false}"#
+            }
+            Self::InvalidPayload => r#"{"error":"The payload is not valid"}"#,
+            Self::NotFoundV1 => r#"{"error":"The requested resource does not exist."}"#,
+            Self::NotFoundV2 => r#"{"error":"The required object does not exist."}"#,
+            Self::NotUploaded => r#"{"error":"The requested asset could not be found."}"#,
+            Self::UnusableHost => {
+                r#"{"error":"The Host header is not a host name with an optional port."}"#
+            }
+            Self::RunsUploads => {
+                r#"{"error":"Uploaded files are not served as scripts, styles, workers or embedded documents."}"#
+            }
+            Self::PreconditionFailed => {
+                r#"{"error":"A precondition of the request does not hold."}"#
+            }
+            Self::RangeNotSatisfiable { .. } => {
+                r#"{"error":"The requested range lies outside the file."}"#
+            }
+            Self::Overloaded | Self::Store(_) => {
+                r#"{"error":"Something went wrong please try again later"}"#
+            }
+            Self::BodyBroken(error) => return json(&detail(&error.to_string())),
+            Self::MethodNotAllowed { method, .. } => {
+                return json(&detail(&format!("Method \"{method}\" not allowed.")));
+            }
+            Self::UnsupportedMediaType(sent) => {
+                let text = format!("Unsupported media type \"{sent}\" in request.");
+                return json(&detail(&text));
+            }
+            Self::Unparsable { syntax, reason } => {
+                return json(&detail(&format!("{syntax} parse error - {reason}")));
+            }
+            Self::Field(error) => {
+                let status = false;
+                return json(&FieldBody { error, status });
+            }
+        };
+        Cow::Borrowed(fixed)
+    }
+
+    pub(super) fn answer(&self) -> HttpResponse {
+        let status = self.status();
+        let mut answer = json_answer(status);
+        match self {
+            Self::MethodNotAllowed { allow, .. } => {
+                answer.insert_header((header::ALLOW, *allow));
+            }
+            Self::RangeNotSatisfiable { size_bytes } => {
+                let range = format!("bytes */{size_bytes}");
+                answer.insert_header((header::CONTENT_RANGE, range));
+            }
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+                answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            }
+            _ => {}
+        }
+        answer.body(self.body().into_owned())
+    }
+}
+
+fn status_of_trouble(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        StoreError::NoSuchBucket | StoreError::PreconditionFailed | StoreError::Unavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+/// The head of every JSON answer: `application/json` without a charset.
+pub(super) fn json_answer(status: StatusCode) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer.content_type("application/json");
+    answer
+}
+
+#[derive(Serialize)]
+struct DetailBody<'a> {
+    detail: &'a str,
+}
+#[derive(Serialize)]
+struct FieldBody<'a> {
+    error: &'a str,
+    status: bool,
+}
+fn detail(detail: &str) -> DetailBody<'_> {
+    DetailBody { detail }
+}
+fn json(body: &impl Serialize) -> Cow<'static, str> {
+    serde_json::to_string(body)
+        .expect("texts and booleans are JSON")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(PlaneError::PageNotFound, r#"404 {"error": "Page not found."}"#)]
+    #[case(PlaneError::BodyTooLarge, r#"413 {"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}"#)]
+    #[case(
+        PlaneError::NotAcceptable,
+        r#"406 {"detail":"Could not satisfy the request Accept header."}"#
+    )]
+    #[case(
+        PlaneError::NoCredentials,
+        r#"401 {"detail":"Authentication credentials were not provided."}"#
+    )]
+    #[case(
+        PlaneError::InvalidToken,
+        r#"403 {"detail":"Given API token is not valid"}"#
+    )]
+    #[case(
+        PlaneError::Forbidden,
+        r#"403 {"detail":"You do not have permission to perform this action."}"#
+    )]
+    #[case(PlaneError::MethodNotAllowed { method: "GET".to_owned(), allow: "POST" }, r#"405 {"detail":"Method \"GET\" not allowed."}"#)]
+    #[case(PlaneError::UnsupportedMediaType("text/plain".to_owned()), r#"415 {"detail":"Unsupported media type \"text/plain\" in request."}"#)]
+    #[case(
+        PlaneError::UnsupportedMediaType(String::new()),
+        r#"415 {"detail":"Unsupported media type \"\" in request."}"#
+    )]
+    #[case(PlaneError::Unparsable { syntax: "JSON", reason: "why".to_owned() }, r#"400 {"detail":"JSON parse error - why"}"#)]
+    #[case(
+        PlaneError::NotAnObject,
+        r#"400 {"error":"The request body must be a JSON object.","status":false}"#
+    )]
+    #[case(
+        PlaneError::InvalidPayload,
+        r#"400 {"error":"The payload is not valid"}"#
+    )]
+    #[case(
+        INVALID_ENTITY_TYPE,
+        r#"400 {"error":"Invalid entity type.","status":false}"#
+    )]
+    #[case(
+        INVALID_IMAGE_TYPE_V1,
+        r#"400 {"error":"Invalid file type. Only JPEG and PNG files are allowed.","status":false}"#
+    )]
+    #[case(
+        UNUSABLE_SIZE,
+        r#"400 {"error":"Size must be a positive whole number of bytes.","status":false}"#
+    )]
+    #[case(
+        NAME_TOO_LONG,
+        r#"400 {"error":"Name must not be longer than 255 bytes.","status":false}"#
+    )]
+    #[case(
+        PlaneError::NotFoundV1,
+        r#"404 {"error":"The requested resource does not exist."}"#
+    )]
+    #[case(
+        PlaneError::NotFoundV2,
+        r#"404 {"error":"The required object does not exist."}"#
+    )]
+    #[case(
+        PlaneError::NotUploaded,
+        r#"404 {"error":"The requested asset could not be found."}"#
+    )]
+    #[case(StoreError::Full.into(), r#"507 {"error":"Something went wrong please try again later"}"#)]
+    #[case(StoreError::Unavailable("why".to_owned()).into(), r#"503 {"error":"Something went wrong please try again later"}"#)]
+    fn an_error_has_its_status_and_body(#[case] error: PlaneError, #[case] answer: &str) {
+        let told = format!("{} {}", error.status().as_u16(), error.body());
+        assert_eq!(told, answer);
+    }
+
+    #[test]
+    fn a_405_names_what_is_allowed_and_a_503_when_to_come_again() {
+        let wrong = PlaneError::MethodNotAllowed {
+            method: "GET".to_owned(),
+            allow: "PATCH, DELETE",
+        };
+        assert_eq!(
+            wrong.answer().headers().get("allow").unwrap(),
+            "PATCH, DELETE"
+        );
+        let busy = PlaneError::Overloaded.answer();
+        assert_eq!(busy.headers().get("retry-after").unwrap(), RETRY_AFTER);
+        assert_eq!(
+            busy.headers().get("content-type").unwrap(),
+            "application/json"
+        );
+    }
+}

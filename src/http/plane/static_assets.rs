@@ -1,0 +1,96 @@
+//! Avatars, covers and logos, served to anybody. Plane contract, section 3.7.
+//!
+//! Uploaded bytes are hostile: they go out as the image that they are, or as a download, and never under a name that a
+//! user chose. No token is looked at.
+use super::error::PlaneError;
+use crate::assets::content::ImageFormat;
+use crate::http::Rooms;
+use crate::http::serve::{Representation, ServeRefusal, harden, respond};
+use crate::store::Object;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
+
+/// Plane's redirect target lives as long. A policy may be used twice, so a cache asks again with the `ETag`.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+const ALLOWS_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+
+pub(super) async fn serve(
+    req: &HttpRequest,
+    rooms: &Rooms,
+    id: Uuid,
+) -> Result<HttpResponse, PlaneError> {
+    let object = find(rooms, id).await?;
+    let format = rooms.assets.image_format(&object).await?;
+    let mut representation = representation(id, format);
+    harden(req, &mut representation).map_err(|_| PlaneError::RunsUploads)?;
+    respond(req, &rooms.store, &object, representation)
+        .await
+        .map_err(|refusal| match refusal {
+            ServeRefusal::PreconditionFailed => PlaneError::PreconditionFailed,
+            ServeRefusal::RangeNotSatisfiable { size } => {
+                PlaneError::RangeNotSatisfiable { size_bytes: size }
+            }
+            ServeRefusal::Store(error) => PlaneError::Store(error),
+        })
+}
+
+/// In Plane's order: unknown, without bytes, not of a public type.
+async fn find(rooms: &Rooms, id: Uuid) -> Result<Object, PlaneError> {
+    let asset = rooms.assets.asset(id).await?;
+    let asset = asset.ok_or(PlaneError::NotFoundV2)?;
+    let object = rooms.assets.object(&asset).await?;
+    let object = object.ok_or(PlaneError::NotUploaded)?;
+    if !asset.entity_type.is_static() {
+        return Err(super::error::INVALID_ENTITY_TYPE);
+    }
+    Ok(object)
+}
+
+/// What the bytes are decides, not the type that was stored with them.
+fn representation(id: Uuid, format: Option<ImageFormat>) -> Representation {
+    let (content_type, disposition) = match format {
+        Some(format) => (format.content_type(), "inline"),
+        None => ("application/octet-stream", "attachment"),
+    };
+    // Plane: hides the user's file name too.
+    let disposition = format!("{disposition}; filename*=UTF-8''{}", id.simple());
+    let disposition =
+        HeaderValue::from_str(&disposition).expect("hex digits may stand in a header");
+    Representation {
+        content_type: content_type.to_owned(),
+        headers: vec![
+            (header::CONTENT_DISPOSITION, disposition),
+            (header::CACHE_CONTROL, CACHE_CONTROL),
+            (header::CONTENT_SECURITY_POLICY, ALLOWS_NOTHING),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(
+        Some(ImageFormat::Webp),
+        "image/webp",
+        "inline; filename*=UTF-8''0000000000000000000000000000000a"
+    )]
+    #[case(
+        None,
+        "application/octet-stream",
+        "attachment; filename*=UTF-8''0000000000000000000000000000000a"
+    )]
+    fn bytes_go_out_as_what_they_are(
+        #[case] format: Option<ImageFormat>,
+        #[case] content_type: &str,
+        #[case] disposition: &str,
+    ) {
+        let representation = representation(Uuid::from_u128(10), format);
+        assert_eq!(representation.content_type, content_type);
+        let sent = representation.get(&header::CONTENT_DISPOSITION);
+        assert_eq!(sent.unwrap(), disposition);
+    }
+}

@@ -1,0 +1,191 @@
+//! Buckets: making, finding and listing them.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
+
+use super::{Exchange, error};
+use crate::http::limits::Body;
+use crate::s3::sigv4::{Payload, Verified};
+use crate::s3::xml::{self, ListV2Query, ListedObject, ListedPage};
+use crate::s3::{BucketName, ErrorCode, S3Error};
+use crate::store::{BucketCreation, ListPage, ListRequest};
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// There is one owner of everything.
+const OWNER_ID: &str = "hangar";
+const DEFAULT_REGION: &str = "us-east-1";
+/// A `CreateBucketConfiguration` is some hundred bytes.
+const CONFIGURATION_BYTES: usize = 64 * 1024;
+
+fn xml_answer(text: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/xml")
+        .body(text)
+}
+
+pub(super) fn list_buckets(exchange: &Exchange<'_>) -> HttpResponse {
+    let prefix = exchange
+        .query
+        .iter()
+        .find(|(name, _)| name == "prefix")
+        .map_or("", |(_, prefix)| prefix);
+    let buckets: Vec<_> = exchange
+        .rooms
+        .store
+        .buckets()
+        .into_iter()
+        .filter(|bucket| bucket.name.as_str().starts_with(prefix))
+        .map(|bucket| (bucket.name, bucket.created_at))
+        .collect();
+    xml_answer(xml::list_buckets(OWNER_ID, &buckets))
+}
+
+pub(super) fn head_bucket(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+) -> Result<HttpResponse, S3Error> {
+    match exchange.rooms.store.bucket(bucket) {
+        Some(_) => Ok(HttpResponse::Ok()
+            .insert_header(("x-amz-bucket-region", region(exchange)))
+            .content_type("application/xml")
+            .finish()),
+        None => Err(error::no_such_bucket(bucket)),
+    }
+}
+
+fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
+    match exchange.rooms.config.region.as_str() {
+        "" => DEFAULT_REGION,
+        region => region,
+    }
+}
+
+pub(super) async fn create_bucket(
+    exchange: &Exchange<'_>,
+    verified: &Verified,
+    bucket: BucketName,
+    body: &mut Body,
+) -> Result<HttpResponse, S3Error> {
+    let locked = exchange
+        .header("x-amz-bucket-object-lock-enabled")
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if locked {
+        return Err(S3Error::with_message(
+            ErrorCode::NotImplemented,
+            "hangar does not lock objects.",
+        ));
+    }
+    let configuration = read_signed(body, verified.payload()).await?;
+    judge_configuration(&configuration)?;
+    let bucket = BucketName::parse_new(bucket.as_str()).map_err(|_| {
+        S3Error::new(ErrorCode::InvalidBucketName).extra("BucketName", bucket.as_str())
+    })?;
+    let location = format!("/{bucket}");
+    let created = exchange.rooms.store.create_bucket(bucket.clone()).await?;
+    // AWS: in us-east-1 the owner may create a bucket again; elsewhere that is an error.
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html#API_CreateBucket_Errors
+    if created == BucketCreation::AlreadyThere && region(exchange) != DEFAULT_REGION {
+        return Err(
+            S3Error::new(ErrorCode::BucketAlreadyOwnedByYou).extra("BucketName", bucket.as_str())
+        );
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((header::LOCATION, location))
+        .finish())
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "CreateBucketConfiguration")]
+struct CreateBucketConfiguration {
+    /// Any region is taken: there is one place.
+    #[serde(rename = "LocationConstraint", default)]
+    _location: String,
+}
+
+fn judge_configuration(xml: &[u8]) -> Result<(), S3Error> {
+    let malformed = || S3Error::new(ErrorCode::MalformedXML);
+    let text = std::str::from_utf8(xml).map_err(|_| malformed())?;
+    if text.trim().is_empty() {
+        return Ok(());
+    }
+    if text.contains("<!DOCTYPE") {
+        return Err(malformed());
+    }
+    quick_xml::de::from_str::<CreateBucketConfiguration>(text)
+        .map(|_| ())
+        .map_err(|_| malformed())
+}
+
+/// A small body, whole and as it was signed.
+async fn read_signed(body: &mut Body, payload: &Payload) -> Result<Vec<u8>, S3Error> {
+    let mut whole = Vec::new();
+    while let Some(bytes) = body.next().await? {
+        if whole.len() + bytes.len() > CONFIGURATION_BYTES {
+            return Err(error::too_large(
+                CONFIGURATION_BYTES as u64,
+                body.declared().unwrap_or(body.received()),
+            ));
+        }
+        whole.extend_from_slice(&bytes);
+    }
+    match payload {
+        Payload::Unsigned => Ok(whole),
+        Payload::Sha256(stated) => {
+            let actual = hex::encode(Sha256::digest(&whole));
+            if bool::from(actual.as_bytes().ct_eq(stated.as_bytes())) {
+                Ok(whole)
+            } else {
+                Err(S3Error::new(ErrorCode::XAmzContentSHA256Mismatch))
+            }
+        }
+        Payload::Chunked(framing) => {
+            let mut decoder = crate::s3::sigv4::chunked::Decoder::new(framing.clone());
+            let mut pieces = Vec::new();
+            decoder.push(whole.into(), &mut pieces)?;
+            decoder.finish()?;
+            Ok(pieces.concat())
+        }
+    }
+}
+
+pub(super) async fn list_objects_v2(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+) -> Result<HttpResponse, S3Error> {
+    let store = &exchange.rooms.store;
+    if store.bucket(bucket).is_none() {
+        return Err(error::no_such_bucket(bucket));
+    }
+    let query = ListV2Query::parse(&exchange.query)?;
+    let page = if query.max_keys == 0 {
+        ListPage::default()
+    } else {
+        let request = ListRequest {
+            prefix: query.prefix.clone(),
+            delimiter: query.delimiter.clone(),
+            after: query
+                .continuation_token
+                .clone()
+                .or_else(|| query.start_after.clone()),
+            max: query.max_keys,
+        };
+        store.list(bucket, &request).await?
+    };
+    let page = ListedPage {
+        objects: page
+            .objects
+            .into_iter()
+            .map(|object| ListedObject {
+                key: object.key,
+                etag: object.etag,
+                size_bytes: object.size_bytes,
+                last_modified: object.last_modified,
+            })
+            .collect(),
+        common_prefixes: page.common_prefixes,
+        next: page.next,
+    };
+    Ok(xml_answer(xml::list_objects_v2(bucket, &query, &page)))
+}

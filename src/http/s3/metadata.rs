@@ -1,0 +1,277 @@
+//! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
+//! lower-case names and values, and mean the same.
+
+use super::tagging;
+use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
+use crate::s3::{ErrorCode, S3Error};
+use crate::store::ObjectMeta;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// Names and values of all user metadata together.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
+const USER_METADATA_BYTES: usize = 2 * 1024;
+
+const CANNED_ACLS: [&str; 8] = [
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+    "log-delivery-write",
+];
+const STORAGE_CLASSES: [&str; 11] = [
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "GLACIER_IR",
+    "DEEP_ARCHIVE",
+    "OUTPOSTS",
+    "SNOW",
+    "EXPRESS_ONEZONE",
+];
+
+/// The headers of a request as fields. A value that is no UTF-8 is read byte by byte (ISO 8859-1).
+pub(super) fn header_fields(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = match std::str::from_utf8(value.as_bytes()) {
+                Ok(text) => text.to_owned(),
+                Err(_) => value
+                    .as_bytes()
+                    .iter()
+                    .map(|byte| char::from(*byte))
+                    .collect(),
+            };
+            (name.as_str().to_owned(), value)
+        })
+        .collect()
+}
+
+/// The first value under a lower-case name.
+pub(super) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fields
+        .iter()
+        .find(|(present, _)| present == name)
+        .map(|(_, value)| value.as_str())
+}
+
+/// # Errors
+/// 501 where encryption is asked for: never stored in plain as if it had been done.
+pub(super) fn refuse_encryption(fields: &[(String, String)]) -> Result<(), S3Error> {
+    let asks = |name: &str| {
+        name.starts_with("x-amz-server-side-encryption")
+            || name.starts_with("x-amz-copy-source-server-side-encryption")
+    };
+    match fields.iter().find(|(name, _)| asks(name)) {
+        Some((name, _)) => Err(S3Error::with_message(
+            ErrorCode::NotImplemented,
+            "hangar does not encrypt objects: send them without server-side encryption.",
+        )
+        .extra("Header", name.as_str())),
+        None => Ok(()),
+    }
+}
+
+/// All that is kept with an object, but for its checksums.
+///
+/// # Errors
+/// `InvalidArgument`, `MetadataTooLarge`, or `NotImplemented` for grants.
+pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3Error> {
+    judge_acl(fields)?;
+    let kept = |name: &str| -> Result<Option<String>, S3Error> {
+        match field(fields, name)
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+        {
+            Some(value) if HeaderValue::from_bytes(value.as_bytes()).is_err() => {
+                Err(S3Error::invalid_argument(
+                    "The value holds characters that a header cannot hold.",
+                    name,
+                    "",
+                ))
+            }
+            value => Ok(value.map(str::to_owned)),
+        }
+    };
+    let mut meta = ObjectMeta {
+        content_type: kept("content-type")?,
+        cache_control: kept("cache-control")?,
+        content_disposition: kept("content-disposition")?,
+        content_encoding: kept("content-encoding")?.and_then(|coding| without_aws_chunked(&coding)),
+        content_language: kept("content-language")?,
+        expires: kept("expires")?,
+        storage_class: storage_class(fields)?,
+        ..ObjectMeta::default()
+    };
+    add_user_metadata(fields, &mut meta)?;
+    meta.tagging = match (field(fields, "x-amz-tagging"), field(fields, "tagging")) {
+        (Some(query), _) if !query.is_empty() => Some(tagging::from_query(query)?),
+        (_, Some(xml)) if !xml.trim().is_empty() => Some(tagging::from_xml(xml)?),
+        _ => None,
+    };
+    Ok(meta)
+}
+
+/// AWS: `aws-chunked` frames the request's body and is no encoding of the object.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
+fn without_aws_chunked(coding: &str) -> Option<String> {
+    let kept: Vec<&str> = coding
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    (!kept.is_empty()).then(|| kept.join(","))
+}
+
+fn add_user_metadata(fields: &[(String, String)], meta: &mut ObjectMeta) -> Result<(), S3Error> {
+    let mut size_bytes = 0;
+    for (name, value) in fields {
+        let Some(name) = name.strip_prefix("x-amz-meta-") else {
+            continue;
+        };
+        let value = value.trim();
+        if HeaderName::from_bytes(format!("x-amz-meta-{name}").as_bytes()).is_err()
+            || HeaderValue::from_bytes(value.as_bytes()).is_err()
+        {
+            return Err(S3Error::invalid_argument(
+                "User metadata holds characters that a header cannot hold.",
+                "x-amz-meta-",
+                name,
+            ));
+        }
+        size_bytes += name.len() + value.len();
+        if size_bytes > USER_METADATA_BYTES {
+            return Err(S3Error::new(ErrorCode::MetadataTooLarge)
+                .extra("MaxSizeAllowed", USER_METADATA_BYTES.to_string()));
+        }
+        meta.user
+            .entry(name.to_owned())
+            .and_modify(|present| {
+                present.push(',');
+                present.push_str(value);
+            })
+            .or_insert_with(|| value.to_owned());
+    }
+    Ok(())
+}
+
+fn storage_class(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
+    match field(fields, "x-amz-storage-class") {
+        None | Some("" | "STANDARD") => Ok(None),
+        Some(class) if STORAGE_CLASSES.contains(&class) => Ok(Some(class.to_owned())),
+        Some(class) => {
+            Err(S3Error::new(ErrorCode::InvalidStorageClass).extra("StorageClassRequested", class))
+        }
+    }
+}
+
+/// Canned ACLs are taken and grant nothing; grants cannot be kept, so they are not taken.
+fn judge_acl(fields: &[(String, String)]) -> Result<(), S3Error> {
+    let acl = field(fields, "x-amz-acl").or_else(|| field(fields, "acl"));
+    if let Some(acl) = acl
+        && !CANNED_ACLS.contains(&acl)
+    {
+        return Err(S3Error::invalid_argument(
+            "The canned ACL is not a known one.",
+            "x-amz-acl",
+            acl,
+        ));
+    }
+    if let Some((name, _)) = fields
+        .iter()
+        .find(|(name, _)| name.starts_with("x-amz-grant-"))
+    {
+        return Err(S3Error::with_message(
+            ErrorCode::NotImplemented,
+            "hangar does not keep grants: use a bucket policy.",
+        )
+        .extra("Header", name.as_str()));
+    }
+    Ok(())
+}
+
+/// The checksums that a request states: their values, or which of them its trailer will state.
+#[derive(Debug, Default)]
+pub(super) struct StatedChecksums {
+    pub(super) value: Option<Checksum>,
+    pub(super) trailer: Option<ChecksumAlgorithm>,
+}
+
+impl StatedChecksums {
+    /// # Errors
+    /// `InvalidRequest` for a malformed value, several of them, or an algorithm without a value.
+    pub(super) fn parse(fields: &[(String, String)]) -> Result<Self, S3Error> {
+        let refusal =
+            |text: &'static str| Err(S3Error::with_message(ErrorCode::InvalidRequest, text));
+        let mut stated = Self::default();
+        for algorithm in ChecksumAlgorithm::ALL {
+            let Some(value) = field(fields, algorithm.header()) else {
+                continue;
+            };
+            if stated.value.is_some() {
+                return refusal(
+                    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+                );
+            }
+            stated.value = Some(Checksum::parse(algorithm, value.trim())?);
+        }
+        if let Some(trailer) = field(fields, "x-amz-trailer") {
+            let trailer = trailer.trim();
+            stated.trailer = ChecksumAlgorithm::ALL
+                .into_iter()
+                .find(|algorithm| algorithm.header().eq_ignore_ascii_case(trailer));
+            if stated.trailer.is_none() {
+                return refusal("The value specified in the x-amz-trailer header is not supported");
+            }
+            if stated.value.is_some() {
+                return refusal("Expecting a single x-amz-checksum- header");
+            }
+        }
+        let named = field(fields, "x-amz-sdk-checksum-algorithm")
+            .or_else(|| field(fields, "x-amz-checksum-algorithm"));
+        if let Some(named) = named {
+            let algorithm = ChecksumAlgorithm::parse(named.trim());
+            if algorithm.is_none() {
+                return refusal("Value for x-amz-sdk-checksum-algorithm header is invalid.");
+            }
+            if stated.algorithm().is_none() {
+                return refusal(
+                    "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+                );
+            }
+            if algorithm != stated.algorithm() {
+                return refusal("Value for x-amz-sdk-checksum-algorithm header is invalid.");
+            }
+        }
+        Ok(stated)
+    }
+
+    pub(super) fn algorithm(&self) -> Option<ChecksumAlgorithm> {
+        self.value
+            .as_ref()
+            .map(|value| value.algorithm)
+            .or(self.trailer)
+    }
+}
+
+/// # Errors
+/// `InvalidDigest` where `Content-MD5` is not the base64 of 16 bytes.
+pub(super) fn content_md5(fields: &[(String, String)]) -> Result<Option<[u8; 16]>, S3Error> {
+    let Some(text) = field(fields, "content-md5") else {
+        return Ok(None);
+    };
+    STANDARD
+        .decode(text.trim())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(Some)
+        .ok_or_else(|| S3Error::new(ErrorCode::InvalidDigest).extra("Content-MD5", text))
+}

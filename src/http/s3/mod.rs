@@ -1,0 +1,171 @@
+//! The S3 face: from a request to an [`Operation`], to its answer.
+//!
+//! Guarantees: a signature is checked before anything is said of what exists; nothing of a body is stored before its
+//! sender was verified; an error is S3's XML, and the client sees it. The protocol itself is in [`crate::s3`].
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
+
+mod bucket;
+mod cors;
+mod error;
+mod metadata;
+mod object;
+mod page;
+mod post_object;
+mod put_object;
+mod tagging;
+mod verify;
+
+use crate::http::Rooms;
+use crate::http::limits::{Body, UnverifiedMemory};
+use crate::http::{origin, trace};
+use crate::s3::op::Operation;
+use crate::s3::{ErrorCode, S3Error, uri};
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// A request on its way to an answer.
+struct Exchange<'a> {
+    req: &'a HttpRequest,
+    rooms: &'a Rooms,
+    /// Names lower case, values as sent.
+    headers: Vec<(String, String)>,
+    /// Decoded
+    query: Vec<(String, String)>,
+    virtual_bucket: Option<String>,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(req: &'a HttpRequest, rooms: &'a Rooms) -> Result<Self, S3Error> {
+        let query = uri::parse_query(req.uri().query().unwrap_or_default()).ok_or_else(|| {
+            S3Error::with_message(
+                ErrorCode::InvalidArgument,
+                "The query string is not percent-encoded UTF-8.",
+            )
+        })?;
+        Ok(Self {
+            req,
+            rooms,
+            headers: metadata::header_fields(req.headers()),
+            query,
+            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
+        })
+    }
+
+    /// The value of a header, by its lower-case name.
+    fn header(&self, name: &str) -> Option<&str> {
+        metadata::field(&self.headers, name)
+    }
+
+    fn operation(&self) -> Result<Operation, S3Error> {
+        Operation::from_request(
+            self.req.method().as_str(),
+            self.req.uri().path(),
+            &self.query,
+            &|name| self.header(name).map(str::to_owned),
+            self.virtual_bucket.as_deref(),
+        )
+    }
+}
+
+/// Answers whatever is not another face's.
+pub(super) async fn answer(
+    req: HttpRequest,
+    payload: web::Payload,
+    rooms: web::Data<Rooms>,
+    memory: web::Data<UnverifiedMemory>,
+) -> HttpResponse {
+    let mut body = Body::new(payload, req.headers());
+    let mut operation = "";
+    let answered = carry_out(&req, &rooms, &memory, &mut body, &mut operation).await;
+    let mut answer = match answered {
+        Ok(answer) => {
+            trace::note(
+                &req,
+                trace::Note {
+                    operation,
+                    ..Default::default()
+                },
+            );
+            answer
+        }
+        Err(refusal) => error::answer(&req, operation, refusal),
+    };
+    if operation != PREFLIGHT {
+        cors::allow(&req, operation == POST_OBJECT, answer.headers_mut());
+    }
+    trace::waited_for_client(&req, body.waited());
+    body.settle(answer).await
+}
+
+const PREFLIGHT: &str = "Preflight";
+const POST_OBJECT: &str = "PostObject";
+
+async fn carry_out(
+    req: &HttpRequest,
+    rooms: &Rooms,
+    memory: &UnverifiedMemory,
+    body: &mut Body,
+    name: &mut &'static str,
+) -> Result<HttpResponse, S3Error> {
+    let exchange = Exchange::new(req, rooms)?;
+    if page::is_asked_for(&exchange) {
+        return Ok(page::answer());
+    }
+    let operation = exchange.operation()?;
+    *name = match operation {
+        Operation::Preflight(_) => PREFLIGHT,
+        Operation::PostObject(_) => POST_OBJECT,
+        _ => operation.name(),
+    };
+    match operation {
+        Operation::Preflight(_) => return cors::preflight(req),
+        // A form's signature is in its fields.
+        Operation::PostObject(bucket) => {
+            return post_object::post_object(&exchange, memory, bucket, body).await;
+        }
+        _ => {}
+    }
+    let verified = verify::verify(&exchange)?;
+    metadata::refuse_encryption(&exchange.headers)?;
+    match operation {
+        Operation::ListBuckets => Ok(bucket::list_buckets(&exchange)),
+        Operation::CreateBucket(bucket) => {
+            bucket::create_bucket(&exchange, &verified, bucket, body).await
+        }
+        Operation::HeadBucket(bucket) => bucket::head_bucket(&exchange, &bucket),
+        Operation::ListObjectsV2(bucket) => bucket::list_objects_v2(&exchange, &bucket).await,
+        Operation::PutObject(bucket, key) => {
+            put_object::put_object(&exchange, &verified, bucket, key, body).await
+        }
+        Operation::GetObject(bucket, key) | Operation::HeadObject(bucket, key) => {
+            object::read_object(&exchange, &verified, &bucket, &key).await
+        }
+        Operation::DeleteObject(bucket, key) => object::delete_object(&exchange, bucket, key).await,
+        Operation::PostObject(_) | Operation::Preflight(_) => {
+            unreachable!("answered before a signature was asked for")
+        }
+    }
+}
+
+/// `/minio`: the health addresses that compose files and charts probe; MinIO's administration is not here.
+pub(super) async fn minio(req: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {
+    let reads = [Method::GET, Method::HEAD].contains(req.method());
+    match req.uri().path() {
+        "/minio/health/live" if reads => HttpResponse::Ok().finish(),
+        "/minio/health/ready" | "/minio/health/cluster" | "/minio/health/cluster/read" if reads => {
+            if rooms.store.health().failed.is_none() && rooms.store.answers().await {
+                HttpResponse::Ok().finish()
+            } else {
+                HttpResponse::ServiceUnavailable().finish()
+            }
+        }
+        _ => error::answer(
+            &req,
+            "",
+            S3Error::with_message(
+                ErrorCode::NotImplemented,
+                "hangar does not offer MinIO's administration API.",
+            ),
+        ),
+    }
+}

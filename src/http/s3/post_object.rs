@@ -1,0 +1,217 @@
+//! `PostObject`: an HTML form's file becomes the object of a key, under a policy that somebody else signed.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
+//!
+//! The order is the design: the bucket, the form, the fields, the [`Grant`], and only then the file's bytes. Before the
+//! grant the sender is nobody: what was read is bounded by the parser, counted against memory that all such senders
+//! share, and nothing is staged.
+
+use super::metadata::{self, StatedChecksums};
+use super::{Exchange, error, verify};
+use crate::http::limits::{Body, UnverifiedMemory, UnverifiedShare};
+use crate::http::origin::Origin;
+use crate::s3::checksum::Wanted;
+use crate::s3::conditional::WritePrecondition;
+use crate::s3::form::{self, FormEvent, FormParser};
+use crate::s3::policy::{FormFields, Grant, SignedForm, SuccessAnswer, redirect_location};
+use crate::s3::{BucketName, ErrorCode, S3Error, uri, xml};
+use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use bytes::Bytes;
+
+/// How far a file over its limit is still counted, to tell the client its size.
+const COUNTED_PAST_LIMIT_BYTES: u64 = 256 * 1024;
+
+/// AWS: the type of a file whose form names none.
+const DEFAULT_TYPE: &str = "application/octet-stream";
+
+pub(super) async fn post_object(
+    exchange: &Exchange<'_>,
+    memory: &UnverifiedMemory,
+    bucket: BucketName,
+    body: &mut Body,
+) -> Result<HttpResponse, S3Error> {
+    if exchange.rooms.store.bucket(&bucket).is_none() {
+        return Err(error::no_such_bucket(&bucket));
+    }
+    let boundary = form::boundary(exchange.header("content-type"))?;
+    let mut parser = FormParser::new(&boundary);
+    let mut events = Vec::new();
+    let mut share = UnverifiedShare::default();
+    let mut upload: Option<Upload> = None;
+    while let Some(bytes) = body.next().await? {
+        if upload.is_none() {
+            memory.grow(&mut share, bytes.len())?;
+        }
+        parser.push(bytes, &mut events)?;
+        for event in events.drain(..) {
+            match (event, &mut upload) {
+                (FormEvent::FileBegins { fields, file_name }, _) => {
+                    let grant = grant(exchange, &bucket, fields, file_name.as_deref())?;
+                    upload = Some(Upload::begin(exchange, grant)?);
+                    share = UnverifiedShare::default();
+                }
+                (FormEvent::Data(bytes), Some(upload)) => upload.write(bytes, body).await?,
+                (FormEvent::FileEnds, Some(upload)) => upload.end()?,
+                (FormEvent::Data(_) | FormEvent::FileEnds, None) => {
+                    return Err(ErrorCode::MalformedPOSTRequest.into());
+                }
+            }
+        }
+    }
+    parser.finish()?;
+    match upload {
+        Some(upload) => upload.commit(exchange).await,
+        None => Err(ErrorCode::MalformedPOSTRequest.into()),
+    }
+}
+
+/// Steps 2 to 8 of the contract's order: no byte of the file is looked at before.
+fn grant(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+    fields: FormFields,
+    file_name: Option<&str>,
+) -> Result<Grant, S3Error> {
+    let form = SignedForm::parse(bucket, fields, file_name, &verify::regions(exchange))?;
+    let key = verify::signing_key(exchange, form.credential())?;
+    form.evaluate(&key, exchange.rooms.clock.now())
+}
+
+/// A file on its way in, under its grant.
+struct Upload {
+    grant: Grant,
+    meta: ObjectMeta,
+    expected: Expected,
+    /// `None`: the file is over its limit, and only counted any more.
+    staging: Option<Staging>,
+    size_bytes: u64,
+}
+
+impl Upload {
+    fn begin(exchange: &Exchange<'_>, grant: Grant) -> Result<Self, S3Error> {
+        let fields = &grant.fields().fields;
+        metadata::refuse_encryption(fields)?;
+        let checksums = StatedChecksums::parse(fields)?;
+        let mut meta = metadata::object_meta(fields)?;
+        meta.content_type
+            .get_or_insert_with(|| DEFAULT_TYPE.to_owned());
+        let expected = Expected {
+            min_bytes: *grant.length().start(),
+            exact_bytes: None,
+            sha256: None,
+            md5: metadata::content_md5(fields)?,
+            checksums: checksums.value.clone().into_iter().collect(),
+        };
+        let wanted = Wanted {
+            sha256: false,
+            checksums: checksums
+                .value
+                .map(|value| value.algorithm)
+                .into_iter()
+                .collect(),
+        };
+        let staging = exchange.rooms.store.stage(&wanted, *grant.length().end());
+        Ok(Self {
+            grant,
+            meta,
+            expected,
+            staging: Some(staging),
+            size_bytes: 0,
+        })
+    }
+
+    fn limit_bytes(&self) -> u64 {
+        *self.grant.length().end()
+    }
+
+    /// Stages what is within the limit. What is past it is counted a little further and never staged.
+    async fn write(&mut self, bytes: Bytes, body: &Body) -> Result<(), S3Error> {
+        self.size_bytes += bytes.len() as u64;
+        if self.size_bytes > self.limit_bytes() {
+            // What was staged so far is gone with its staging.
+            self.staging = None;
+            if self.size_bytes - self.limit_bytes() > COUNTED_PAST_LIMIT_BYTES {
+                let proposed = body.declared().unwrap_or(self.size_bytes);
+                return Err(error::too_large(self.limit_bytes(), proposed));
+            }
+        }
+        if let Some(staging) = &mut self.staging {
+            staging.write(bytes).await?;
+        }
+        Ok(())
+    }
+
+    fn end(&self) -> Result<(), S3Error> {
+        if self.size_bytes > self.limit_bytes() {
+            return Err(error::too_large(self.limit_bytes(), self.size_bytes));
+        }
+        Ok(())
+    }
+
+    async fn commit(self, exchange: &Exchange<'_>) -> Result<HttpResponse, S3Error> {
+        let staging = self.staging.ok_or(ErrorCode::MalformedPOSTRequest)?;
+        let rooms = exchange.rooms;
+        let sealed = staging.seal(&self.expected).await?;
+        let (bucket, key) = (self.grant.bucket(), self.grant.key());
+        rooms
+            .assets
+            .check_content(bucket, key, sealed.head())
+            .await?;
+        let checksums = sealed.checksums().to_vec();
+        let target = Target {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            meta: ObjectMeta {
+                checksums: checksums.clone(),
+                ..self.meta
+            },
+        };
+        let committed = rooms
+            .store
+            .commit(target, sealed, WritePrecondition::None, None)
+            .await?;
+        Ok(success(exchange, &self.grant, &committed))
+    }
+}
+
+/// The answer that the form asked for.
+fn success(exchange: &Exchange<'_>, grant: &Grant, committed: &Committed) -> HttpResponse {
+    let etag = &committed.etag;
+    let place = location(exchange, grant);
+    let (status, location, document) = match grant.success() {
+        SuccessAnswer::Redirect(url) => (
+            303,
+            redirect_location(url, grant.bucket(), grant.key(), etag),
+            None,
+        ),
+        SuccessAnswer::Status(201) => {
+            let document = xml::post_response(&place, grant.bucket(), grant.key(), etag);
+            (201, place, Some(document))
+        }
+        SuccessAnswer::Status(200) => (200, place, None),
+        SuccessAnswer::Status(_) => (204, place, None),
+    };
+    let status = StatusCode::from_u16(status).expect("each of the four is a status");
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header((header::ETAG, etag.quoted()));
+    answer.insert_header((header::LOCATION, location));
+    match document {
+        Some(xml) => answer.content_type("application/xml").body(xml),
+        None => answer.finish(),
+    }
+}
+
+/// Where the object is: absolute, or a path where the request names no host that a link could hold.
+fn location(exchange: &Exchange<'_>, grant: &Grant) -> String {
+    let key = uri::encode_path(grant.key().as_str());
+    let path = if exchange.virtual_bucket.is_some() {
+        format!("/{key}")
+    } else {
+        format!("/{}/{key}", grant.bucket())
+    };
+    match Origin::of(exchange.req, &exchange.rooms.config) {
+        Ok(origin) => format!("{origin}{path}"),
+        Err(_) => path,
+    }
+}

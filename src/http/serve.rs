@@ -1,0 +1,319 @@
+//! Answers a stored object over HTTP: whole or in part, conditionally, with or without its body.
+//!
+//! Guarantees: the announced length is the length sent, or the connection is cut; damage that is seen before the first
+//! byte is an error answer. Both faces that serve objects (S3 and static) go through [`respond`] and [`harden`], and
+//! phrase a [`ServeRefusal`] in their own words. Knows no bucket policy, no asset and no signature.
+//! RFC 9110, sections 13 to 15.
+
+use crate::http::limits;
+use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
+use crate::s3::range::{self, ByteRange, RangeRequest};
+use crate::s3::time::http_date;
+use crate::store::{Object, Store, StoreError};
+use actix_web::body::SizedStream;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+/// How a face presents an object: all headers of the answer but those that [`respond`] makes itself
+/// (`ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Range`, `Content-Length`).
+#[derive(Debug, Clone)]
+pub(crate) struct Representation {
+    pub(crate) content_type: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Representation {
+    /// Sets a header, in place of what was there under its name.
+    pub(crate) fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.retain(|(present, _)| *present != name);
+        self.headers.push((name, value));
+    }
+
+    pub(crate) fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers
+            .iter()
+            .find(|(present, _)| present == name)
+            .map(|(_, value)| value)
+    }
+}
+
+/// Why an object is not answered. Each face has its own words for it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeRefusal {
+    /// 412
+    #[error("a precondition of the read does not hold")]
+    PreconditionFailed,
+    /// 416; `size` is the object's, in bytes.
+    #[error("the range does not lie within {size} bytes")]
+    RangeNotSatisfiable { size: u64 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Answers `object` to a GET or a HEAD: 200, 206 or 304.
+///
+/// # Errors
+/// See [`ServeRefusal`].
+pub(crate) async fn respond(
+    req: &HttpRequest,
+    store: &Store,
+    object: &Object,
+    representation: Representation,
+) -> Result<HttpResponse, ServeRefusal> {
+    match judge(req.headers(), object) {
+        ReadVerdict::Proceed => {}
+        ReadVerdict::NotModified => return Ok(not_modified(object, &representation)),
+        ReadVerdict::PreconditionFailed => return Err(ServeRefusal::PreconditionFailed),
+    }
+    let part = match requested_range(req.headers(), object) {
+        RangeRequest::Whole => None,
+        RangeRequest::Part(part) => Some(part),
+        RangeRequest::Unsatisfiable => {
+            return Err(ServeRefusal::RangeNotSatisfiable {
+                size: object.size_bytes,
+            });
+        }
+    };
+    let mut answer = head_of_answer(object, &representation, part);
+    let length = part.map_or(object.size_bytes, |part| part.end - part.start);
+    if req.method() == Method::HEAD {
+        return Ok(answer.body(SizedStream::new(
+            length,
+            stream::empty::<Result<Bytes, StoreError>>(),
+        )));
+    }
+    if length == 0 {
+        return Ok(answer.body(Bytes::new()));
+    }
+    let reading = store.read(object, part).await?;
+    if reading.first.len() as u64 == length {
+        return Ok(answer.body(reading.first));
+    }
+    let first = stream::once(async { Ok(reading.first) });
+    let pieces = limits::for_readers_at_pace(first.chain(reading.rest).boxed());
+    let (bucket, key) = (object.bucket.clone(), object.key.clone());
+    let pieces = pieces.inspect(move |piece| {
+        if let Err(error) = piece {
+            tracing::error!(%bucket, %key, %error, "the answer was cut short: its connection is closed");
+        }
+    });
+    Ok(answer.body(SizedStream::new(length, pieces.boxed_local())))
+}
+
+fn judge(headers: &HeaderMap, object: &Object) -> ReadVerdict {
+    let if_match = list_header(headers, &header::IF_MATCH);
+    let if_none_match = list_header(headers, &header::IF_NONE_MATCH);
+    ReadConditions {
+        if_match: if_match.as_deref(),
+        if_none_match: if_none_match.as_deref(),
+        if_modified_since: single_header(headers, &header::IF_MODIFIED_SINCE),
+        if_unmodified_since: single_header(headers, &header::IF_UNMODIFIED_SINCE),
+    }
+    .evaluate(&object.etag, object.last_modified)
+}
+
+fn requested_range(headers: &HeaderMap, object: &Object) -> RangeRequest {
+    let stands = match headers.get(header::IF_RANGE) {
+        None => true,
+        Some(value) => value
+            .to_str()
+            .is_ok_and(|value| if_range_holds(value, &object.etag, object.last_modified)),
+    };
+    let range = single_header(headers, &header::RANGE).filter(|_| stands);
+    range::parse(range, object.size_bytes)
+}
+
+/// A header that is a list: several lines are one list (RFC 9110, 5.3).
+fn list_header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers
+        .get_all(name)
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+/// A header that is one value: sent twice, it says nothing.
+fn single_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut lines = headers.get_all(name);
+    let first = lines.next()?;
+    if lines.next().is_some() {
+        return None;
+    }
+    first.to_str().ok()
+}
+
+fn validators(answer: &mut HttpResponseBuilder, object: &Object) {
+    answer.insert_header((header::ETAG, object.etag.quoted()));
+    answer.insert_header((header::LAST_MODIFIED, http_date(object.last_modified)));
+    answer.insert_header((header::ACCEPT_RANGES, "bytes"));
+}
+
+fn head_of_answer(
+    object: &Object,
+    representation: &Representation,
+    part: Option<ByteRange>,
+) -> HttpResponseBuilder {
+    let status = if part.is_some() {
+        StatusCode::PARTIAL_CONTENT
+    } else {
+        StatusCode::OK
+    };
+    let mut answer = HttpResponse::build(status);
+    validators(&mut answer, object);
+    for (name, value) in &representation.headers {
+        answer.append_header((name.clone(), value.clone()));
+    }
+    answer.insert_header((
+        header::CONTENT_TYPE,
+        HeaderValue::from_bytes(representation.content_type.as_bytes())
+            .unwrap_or(HeaderValue::from_static(UNKNOWN_TYPE)),
+    ));
+    answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if let Some(part) = part {
+        let last = part.end - 1;
+        answer.insert_header((
+            header::CONTENT_RANGE,
+            format!("bytes {}-{last}/{}", part.start, object.size_bytes),
+        ));
+    }
+    answer
+}
+
+/// What describes the bytes stays out of a 304; what governs a cache or a browser goes in (RFC 9110, 15.4.5).
+fn not_modified(object: &Object, representation: &Representation) -> HttpResponse {
+    let mut answer = HttpResponse::NotModified();
+    validators(&mut answer, object);
+    let describes_bytes = [
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LANGUAGE,
+        header::CONTENT_DISPOSITION,
+    ];
+    for (name, value) in &representation.headers {
+        if !describes_bytes.contains(name) {
+            answer.append_header((name.clone(), value.clone()));
+        }
+    }
+    answer.finish()
+}
+
+const UNKNOWN_TYPE: &str = "application/octet-stream";
+
+/// 403: a browser asked for uploaded bytes in order to run them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("uploaded files are not served as scripts, styles, workers or embedded documents")]
+pub(crate) struct RunsUploads;
+
+/// Makes uploaded bytes harmless in a browser: to be called, after all overrides, on whatever a browser can ask for
+/// without signing a header (presigned, anonymous, static). Active types become attachments in a sandbox.
+///
+/// # Errors
+/// When the browser says that it would run or embed the bytes.
+pub(crate) fn harden(
+    req: &HttpRequest,
+    representation: &mut Representation,
+) -> Result<(), RunsUploads> {
+    let is_pdf = essence(&representation.content_type) == "application/pdf";
+    if runs_uploads(req.headers(), is_pdf) {
+        return Err(RunsUploads);
+    }
+    if is_active(&representation.content_type) {
+        let disposition = attachment(representation.get(&header::CONTENT_DISPOSITION));
+        representation.set(header::CONTENT_DISPOSITION, disposition);
+        representation.set(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; sandbox"),
+        );
+    }
+    Ok(())
+}
+
+fn runs_uploads(headers: &HeaderMap, is_pdf: bool) -> bool {
+    let says = |name: &str, values: &[&str]| {
+        headers
+            .get_all(name)
+            .filter_map(|value| value.to_str().ok())
+            .any(|sent| {
+                values
+                    .iter()
+                    .any(|value| sent.trim().eq_ignore_ascii_case(value))
+            })
+    };
+    says("service-worker", &["script"])
+        || says(
+            "sec-fetch-dest",
+            &["script", "style", "worker", "sharedworker", "serviceworker", "xslt"],
+        )
+        // A PDF's viewer is an embedded document in some browsers.
+        || (!is_pdf && says("sec-fetch-dest", &["embed", "object"]))
+}
+
+/// The type without its parameters, lower case.
+fn essence(content_type: &str) -> String {
+    let end = content_type.find(';').unwrap_or(content_type.len());
+    content_type[..end].trim().to_ascii_lowercase()
+}
+
+/// Whether a browser may run what has this type. Of several types in one value (joined by commas) browsers take the
+/// last that parses, so one active type makes all active; so does a value that is no type, for browsers guess there.
+fn is_active(content_type: &str) -> bool {
+    const NAMED: [&str; 12] = [
+        "text/html",
+        "text/css",
+        "text/vbscript",
+        "text/x-component",
+        "text/cache-manifest",
+        "text/xsl",
+        "message/rfc822",
+        "application/wasm",
+        "application/hta",
+        "application/x-mimearchive",
+        "application/x-shockwave-flash",
+        "application/speculationrules+json",
+    ];
+    content_type.split(',').any(|one| {
+        let essence = essence(one);
+        let Some((family, kind)) = essence.split_once('/') else {
+            return true;
+        };
+        let is_token = |text: &str| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+        };
+        !is_token(family)
+            || !is_token(kind)
+            || essence == "unknown/unknown"
+            || essence == "application/unknown"
+            || family == "multipart"
+            || kind == "xml"
+            || kind.ends_with("+xml")
+            || kind.starts_with("xml-")
+            || ["html", "javascript", "ecmascript", "jscript", "livescript"]
+                .iter()
+                .any(|word| kind.contains(word))
+            || NAMED.contains(&essence.as_str())
+    })
+}
+
+/// A disposition that keeps its parameters (the file's name) and downloads.
+fn attachment(present: Option<&HeaderValue>) -> HeaderValue {
+    let plain = HeaderValue::from_static("attachment");
+    let Some(present) = present else {
+        return plain;
+    };
+    let bytes = present.as_bytes();
+    match bytes.iter().position(|byte| *byte == b';') {
+        Some(at) => {
+            HeaderValue::from_bytes(&[b"attachment", &bytes[at..]].concat()).unwrap_or(plain)
+        }
+        None => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! The canonical request and the string to sign: the same text as the client's, from what came over the wire.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+use std::fmt::{self, Write};
+
+use sha2::{Digest, Sha256};
+
+use super::{ALGORITHM, RequestHead, Scope};
+use crate::s3::uri;
+
+/// Names in one `SignedHeaders` list. No client comes near; each is looked up among all headers.
+const MAX_SIGNED_HEADERS: usize = 128;
+
+/// The names of the headers that a signature covers: lower case, sorted, each once.
+#[derive(Debug, Clone)]
+pub(super) struct SignedHeaders(Vec<String>);
+impl SignedHeaders {
+    /// `host;x-amz-date`. `None`: it is no list of distinct header names.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut names: Vec<String> = text
+            .split(';')
+            .take(MAX_SIGNED_HEADERS + 1)
+            .map(str::to_ascii_lowercase)
+            .collect();
+        names.sort_unstable();
+        let distinct = names.windows(2).all(|pair| pair[0] != pair[1]);
+        let well_formed = names.iter().all(|name| is_header_name(name));
+        (names.len() <= MAX_SIGNED_HEADERS && distinct && well_formed).then_some(Self(names))
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        self.0
+            .binary_search_by(|signed| signed.as_str().cmp(name))
+            .is_ok()
+    }
+
+    /// `host`, and each `x-amz-*` header that was sent, unless it is signed.
+    pub(super) fn unsigned_of(&self, head: &RequestHead<'_>) -> Vec<String> {
+        let sent = head.headers.iter().map(|(name, _)| name.as_str());
+        let mut unsigned: Vec<String> = sent
+            .filter(|name| name.starts_with("x-amz-"))
+            .chain(["host"])
+            .filter(|name| !self.covers(name))
+            .map(str::to_owned)
+            .collect();
+        unsigned.sort_unstable();
+        unsigned.dedup();
+        unsigned
+    }
+
+    /// The signed headers that did not arrive, which is what a proxy that drops them leaves.
+    pub(super) fn missing_from(&self, head: &RequestHead<'_>) -> Vec<&str> {
+        self.0
+            .iter()
+            .map(String::as_str)
+            .filter(|name| *name != "host" && !head.headers.iter().any(|(sent, _)| sent == name))
+            .collect()
+    }
+}
+impl fmt::Display for SignedHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(";"))
+    }
+}
+
+/// The canonical request, with `host` as the value of the `host` header.
+pub(super) fn canonical_request(
+    head: &RequestHead<'_>,
+    signed: &SignedHeaders,
+    host: &str,
+    payload_term: &str,
+) -> String {
+    let (path, query) = (
+        canonical_path(head.raw_path),
+        canonical_query(head.raw_query),
+    );
+    let mut text = format!("{}\n{path}\n{query}\n", head.method);
+    for name in &signed.0 {
+        text.push_str(name);
+        text.push(':');
+        if name == "host" {
+            push_folded(&mut text, host);
+        } else {
+            push_header_values(&mut text, head, name);
+        }
+        text.push('\n');
+    }
+    write!(text, "\n{signed}\n{payload_term}").expect("a String takes all that is written to it");
+    text
+}
+
+/// What the signature of a request is made over.
+pub(super) fn string_to_sign(date: &str, scope: &Scope, canonical_request: &str) -> String {
+    let hash = hex::encode(Sha256::digest(canonical_request));
+    format!("{ALGORITHM}\n{date}\n{scope}\n{hash}")
+}
+
+/// Decoded once and encoded again; no dot or slash is folded, for keys hold any of them.
+fn canonical_path(raw: &str) -> String {
+    if raw.is_empty() {
+        return "/".to_owned();
+    }
+    uri::encode_path_bytes(&uri::decode_bytes(raw))
+}
+
+/// Each name and value decoded, encoded again and sorted; without `X-Amz-Signature`, which can't sign itself.
+fn canonical_query(raw: &str) -> String {
+    let encode_again = |text| uri::encode_query_bytes(&uri::decode_bytes(text));
+    let mut pairs: Vec<(String, String)> = uri::split_query(raw)
+        .map(|(name, value)| (encode_again(name), encode_again(value)))
+        .filter(|(name, _)| name != "X-Amz-Signature")
+        .collect();
+    pairs.sort_unstable();
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    pairs.join("&")
+}
+
+/// The values of one header, repeated ones joined by `,`.
+fn push_header_values(text: &mut String, head: &RequestHead<'_>, name: &str) {
+    let values = head.headers.iter().filter(|(sent, _)| sent == name);
+    for (index, (_, value)) in values.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        push_folded(text, value);
+    }
+}
+
+/// Trimmed, inner runs of white space folded to one space.
+fn push_folded(text: &mut String, value: &str) {
+    for (index, word) in value.split_ascii_whitespace().enumerate() {
+        if index > 0 {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
+}
+
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("", "/")]
+    #[case("/b/a//b/../c", "/b/a//b/../c")]
+    #[case("/b/a%2Fb", "/b/a/b")]
+    #[case("/b/a+b", "/b/a%2Bb")]
+    #[case("/b/%7Eme%2ea", "/b/~me.a")]
+    #[case("/b/%c5%bc", "/b/%C5%BC")]
+    #[case("/b/ż", "/b/%C5%BC")]
+    #[case("/b/%ff", "/b/%FF")]
+    #[case("/b/100%", "/b/100%25")]
+    #[case("/b/%252F", "/b/%252F")]
+    fn a_path_is_decoded_once_and_encoded_again(#[case] raw: &str, #[case] canonical: &str) {
+        assert_eq!(canonical_path(raw), canonical);
+    }
+
+    #[rstest]
+    #[case("", "")]
+    #[case("acl", "acl=")]
+    #[case("prefix=J&max-keys=2", "max-keys=2&prefix=J")]
+    #[case("b=2&b=10&a", "a=&b=10&b=2")]
+    #[case("k=a+b&l=a%20b", "k=a%2Bb&l=a%20b")]
+    #[case("k=a/b=c", "k=a%2Fb%3Dc")]
+    #[case("a&X-Amz-Signature=00&b", "a=&b=")]
+    #[case("a&X-Amz%2DSignature=00", "a=")]
+    #[case("a-b=1&a=2", "a=2&a-b=1")]
+    fn a_query_is_encoded_again_and_sorted(#[case] raw: &str, #[case] canonical: &str) {
+        assert_eq!(canonical_query(raw), canonical);
+    }
+
+    #[test]
+    fn repeated_headers_are_joined_and_white_space_is_folded() {
+        let headers = [
+            ("x-amz-meta-a".to_owned(), "  a   b\t c ".to_owned()),
+            ("x-amz-meta-a".to_owned(), "d".to_owned()),
+            ("x-amz-meta-b".to_owned(), "  ".to_owned()),
+        ];
+        let head = RequestHead {
+            method: "GET",
+            raw_path: "/",
+            raw_query: "",
+            headers: &headers,
+        };
+        let signed = SignedHeaders::parse("x-amz-meta-b;host;X-Amz-Meta-A;range").unwrap();
+        insta::assert_snapshot!(canonical_request(&head, &signed, "h", "UNSIGNED-PAYLOAD"), @r"
+        GET
+        /
+
+        host:h
+        range:
+        x-amz-meta-a:a b c,d
+        x-amz-meta-b:
+
+        host;range;x-amz-meta-a;x-amz-meta-b
+        UNSIGNED-PAYLOAD
+        ");
+        assert_eq!(signed.missing_from(&head), ["range"]);
+    }
+
+    #[rstest]
+    fn a_list_of_signed_headers_that_is_none_is_refused(
+        #[values(
+            "",
+            "host;",
+            ";host",
+            "host;;date",
+            "host;host",
+            "host;Host",
+            "ho st",
+            "host\n"
+        )]
+        text: &str,
+    ) {
+        assert!(SignedHeaders::parse(text).is_none());
+    }
+
+    #[test]
+    fn an_endless_list_of_signed_headers_is_refused() {
+        let names: Vec<String> = (0..200).map(|i| format!("h{i}")).collect();
+        assert!(SignedHeaders::parse(&names.join(";")).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_a_query_does_not_matter(
+            pieces in prop::collection::vec("[a-c%+/=]{0,4}", 0..6),
+            seed in any::<prop::sample::Index>(),
+        ) {
+            let mut turned = pieces.clone();
+            turned.rotate_left(seed.index(pieces.len().max(1)));
+            prop_assert_eq!(canonical_query(&pieces.join("&")), canonical_query(&turned.join("&")));
+        }
+
+        #[test]
+        fn a_canonical_query_is_its_own_canonical_form_and_sorted(raw in "[ -~]{0,60}") {
+            let canonical = canonical_query(&raw);
+            prop_assert_eq!(canonical_query(&canonical), canonical.clone());
+            let pairs: Vec<_> = uri::split_query(&canonical).collect();
+            prop_assert!(pairs.is_sorted());
+        }
+
+        #[test]
+        fn a_canonical_path_is_its_own_canonical_form(raw in "/[ -~]{0,60}") {
+            let canonical = canonical_path(&raw);
+            prop_assert_eq!(canonical_path(&canonical), canonical);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A signature in the `Authorization` header.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>
+use super::canonical::SignedHeaders;
+use super::payload::PayloadTerm;
+use super::{
+    ALGORITHM, Credential, Place, RegionRule, RequestHead, Unverified, only_one_mechanism,
+    unsupported_mechanism, wrong_region,
+};
+use crate::s3::time::Timestamp;
+use crate::s3::{ErrorCode, S3Error, time};
+
+/// The `Authorization` that is an S3 signature, of any version. `Bearer` and the like are none.
+pub(super) fn find<'a>(head: &RequestHead<'a>) -> Result<Option<&'a str>, S3Error> {
+    let mut stated = head
+        .values("authorization")
+        .map(str::trim)
+        .filter(|value| value.starts_with("AWS4-") || *value == "AWS" || value.starts_with("AWS "));
+    let first = stated.next();
+    match stated.next() {
+        Some(_) => Err(only_one_mechanism()),
+        None => Ok(first),
+    }
+}
+
+/// # Errors
+/// `InvalidRequest` for `SigV2` and other versions, `AuthorizationHeaderMalformed`, `AccessDenied` without a date,
+/// and what is wrong with `x-amz-content-sha256`.
+pub(super) fn parse(
+    authorization: &str,
+    head: &RequestHead<'_>,
+    regions: &RegionRule,
+) -> Result<Unverified, S3Error> {
+    let (algorithm, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    if algorithm != ALGORITHM {
+        return Err(unsupported_mechanism());
+    }
+    let parts = Parts::parse(rest)?;
+    let credential = Credential::parse(parts.credential).map_err(|why| malformed(&why))?;
+    if !regions.allows(&credential.scope.region) {
+        return Err(wrong_region(
+            ErrorCode::AuthorizationHeaderMalformed,
+            MALFORMED,
+            &credential.scope.region,
+            regions,
+        ));
+    }
+    let signed_headers = SignedHeaders::parse(parts.signed_headers)
+        .ok_or_else(|| malformed("the SignedHeaders are no list of header names."))?;
+    let signed_at = signing_date(head)?;
+    let day = time::amz_day(signed_at);
+    if day != credential.scope.day {
+        return Err(malformed(&format!(
+            "Invalid credential date \"{}\". This date is not the same as X-Amz-Date: \"{day}\".",
+            credential.scope.day
+        )));
+    }
+    Ok(Unverified {
+        credential,
+        signed_at,
+        signed_headers,
+        signature: parts.signature.to_owned(),
+        payload: payload_term(head)?,
+        place: Place::Header,
+    })
+}
+
+struct Parts<'a> {
+    credential: &'a str,
+    signed_headers: &'a str,
+    signature: &'a str,
+}
+impl<'a> Parts<'a> {
+    fn parse(text: &'a str) -> Result<Self, S3Error> {
+        let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+        for part in text.split(',').map(str::trim) {
+            let slot = match part.split_once('=') {
+                Some(("Credential", value)) => (&mut credential, value),
+                Some(("SignedHeaders", value)) => (&mut signed_headers, value),
+                Some(("Signature", value)) => (&mut signature, value),
+                _ => return Err(three_components()),
+            };
+            if slot.0.replace(slot.1).is_some() {
+                return Err(three_components());
+            }
+        }
+        match (credential, signed_headers, signature) {
+            (Some(credential), Some(signed_headers), Some(signature)) if !signature.is_empty() => {
+                Ok(Self {
+                    credential,
+                    signed_headers,
+                    signature,
+                })
+            }
+            _ => Err(three_components()),
+        }
+    }
+}
+
+/// `x-amz-date`, else `Date`, which may also be an HTTP-date.
+fn signing_date(head: &RequestHead<'_>) -> Result<Timestamp, S3Error> {
+    let date = match head.value("x-amz-date")? {
+        Some(amz_date) => time::parse_amz_date(amz_date.trim()),
+        None => head
+            .value("date")?
+            .map(str::trim)
+            .and_then(|date| time::parse_amz_date(date).or_else(|| time::parse_http_date(date))),
+    };
+    date.ok_or_else(|| {
+        S3Error::with_message(
+            ErrorCode::AccessDenied,
+            "AWS authentication requires a valid Date or x-amz-date header",
+        )
+    })
+}
+
+fn payload_term(head: &RequestHead<'_>) -> Result<PayloadTerm, S3Error> {
+    let term = head.value("x-amz-content-sha256")?.ok_or_else(|| {
+        S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "Missing required header for this request: x-amz-content-sha256",
+        )
+    })?;
+    PayloadTerm::parse(term.trim())
+}
+
+const MALFORMED: &str = "The authorization header is malformed; ";
+
+fn malformed(why: &str) -> S3Error {
+    S3Error::with_message(
+        ErrorCode::AuthorizationHeaderMalformed,
+        format!("{MALFORMED}{why}"),
+    )
+}
+
+fn three_components() -> S3Error {
+    malformed(
+        "the authorization header requires three components: Credential, SignedHeaders, and Signature.",
+    )
+}

@@ -1,0 +1,76 @@
+//! What a signature says of the body: the values of `x-amz-content-sha256`.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+use super::chunked::{Framing, Kind};
+use crate::s3::{ErrorCode, S3Error};
+
+pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+
+/// How the body of a verified request is to be read.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// `UNSIGNED-PAYLOAD`, or a presigned URL's.
+    Unsigned,
+    /// The body's SHA-256 must be this (lower-case hex).
+    Sha256(String),
+    /// aws-chunked; the decoder verifies each chunk's signature where they are signed.
+    Chunked(Framing),
+}
+
+/// The last line of the canonical request, exactly as the client sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PayloadTerm {
+    text: String,
+    kind: TermKind,
+}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum TermKind {
+    Unsigned,
+    Sha256,
+    Streaming(Kind),
+}
+impl PayloadTerm {
+    pub(super) fn unsigned() -> Self {
+        Self {
+            text: UNSIGNED.to_owned(),
+            kind: TermKind::Unsigned,
+        }
+    }
+
+    /// # Errors
+    /// `InvalidArgument` for a value that is none of those S3 knows.
+    pub(super) fn parse(text: &str) -> Result<Self, S3Error> {
+        let kind = match text {
+            UNSIGNED => TermKind::Unsigned,
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => TermKind::Streaming(Kind::Signed),
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => {
+                TermKind::Streaming(Kind::SignedWithTrailer)
+            }
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => TermKind::Streaming(Kind::UnsignedWithTrailer),
+            _ if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                TermKind::Sha256
+            }
+            _ => return Err(invalid(text)),
+        };
+        let text = text.to_owned();
+        Ok(Self { text, kind })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn kind(&self) -> &TermKind {
+        &self.kind
+    }
+}
+
+fn invalid(text: &str) -> S3Error {
+    S3Error::with_message(
+        ErrorCode::InvalidArgument,
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
+         STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER \
+         or a valid sha256 value.",
+    )
+    .extra("ArgumentName", "x-amz-content-sha256")
+    .extra("ArgumentValue", text)
+}

@@ -1,0 +1,529 @@
+//! The log's files: appending groups of records, and reading them back in order.
+//!
+//! Segments are named by the sequence of their first record. A segment is sealed when it has passed
+//! [`SEGMENT_LIMIT_BYTES`]; the next one is used only when the folder that names it is on disk.
+
+use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, LogId, Record};
+use crate::s3::checksum::crc64_nvme;
+use bytes::Bytes;
+use rustix::fs::FallocateFlags;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const SEGMENT_LIMIT_BYTES: u64 = 1 << 30;
+/// Space that is reserved ahead of the end, so that a sync seldom has to grow the file.
+const RESERVE_BYTES: u64 = 16 << 20;
+
+/// Where a record went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub(super) sequence: u64,
+    pub(super) segment: u64,
+    pub(super) body_offset: u64,
+}
+
+/// Where the next record is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    /// First sequence of the segment.
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+    /// The last record's sequence.
+    pub(super) sequence: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AppendError {
+    /// Nothing of the group is in the log; the log goes on.
+    #[error("the log could not be written")]
+    Refused(#[source] io::Error),
+    /// What is on disk is not known any more: nothing may be written after this.
+    #[error("the log could not be synced")]
+    Final(#[source] io::Error),
+}
+
+/// The writing end. One owner.
+#[derive(Debug)]
+pub(super) struct Log {
+    dir: PathBuf,
+    id: LogId,
+    file: Arc<File>,
+    end: End,
+    reserved: u64,
+}
+
+impl Log {
+    /// Begins a log in an empty folder.
+    pub(super) fn create(dir: &Path, id: LogId) -> io::Result<Self> {
+        let file = Arc::new(create_segment(dir, 1)?);
+        let end = End {
+            segment: 1,
+            offset: 0,
+            sequence: 0,
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            id,
+            file,
+            end,
+            reserved: 0,
+        })
+    }
+
+    /// Goes on where a reader found the end. All that lies before it is synced here.
+    pub(super) fn resume(dir: &Path, id: LogId, end: End) -> io::Result<Self> {
+        let path = segment_path(dir, end.segment);
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        // Cuts a torn tail off, and gives back what a killed process had reserved.
+        file.set_len(end.offset)?;
+        file.sync_data()?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            id,
+            file: Arc::new(file),
+            end,
+            reserved: 0,
+        })
+    }
+
+    pub(super) fn id(&self) -> LogId {
+        self.id
+    }
+
+    pub(super) fn end(&self) -> End {
+        self.end
+    }
+
+    /// Appends a group and syncs it: when this answers `Ok`, all of it is on disk.
+    pub(super) fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Written>, AppendError> {
+        self.turn_segment().map_err(AppendError::Refused)?;
+        let synced = self.end.sequence;
+        let mut end = self.end;
+        let mut pieces: Vec<Bytes> = Vec::with_capacity(drafts.len() * 3);
+        let mut written = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let sequence = end.sequence + 1;
+            let head = record::write(draft, self.id, sequence, synced);
+            let start = record::start_after(end.offset, !draft.body.is_empty());
+            let statement_bytes = head.len() - HEAD_BYTES;
+            let span = record::span(statement_bytes, draft.body.len() as u64);
+            let body_offset = start + head.len() as u64;
+            let padding = span - head.len() as u64 - draft.body.len() as u64;
+            push_zeros(&mut pieces, start - end.offset);
+            pieces.push(head.into());
+            pieces.push(draft.body.clone());
+            push_zeros(&mut pieces, padding);
+            written.push(Written {
+                sequence,
+                segment: end.segment,
+                body_offset,
+            });
+            end = End {
+                sequence,
+                offset: start + span,
+                ..end
+            };
+        }
+        self.reserve(end.offset);
+        if let Err(error) = write_all_at(&self.file, &pieces, self.end.offset) {
+            return Err(self.take_back(error));
+        }
+        self.file.sync_data().map_err(AppendError::Final)?;
+        self.end = end;
+        Ok(written)
+    }
+
+    /// Gives back the blocks that were reserved ahead.
+    pub(super) fn give_reserve_back(&self) {
+        if let Err(error) = self.file.set_len(self.end.offset) {
+            tracing::warn!(%error, "could not give reserved blocks back");
+        }
+    }
+
+    /// Begins the next segment where this one is full.
+    fn turn_segment(&mut self) -> io::Result<()> {
+        if self.end.offset < SEGMENT_LIMIT_BYTES {
+            return Ok(());
+        }
+        let segment = self.end.sequence + 1;
+        let file = create_segment(&self.dir, segment)?;
+        self.file.set_len(self.end.offset)?;
+        self.file.sync_all()?;
+        self.file = Arc::new(file);
+        self.end = End {
+            segment,
+            offset: 0,
+            ..self.end
+        };
+        self.reserved = 0;
+        Ok(())
+    }
+
+    /// Reserves blocks ahead of `end`. Where that cannot be done, writes find it out.
+    fn reserve(&mut self, end: u64) {
+        if end <= self.reserved {
+            return;
+        }
+        let upto = end + RESERVE_BYTES;
+        let start = self.reserved.max(self.end.offset);
+        if rustix::fs::fallocate(&*self.file, FallocateFlags::KEEP_SIZE, start, upto - start)
+            .is_ok()
+        {
+            self.reserved = upto;
+        }
+    }
+
+    /// A group that could not be written whole is cut off again.
+    fn take_back(&mut self, cause: io::Error) -> AppendError {
+        self.reserved = 0;
+        match self.file.set_len(self.end.offset) {
+            Ok(()) => AppendError::Refused(cause),
+            Err(error) => AppendError::Final(error),
+        }
+    }
+}
+
+fn push_zeros(pieces: &mut Vec<Bytes>, count: u64) {
+    static ZEROS: [u8; 4096] = [0; 4096];
+    let count = usize::try_from(count).expect("padding is less than a page");
+    if count > 0 {
+        pieces.push(Bytes::from_static(&ZEROS[..count]));
+    }
+}
+
+fn write_all_at(file: &File, pieces: &[Bytes], mut offset: u64) -> io::Result<()> {
+    /// Linux takes 1024 slices in one call.
+    const MOST_SLICES: usize = 1024;
+    let mut slices: Vec<IoSlice<'_>> = pieces
+        .iter()
+        .filter(|piece| !piece.is_empty())
+        .map(|piece| IoSlice::new(piece))
+        .collect();
+    let mut rest: &mut [IoSlice<'_>] = &mut slices;
+    while !rest.is_empty() {
+        let most = rest.len().min(MOST_SLICES);
+        match rustix::io::pwritev(file, &rest[..most], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                offset += count as u64;
+                IoSlice::advance_slices(&mut rest, count);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn segment_path(dir: &Path, first_sequence: u64) -> PathBuf {
+    dir.join(format!("{first_sequence:020}.log"))
+}
+
+fn create_segment(dir: &Path, first_sequence: u64) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(segment_path(dir, first_sequence))?;
+    file.sync_all()?;
+    sync_folder(dir)?;
+    Ok(file)
+}
+
+pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// First sequences of the segments that are there, in order.
+pub(super) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        if let Some(first) = name.to_str().and_then(|name| name.strip_suffix(".log"))
+            && let Ok(first) = first.parse()
+        {
+            found.push(first);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Segments opened for reading bodies.
+#[derive(Debug, Default)]
+pub(super) struct OpenSegments {
+    files: std::sync::Mutex<BTreeMap<u64, Arc<File>>>,
+}
+
+impl OpenSegments {
+    pub(super) fn get(&self, dir: &Path, segment: u64) -> io::Result<Arc<File>> {
+        let mut files = self
+            .files
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(file) = files.get(&segment) {
+            return Ok(file.clone());
+        }
+        let file = Arc::new(File::open(segment_path(dir, segment))?);
+        files.insert(segment, file.clone());
+        Ok(file)
+    }
+}
+
+/// What stops a reader for good.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ScanError {
+    #[error("the log could not be read")]
+    Io(#[from] io::Error),
+    /// A record of a later format, or one whose statement is not understood.
+    #[error("the log was written by a newer hangar (format {0})")]
+    Newer(u16),
+    #[error(transparent)]
+    Unknown(#[from] record::UnknownStatement),
+    /// A hole before the end of what was synced.
+    #[error(
+        "record {sequence} is damaged: segment {segment}, byte {offset}, though the log was synced beyond it"
+    )]
+    Damaged {
+        sequence: u64,
+        segment: u64,
+        offset: u64,
+    },
+}
+
+/// Reads the log in order, from a known end on. What it hands out is sure: stated as synced by a later record, or
+/// whole to the last byte.
+#[derive(Debug)]
+pub(super) struct Reader {
+    dir: PathBuf,
+    id: LogId,
+    /// Segments after the one that is being read.
+    later: std::collections::VecDeque<u64>,
+    file: File,
+    length: u64,
+    end: End,
+    /// The highest sequence that any record read so far states as synced.
+    synced: u64,
+    /// Read, and not stated as synced yet.
+    unsure: std::collections::VecDeque<(Record, End, Head)>,
+    /// Where the last record that was handed out ends.
+    sure_end: End,
+    at_end: bool,
+}
+
+impl Reader {
+    /// `from`: where the next record begins, all before it being known as synced.
+    pub(super) fn new(dir: &Path, id: LogId, from: End) -> io::Result<Self> {
+        let later = segments(dir)?
+            .into_iter()
+            .filter(|first| *first > from.segment)
+            .collect();
+        let file = File::open(segment_path(dir, from.segment))?;
+        let length = file.metadata()?.len();
+        Ok(Self {
+            dir: dir.to_owned(),
+            id,
+            later,
+            file,
+            length,
+            end: from,
+            synced: from.sequence,
+            unsure: std::collections::VecDeque::new(),
+            sure_end: from,
+            at_end: false,
+        })
+    }
+
+    /// Puts on disk what is in the page cache of all that is about to be read.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()?;
+        for segment in &self.later {
+            File::open(segment_path(&self.dir, *segment))?.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Where the log ends, once [`Reader::next`] has answered `None`: what lies behind is torn.
+    pub(super) fn sure_end(&self) -> End {
+        self.sure_end
+    }
+
+    /// The next record and where it ends; `None`: the log ends here. After [`ScanError::Damaged`] it may be called
+    /// again, for what lies before the damage.
+    pub(super) fn next(&mut self) -> Result<Option<(Record, End)>, ScanError> {
+        loop {
+            if let Some((record, end, _)) = self
+                .unsure
+                .pop_front_if(|(record, ..)| record.sequence <= self.synced)
+            {
+                self.sure_end = end;
+                return Ok(Some((record, end)));
+            }
+            if self.at_end {
+                return self.next_unsynced();
+            }
+            self.read_one()?;
+        }
+    }
+
+    /// Past what was synced a record counts only with a whole body, and up to the first that has none.
+    fn next_unsynced(&mut self) -> Result<Option<(Record, End)>, ScanError> {
+        let Some((record, end, head)) = self.unsure.pop_front() else {
+            return Ok(None);
+        };
+        let file = File::open(segment_path(&self.dir, record.segment))?;
+        let mut body = vec![0; usize::try_from(head.body_bytes).expect("bodies here are small")];
+        match file.read_exact_at(&mut body, record.body_offset) {
+            Ok(()) if crc64_nvme(&body) == head.body_crc => {
+                self.sure_end = end;
+                Ok(Some((record, end)))
+            }
+            Ok(()) => {
+                self.unsure.clear();
+                Ok(None)
+            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.unsure.clear();
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads one more record into `unsure`, or goes on to the next segment, or finds the end.
+    fn read_one(&mut self) -> Result<(), ScanError> {
+        let expected = self.end.sequence + 1;
+        // A record follows at once, or, where it holds a body, at the next page.
+        for aligned_to_page in [false, true] {
+            let start = record::start_after(self.end.offset, aligned_to_page);
+            let Some((head, statement)) = self.record_at(start)? else {
+                continue;
+            };
+            if head.sequence != expected {
+                break;
+            }
+            let record = record::read(&head, &statement, self.end.segment, start)?;
+            self.synced = self.synced.max(head.synced);
+            self.end = End {
+                offset: start + head.span(),
+                sequence: expected,
+                ..self.end
+            };
+            self.unsure.push_back((record, self.end, head));
+            return Ok(());
+        }
+        if self.later.front() == Some(&expected) {
+            let segment = self.later.pop_front().expect("it was just there");
+            self.file = File::open(segment_path(&self.dir, segment))?;
+            self.length = self.file.metadata()?.len();
+            self.end = End {
+                segment,
+                offset: 0,
+                ..self.end
+            };
+            return Ok(());
+        }
+        self.at_end = true;
+        // A later segment was begun only when all before it was on disk.
+        if !self.later.is_empty() || self.anything_states_synced(expected)? {
+            self.synced = expected - 1;
+            let End {
+                segment, offset, ..
+            } = self.end;
+            return Err(ScanError::Damaged {
+                sequence: expected,
+                segment,
+                offset,
+            });
+        }
+        Ok(())
+    }
+
+    /// The record that begins at `start`, if a whole head and statement do.
+    fn record_at(&self, start: u64) -> Result<Option<(Head, Vec<u8>)>, ScanError> {
+        record_at(&self.file, self.length, start, self.id)
+    }
+
+    /// Whether any record behind the end states `sequence` as synced.
+    fn anything_states_synced(&self, sequence: u64) -> Result<bool, ScanError> {
+        search(&self.file, self.length, self.end.offset, self.id, sequence)
+    }
+}
+
+fn record_at(
+    file: &File,
+    length: u64,
+    start: u64,
+    id: LogId,
+) -> Result<Option<(Head, Vec<u8>)>, ScanError> {
+    if start + HEAD_BYTES as u64 > length {
+        return Ok(None);
+    }
+    let mut bytes = [0; HEAD_BYTES];
+    file.read_exact_at(&mut bytes, start)?;
+    let head = match Head::parse(&bytes, id) {
+        Ok(head) => head,
+        Err(BadHead::NotARecord) => return Ok(None),
+        Err(BadHead::Newer(version)) => return Err(ScanError::Newer(version)),
+    };
+    let statement_end = start + HEAD_BYTES as u64 + head.statement_bytes as u64;
+    if statement_end > length {
+        return Ok(None);
+    }
+    let mut statement = vec![0; head.statement_bytes];
+    file.read_exact_at(&mut statement, start + HEAD_BYTES as u64)?;
+    Ok(head
+        .verifies(&bytes, &statement)
+        .then_some((head, statement)))
+}
+
+/// Looks for a record at or after `from` that states `sequence` as synced.
+fn search(
+    file: &File,
+    length: u64,
+    from: u64,
+    id: LogId,
+    sequence: u64,
+) -> Result<bool, ScanError> {
+    const WINDOW_BYTES: usize = 1 << 20;
+    let mut window = vec![0; WINDOW_BYTES];
+    let mut offset = from.next_multiple_of(8);
+    while offset + HEAD_BYTES as u64 <= length {
+        let count = WINDOW_BYTES.min(usize::try_from(length - offset).unwrap_or(WINDOW_BYTES));
+        file.read_exact_at(&mut window[..count], offset)?;
+        for at in (0..count).step_by(8) {
+            if window[at..].starts_with(&record::MAGIC)
+                && let Some((head, _)) = record_at(file, length, offset + at as u64, id)?
+                && head.synced >= sequence
+            {
+                return Ok(true);
+            }
+        }
+        offset += (count as u64).next_multiple_of(8);
+    }
+    Ok(false)
+}
+
+/// The id of the log that a folder holds, from the first record that can be read; `None`: no record at all.
+pub(super) fn log_id(dir: &Path) -> io::Result<Option<LogId>> {
+    for segment in segments(dir)? {
+        let file = File::open(segment_path(dir, segment))?;
+        let mut bytes = [0; HEAD_BYTES];
+        match file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => {
+                if let Some(id) = Head::log_id(&bytes) {
+                    return Ok(Some(id));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}

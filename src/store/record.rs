@@ -1,0 +1,341 @@
+//! One record of the log: its bytes, and what it says.
+//!
+//! ```text
+//! offset bytes
+//!      0     8  magic
+//!      8     2  format version, now 1
+//!     10     2  kind (see Change::kind)
+//!     12     4  length of the statement, bytes
+//!     16     8  length of the body that the record holds, bytes; 0: none
+//!     24    16  id of the log, random, so that no uploaded body can pose as a record
+//!     40     8  sequence, without gaps
+//!     48     8  the highest sequence known to be on disk when this was written
+//!     56     8  time, milliseconds since 1970
+//!     64     8  CRC64-NVME of the body
+//!     72     8  CRC64-NVME of the 72 bytes above and the statement
+//!     80        the statement: JSON, {"change":…,"effect":…}
+//!               the body
+//! ```
+//!
+//! Numbers are little-endian. Records begin at a multiple of 8; one that holds a body begins and ends at a multiple of
+//! 4096, so that its body can be punched out. What lies between records is zero.
+
+use super::names::Name;
+use super::{Effect, ObjectMeta};
+use crate::clock::Timestamp;
+use crate::s3::checksum::crc64_nvme;
+use crate::s3::{BucketName, ETag, ObjectKey};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+pub(super) const MAGIC: [u8; 8] = *b"hangarL\n";
+pub(super) const FORMAT_VERSION: u16 = 1;
+pub(super) const HEAD_BYTES: usize = 80;
+/// Bodies up to this many bytes lie in their record.
+pub(super) const INLINE_LIMIT_BYTES: usize = 256 * 1024;
+/// A statement longer than this is damage, not a statement.
+const STATEMENT_LIMIT_BYTES: usize = 16 << 20;
+const RECORD_ALIGNMENT: u64 = 8;
+const BODY_ALIGNMENT: u64 = 4096;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LogId(pub(super) [u8; 16]);
+
+impl LogId {
+    pub(super) fn random() -> Self {
+        Self(rand::random())
+    }
+
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).ok()?;
+        Some(Self(id))
+    }
+
+    pub(super) fn to_hex(self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+/// What a record changes in the store itself. A kind never changes its meaning; new meanings are new kinds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Change {
+    /// The first record of every log.
+    Begun {
+        hangar: String,
+    },
+    Put(Box<Put>),
+    Delete {
+        bucket: BucketName,
+        key: ObjectKey,
+    },
+    BucketCreated {
+        bucket: BucketName,
+    },
+    /// Nothing here: the effect is all.
+    Domain,
+    /// A range that was reserved and could not be written.
+    Void,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Put {
+    pub(super) bucket: BucketName,
+    pub(super) key: ObjectKey,
+    pub(super) etag: ETag,
+    #[serde(rename = "size")]
+    pub(super) size_bytes: u64,
+    /// Hex
+    pub(super) md5: String,
+    /// CRC64-NVME of each MiB, 16 hex digits each
+    pub(super) block_crcs: String,
+    pub(super) body: BodyPlace,
+    pub(super) meta: ObjectMeta,
+}
+
+/// Where a record says that its body is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BodyPlace {
+    /// No bytes at all.
+    Empty,
+    /// In the record itself.
+    Here,
+    Blob {
+        id: String,
+    },
+}
+
+impl Change {
+    /// The number in the record's head. 11 copy, 13 tags and ACL, 20 to 23 multipart uploads, 30 adopted, 31 moved,
+    /// 32 freed, 41 bucket deleted and 42 bucket settings are kept for what comes.
+    fn kind(&self) -> u16 {
+        match self {
+            Self::Begun { .. } => 1,
+            Self::Put(_) => 10,
+            Self::Delete { .. } => 12,
+            Self::Void => 33,
+            Self::BucketCreated { .. } => 40,
+            Self::Domain => 50,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Statement {
+    change: Change,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    effect: Option<Effect>,
+}
+
+/// A record that has not been written: it has no sequence yet.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) at: Timestamp,
+    pub(super) change: Change,
+    pub(super) effect: Option<Effect>,
+    /// The bytes of [`BodyPlace::Here`]; empty else.
+    pub(super) body: Bytes,
+}
+
+/// A record as the log holds it, without its body.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) sequence: u64,
+    pub(super) at: Timestamp,
+    pub(super) change: Change,
+    pub(super) effect: Option<Effect>,
+    /// First sequence of its segment.
+    pub(super) segment: u64,
+    /// Where its body begins in the segment, bytes.
+    pub(super) body_offset: u64,
+}
+
+impl Record {
+    /// The rows that it touches. Two records may be applied in one batch only where these do not meet.
+    pub(super) fn names(&self) -> Vec<Name> {
+        let mut names = match &self.change {
+            Change::Put(put) => Name::of_object(&put.bucket, &put.key),
+            Change::Delete { bucket, key } => Name::of_object(bucket, key),
+            Change::BucketCreated { bucket } => vec![Name::exclusive_bucket(bucket)],
+            Change::Begun { .. } | Change::Domain | Change::Void => Vec::new(),
+        };
+        if let Some(effect) = &self.effect {
+            names.extend(effect.touches.iter().map(|row| Name::row(row)));
+        }
+        names
+    }
+}
+
+/// The fixed part of a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    pub(super) kind: u16,
+    pub(super) statement_bytes: usize,
+    pub(super) body_bytes: u64,
+    pub(super) sequence: u64,
+    pub(super) synced: u64,
+    pub(super) at: Timestamp,
+    pub(super) body_crc: u64,
+    head_crc: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadHead {
+    /// No record begins here.
+    NotARecord,
+    /// A record of a later format.
+    Newer(u16),
+}
+
+impl Head {
+    /// Reads a head; whether it holds is known once [`Head::verifies`] has seen the statement.
+    pub(super) fn parse(bytes: &[u8; HEAD_BYTES], log: LogId) -> Result<Self, BadHead> {
+        if bytes[..8] != MAGIC || bytes[24..40] != log.0 {
+            return Err(BadHead::NotARecord);
+        }
+        let version = u16::from_le_bytes([bytes[8], bytes[9]]);
+        if version > FORMAT_VERSION {
+            return Err(BadHead::Newer(version));
+        }
+        let statement_bytes = u32_at(bytes, 12) as usize;
+        let body_bytes = u64_at(bytes, 16);
+        if version == 0
+            || statement_bytes > STATEMENT_LIMIT_BYTES
+            || body_bytes > INLINE_LIMIT_BYTES as u64
+        {
+            return Err(BadHead::NotARecord);
+        }
+        Ok(Self {
+            kind: u16::from_le_bytes([bytes[10], bytes[11]]),
+            statement_bytes,
+            body_bytes,
+            sequence: u64_at(bytes, 40),
+            synced: u64_at(bytes, 48),
+            at: Timestamp::from_millis(u64_at(bytes, 56).cast_signed()),
+            body_crc: u64_at(bytes, 64),
+            head_crc: u64_at(bytes, 72),
+        })
+    }
+
+    /// The log id in a head whose log is not known yet.
+    pub(super) fn log_id(bytes: &[u8; HEAD_BYTES]) -> Option<LogId> {
+        if bytes[..8] != MAGIC {
+            return None;
+        }
+        bytes[24..40].try_into().ok().map(LogId)
+    }
+
+    pub(super) fn verifies(&self, bytes: &[u8; HEAD_BYTES], statement: &[u8]) -> bool {
+        self.head_crc == head_crc(&bytes[..72], statement)
+    }
+
+    /// Bytes from the record's start to its end, padding included.
+    pub(super) fn span(&self) -> u64 {
+        span(self.statement_bytes, self.body_bytes)
+    }
+
+    pub(super) fn body_offset(&self, start: u64) -> u64 {
+        start + HEAD_BYTES as u64 + self.statement_bytes as u64
+    }
+}
+
+/// What a statement could not be read as.
+#[derive(Debug, thiserror::Error)]
+#[error("record {sequence} (kind {kind}) was written by a newer hangar")]
+pub(super) struct UnknownStatement {
+    pub(super) sequence: u64,
+    pub(super) kind: u16,
+    #[source]
+    pub(super) source: serde_json::Error,
+}
+
+/// A record from its verified head and statement.
+pub(super) fn read(
+    head: &Head,
+    statement: &[u8],
+    segment: u64,
+    start: u64,
+) -> Result<Record, UnknownStatement> {
+    let statement: Statement =
+        serde_json::from_slice(statement).map_err(|source| UnknownStatement {
+            sequence: head.sequence,
+            kind: head.kind,
+            source,
+        })?;
+    Ok(Record {
+        sequence: head.sequence,
+        at: head.at,
+        change: statement.change,
+        effect: statement.effect,
+        segment,
+        body_offset: head.body_offset(start),
+    })
+}
+
+/// The head and statement of a draft: what goes before its body.
+pub(super) fn write(draft: &Draft, log: LogId, sequence: u64, synced: u64) -> Vec<u8> {
+    let mut bytes = vec![0; HEAD_BYTES];
+    let statement = StatementRef {
+        change: &draft.change,
+        effect: draft.effect.as_ref(),
+    };
+    serde_json::to_writer(&mut bytes, &statement).expect("a statement has only text keys");
+    let statement_bytes =
+        u32::try_from(bytes.len() - HEAD_BYTES).expect("statements are bounded by their makers");
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes[10..12].copy_from_slice(&draft.change.kind().to_le_bytes());
+    bytes[12..16].copy_from_slice(&statement_bytes.to_le_bytes());
+    bytes[16..24].copy_from_slice(&(draft.body.len() as u64).to_le_bytes());
+    bytes[24..40].copy_from_slice(&log.0);
+    bytes[40..48].copy_from_slice(&sequence.to_le_bytes());
+    bytes[48..56].copy_from_slice(&synced.to_le_bytes());
+    bytes[56..64].copy_from_slice(&draft.at.as_millis().to_le_bytes());
+    bytes[64..72].copy_from_slice(&crc64_nvme(&draft.body).to_le_bytes());
+    let crc = head_crc(&bytes[..72], &bytes[HEAD_BYTES..]);
+    bytes[72..80].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+#[derive(Serialize)]
+struct StatementRef<'a> {
+    change: &'a Change,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<&'a Effect>,
+}
+
+/// Bytes that a record takes, padding included.
+pub(super) fn span(statement_bytes: usize, body_bytes: u64) -> u64 {
+    let length = HEAD_BYTES as u64 + statement_bytes as u64 + body_bytes;
+    length.next_multiple_of(if body_bytes > 0 {
+        BODY_ALIGNMENT
+    } else {
+        RECORD_ALIGNMENT
+    })
+}
+
+/// Where a record begins that follows bytes ending at `end`.
+pub(super) fn start_after(end: u64, holds_body: bool) -> u64 {
+    end.next_multiple_of(if holds_body {
+        BODY_ALIGNMENT
+    } else {
+        RECORD_ALIGNMENT
+    })
+}
+
+fn head_crc(fixed: &[u8], statement: &[u8]) -> u64 {
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+    digest.update(fixed);
+    digest.update(statement);
+    digest.finalize()
+}
+
+fn u32_at(bytes: &[u8; HEAD_BYTES], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn u64_at(bytes: &[u8; HEAD_BYTES], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}

@@ -1,0 +1,307 @@
+//! The start: is this the folder that the index knows, and what does the log hold that the index lacks?
+//!
+//! The same code serves a crash, a power cut, a folder that was copied, and an index that is gone.
+
+use super::folder::{Folder, identity};
+use super::log::{self, End, Log, Reader, ScanError, segments};
+use super::names::Held;
+use super::record::{Change, Draft, LogId, Record};
+use super::{EffectKind, OpenError, meta};
+use crate::clock::Clock;
+use crate::db::{self, DatabaseError};
+use bytes::Bytes;
+use sqlx::{Connection, SqliteConnection};
+use std::path::Path;
+
+/// Records that are applied in one transaction.
+const BATCH: usize = 1000;
+
+/// The log's writing end and an index that holds all of it.
+pub(super) struct Replayed {
+    pub(super) log: Log,
+    pub(super) index: SqliteConnection,
+    /// The index is a new one.
+    pub(super) rebuilt: bool,
+}
+
+/// Opens log and index and makes them one.
+pub(super) async fn replay(
+    folder: &Folder,
+    clock: &Clock,
+    effects: &[EffectKind],
+) -> Result<Replayed, OpenError> {
+    let id = log::log_id(&folder.log()).map_err(|error| log_trouble(&error.into()))?;
+    let (mut index, position) = match known_index(folder, id).await? {
+        Some((index, position)) => (index, Some(position)),
+        None => (new_index(folder, clock, id.is_some()).await?, None),
+    };
+    let Some(id) = id else {
+        let log = begin(folder, clock, &mut index, effects).await?;
+        return Ok(Replayed {
+            log,
+            index,
+            rebuilt: true,
+        });
+    };
+    let rebuilding = position.is_none();
+    let from = match position {
+        Some(position) => position,
+        None => start_of(&folder.log())?,
+    };
+    let reader =
+        Reader::new(&folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
+    // What a killed process left in the page cache is made sure before the index counts on it.
+    reader.sync().map_err(|error| log_trouble(&error.into()))?;
+    let replay = Replay {
+        reader,
+        index: &mut index,
+        effects,
+        id,
+        batch: Vec::new(),
+        held: Held::default(),
+        end: from,
+        applied: 0,
+    };
+    let end = replay.run(rebuilding, folder, clock).await?;
+    let log = Log::resume(&folder.log(), id, end).map_err(|error| log_trouble(&error.into()))?;
+    Ok(Replayed {
+        log,
+        index,
+        rebuilt: rebuilding,
+    })
+}
+
+/// The index, where it can be trusted: it belongs to this log, was left beside these very files, and is no further
+/// than the log.
+async fn known_index(
+    folder: &Folder,
+    log: Option<LogId>,
+) -> Result<Option<(SqliteConnection, End)>, OpenError> {
+    let path = folder.database();
+    let database = identity(&path).map_err(|error| database_trouble(&error))?;
+    let (Some(database), Some(log)) = (database, log) else {
+        return Ok(None);
+    };
+    let mut index = match db::open_writer(&path).await {
+        Ok(index) => index,
+        Err(DatabaseError::Newer) => return Err(newer("database")),
+        Err(error) => {
+            tracing::warn!(%error, "the database cannot be opened and will be made again from the log");
+            return Ok(None);
+        }
+    };
+    let known = async {
+        let (known_database, known_run) = meta::identities(&mut index).await?;
+        Ok::<_, sqlx::Error>((known_database, known_run, meta::position(&mut index).await?))
+    };
+    let (known_database, known_run, position) = match known.await {
+        Ok(known) => known,
+        Err(error) => {
+            tracing::warn!(%error, "the database is damaged and will be made again from the log");
+            return Ok(None);
+        }
+    };
+    let run = identity(&folder.run()).map_err(|error| database_trouble(&error))?;
+    let same_database = known_database.is_some_and(|known| known.is_same_file(database));
+    let trusted = same_database && known_run == run;
+    let position = position.filter(|(id, end)| *id == log && reaches(folder, end));
+    match position {
+        Some((_, end)) if trusted => Ok(Some((index, end))),
+        _ => {
+            tracing::warn!(
+                "the data folder was copied or restored: the database is set aside and made again from the log"
+            );
+            drop(index.close().await);
+            Ok(None)
+        }
+    }
+}
+
+/// Whether the log goes as far as the index does.
+fn reaches(folder: &Folder, end: &End) -> bool {
+    let path = log::segment_path(&folder.log(), end.segment);
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= end.offset)
+}
+
+async fn new_index(
+    folder: &Folder,
+    clock: &Clock,
+    replacing: bool,
+) -> Result<SqliteConnection, OpenError> {
+    if identity(&folder.database()).is_ok_and(|file| file.is_some()) {
+        let aside = folder
+            .set_index_aside(clock.now().as_millis())
+            .map_err(|error| database_trouble(&error))?;
+        tracing::warn!(aside = %aside.display(), "the database was set aside");
+    }
+    if replacing {
+        tracing::info!("making the database again from the log");
+    }
+    db::open_writer(&folder.database())
+        .await
+        .map_err(|error| match error {
+            DatabaseError::Newer => newer("database"),
+            other => database_trouble(&other),
+        })
+}
+
+/// A log begins with a record that says so.
+async fn begin(
+    folder: &Folder,
+    clock: &Clock,
+    index: &mut SqliteConnection,
+    effects: &[EffectKind],
+) -> Result<Log, OpenError> {
+    let begun = async {
+        let mut log = Log::create(&folder.log(), LogId::random())?;
+        let change = Change::Begun {
+            hangar: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let draft = Draft {
+            at: clock.now(),
+            change,
+            effect: None,
+            body: Bytes::new(),
+        };
+        log.append(&[draft]).map_err(std::io::Error::other)?;
+        Ok::<_, std::io::Error>(log)
+    };
+    let log = begun.await.map_err(|error| log_trouble(&error.into()))?;
+    meta::apply(index, &[], effects, log.id(), log.end())
+        .await
+        .map_err(|error| database_trouble(&error))?;
+    Ok(log)
+}
+
+fn start_of(log: &Path) -> Result<End, OpenError> {
+    let first = segments(log)
+        .map_err(|error| log_trouble(&error.into()))?
+        .first()
+        .copied();
+    let segment = first.unwrap_or(1);
+    Ok(End {
+        segment,
+        offset: 0,
+        sequence: segment - 1,
+    })
+}
+
+struct Replay<'a> {
+    reader: Reader,
+    index: &'a mut SqliteConnection,
+    effects: &'a [EffectKind],
+    id: LogId,
+    batch: Vec<Record>,
+    /// What the batch touches.
+    held: Held,
+    /// Where the last record of the batch ends.
+    end: End,
+    applied: u64,
+}
+
+impl Replay<'_> {
+    /// Applies all that the log holds and answers where it ends.
+    async fn run(
+        mut self,
+        rebuilding: bool,
+        folder: &Folder,
+        clock: &Clock,
+    ) -> Result<End, OpenError> {
+        loop {
+            match self.reader.next() {
+                Ok(Some((record, end))) => self.take(record, end).await?,
+                Ok(None) => break,
+                Err(ScanError::Damaged {
+                    sequence,
+                    segment,
+                    offset,
+                }) if rebuilding => {
+                    tracing::warn!(
+                        sequence,
+                        segment,
+                        offset,
+                        "the copied log ends here; what lies behind is set aside"
+                    );
+                    set_rest_aside(folder, clock, segment)
+                        .map_err(|error| log_trouble(&error.into()))?;
+                }
+                Err(error) => return Err(log_trouble(&error)),
+            }
+        }
+        self.apply().await?;
+        if self.applied > 0 {
+            tracing::info!(records = self.applied, "replayed the log");
+        }
+        Ok(self.reader.sure_end())
+    }
+
+    async fn take(&mut self, record: Record, end: End) -> Result<(), OpenError> {
+        let names = record.names();
+        if self.batch.len() == BATCH || !self.held.admits(&names) {
+            self.apply().await?;
+        }
+        self.held.hold(&names);
+        self.batch.push(record);
+        self.end = end;
+        Ok(())
+    }
+
+    async fn apply(&mut self) -> Result<(), OpenError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        meta::apply(self.index, &self.batch, self.effects, self.id, self.end)
+            .await
+            .map_err(|error| database_trouble(&error))?;
+        self.applied += self.batch.len() as u64;
+        self.batch.clear();
+        self.held.clear();
+        Ok(())
+    }
+}
+
+/// Keeps what lies behind the end of a copied log: the segment in which it ends as a copy, later ones as they are.
+fn set_rest_aside(folder: &Folder, clock: &Clock, segment: u64) -> std::io::Result<()> {
+    let aside = folder
+        .home()
+        .join(format!("aside-log-{}", clock.now().as_millis()));
+    std::fs::create_dir_all(&aside)?;
+    let log = folder.log();
+    for first in segments(&log)? {
+        let from = log::segment_path(&log, first);
+        let to = log::segment_path(&aside, first);
+        match first.cmp(&segment) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => drop(std::fs::copy(from, to)?),
+            std::cmp::Ordering::Greater => std::fs::rename(from, to)?,
+        }
+    }
+    log::sync_folder(&log)
+}
+
+fn newer(what: &str) -> OpenError {
+    OpenError::Refused(format!(
+        "the {what} in the data folder was written by a newer hangar; start that version, or set HANGAR_DATA_DIR \
+         (--data-dir) to another folder"
+    ))
+}
+
+fn log_trouble(error: &ScanError) -> OpenError {
+    match error {
+        ScanError::Newer(_) | ScanError::Unknown(_) => newer("log"),
+        ScanError::Damaged { .. } => OpenError::Refused(format!(
+            "{error}; restore the data folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another folder"
+        )),
+        ScanError::Io(source) => OpenError::Refused(format!(
+            "the log in the data folder cannot be used: {source}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
+             this user may write"
+        )),
+    }
+}
+
+fn database_trouble(error: &dyn std::error::Error) -> OpenError {
+    OpenError::Refused(format!(
+        "the database in the data folder cannot be used: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
+         this user may write"
+    ))
+}

@@ -1,0 +1,200 @@
+//! What a start makes of a log that is cut, damaged or of another time.
+
+use super::super::record::{FORMAT_VERSION, HEAD_BYTES, Head, MAGIC};
+use super::*;
+use crate::s3::checksum::crc64_nvme;
+
+const SEGMENT: &str = "@hangar/log/00000000000000000001.log";
+
+/// Drops the index, so that the next start reads the log from its beginning.
+pub(super) fn lose_index(dir: &Path) {
+    for name in ["hangar.db", "hangar.db-wal", "hangar.db-shm"] {
+        drop(std::fs::remove_file(dir.join("@hangar").join(name)));
+    }
+}
+
+/// Where each record begins, by its magic.
+fn starts(log: &[u8]) -> Vec<usize> {
+    (0..log.len())
+        .step_by(8)
+        .filter(|at| log[*at..].starts_with(&MAGIC))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_log_cut_at_every_byte_of_its_last_records_holds_every_whole_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "kept", b"kept").await;
+    put(&store, "body", &pattern(1000)).await;
+    store.record_new(note("last", "note")).await.unwrap();
+    store.close().await;
+    let log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
+    let starts = starts(&log);
+    let [.., body, note] = starts[..] else {
+        panic!("too few records")
+    };
+    let end = log.len();
+    for cut in (body..end).filter(|cut| cut % 7 == 0 || end - cut < 16 || *cut == note) {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(copy.path().join("@hangar/log")).unwrap();
+        std::fs::write(copy.path().join(SEGMENT), &log[..cut]).unwrap();
+        let store = open(copy.path()).await.unwrap();
+        assert_eq!(get(&store, "kept").await.unwrap(), b"kept");
+        let whole =
+            cut >= note || log[cut..note].iter().all(|byte| *byte == 0) && cut > body + 1000;
+        assert_eq!(
+            get(&store, "body").await,
+            whole.then(|| pattern(1000)),
+            "cut at {cut}"
+        );
+        // It goes on from there, and once more.
+        put(&store, "body", b"again").await;
+        store.close().await;
+        lose_index(copy.path());
+        let store = open(copy.path()).await.unwrap();
+        assert_eq!(get(&store, "body").await.unwrap(), b"again");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "first", &pattern(100)).await;
+    put(&store, "second", &pattern(100)).await;
+    put(&store, "third", &pattern(100)).await;
+    store.close().await;
+    let log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
+    let starts = starts(&log);
+    let flipped = |at: usize| {
+        let copy = tempfile::tempdir().unwrap();
+        copy_identical(dir.path(), copy.path());
+        let mut log = log.clone();
+        log[at] ^= 1;
+        std::fs::write(copy.path().join(SEGMENT), log).unwrap();
+        copy
+    };
+    // The head of the second record: a copied log ends there, and what lies behind is kept aside.
+    let copy = flipped(starts[3] + HEAD_BYTES + 3);
+    let store = open(copy.path()).await.unwrap();
+    assert!(get(&store, "first").await.is_some());
+    assert!(get(&store, "second").await.is_none());
+    store.close().await;
+    let aside = std::fs::read_dir(copy.path().join("@hangar")).unwrap();
+    let aside: Vec<String> = aside
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        aside.iter().any(|name| name.starts_with("aside-log-")),
+        "{aside:?}"
+    );
+    // A body before the synced end is left to its reader.
+    let head: &[u8; HEAD_BYTES] = log[starts[3]..starts[3] + HEAD_BYTES].try_into().unwrap();
+    let head = Head::parse(head, Head::log_id(head).unwrap()).unwrap();
+    let body = usize::try_from(head.body_offset(starts[3] as u64)).unwrap();
+    let copy = flipped(body + 5);
+    let store = open(copy.path()).await.unwrap();
+    let second = store
+        .object(&name("uploads"), &key("second"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(
+        read(&store, &second, None).await,
+        Err(StoreError::Damaged(_))
+    ));
+    assert!(get(&store, "third").await.is_some());
+    store.close().await;
+    // In the last record both are the torn tail.
+    let copy = flipped(body + starts[4] - starts[3] + 5);
+    let store = open(copy.path()).await.unwrap();
+    assert!(get(&store, "second").await.is_some());
+    assert!(get(&store, "third").await.is_none());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence() {
+    use std::os::unix::fs::FileExt;
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "first", &pattern(100)).await;
+    put(&store, "second", &pattern(100)).await;
+    store.close().await;
+    let log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
+    let first = starts(&log)[2];
+    let segment = std::fs::OpenOptions::new()
+        .write(true)
+        .open(dir.path().join(SEGMENT))
+        .unwrap();
+    segment.write_all_at(b"x", first as u64 + 20).unwrap();
+    // The index as it stood before both.
+    let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
+        .await
+        .unwrap();
+    sqlx::query("UPDATE position SET sequence = 2, end_offset = ?1")
+        .bind(i64::try_from(first).unwrap())
+        .execute(&mut index)
+        .await
+        .unwrap();
+    index.close().await.unwrap();
+    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+        panic!("it started")
+    };
+    assert!(sentence.contains("record 3 is damaged"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    store.close().await;
+    let mut log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
+    let at = *starts(&log).last().unwrap();
+    log[at + 8..at + 10].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(copy.path().join("@hangar/log")).unwrap();
+    std::fs::write(copy.path().join(SEGMENT), &log).unwrap();
+    let Err(OpenError::Refused(sentence)) = open(copy.path()).await else {
+        panic!("it started")
+    };
+    assert!(
+        sentence.contains("log") && sentence.contains("newer hangar"),
+        "{sentence}"
+    );
+
+    let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
+        .await
+        .unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (999999, 'of tomorrow', TRUE, x'00', 0)",
+    )
+    .execute(&mut index)
+    .await
+    .unwrap();
+    index.close().await.unwrap();
+    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+        panic!("it started")
+    };
+    assert!(
+        sentence.contains("database") && sentence.contains("newer hangar"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_body_that_looks_like_a_record_is_none_without_the_logs_id() {
+    let mut forged = [0; HEAD_BYTES];
+    forged[..8].copy_from_slice(&MAGIC);
+    let log = super::super::record::LogId::random();
+    assert!(Head::parse(&forged, log).is_err());
+    assert_eq!(crc64_nvme(b"123456789"), 0xae8b_1486_0a79_9888);
+}
+
+fn copy_identical(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.join("@hangar/log")).unwrap();
+    std::fs::copy(from.join(SEGMENT), to.join(SEGMENT)).unwrap();
+}

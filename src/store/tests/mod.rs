@@ -1,0 +1,418 @@
+//! The vault, driven through its door.
+
+mod history;
+mod listing;
+mod log;
+
+use super::*;
+use crate::s3::checksum::ChecksumAlgorithm;
+use futures_util::TryStreamExt;
+use sqlx::Row;
+use std::path::Path;
+
+fn name(text: &str) -> BucketName {
+    BucketName::parse(text).unwrap()
+}
+
+fn key(text: &str) -> ObjectKey {
+    ObjectKey::parse(text).unwrap()
+}
+
+/// Rows of another module: `note.set` {"id","text"} and `note.cut` {"id"}.
+fn notes() -> Vec<EffectKind> {
+    fn set<'c>(
+        connection: &'c mut SqliteConnection,
+        rows: &'c str,
+    ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            sqlx::query(
+                "CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY, text TEXT NOT NULL)",
+            )
+            .execute(&mut *connection)
+            .await?;
+            sqlx::query(
+                "INSERT OR REPLACE INTO notes (id, text)
+                 SELECT value ->> '$.data.id', value ->> '$.data.text' FROM json_each(?1)",
+            )
+            .bind(rows)
+            .execute(connection)
+            .await
+            .map(drop)
+        })
+    }
+    vec![EffectKind {
+        kind: "note.set",
+        apply: set,
+    }]
+}
+
+fn note(id: &str, text: &str) -> Effect {
+    Effect {
+        kind: "note.set".into(),
+        touches: vec![format!("note:{id}")],
+        data: serde_json::json!({"id": id, "text": text}),
+    }
+}
+
+async fn open(dir: &Path) -> Result<Store, OpenError> {
+    let config = StoreConfig {
+        data_dir: dir.to_owned(),
+        allow_unsafe_fs: true,
+    };
+    Store::open(config, Clock::default(), notes()).await
+}
+
+/// A store with the bucket `uploads`.
+async fn opened(dir: &Path) -> Store {
+    let store = open(dir).await.unwrap();
+    store.create_bucket(name("uploads")).await.unwrap();
+    store
+}
+
+async fn sealed(store: &Store, body: &[u8]) -> Sealed {
+    let mut staging = store.stage(&Wanted::default(), u64::MAX);
+    for piece in body.chunks(100_000) {
+        staging.write(Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    staging.seal(&Expected::default()).await.unwrap()
+}
+
+fn target(at: &str) -> Target {
+    let meta = ObjectMeta {
+        content_type: Some("text/plain".to_owned()),
+        ..ObjectMeta::default()
+    };
+    Target {
+        bucket: name("uploads"),
+        key: key(at),
+        meta,
+    }
+}
+
+async fn put(store: &Store, at: &str, body: &[u8]) -> Committed {
+    let sealed = sealed(store, body).await;
+    store
+        .commit(target(at), sealed, WritePrecondition::None, None)
+        .await
+        .unwrap()
+}
+
+async fn get(store: &Store, at: &str) -> Option<Vec<u8>> {
+    let object = store.object(&name("uploads"), &key(at)).await.unwrap()?;
+    Some(read(store, &object, None).await.unwrap())
+}
+
+async fn read(
+    store: &Store,
+    object: &Object,
+    range: Option<ByteRange>,
+) -> Result<Vec<u8>, StoreError> {
+    let reading = store.read(object, range).await?;
+    let mut bytes = reading.first.to_vec();
+    let rest: Vec<Bytes> = reading.rest.try_collect().await?;
+    for piece in &rest {
+        bytes.extend_from_slice(piece);
+    }
+    Ok(bytes)
+}
+
+/// Bytes that differ from block to block.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|at| u8::try_from((at / 7 + at / 1_000_003) % 251).unwrap())
+        .collect()
+}
+
+/// Every row of every table that the log makes, as text.
+async fn dump(store: &Store) -> Vec<String> {
+    let mut connection = store.readers().acquire().await.unwrap();
+    let rows = sqlx::query(
+        "SELECT json_array('bucket', name, created_ms, sequence) FROM buckets
+         UNION ALL SELECT json_array('body', id, size_bytes, place, md5, block_crcs, refs) FROM bodies
+         UNION ALL SELECT json_array('object', bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta) FROM objects
+         UNION ALL SELECT json_array('position', log_id, sequence, segment, end_offset) FROM position",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn bytes_of_every_size_come_back_and_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let sizes = [
+        0,
+        1,
+        4095,
+        4096,
+        256 * 1024,
+        256 * 1024 + 1,
+        (1 << 20) - 1,
+        1 << 20,
+        3_500_000,
+    ];
+    for size in sizes {
+        put(&store, &format!("of {size}"), &pattern(size)).await;
+    }
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    for size in sizes {
+        assert_eq!(
+            get(&store, &format!("of {size}")).await.unwrap(),
+            pattern(size),
+            "{size} bytes"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_range_of_a_large_body_is_that_part_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let body = pattern(3_500_000);
+    put(&store, "large", &body).await;
+    let object = store
+        .object(&name("uploads"), &key("large"))
+        .await
+        .unwrap()
+        .unwrap();
+    for (start, end) in [
+        (0, 1),
+        (0, 3_500_000),
+        (1_048_575, 1_048_577),
+        (3_499_999, 3_500_000),
+    ] {
+        let range = Some(ByteRange { start, end });
+        let part = read(&store, &object, range).await.unwrap();
+        let (from, to) = (
+            usize::try_from(start).unwrap(),
+            usize::try_from(end).unwrap(),
+        );
+        assert_eq!(part, body[from..to], "{start}..{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_byte_is_never_served() {
+    use std::os::unix::fs::FileExt;
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "small", &pattern(50_000)).await;
+    put(&store, "large", &pattern(3_500_000)).await;
+    let blob = std::fs::read_dir(dir.path().join("@hangar/blobs"))
+        .unwrap()
+        .next()
+        .unwrap();
+    let flip = |path: &Path, at: u64| {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    };
+    let small = store
+        .object(&name("uploads"), &key("small"))
+        .await
+        .unwrap()
+        .unwrap();
+    let meta::Place::Log { offset, .. } = small.extents[0].place else {
+        panic!("not in the log")
+    };
+    flip(
+        &dir.path().join("@hangar/log/00000000000000000001.log"),
+        offset + 40_000,
+    );
+    flip(&blob.unwrap().path(), 2_000_000);
+    let damaged = read(&store, &small, Some(ByteRange { start: 0, end: 1 })).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged(_))));
+    let large = store
+        .object(&name("uploads"), &key("large"))
+        .await
+        .unwrap()
+        .unwrap();
+    let whole = read(
+        &store,
+        &large,
+        Some(ByteRange {
+            start: 0,
+            end: 1_048_576,
+        }),
+    )
+    .await
+    .unwrap();
+    assert_eq!(whole, pattern(1_048_576));
+    let damaged = read(&store, &large, None).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn what_is_not_sealed_or_not_committed_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let mut staging = store.stage(&Wanted::default(), 1_000_000);
+    staging.write(pattern(600_000).into()).await.unwrap();
+    let too_long = staging.write(pattern(400_001).into()).await;
+    assert!(matches!(
+        too_long,
+        Err(StageError::TooLong {
+            limit_bytes: 1_000_000
+        })
+    ));
+    drop(staging);
+    let mut staging = store.stage(&Wanted::default(), 1_000_000);
+    staging.write(pattern(1_000_000).into()).await.unwrap();
+    let wrong = Expected {
+        md5: Some([0; 16]),
+        ..Expected::default()
+    };
+    assert!(matches!(
+        staging.seal(&wrong).await,
+        Err(StageError::Md5Mismatch)
+    ));
+    let nowhere = Target {
+        bucket: name("nowhere"),
+        ..target("x")
+    };
+    let bytes = sealed(&store, &pattern(600_000)).await;
+    let refused = store
+        .commit(nowhere, bytes, WritePrecondition::None, None)
+        .await;
+    assert!(matches!(refused, Err(StoreError::NoSuchBucket)));
+    // Files are unlinked beside the caller: the runtime has ended when all of them are gone.
+    let blobs = dir.path().join("@hangar/blobs");
+    for _ in 0..1000 {
+        if std::fs::read_dir(&blobs).unwrap().next().is_none() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("a blob stayed");
+}
+
+#[tokio::test]
+async fn an_exact_limit_passes_and_checksums_must_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let wanted = Wanted {
+        sha256: true,
+        checksums: vec![ChecksumAlgorithm::Crc32],
+    };
+    let mut staging = store.stage(&wanted, 9);
+    staging
+        .write(Bytes::from_static(b"123456789"))
+        .await
+        .unwrap();
+    let crc = Checksum {
+        algorithm: ChecksumAlgorithm::Crc32,
+        value: "y/Q5Jg==".to_owned(),
+    };
+    let expected = Expected {
+        exact_bytes: Some(9),
+        checksums: vec![crc.clone()],
+        ..Expected::default()
+    };
+    let sealed = staging.seal(&expected).await.unwrap();
+    assert_eq!(sealed.checksums(), std::slice::from_ref(&crc));
+    assert_eq!(sealed.head(), b"123456789");
+    let mut staging = store.stage(&wanted, 9);
+    staging
+        .write(Bytes::from_static(b"123456780"))
+        .await
+        .unwrap();
+    let mismatch = staging.seal(&expected).await;
+    assert!(matches!(
+        mismatch,
+        Err(StageError::ChecksumMismatch(ChecksumAlgorithm::Crc32))
+    ));
+}
+
+#[tokio::test]
+async fn of_racing_writes_that_want_an_absent_key_exactly_one_wins() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    for round in 0..20 {
+        let writes = (0..8).map(|writer| {
+            let (store, at) = (store.clone(), format!("round {round}"));
+            tokio::spawn(async move {
+                let sealed = sealed(&store, format!("by {writer}").as_bytes()).await;
+                store
+                    .commit(target(&at), sealed, WritePrecondition::Absent, None)
+                    .await
+            })
+        });
+        let results = futures_util::future::join_all(writes).await;
+        let won = results
+            .iter()
+            .filter(|result| matches!(result, Ok(Ok(_))))
+            .count();
+        assert_eq!(won, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_judge_sees_what_was_recorded_before_it_and_its_refusal_reaches_its_caller() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    store.record_new(note("count", "0")).await.unwrap();
+    let adds = (0..50).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            store
+                .record(vec!["note:count".to_owned()], |connection| {
+                    Box::pin(async move {
+                        let row = sqlx::query("SELECT text FROM notes WHERE id = 'count'")
+                            .fetch_one(connection)
+                            .await
+                            .unwrap();
+                        let count: u32 = row.get::<&str, _>(0).parse().unwrap();
+                        if count == 40 {
+                            return Err("enough");
+                        }
+                        let effect = Some(note("count", &(count + 1).to_string()));
+                        Ok(Judged {
+                            effect,
+                            answer: count,
+                        })
+                    })
+                })
+                .await
+        })
+    });
+    let results = futures_util::future::join_all(adds).await;
+    let mut counts: Vec<u32> = Vec::new();
+    let mut refused = 0;
+    for result in results {
+        match result.unwrap() {
+            Ok(count) => counts.push(count),
+            Err(RecordError::Refused("enough")) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    counts.sort_unstable();
+    assert_eq!((counts, refused), ((0..40).collect(), 10));
+}
+
+#[tokio::test]
+async fn a_second_store_on_one_folder_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let second = open(dir.path()).await;
+    assert!(matches!(second, Err(OpenError::Locked(_))));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn deleting_says_whether_there_was_something() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "a", b"a").await;
+    let delete = || store.delete(name("uploads"), key("a"), WritePrecondition::None);
+    assert_eq!(delete().await.unwrap(), Deletion::Deleted);
+    assert_eq!(delete().await.unwrap(), Deletion::WasAbsent);
+    assert_eq!(get(&store, "a").await, None);
+}

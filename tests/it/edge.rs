@@ -1,0 +1,156 @@
+//! What only a raw request shows: connections, heads and faces.
+
+use crate::app::spawn_app;
+use std::time::{Duration, Instant};
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("nothing")
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused_with_ids_that_match() {
+    let app = spawn_app().await;
+    let answer = reqwest::get(app.url("/uploads/key")).await.unwrap();
+    assert_eq!(answer.status(), 403);
+    assert_eq!(answer.headers()["content-type"], "application/xml");
+    assert_eq!(answer.headers()["server"], "hangar");
+    let id = answer.headers()["x-amz-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let xml = answer.text().await.unwrap();
+    assert!(xml.contains("<Code>AccessDenied</Code>"), "{xml}");
+    assert!(
+        xml.contains(&format!("<RequestId>{id}</RequestId>")),
+        "{xml}"
+    );
+}
+
+#[tokio::test]
+async fn a_small_refused_body_keeps_its_connection() {
+    let app = spawn_app().await;
+    let refused = "PUT /uploads/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n";
+    let two = format!("{refused}{body}{refused}{body}", body = "x".repeat(1000));
+    let last = "GET /uploads/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let answers = app.raw(format!("{two}{last}").as_bytes()).await;
+    assert_eq!(answers.matches("HTTP/1.1 403").count(), 3, "{answers}");
+}
+
+#[tokio::test]
+async fn a_large_refused_body_gets_its_answer_and_no_reset() {
+    let app = spawn_app().await;
+    let mut request =
+        b"PUT /uploads/k HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n".to_vec();
+    request.resize(request.len() + 8_000_000, b'x');
+    let began = Instant::now();
+    let answer = app.raw(&request).await;
+    assert_eq!(status(&answer), "403", "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_head_over_sixteen_kibibytes_is_431() {
+    let app = spawn_app().await;
+    let request = format!(
+        "GET /uploads/k HTTP/1.1\r\nHost: h\r\nX-Long: {}\r\n\r\n",
+        "x".repeat(17 * 1024)
+    );
+    assert_eq!(status(&app.raw(request.as_bytes()).await), "431");
+}
+
+#[tokio::test]
+async fn the_root_is_a_page_for_browsers_alone() {
+    let app = spawn_app().await;
+    let page = reqwest::Client::new()
+        .get(app.url("/"))
+        .header("accept", "text/html,*/*")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.status(), 200);
+    assert!(page.text().await.unwrap().contains("<title>hangar</title>"));
+    assert_eq!(reqwest::get(app.url("/")).await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn minios_health_addresses_answer_and_its_administration_does_not() {
+    let app = spawn_app().await;
+    for path in ["live", "ready", "cluster"] {
+        let url = app.url(&format!("/minio/health/{path}"));
+        assert_eq!(reqwest::get(url).await.unwrap().status(), 200, "{path}");
+    }
+    let admin = reqwest::get(app.url("/minio/admin/v3/info")).await.unwrap();
+    assert_eq!(admin.status(), 501);
+}
+
+#[tokio::test]
+async fn a_method_that_s3_has_not_is_405() {
+    let app = spawn_app().await;
+    let answer = reqwest::Client::new()
+        .request(reqwest::Method::PATCH, app.url("/uploads/k"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 405);
+}
+
+#[tokio::test]
+async fn a_form_for_a_bucket_that_is_not_there_is_404_and_another_type_412() {
+    let app = spawn_app().await;
+    let client = reqwest::Client::new();
+    let absent = client
+        .post(app.url("/absent"))
+        .body("x")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(absent.status(), 404);
+    assert_eq!(absent.headers()["access-control-allow-origin"], "*");
+    let no_form = client
+        .post(app.url("/uploads"))
+        .body("x")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(no_form.status(), 412);
+}
+
+#[tokio::test]
+async fn a_server_stops_within_its_time_though_a_connection_is_open() {
+    let mut app = spawn_app().await;
+    let idle = tokio::net::TcpStream::connect(&app.address).await.unwrap();
+    let began = Instant::now();
+    app.stopped().await;
+    assert!(began.elapsed() < Duration::from_secs(8));
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_browser_may_send_from_any_origin_once_it_asked_well() {
+    let app = spawn_app().await;
+    let ask = |origin: bool| {
+        let mut ask = reqwest::Client::new().request(reqwest::Method::OPTIONS, app.url("/uploads"));
+        if origin {
+            ask = ask.header("origin", "https://plane.example.com");
+        }
+        ask.header("access-control-request-method", "POST").send()
+    };
+    let allowed = ask(true).await.unwrap();
+    assert_eq!(allowed.status(), 200);
+    assert_eq!(allowed.headers()["access-control-allow-origin"], "*");
+    assert!(
+        !allowed
+            .headers()
+            .contains_key("access-control-allow-credentials")
+    );
+    assert_eq!(ask(false).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn an_encoded_first_segment_is_no_other_face() {
+    let app = spawn_app().await;
+    let request = "GET /%61pi/v1/users/me/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let answer = app.raw(request.as_bytes()).await;
+    assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+}

@@ -1,0 +1,7 @@
+//! The server as its clients see it: each test has one of its own.
+
+mod app;
+mod edge;
+mod forms;
+mod house;
+mod objects;
