@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -17,16 +18,19 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 def binary():
-    path = pathlib.Path(os.environ.get("HANGAR_BINARY", REPOSITORY / "target/release/hangar"))
+    path = pathlib.Path(os.environ.get("CLIENTS_BINARY", REPOSITORY / "target/release/hangar"))
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there: run tests/run clients, or set HANGAR_BINARY")
+        raise FileNotFoundError(f"{path} is not there: run tests/run clients, or set CLIENTS_BINARY")
     return str(path)
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port below those that the system lends to clients, so that none of them takes it while a server is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def bare_environment(**settings):

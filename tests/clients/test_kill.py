@@ -3,7 +3,9 @@
 `pytest test_kill.py --rounds 20` kills more often; `--seed N` repeats a run's moments.
 """
 
+import itertools
 import random
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -11,7 +13,8 @@ import pytest
 import requests
 
 import pictures
-from server import Hangar
+from clients import s3_client
+from server import Hangar, wait_until
 
 UPLOADS = 200
 
@@ -126,3 +129,64 @@ def test_a_deleted_asset_stays_deleted_after_a_kill(survivor):
     survivor.kill()
     survivor.start()
     assert survivor.request("GET", url).status_code == 404
+
+
+# The folder, copied or bereft of its index
+
+
+def test_a_copy_of_a_live_folder_starts_with_all_that_was_answered_before_it(tmp_path, start_hangar):
+    server = start_hangar()
+    token = server.make_token()["token"]
+    client = s3_client(server)
+    before, copied = {}, threading.Event()
+
+    def put(writer):
+        for number in itertools.count():
+            if copied.is_set():
+                return
+            body = pictures.filled(400_000 if number % 8 == 0 else 20_000, f"{writer} {number}")
+            client.put_object(Bucket=server.bucket, Key=f"{writer}/{number}", Body=body)
+            before.setdefault(f"{writer}/{number}", body)
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(put, writer) for writer in range(4)]
+        try:
+            wait_until(lambda: len(before) >= 60, server.process, lambda: f"only {len(before)} were answered")
+            answered = dict(before)
+            shutil.copytree(server.data, tmp_path / "copy/data")
+        finally:
+            copied.set()
+        for writer in writers:
+            writer.result()
+
+    copy = Hangar(tmp_path / "copy").start()
+    try:
+        client = s3_client(copy)
+        for key, body in answered.items():
+            assert client.get_object(Bucket=copy.bucket, Key=key)["Body"].read() == body, key
+        assert copy.request("GET", "/api/v1/users/me/", headers={"X-API-Key": token}).status_code == 200
+        assert "copied or restored" in copy.said(), "the start says what it did"
+    finally:
+        assert copy.stop() == 0, copy.said()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_an_index_that_was_lost_is_made_again_from_the_log(start_hangar, end):
+    server = start_hangar()
+    made = server.make_token("gone@example.com")
+    token = server.make_token()["token"]
+    server.command_line("token", "revoke", made["id"])
+    uploads = {}
+    for size in (165, 20_000, 400_000):
+        picture = pictures.filled(size, size)
+        url, data = ask_for(server, token, picture)
+        assert post(data, picture)
+        uploads[url] = picture
+    server.kill() if end == "kill" else server.stop()
+    for index in (server.data / "@hangar").glob("hangar.db*"):
+        index.unlink()
+    server.start()
+    for url, picture in uploads.items():
+        assert server.request("GET", url).content == picture
+    for known, status in ((token, 200), (made["token"], 403)):
+        assert server.request("GET", "/api/v1/users/me/", headers={"X-API-Key": known}).status_code == status
