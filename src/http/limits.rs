@@ -218,7 +218,7 @@ impl Pace {
 }
 
 /// Pieces handed out at once: what a slow reader's connection holds in memory.
-const HANDED_BYTES: usize = 64 * 1024;
+pub(crate) const HANDED_BYTES: usize = 64 * 1024;
 
 /// An answer's bytes, for as long as its reader takes them at the pace that bodies are held to. (The system's own
 /// buffers stand between: this ends a reader that trickles, not the moment it starts to.)

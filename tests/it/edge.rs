@@ -27,6 +27,15 @@ async fn a_stranger_is_refused_with_ids_that_match() {
 }
 
 #[tokio::test]
+async fn a_stranger_is_not_told_which_operations_there_are() {
+    let app = spawn_app().await;
+    for path in ["/uploads", "/uploads?policy", "/uploads/key?acl"] {
+        let answer = reqwest::get(app.url(path)).await.unwrap();
+        assert_eq!(answer.status(), 403, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_small_refused_body_keeps_its_connection() {
     let app = spawn_app().await;
     let refused = "PUT /uploads/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n";

@@ -74,6 +74,34 @@ async fn an_object_comes_back_as_it_was_put() {
 }
 
 #[tokio::test]
+async fn a_304_describes_no_bytes() {
+    let app = spawn_app().await;
+    put(&app, "key", b"body").await;
+    let found = app
+        .s3()
+        .head_object()
+        .bucket("uploads")
+        .key("key")
+        .send()
+        .await
+        .unwrap();
+    let unchanged = app
+        .s3()
+        .get_object()
+        .bucket("uploads")
+        .key("key")
+        .checksum_mode(ChecksumMode::Enabled)
+        .if_none_match(found.e_tag().unwrap())
+        .send()
+        .await
+        .unwrap_err();
+    let answer = unchanged.raw_response().unwrap();
+    assert_eq!(answer.status().as_u16(), 304);
+    assert_eq!(answer.headers().get("etag"), found.e_tag());
+    assert_eq!(answer.headers().get("x-amz-checksum-crc32"), None);
+}
+
+#[tokio::test]
 async fn a_large_object_comes_back_whole_and_in_parts_and_survives_a_restart() {
     let app = spawn_app().await;
     let body: Vec<u8> = (0..3_000_001_u32).map(|at| (at % 251) as u8).collect();

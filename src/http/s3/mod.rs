@@ -19,7 +19,7 @@ use crate::http::Rooms;
 use crate::http::limits::{Body, UnverifiedMemory};
 use crate::http::{origin, trace};
 use crate::s3::op::Operation;
-use crate::s3::{ErrorCode, S3Error, uri};
+use crate::s3::{ErrorCode, S3Error, form, uri};
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -111,7 +111,20 @@ async fn carry_out(
     if page::is_asked_for(&exchange) {
         return Ok(page::answer());
     }
-    let operation = exchange.operation()?;
+    let operation = match exchange.operation() {
+        Ok(operation) => operation,
+        // A form's signature is in its fields. Otherwise only who signed is told what there is and what there is not.
+        Err(refusal)
+            if *req.method() == Method::OPTIONS
+                || form::boundary(exchange.header("content-type")).is_ok() =>
+        {
+            return Err(refusal);
+        }
+        Err(refusal) => {
+            verify::verify(&exchange)?;
+            return Err(refusal);
+        }
+    };
     *name = match operation {
         Operation::Preflight(_) => PREFLIGHT,
         Operation::PostObject(_) => POST_OBJECT,
