@@ -166,7 +166,7 @@ async fn carry_out(
     let verified = verify::verify(&exchange)?;
     metadata::refuse_encryption(&exchange.headers)?;
     match operation {
-        Operation::ListBuckets => Ok(bucket::list_buckets(&exchange)),
+        Operation::ListBuckets => bucket::list_buckets(&exchange),
         Operation::CreateBucket(bucket) => {
             bucket::create_bucket(&exchange, &verified, bucket, body).await
         }
