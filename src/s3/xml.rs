@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use serde::de::DeserializeOwned;
 use sha2::Digest as _;
 use std::borrow::Cow;
 
@@ -28,6 +29,30 @@ pub enum Namespace {
 }
 const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 const INFALLIBLE: &str = "writing to memory does not fail";
+
+/// Elements within one another that a client's document may have: no document of S3's has more.
+const DEEPEST: usize = 8;
+
+/// Reads a client's document; `None` where it is none of this kind, has a DOCTYPE or is too deep. How long it may be is
+/// for whoever received it to bound.
+#[must_use]
+pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let mut reader = quick_xml::Reader::from_str(text);
+    let mut depth = 0_usize;
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::DocType(_) => return None,
+            Event::Eof => break,
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return None;
+        }
+    }
+    quick_xml::de::from_str(text).ok()
+}
 
 /// Writes a document with the root element `name`.
 pub fn document(name: &str, namespace: Namespace, write: impl FnOnce(&mut Elements)) -> String {

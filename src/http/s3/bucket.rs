@@ -97,18 +97,15 @@ struct CreateBucketConfiguration {
     _location: String,
 }
 
-fn judge_configuration(xml: &[u8]) -> Result<(), S3Error> {
+fn judge_configuration(body: &[u8]) -> Result<(), S3Error> {
     let malformed = || S3Error::new(ErrorCode::MalformedXML);
-    let text = std::str::from_utf8(xml).map_err(|_| malformed())?;
+    let text = std::str::from_utf8(body).map_err(|_| malformed())?;
     if text.trim().is_empty() {
         return Ok(());
     }
-    if text.contains("<!DOCTYPE") {
-        return Err(malformed());
-    }
-    quick_xml::de::from_str::<CreateBucketConfiguration>(text)
+    xml::read::<CreateBucketConfiguration>(text)
         .map(|_| ())
-        .map_err(|_| malformed())
+        .ok_or_else(malformed)
 }
 
 /// A small body, whole and as it was signed.

@@ -1,8 +1,7 @@
 //! Tags of an object as a request states them: the header's query form, or the form field's XML.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html>
 
-use crate::s3::{ErrorCode, S3Error, uri};
-use quick_xml::de::from_str;
+use crate::s3::{ErrorCode, S3Error, uri, xml};
 use serde::Deserialize;
 
 const MOST_TAGS: usize = 10;
@@ -42,11 +41,8 @@ pub(super) fn from_query(text: &str) -> Result<String, S3Error> {
 /// # Errors
 /// As [`from_query`].
 pub(super) fn from_xml(text: &str) -> Result<String, S3Error> {
-    if text.contains("<!DOCTYPE") {
-        return Err(refusal("The XML of the tags must not hold a DOCTYPE."));
-    }
     let tagging: Tagging =
-        from_str(text).map_err(|_| refusal("The XML of the tags is not well-formed."))?;
+        xml::read(text).ok_or_else(|| refusal("The XML of the tags is not well-formed."))?;
     let tags: Vec<_> = tagging
         .set
         .tags

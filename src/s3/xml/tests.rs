@@ -181,6 +181,28 @@ fn an_encoding_other_than_url_is_refused() {
     assert_eq!(error.code, ErrorCode::InvalidArgument);
 }
 
+#[test]
+fn a_clients_document_is_read_at_most_eight_deep_and_without_a_doctype() {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        #[serde(rename = "Place")]
+        place: String,
+    }
+    let document = |inner: &str| format!("<D><Place>here</Place>{inner}</D>");
+    let nested = |deep: usize| document(&("<x>".repeat(deep) + &"</x>".repeat(deep)));
+    assert_eq!(read::<Document>(&nested(7)).unwrap().place, "here");
+    let doctype = document("").replacen("<D>", "<!doctype D [<!ENTITY x \"y\">]><D>", 1);
+    for text in [
+        nested(8),
+        nested(100_000),
+        doctype,
+        document("<x>"),
+        document("</x>"),
+    ] {
+        assert!(read::<Document>(&text).is_none());
+    }
+}
+
 fn list_query(pairs: &[(&str, &str)]) -> Result<ListBucketsQuery, S3Error> {
     let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
     let query: Vec<_> = pairs.iter().map(owned).collect();
