@@ -113,17 +113,15 @@ async fn carry_out(
     }
     let operation = match exchange.operation() {
         Ok(operation) => operation,
-        // A form's signature is in its fields. Otherwise only who signed is told what there is and what there is not.
+        // Only who signed is told which operations there are. (A form's signature is in its fields.)
         Err(refusal)
-            if *req.method() == Method::OPTIONS
-                || form::boundary(exchange.header("content-type")).is_ok() =>
+            if refusal.code == ErrorCode::NotImplemented
+                && form::boundary(exchange.header("content-type")).is_err() =>
         {
-            return Err(refusal);
-        }
-        Err(refusal) => {
             verify::verify(&exchange)?;
             return Err(refusal);
         }
+        Err(refusal) => return Err(refusal),
     };
     *name = match operation {
         Operation::Preflight(_) => PREFLIGHT,
