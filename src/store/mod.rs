@@ -326,7 +326,7 @@ impl Store {
         };
         if rebuilt {
             folder.remove_run();
-            remember(&mut index, &folder, None)
+            remember(&folder, None)
                 .await
                 .map_err(|error| cannot(&error))?;
         }
@@ -628,18 +628,13 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Full`.
     pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
-        let identity = self
-            .inner
-            .folder
+        let folder = &self.inner.folder;
+        let identity = folder
             .write_run(text)
             .map_err(|error| unavailable(&error))?;
-        let mut index = db::open_writer(&self.inner.folder.database())
+        remember(folder, Some(identity))
             .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        remember(&mut index, &self.inner.folder, Some(identity))
-            .await
-            .map_err(index_trouble)?;
-        index.close().await.map_err(index_trouble)
+            .map_err(index_trouble)
     }
 
     /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
@@ -665,8 +660,8 @@ impl Store {
         }
         self.inner.readers.close().await;
         match indexer.await {
-            Ok(mut index) => {
-                if let Err(error) = remember(&mut index, &self.inner.folder, None).await {
+            Ok(index) => {
+                if let Err(error) = remember(&self.inner.folder, None).await {
                     tracing::warn!(%error, "could not leave the database as a clean stop does");
                     return;
                 }
@@ -679,15 +674,16 @@ impl Store {
     }
 }
 
-/// Tells the index which files it lies beside.
+/// Tells the index which files it lies beside, and that for sure: a power cut must not make them look like copies.
 async fn remember(
-    index: &mut SqliteConnection,
     folder: &folder::Folder,
     run: Option<folder::Identity>,
 ) -> Result<(), sqlx::Error> {
     let database = folder::identity(&folder.database()).map_err(sqlx::Error::Io)?;
     let database = database.ok_or_else(|| sqlx::Error::Io(std::io::ErrorKind::NotFound.into()))?;
-    meta::set_identities(index, database, run).await
+    let mut index = db::open_durable(&folder.database()).await?;
+    meta::set_identities(&mut index, database, run).await?;
+    index.close().await
 }
 
 fn stopped() -> StoreError {
