@@ -117,6 +117,9 @@ fn single<'a>(head: &'a RequestHead, name: &'static str) -> Option<&'a str> {
 
 /// The hosts that a client may have signed: the one received, the one forwarded, the public one; each also with, or
 /// without, the default port of its scheme. The one received is first, as it was sent.
+///
+/// A host that names another bucket than the request is served for, or none where it is served for one, is no
+/// candidate: what was signed for `/a/b` of one host would else be good for `a/b` in the bucket of another.
 pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<String> {
     let forwarded = Forwarded::of(head, config);
     let public = config.public_url.as_deref().and_then(Origin::parse_url);
@@ -131,6 +134,8 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     if let Some(origin) = &public {
         add_with_default_port(&mut hosts, &origin.host, &origin.scheme);
     }
+    let addressed = virtual_bucket(head, config);
+    hosts.retain(|host| bucket_named_by(host, config) == addressed);
     hosts
 }
 
@@ -163,17 +168,19 @@ fn add_with_default_port(hosts: &mut Vec<String>, host: &str, scheme: &str) {
 
 /// The bucket that the host names (`bucket.DOMAIN`) where `HANGAR_S3_DOMAIN` is set.
 pub(crate) fn virtual_bucket(head: &RequestHead, config: &HttpConfig) -> Option<String> {
-    let domain = split_port(config.s3_domain.as_deref()?)
-        .0
-        .to_ascii_lowercase();
     [Forwarded::of(head, config).host, single(head, "host")]
         .into_iter()
         .flatten()
-        .find_map(|host| {
-            let name = split_port(host).0.to_ascii_lowercase();
-            let bucket = name.strip_suffix(&domain)?.strip_suffix('.')?;
-            (!bucket.is_empty()).then(|| bucket.to_owned())
-        })
+        .find_map(|host| bucket_named_by(host, config))
+}
+
+fn bucket_named_by(host: &str, config: &HttpConfig) -> Option<String> {
+    let domain = split_port(config.s3_domain.as_deref()?)
+        .0
+        .to_ascii_lowercase();
+    let name = split_port(host).0.to_ascii_lowercase();
+    let bucket = name.strip_suffix(&domain)?.strip_suffix('.')?;
+    (!bucket.is_empty()).then(|| bucket.to_owned())
 }
 
 /// `host[:port]` cut in two; the brackets of an IPv6 address stay with it.
@@ -297,6 +304,25 @@ mod tests {
         let none = config(TrustedProxies::None, None);
         let req = request(&[("host", "files.example.com:443")]);
         insta::assert_snapshot!(signed_hosts(req.head(), &none).join(" "), @"files.example.com:443 files.example.com");
+    }
+
+    #[rstest]
+    #[case::received(&[("host", "other.s3.example.com")], "other.s3.example.com other.s3.example.com:80")]
+    #[case::forwarded(
+        &[("host", "files.example.org"), ("x-forwarded-host", "other.s3.example.com")],
+        "other.s3.example.com other.s3.example.com:80"
+    )]
+    #[case::path_style(
+        &[("host", "hangar:9000")],
+        "hangar:9000 files.example.org files.example.org:80"
+    )]
+    fn only_hosts_that_address_the_same_bucket_may_have_been_signed(
+        #[case] headers: &[(&'static str, &str)],
+        #[case] candidates: &str,
+    ) {
+        let public = config(TrustedProxies::Private, Some("http://files.example.org"));
+        let hosts = signed_hosts(request(headers).head(), &public);
+        assert_eq!(hosts.join(" "), candidates);
     }
 
     #[rstest]

@@ -246,7 +246,10 @@ fn runs_uploads(headers: &HeaderMap, is_pdf: bool) -> bool {
     says("service-worker", &["script"])
         || says(
             "sec-fetch-dest",
-            &["script", "style", "worker", "sharedworker", "serviceworker", "xslt"],
+            &[
+                "script", "style", "worker", "sharedworker", "serviceworker", "xslt",
+                "audioworklet", "paintworklet",
+            ],
         )
         // A PDF's viewer is an embedded document in some browsers.
         || (!is_pdf && says("sec-fetch-dest", &["embed", "object"]))

@@ -264,19 +264,90 @@ fn owner(elements: &mut Elements, id: &str) {
         owner.text("DisplayName", OWNER_NAME);
     });
 }
-/// `ListAllMyBucketsResult`; `owner_id` is [`OWNER_ID`] where there is no other.
+/// The parsed query of `ListBuckets`.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListBucketsQuery {
+    pub prefix: String,
+    /// 1 to 10,000
+    max_buckets: usize,
+    /// The last name that was given.
+    after: Option<String>,
+}
+impl ListBucketsQuery {
+    /// # Errors
+    /// `InvalidArgument` for a bad `max-buckets` or token.
+    pub fn parse(query: &[(String, String)]) -> Result<Self, S3Error> {
+        let get = |name: &str| {
+            let sent = query.iter().find(|(sent, _)| sent == name);
+            sent.map(|(_, value)| value.as_str())
+        };
+        let prefix = get("prefix").unwrap_or_default().to_owned();
+        let max_buckets = match get("max-buckets") {
+            None => MAX_BUCKETS,
+            Some(sent) => sent
+                .parse()
+                .ok()
+                .filter(|number| (1..=MAX_BUCKETS).contains(number))
+                .ok_or_else(|| {
+                    S3Error::invalid_argument(
+                        "max-buckets must be a number from 1 to 10000",
+                        "max-buckets",
+                        sent,
+                    )
+                })?,
+        };
+        let after = get("continuation-token")
+            .filter(|token| !token.is_empty())
+            .map(|token| open_token(token, &prefix, None))
+            .transpose()?;
+        Ok(Self {
+            prefix,
+            max_buckets,
+            after,
+        })
+    }
+
+    /// The page that is asked for, of buckets in any order, and whether more follow.
+    fn page<'a>(
+        &self,
+        buckets: &'a [(BucketName, Timestamp)],
+    ) -> (Vec<&'a (BucketName, Timestamp)>, bool) {
+        let follows = |name: &str| self.after.as_deref().is_none_or(|after| name > after);
+        let mut page: Vec<_> = buckets
+            .iter()
+            .filter(|(name, _)| name.as_str().starts_with(&self.prefix) && follows(name.as_str()))
+            .collect();
+        page.sort_unstable();
+        let more_follow = page.len() > self.max_buckets;
+        page.truncate(self.max_buckets);
+        (page, more_follow)
+    }
+}
+/// Buckets that one page holds at most.
+const MAX_BUCKETS: usize = 10_000;
+
+/// `ListAllMyBucketsResult`: the page that `query` asks for, of all `buckets`.
 #[must_use]
-pub fn list_buckets(owner_id: &str, buckets: &[(BucketName, Timestamp)]) -> String {
+pub fn list_buckets(query: &ListBucketsQuery, buckets: &[(BucketName, Timestamp)]) -> String {
+    let (buckets, more_follow) = query.page(buckets);
     document("ListAllMyBucketsResult", Namespace::S3, |result| {
-        owner(result, owner_id);
+        owner(result, OWNER_ID);
         result.element("Buckets", |list| {
-            for (name, created) in buckets {
+            for (name, created) in &buckets {
                 list.element("Bucket", |bucket| {
                     bucket.text("Name", name.as_str());
                     bucket.text("CreationDate", &super::time::iso8601_millis(*created));
                 });
             }
         });
+        if !query.prefix.is_empty() {
+            result.text("Prefix", &query.prefix);
+        }
+        if let Some((last, _)) = buckets.last().filter(|_| more_follow) {
+            let token = seal_token(last.as_str(), &query.prefix, None);
+            result.text("ContinuationToken", &token);
+        }
     })
 }
 /// The 201 answer to a form. AWS: without a namespace.

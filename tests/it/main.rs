@@ -3,5 +3,6 @@
 mod app;
 mod edge;
 mod forms;
+mod hostile;
 mod house;
 mod objects;

@@ -76,6 +76,14 @@ impl Server {
         self.client.post(url).multipart(form).send().await.unwrap()
     }
 }
+#[actix_web::test]
+async fn an_answer_that_holds_a_policy_is_kept_by_no_cache() {
+    let server = Server::start().await;
+    let asked = server.ask(Method::POST, USER_ASSETS);
+    let asked = asked.json(&json!({"entity_type": "USER_AVATAR"})).send();
+    assert_eq!(asked.await.unwrap().headers()["cache-control"], "no-store");
+}
+
 /// `204`, `404 {"error":"…"}`
 async fn told(request: RequestBuilder) -> String {
     let answer = request.send().await.unwrap();

@@ -10,7 +10,7 @@ use crate::assets::{AskedSize, AssetName, Bindings, EntityType, RequestedUpload,
 use crate::auth::Principal;
 use crate::http::Rooms;
 use crate::http::origin::Origin;
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -34,7 +34,9 @@ pub(super) async fn request_upload(
         .map_err(PlaneError::of_asset_v1)?;
     let body =
         serde_json::to_string(&upload_answer(upload, &origin)).expect("texts and ids are JSON");
-    Ok(json_answer(StatusCode::OK).body(body))
+    Ok(json_answer(StatusCode::OK)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(body))
 }
 
 /// In the order in which the contract judges: size, entity type, type, name.

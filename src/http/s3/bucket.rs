@@ -4,7 +4,7 @@
 use super::{Exchange, error};
 use crate::http::limits::Body;
 use crate::s3::sigv4::{Payload, Verified};
-use crate::s3::xml::{self, ListV2Query, ListedObject, ListedPage};
+use crate::s3::xml::{self, ListBucketsQuery, ListV2Query, ListedObject, ListedPage};
 use crate::s3::{BucketName, ErrorCode, S3Error};
 use crate::store::{BucketCreation, ListPage, ListRequest};
 use actix_web::HttpResponse;
@@ -13,8 +13,6 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// There is one owner of everything.
-const OWNER_ID: &str = "hangar";
 const DEFAULT_REGION: &str = "us-east-1";
 /// A `CreateBucketConfiguration` is some hundred bytes.
 const CONFIGURATION_BYTES: usize = 64 * 1024;
@@ -25,21 +23,16 @@ fn xml_answer(text: String) -> HttpResponse {
         .body(text)
 }
 
-pub(super) fn list_buckets(exchange: &Exchange<'_>) -> HttpResponse {
-    let prefix = exchange
-        .query
-        .iter()
-        .find(|(name, _)| name == "prefix")
-        .map_or("", |(_, prefix)| prefix);
+pub(super) fn list_buckets(exchange: &Exchange<'_>) -> Result<HttpResponse, S3Error> {
+    let query = ListBucketsQuery::parse(&exchange.query)?;
     let buckets: Vec<_> = exchange
         .rooms
         .store
         .buckets()
         .into_iter()
-        .filter(|bucket| bucket.name.as_str().starts_with(prefix))
         .map(|bucket| (bucket.name, bucket.created_at))
         .collect();
-    xml_answer(xml::list_buckets(OWNER_ID, &buckets))
+    Ok(xml_answer(xml::list_buckets(&query, &buckets)))
 }
 
 pub(super) fn head_bucket(

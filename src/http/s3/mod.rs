@@ -21,14 +21,17 @@ use crate::http::{origin, trace};
 use crate::s3::op::Operation;
 use crate::s3::{ErrorCode, S3Error, form, uri};
 use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// A request on its way to an answer.
 struct Exchange<'a> {
     req: &'a HttpRequest,
     rooms: &'a Rooms,
-    /// Names lower case, values as sent.
+    /// Names lower case, values as sent; behind those that came as headers the ones that a presigned query states.
     headers: Vec<(String, String)>,
+    /// How many came as headers.
+    sent: usize,
     /// Decoded
     query: Vec<(String, String)>,
     virtual_bucket: Option<String>,
@@ -42,13 +45,22 @@ impl<'a> Exchange<'a> {
                 "The query string is not percent-encoded UTF-8.",
             )
         })?;
+        let mut headers = metadata::header_fields(req.headers());
+        let sent = headers.len();
+        metadata::add_presigned(&mut headers, &query);
         Ok(Self {
             req,
             rooms,
-            headers: metadata::header_fields(req.headers()),
+            headers,
+            sent,
             query,
             virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
         })
+    }
+
+    /// What came as headers: what a signature's headers are.
+    fn sent_headers(&self) -> &[(String, String)] {
+        &self.headers[..self.sent]
     }
 
     /// The value of a header, by its lower-case name.
@@ -90,6 +102,17 @@ pub(super) async fn answer(
         }
         Err(refusal) => error::answer(&req, operation, refusal),
     };
+    if req
+        .uri()
+        .query()
+        .is_some_and(|query| query.contains("X-Amz-Signature="))
+    {
+        // The address is a key to the object: not for the pages that the answer leads to.
+        let no_referrer = HeaderValue::from_static("no-referrer");
+        answer
+            .headers_mut()
+            .insert(header::REFERRER_POLICY, no_referrer);
+    }
     if operation != PREFLIGHT {
         cors::allow(&req, operation == POST_OBJECT, answer.headers_mut());
     }
@@ -113,15 +136,19 @@ async fn carry_out(
     }
     let operation = match exchange.operation() {
         Ok(operation) => operation,
-        // Only who signed is told which operations there are. (A form's signature is in its fields.)
+        // A form's signature is in its fields, and a method that S3 has not is nobody's. Otherwise only who signed is
+        // told what there is and what there is not.
         Err(refusal)
-            if refusal.code == ErrorCode::NotImplemented
-                && form::boundary(exchange.header("content-type")).is_err() =>
+            if *req.method() == Method::OPTIONS
+                || refusal.code == ErrorCode::MethodNotAllowed
+                || form::boundary(exchange.header("content-type")).is_ok() =>
         {
+            return Err(refusal);
+        }
+        Err(refusal) => {
             verify::verify(&exchange)?;
             return Err(refusal);
         }
-        Err(refusal) => return Err(refusal),
     };
     *name = match operation {
         Operation::Preflight(_) => PREFLIGHT,
@@ -139,7 +166,7 @@ async fn carry_out(
     let verified = verify::verify(&exchange)?;
     metadata::refuse_encryption(&exchange.headers)?;
     match operation {
-        Operation::ListBuckets => Ok(bucket::list_buckets(&exchange)),
+        Operation::ListBuckets => bucket::list_buckets(&exchange),
         Operation::CreateBucket(bucket) => {
             bucket::create_bucket(&exchange, &verified, bucket, body).await
         }

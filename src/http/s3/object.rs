@@ -46,10 +46,6 @@ pub(super) async fn read_object(
             )
             .logged(refusal.to_string())
         })?;
-        representation.set(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        );
         if representation.get(&header::CACHE_CONTROL).is_none() {
             representation.set(header::CACHE_CONTROL, HeaderValue::from_static("private"));
         }

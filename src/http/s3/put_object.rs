@@ -30,6 +30,12 @@ impl Announced {
         let fields = &exchange.headers;
         let length_bytes = length(exchange, payload)?;
         let checksums = StatedChecksums::parse(fields)?;
+        if checksums.trailer.is_some() && !matches!(payload, Payload::Chunked(_)) {
+            return Err(S3Error::with_message(
+                ErrorCode::InvalidRequest,
+                "x-amz-trailer is given, but x-amz-content-sha256 announces a body without trailers.",
+            ));
+        }
         let sha256 = match payload {
             Payload::Sha256(stated) => Some(parse_sha256(stated)?),
             Payload::Unsigned | Payload::Chunked(_) => None,

@@ -14,7 +14,7 @@ pub(super) fn verify(exchange: &Exchange<'_>) -> Result<Verified, S3Error> {
         method: exchange.req.method().as_str(),
         raw_path: uri.path(),
         raw_query: uri.query().unwrap_or_default(),
-        headers: &exchange.headers,
+        headers: exchange.sent_headers(),
     };
     let Some(unverified) = sigv4::parse(&head, &regions(exchange))? else {
         return Err(S3Error::new(ErrorCode::AccessDenied).logged("the request was not signed"));

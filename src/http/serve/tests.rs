@@ -59,6 +59,7 @@ fn an_active_type_becomes_an_attachment_in_a_sandbox_and_keeps_its_name() {
 #[case::style("text/plain", "sec-fetch-dest", "style", false)]
 #[case::worker("text/plain", "Sec-Fetch-Dest", "ServiceWorker", false)]
 #[case::service_worker("text/plain", "service-worker", "script", false)]
+#[case::worklet("text/plain", "sec-fetch-dest", "audioworklet", false)]
 #[case::embedded("text/plain", "sec-fetch-dest", "embed", false)]
 #[case::embedded_pdf("application/pdf", "sec-fetch-dest", "embed", true)]
 #[case::pdf_as_script("application/pdf", "sec-fetch-dest", "script", false)]

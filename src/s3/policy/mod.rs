@@ -168,7 +168,8 @@ impl SignedForm {
                 .logged("a form's policy and its signature do not match"));
         }
         let document = Document::parse(policy).map_err(|reason| {
-            S3Error::with_message(ErrorCode::InvalidPolicyDocument, reason.clone()).logged(reason)
+            S3Error::with_message(ErrorCode::InvalidPolicyDocument, reason)
+                .logged("the policy of a form is no policy document")
         })?;
         if self.signed.date > now.plus(MAX_AHEAD) {
             return Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
@@ -184,7 +185,15 @@ impl SignedForm {
         self.substitute_file_name()?;
         for condition in conditions {
             if !self.satisfies(condition) {
-                return Err(denied(&format!("Policy Condition failed: {condition}")));
+                return Err(
+                    denied(&format!("Policy Condition failed: {condition}")).logged(
+                        // The condition's value is a form's field, which no log holds.
+                        format!(
+                            "Policy Condition failed: that of the field {}",
+                            condition.field().unwrap_or_default()
+                        ),
+                    ),
+                );
             }
         }
         let covered = |name: &str| {

@@ -97,6 +97,21 @@ fn signed(document: &str, posted: &[(String, String)]) -> FormFields {
 const ANY_KEY: &str = r#"["starts-with","$key",""]"#;
 
 #[test]
+fn the_log_of_a_failed_condition_names_its_field_and_not_its_value() {
+    let form = Form::new(
+        &[ANY_KEY, r#"["eq","$x-amz-meta-note","a private note"]"#],
+        &[("key", "k"), ("x-amz-meta-note", "another private note")],
+    );
+    let log = form.evaluate().unwrap_err().log.unwrap();
+    assert!(log.contains("x-amz-meta-note"), "{log}");
+    assert!(!log.contains("private"), "{log}");
+    let document = r#"{"expiration":"2026-11-23T10:18:10Z","conditions":"a private note"}"#;
+    let refused = evaluate(signed(document, &form.posted), None, asked_at());
+    let log = refused.unwrap_err().log.unwrap();
+    assert!(!log.contains("private"), "{log}");
+}
+
+#[test]
 fn the_policy_that_plane_makes_is_granted() {
     let document = r#"{"expiration": "2026-11-23T10:18:10Z", "conditions": [{"bucket": "uploads"}, ["content-length-range", 1, 73], {"Content-Type": "image/png"}, {"key": "52adf0a2f03942aa951902393533d7b9-me.png"}, {"bucket": "uploads"}, {"key": "52adf0a2f03942aa951902393533d7b9-me.png"}, {"x-amz-algorithm": "AWS4-HMAC-SHA256"}, {"x-amz-credential": "access-key/20261123//s3/aws4_request"}, {"x-amz-date": "20261123T091810Z"}]}"#;
     let posted = [

@@ -109,7 +109,8 @@ impl Unverified {
     }
 
     /// Checks time, signed headers and signature. `hosts`: candidates for the `host` header's value, the one received
-    /// first; each is tried as given (the caller adds forms with and without default port). At most six are tried.
+    /// first; each is tried as given (the caller adds forms with and without default port). At most six are tried, and
+    /// no other host than these: without a candidate no signature holds.
     /// # Errors
     /// `RequestTimeTooSkewed`, `AccessDenied` (expired, unsigned `x-amz-*`), `SignatureDoesNotMatch` with
     /// `StringToSign` and `CanonicalRequest` as extras and the missing signed header named. Then, for an aws-chunked
@@ -130,11 +131,7 @@ impl Unverified {
             )
             .extra("HeadersNotSigned", unsigned.join(", ")));
         }
-        let received = head.values("host").next().unwrap_or_default();
-        let tried = match hosts {
-            [] => &[received][..],
-            hosts => &hosts[..hosts.len().min(MAX_HOSTS)],
-        };
+        let tried = &hosts[..hosts.len().min(MAX_HOSTS)];
         if !tried.iter().any(|host| self.holds(head, key, host)) {
             return Err(self.mismatch(head, key, tried));
         }
@@ -211,7 +208,8 @@ impl Unverified {
     }
 
     fn mismatch(&self, head: &RequestHead<'_>, key: &SigningKey, tried: &[&str]) -> S3Error {
-        let canonical_request = self.canonical_request(head, tried[0]);
+        let shown = tried.first().copied().unwrap_or_default();
+        let canonical_request = self.canonical_request(head, shown);
         let string_to_sign = self.string_to_sign(&canonical_request);
         let missing = self.signed_headers.missing_from(head).join(", ");
         let mut message = vec![SIGNATURE_DOES_NOT_MATCH.to_owned()];

@@ -181,12 +181,57 @@ fn an_encoding_other_than_url_is_refused() {
     assert_eq!(error.code, ErrorCode::InvalidArgument);
 }
 
+fn list_query(pairs: &[(&str, &str)]) -> Result<ListBucketsQuery, S3Error> {
+    let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+    let query: Vec<_> = pairs.iter().map(owned).collect();
+    ListBucketsQuery::parse(&query)
+}
+
 #[test]
 fn buckets_are_listed_with_their_owner() {
     insta::assert_snapshot!(
-        list_buckets("OWNER", &[(bucket(), AT)]),
-        @r#"<?xml version="1.0" encoding="UTF-8"?><ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Owner><ID>OWNER</ID><DisplayName>hangar</DisplayName></Owner><Buckets><Bucket><Name>uploads</Name><CreationDate>2026-11-23T09:18:10.215Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"#
+        list_buckets(&list_query(&[]).unwrap(), &[(bucket(), AT)]),
+        @r#"<?xml version="1.0" encoding="UTF-8"?><ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Owner><ID>696bbd88de75ea4dd210ea128653454eab6e6635a55db0197045bb54868b5a98</ID><DisplayName>hangar</DisplayName></Owner><Buckets><Bucket><Name>uploads</Name><CreationDate>2026-11-23T09:18:10.215Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"#
     );
+}
+
+#[test]
+fn pages_of_buckets_joined_are_the_buckets_of_the_prefix_in_order() {
+    let buckets = ["b-3", "a-1", "b-1", "b-2"].map(|name| (BucketName::parse(name).unwrap(), AT));
+    let mut names = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = [
+            ("prefix", "b-"),
+            ("max-buckets", "1"),
+            ("continuation-token", &token),
+        ];
+        let listed = list_buckets(&list_query(&page).unwrap(), &buckets);
+        let between = |from: &str, to: &str| {
+            let (_, rest) = listed.split_once(from)?;
+            Some(rest.split_once(to)?.0.to_owned())
+        };
+        names.extend(between("<Name>", "</Name>"));
+        assert_eq!(between("<Prefix>", "</Prefix>").unwrap(), "b-");
+        match between("<ContinuationToken>", "</ContinuationToken>") {
+            Some(next) => token = next,
+            None => break,
+        }
+    }
+    assert_eq!(names, ["b-1", "b-2", "b-3"]);
+}
+
+#[test]
+fn a_page_of_buckets_that_cannot_be_is_refused() {
+    for (name, value) in [
+        ("max-buckets", "0"),
+        ("max-buckets", "10001"),
+        ("max-buckets", "x"),
+        ("continuation-token", "x"),
+    ] {
+        let error = list_query(&[(name, value)]).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArgument, "{name}={value}");
+    }
 }
 
 #[test]
