@@ -60,19 +60,45 @@ impl Readers {
 /// # Errors
 /// [`DatabaseError::Newer`] where a later hangar has migrated it.
 pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, DatabaseError> {
-    let options = options(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .pragma("wal_autocheckpoint", "8000")
-        .pragma("journal_size_limit", "67108864");
-    let mut connection = options.connect().await?;
-    if let Err(error) = migrate(&mut connection).await {
+    // A new file need not survive a power cut: without it, or with half of it, it is made again from the log.
+    let synchronous = if path.exists() {
+        SqliteSynchronous::Normal
+    } else {
+        SqliteSynchronous::Off
+    };
+    let mut connection = connect_writer(path, synchronous).await?;
+    let ready = async {
+        migrate(&mut connection).await?;
+        sqlx::query("PRAGMA synchronous = NORMAL")
+            .execute(&mut connection)
+            .await?;
+        Ok(())
+    };
+    if let Err(error) = ready.await {
         // Closed before anyone moves the file: closing removes its journal by name.
         drop(connection.close().await);
         return Err(error);
     }
     Ok(connection)
+}
+
+/// A second connection that writes, to a file that [`open_writer`] has opened, whose commits survive a power cut.
+pub(crate) async fn open_durable(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    connect_writer(path, SqliteSynchronous::Full).await
+}
+
+async fn connect_writer(
+    path: &Path,
+    synchronous: SqliteSynchronous,
+) -> Result<SqliteConnection, sqlx::Error> {
+    options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .pragma("wal_autocheckpoint", "8000")
+        .pragma("journal_size_limit", "67108864")
+        .connect()
+        .await
 }
 
 /// One more connection that reads, for the writer's judgements.

@@ -60,7 +60,6 @@ impl Log {
         let folder = File::open(dir)?;
         // What a crash left of a first record that was never whole is written over.
         let file = open_segment(dir, 1, OpenOptions::new().create(true).truncate(true))?;
-        file.sync_all()?;
         folder.sync_all()?;
         let file = Arc::new(file);
         let end = End {
@@ -145,7 +144,6 @@ impl Log {
         let segment = self.end.sequence + 1;
         let file = open_segment(&self.dir, segment, OpenOptions::new().create_new(true))
             .map_err(AppendError::Refused)?;
-        file.sync_all().map_err(AppendError::Final)?;
         self.folder.sync_all().map_err(AppendError::Final)?;
         self.file = Arc::new(file);
         self.end = End {

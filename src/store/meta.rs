@@ -280,17 +280,13 @@ pub(super) async fn position(
     }))
 }
 
-/// Remembers which files these are, and that for sure: a power cut must not make them look like copies. `run`: `None`
-/// after a clean stop.
+/// Remembers which files these are. `run`: `None` after a clean stop.
 pub(super) async fn set_identities(
     connection: &mut SqliteConnection,
     database: Identity,
     run: Option<Identity>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("PRAGMA synchronous = FULL")
-        .execute(&mut *connection)
-        .await?;
-    let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
     sqlx::query("DELETE FROM file_identity")
         .execute(&mut *transaction)
         .await?;
@@ -306,11 +302,7 @@ pub(super) async fn set_identities(
         .execute(&mut *transaction)
         .await?;
     }
-    transaction.commit().await?;
-    sqlx::query("PRAGMA synchronous = NORMAL")
-        .execute(connection)
-        .await
-        .map(drop)
+    transaction.commit().await
 }
 
 /// The files that this index was last opened beside: itself, and `run`.

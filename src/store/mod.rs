@@ -8,11 +8,14 @@
 //! applied by the functions that their owners registered.
 
 mod blobs;
+mod effect;
+mod error;
 mod folder;
 mod listing;
 mod log;
 mod meta;
 mod names;
+mod object;
 mod read;
 mod record;
 mod replay;
@@ -21,15 +24,22 @@ mod staging;
 mod tests;
 mod writer;
 
+pub use effect::{ApplyEffects, Effect, EffectKind, Judged};
+pub use error::{OpenError, RecordError, StageError, StoreError};
+pub use object::{
+    Bucket, BucketCreation, Committed, Deletion, Expected, ListPage, ListRequest, Listed, Object,
+    ObjectMeta, Reading, Target,
+};
 pub use staging::{Sealed, Staging};
 
-use crate::clock::{Clock, Timestamp};
+use error::{index_trouble, misanswered, stopped, unavailable};
+
+use crate::clock::Clock;
 use crate::db::{self, Readers};
-use crate::s3::checksum::{Checksum, Wanted};
+use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::range::ByteRange;
-use crate::s3::{BucketName, ETag, ObjectKey};
-use bytes::Bytes;
+use crate::s3::{BucketName, ObjectKey};
 use futures_util::future::BoxFuture;
 use names::Name;
 use sqlx::{Connection, SqliteConnection};
@@ -49,186 +59,6 @@ pub struct StoreConfig {
     pub allow_unsafe_fs: bool,
 }
 
-/// Why the vault cannot be opened: each text is one sentence for the administrator which says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("{0}")]
-    Refused(String),
-    /// Another hangar holds the folder's lock.
-    #[error("{0}")]
-    Locked(String),
-}
-
-/// Why a change or a read did not happen.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    #[error("there is no such bucket")]
-    NoSuchBucket,
-    #[error("the precondition does not hold")]
-    PreconditionFailed,
-    /// 507: the disk is full.
-    #[error("the disk is full")]
-    Full,
-    /// 503 with Retry-After: overload, a failed sync, a folder that cannot be written.
-    #[error("storage is unavailable: {0}")]
-    Unavailable(String),
-    /// 500: the stored bytes are not what was stored.
-    #[error("stored bytes are damaged: {0}")]
-    Damaged(String),
-}
-
-/// A change of another module's own kind, carried in the same record as the store's and applied in the same
-/// transaction (and again at replay) by the function registered for its kind. It holds outcomes, never something to compute.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Effect {
-    /// `asset.requested`, `token.created`, …
-    pub kind: std::borrow::Cow<'static, str>,
-    /// The rows that it touches, as lock names (`asset:<id>`, `token:<id>`).
-    pub touches: Vec<String>,
-    pub data: serde_json::Value,
-}
-/// Applies effects of one kind. `rows` is a JSON array of `{"sequence":N,"at":MILLIS,"data":{…}}`, to be read with
-/// `json_each(?)`; no two rows of one call touch the same row. Must be deterministic.
-pub type ApplyEffects = for<'c> fn(
-    &'c mut sqlx::SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>>;
-#[derive(Clone, Copy)]
-pub struct EffectKind {
-    pub kind: &'static str,
-    pub apply: ApplyEffects,
-}
-
-/// What is stored with an object's bytes and given back with them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ObjectMeta {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_control: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_disposition: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_encoding: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_language: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub storage_class: Option<String>,
-    /// Names lower case, without `x-amz-meta-`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub user: BTreeMap<String, String>,
-    /// `k=v&k2=v2`, URL-encoded, as `x-amz-tagging` has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tagging: Option<String>,
-    /// Checksums to hand out under `x-amz-checksum-mode: ENABLED`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub checksums: Vec<Checksum>,
-}
-/// Where new bytes go.
-#[derive(Debug, Clone)]
-pub struct Target {
-    pub bucket: BucketName,
-    pub key: ObjectKey,
-    pub meta: ObjectMeta,
-}
-#[derive(Debug, Clone)]
-pub struct Committed {
-    pub etag: ETag,
-    pub last_modified: Timestamp,
-    pub sequence: u64,
-}
-/// An object as its row has it. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Object {
-    pub bucket: BucketName,
-    pub key: ObjectKey,
-    pub etag: ETag,
-    pub size_bytes: u64,
-    pub last_modified: Timestamp,
-    pub meta: Arc<ObjectMeta>,
-    pub sequence: u64,
-    extents: Arc<[meta::Extent]>,
-}
-#[derive(Debug, Clone)]
-pub struct Bucket {
-    pub name: BucketName,
-    pub created_at: Timestamp,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BucketCreation {
-    Created,
-    AlreadyThere,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deletion {
-    Deleted,
-    WasAbsent,
-}
-/// What a listing asks for. Order: UTF-8 bytes.
-#[derive(Debug, Clone, Default)]
-pub struct ListRequest {
-    pub prefix: String,
-    pub delimiter: Option<String>,
-    /// Strictly after this key or common prefix.
-    pub after: Option<String>,
-    pub max: u32,
-}
-/// An object as listings show it.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    pub key: ObjectKey,
-    pub etag: ETag,
-    pub size_bytes: u64,
-    pub last_modified: Timestamp,
-}
-#[derive(Debug, Clone, Default)]
-pub struct ListPage {
-    pub objects: Vec<Listed>,
-    pub common_prefixes: Vec<String>,
-    /// The last key or common prefix given, where more follow.
-    pub next: Option<String>,
-}
-/// Verified bytes of an object: the first piece is already read (so damage in it is a clean error), the rest streams.
-/// An error in the stream must cut the connection.
-pub struct Reading {
-    pub first: Bytes,
-    pub rest: futures_util::stream::BoxStream<'static, Result<Bytes, StoreError>>,
-}
-
-/// What must hold of staged bytes before they are sealed.
-#[derive(Debug, Clone, Default)]
-pub struct Expected {
-    /// Bytes, at least.
-    pub min_bytes: u64,
-    /// Bytes, exactly (Content-Length, x-amz-decoded-content-length).
-    pub exact_bytes: Option<u64>,
-    pub sha256: Option<[u8; 32]>,
-    pub md5: Option<[u8; 16]>,
-    pub checksums: Vec<Checksum>,
-}
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// More than the limit: nothing of it is kept.
-    #[error("the body is longer than {limit_bytes} bytes")]
-    TooLong { limit_bytes: u64 },
-    #[error("the body has {actual_bytes} bytes, fewer than {min_bytes}")]
-    TooShort { actual_bytes: u64, min_bytes: u64 },
-    #[error("the body has {actual_bytes} bytes, not {expected_bytes}")]
-    WrongLength {
-        actual_bytes: u64,
-        expected_bytes: u64,
-    },
-    #[error("the body's SHA-256 is another")]
-    Sha256Mismatch,
-    #[error("the body's MD5 is another")]
-    Md5Mismatch,
-    #[error("the body's {0:?} checksum is another")]
-    ChecksumMismatch(crate::s3::checksum::ChecksumAlgorithm),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 /// What readiness says.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
@@ -237,19 +67,6 @@ pub struct Health {
     /// Words for the body: low disk, …
     pub warnings: Vec<String>,
 }
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError<E> {
-    #[error("refused")]
-    Refused(E),
-    #[error(transparent)]
-    Store(StoreError),
-}
-/// What a judge answers: the effect to record (`None`: nothing to change) and the caller's answer.
-pub struct Judged<T> {
-    pub effect: Option<Effect>,
-    pub answer: T,
-}
-
 /// The vault. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -326,7 +143,7 @@ impl Store {
         };
         if rebuilt {
             folder.remove_run();
-            remember(&mut index, &folder, None)
+            remember(&folder, None)
                 .await
                 .map_err(|error| cannot(&error))?;
         }
@@ -628,18 +445,13 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Full`.
     pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
-        let identity = self
-            .inner
-            .folder
+        let folder = &self.inner.folder;
+        let identity = folder
             .write_run(text)
             .map_err(|error| unavailable(&error))?;
-        let mut index = db::open_writer(&self.inner.folder.database())
+        remember(folder, Some(identity))
             .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        remember(&mut index, &self.inner.folder, Some(identity))
-            .await
-            .map_err(index_trouble)?;
-        index.close().await.map_err(index_trouble)
+            .map_err(index_trouble)
     }
 
     /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
@@ -665,8 +477,8 @@ impl Store {
         }
         self.inner.readers.close().await;
         match indexer.await {
-            Ok(mut index) => {
-                if let Err(error) = remember(&mut index, &self.inner.folder, None).await {
+            Ok(index) => {
+                if let Err(error) = remember(&self.inner.folder, None).await {
                     tracing::warn!(%error, "could not leave the database as a clean stop does");
                     return;
                 }
@@ -679,37 +491,14 @@ impl Store {
     }
 }
 
-/// Tells the index which files it lies beside.
+/// Tells the index which files it lies beside, and that for sure: a power cut must not make them look like copies.
 async fn remember(
-    index: &mut SqliteConnection,
     folder: &folder::Folder,
     run: Option<folder::Identity>,
 ) -> Result<(), sqlx::Error> {
     let database = folder::identity(&folder.database()).map_err(sqlx::Error::Io)?;
     let database = database.ok_or_else(|| sqlx::Error::Io(std::io::ErrorKind::NotFound.into()))?;
-    meta::set_identities(index, database, run).await
-}
-
-fn stopped() -> StoreError {
-    StoreError::Unavailable("the server is stopping".to_owned())
-}
-
-fn misanswered(outcome: &Outcome) -> StoreError {
-    StoreError::Unavailable(format!("the writer answered another question: {outcome:?}"))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn index_trouble(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(format!("the index does not answer: {error}"))
-}
-
-/// A full disk is 507; all other trouble of the disk is 503.
-fn unavailable(error: &std::io::Error) -> StoreError {
-    use std::io::ErrorKind;
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            StoreError::Full
-        }
-        _ => StoreError::Unavailable(error.to_string()),
-    }
+    let mut index = db::open_durable(&folder.database()).await?;
+    meta::set_identities(&mut index, database, run).await?;
+    index.close().await
 }

@@ -41,7 +41,8 @@ pub(super) fn answer(req: &HttpRequest, operation: &'static str, refusal: S3Erro
         Note {
             operation,
             code: refusal.code.as_str(),
-            detail: refusal.log,
+            // Messages name fields, headers and bounds; what a client sent in them stands in `extras`, which no log sees.
+            detail: Some(refusal.log.unwrap_or(refusal.message.into_owned())),
         },
     );
     answer.body(xml)

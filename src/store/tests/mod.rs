@@ -5,7 +5,8 @@ mod listing;
 mod log;
 
 use super::*;
-use crate::s3::checksum::ChecksumAlgorithm;
+use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::Row;
 use std::path::Path;

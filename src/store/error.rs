@@ -1,0 +1,84 @@
+//! What can go wrong at the vault's door.
+
+use super::writer::Outcome;
+use crate::s3::checksum::ChecksumAlgorithm;
+
+/// Why the vault cannot be opened: each text is one sentence for the administrator which says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{0}")]
+    Refused(String),
+    /// Another hangar holds the folder's lock.
+    #[error("{0}")]
+    Locked(String),
+}
+
+/// Why a change or a read did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("there is no such bucket")]
+    NoSuchBucket,
+    #[error("the precondition does not hold")]
+    PreconditionFailed,
+    /// 507: the disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// 503 with Retry-After: overload, a failed sync, a folder that cannot be written.
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+    /// 500: the stored bytes are not what was stored.
+    #[error("stored bytes are damaged: {0}")]
+    Damaged(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// More than the limit: nothing of it is kept.
+    #[error("the body is longer than {limit_bytes} bytes")]
+    TooLong { limit_bytes: u64 },
+    #[error("the body has {actual_bytes} bytes, fewer than {min_bytes}")]
+    TooShort { actual_bytes: u64, min_bytes: u64 },
+    #[error("the body has {actual_bytes} bytes, not {expected_bytes}")]
+    WrongLength {
+        actual_bytes: u64,
+        expected_bytes: u64,
+    },
+    #[error("the body's SHA-256 is another")]
+    Sha256Mismatch,
+    #[error("the body's MD5 is another")]
+    Md5Mismatch,
+    #[error("the body's {0:?} checksum is another")]
+    ChecksumMismatch(ChecksumAlgorithm),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError<E> {
+    #[error("refused")]
+    Refused(E),
+    #[error(transparent)]
+    Store(StoreError),
+}
+pub(super) fn stopped() -> StoreError {
+    StoreError::Unavailable("the server is stopping".to_owned())
+}
+
+pub(super) fn misanswered(outcome: &Outcome) -> StoreError {
+    StoreError::Unavailable(format!("the writer answered another question: {outcome:?}"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn index_trouble(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(format!("the index does not answer: {error}"))
+}
+
+/// A full disk is 507; all other trouble of the disk is 503.
+pub(super) fn unavailable(error: &std::io::Error) -> StoreError {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            StoreError::Full
+        }
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}

@@ -1,0 +1,120 @@
+//! What the vault keeps, and what is asked of it.
+
+use super::error::StoreError;
+use super::meta::Extent;
+use crate::clock::Timestamp;
+use crate::s3::checksum::Checksum;
+use crate::s3::{BucketName, ETag, ObjectKey};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is stored with an object's bytes and given back with them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ObjectMeta {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_disposition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_encoding: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_language: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
+    /// Names lower case, without `x-amz-meta-`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub user: BTreeMap<String, String>,
+    /// `k=v&k2=v2`, URL-encoded, as `x-amz-tagging` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tagging: Option<String>,
+    /// Checksums to hand out under `x-amz-checksum-mode: ENABLED`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<Checksum>,
+}
+/// Where new bytes go.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub bucket: BucketName,
+    pub key: ObjectKey,
+    pub meta: ObjectMeta,
+}
+#[derive(Debug, Clone)]
+pub struct Committed {
+    pub etag: ETag,
+    pub last_modified: Timestamp,
+    pub sequence: u64,
+}
+/// An object as its row has it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bucket: BucketName,
+    pub key: ObjectKey,
+    pub etag: ETag,
+    pub size_bytes: u64,
+    pub last_modified: Timestamp,
+    pub meta: Arc<ObjectMeta>,
+    pub sequence: u64,
+    pub(super) extents: Arc<[Extent]>,
+}
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    pub name: BucketName,
+    pub created_at: Timestamp,
+}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketCreation {
+    Created,
+    AlreadyThere,
+}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    Deleted,
+    WasAbsent,
+}
+/// What a listing asks for. Order: UTF-8 bytes.
+#[derive(Debug, Clone, Default)]
+pub struct ListRequest {
+    pub prefix: String,
+    pub delimiter: Option<String>,
+    /// Strictly after this key or common prefix.
+    pub after: Option<String>,
+    pub max: u32,
+}
+/// An object as listings show it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub key: ObjectKey,
+    pub etag: ETag,
+    pub size_bytes: u64,
+    pub last_modified: Timestamp,
+}
+#[derive(Debug, Clone, Default)]
+pub struct ListPage {
+    pub objects: Vec<Listed>,
+    pub common_prefixes: Vec<String>,
+    /// The last key or common prefix given, where more follow.
+    pub next: Option<String>,
+}
+/// Verified bytes of an object: the first piece is already read (so damage in it is a clean error), the rest streams.
+/// An error in the stream must cut the connection.
+pub struct Reading {
+    pub first: Bytes,
+    pub rest: futures_util::stream::BoxStream<'static, Result<Bytes, StoreError>>,
+}
+
+/// What must hold of staged bytes before they are sealed.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// Bytes, at least.
+    pub min_bytes: u64,
+    /// Bytes, exactly (Content-Length, x-amz-decoded-content-length).
+    pub exact_bytes: Option<u64>,
+    pub sha256: Option<[u8; 32]>,
+    pub md5: Option<[u8; 16]>,
+    pub checksums: Vec<Checksum>,
+}
