@@ -341,7 +341,9 @@ fn selectors(
             return Err(not_implemented(format!(
                 "The sub-resource '{}' is not implemented.",
                 shortened(name)
-            )));
+            ))
+            // Its name is a piece of the query, which no log holds.
+            .logged("the query names a sub-resource that is not implemented"));
         }
     }
     if method == "PUT" && headers(COPY_SOURCE).is_some() {

@@ -26,6 +26,14 @@ fn refusal(method: &str, target: &str) -> (ErrorCode, String) {
     (error.code, error.message.into_owned())
 }
 
+#[test]
+fn an_unknown_sub_resource_is_told_to_the_client_and_not_to_the_log() {
+    let query = [("private".to_owned(), String::new())];
+    let refused = Operation::from_request("GET", "/uploads", &query, &|_| None, None).unwrap_err();
+    assert!(refused.message.contains("private"));
+    assert!(!refused.log.unwrap().contains("private"));
+}
+
 #[rstest]
 #[case("GET", "/", "ListBuckets", None, None)]
 #[case("GET", "/?x-id=ListBuckets&max-buckets=3", "ListBuckets", None, None)]

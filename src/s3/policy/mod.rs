@@ -82,8 +82,10 @@ impl V4Fields {
             ));
         }
         let stated = fields.required("x-amz-credential")?;
-        let credential = Credential::parse(stated)
-            .map_err(|reason| invalid(&reason, "x-amz-credential", stated))?;
+        let credential = Credential::parse(stated).map_err(|reason| {
+            invalid(&reason, "x-amz-credential", stated)
+                .logged("x-amz-credential is not of its form")
+        })?;
         let stated_date = fields.required("x-amz-date")?;
         let date = time::parse_amz_date(stated_date).ok_or_else(|| {
             invalid(

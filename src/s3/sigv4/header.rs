@@ -3,8 +3,8 @@
 use super::canonical::SignedHeaders;
 use super::payload::PayloadTerm;
 use super::{
-    ALGORITHM, Credential, Place, RegionRule, RequestHead, Unverified, only_one_mechanism,
-    unsupported_mechanism, wrong_region,
+    ALGORITHM, Credential, Place, RegionRule, RequestHead, UNREADABLE_CREDENTIAL, Unverified,
+    only_one_mechanism, unsupported_mechanism, wrong_region,
 };
 use crate::s3::time::Timestamp;
 use crate::s3::{ErrorCode, S3Error, time};
@@ -35,7 +35,8 @@ pub(super) fn parse(
         return Err(unsupported_mechanism());
     }
     let parts = Parts::parse(rest)?;
-    let credential = Credential::parse(parts.credential).map_err(|why| malformed(&why))?;
+    let credential = Credential::parse(parts.credential)
+        .map_err(|why| malformed(&why).logged(UNREADABLE_CREDENTIAL))?;
     if !regions.allows(&credential.scope.region) {
         return Err(wrong_region(
             ErrorCode::AuthorizationHeaderMalformed,

@@ -272,6 +272,9 @@ impl Verified {
     }
 }
 
+/// For the log, which holds nothing of `Authorization` or of a query; the client is told which part is wrong.
+const UNREADABLE_CREDENTIAL: &str =
+    "the credential is not of the form KEY/YYYYMMDD/REGION/s3/aws4_request";
 const SIGNATURE_DOES_NOT_MATCH: &str = "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
 
 fn only_one_mechanism() -> S3Error {
@@ -296,4 +299,5 @@ fn wrong_region(code: ErrorCode, place: &str, region: &str, regions: &RegionRule
         format!("{place}the region '{region}' is wrong; expecting '{expected}'"),
     )
     .extra("Region", expected.clone())
+    .logged(format!("the region is wrong; expecting '{expected}'"))
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::canonical::{SignedHeaders, canonical_request, string_to_sign};
 use super::payload::{self, PayloadTerm};
 use super::{
-    ALGORITHM, Credential, Place, RegionRule, RequestHead, SigningKey, Unverified,
-    unsupported_mechanism, wrong_region,
+    ALGORITHM, Credential, Place, RegionRule, RequestHead, SigningKey, UNREADABLE_CREDENTIAL,
+    Unverified, unsupported_mechanism, wrong_region,
 };
 use crate::s3::time::Timestamp;
 use crate::s3::{ErrorCode, S3Error, time, uri};
@@ -157,7 +157,8 @@ impl Parameters {
 
 fn parse_credential(text: &str, regions: &RegionRule) -> Result<Credential, S3Error> {
     const WHERE: &str = "Error parsing the X-Amz-Credential parameter; ";
-    let credential = Credential::parse(text).map_err(|why| refused(format!("{WHERE}{why}")))?;
+    let credential = Credential::parse(text)
+        .map_err(|why| refused(format!("{WHERE}{why}")).logged(UNREADABLE_CREDENTIAL))?;
     let region = &credential.scope.region;
     if !regions.allows(region) {
         return Err(wrong_region(CODE, WHERE, region, regions));

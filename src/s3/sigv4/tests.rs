@@ -375,6 +375,39 @@ fn a_mismatch_shows_what_was_signed_and_logs_why() {
     ");
 }
 
+#[test]
+fn no_log_holds_a_piece_of_a_credential_or_of_a_query() {
+    let private = "private";
+    let credentials = [
+        format!("access-key/{private}/us-east-1/s3/aws4_request"),
+        format!("access-key/20261123/us-east-1/{private}/aws4_request"),
+        format!("access-key/20261123/us-east-1/s3/{private}"),
+        format!("access-key/20261123/{private}/s3/aws4_request"),
+    ];
+    let regions = RegionRule {
+        configured: "eu-west-1".to_owned(),
+    };
+    for credential in &credentials {
+        let authorization =
+            format!("{ALGORITHM} Credential={credential}, SignedHeaders=host, Signature=00");
+        let headers = [("authorization".to_owned(), authorization)];
+        let query = format!(
+            "X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={}&X-Amz-Date=20261123T091810Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00",
+            crate::s3::uri::encode_query(credential)
+        );
+        for (raw_query, headers) in [("", &headers[..]), (&query, &[])] {
+            let head = RequestHead {
+                method: "GET",
+                raw_path: "/",
+                raw_query,
+                headers,
+            };
+            let log = parse(&head, &regions).unwrap_err().log.unwrap();
+            assert!(!log.contains(private), "{log}");
+        }
+    }
+}
+
 // ---- The host
 
 #[test]
