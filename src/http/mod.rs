@@ -60,6 +60,9 @@ pub struct HttpConfig {
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
 const HEAD_TIME: Duration = Duration::from_secs(10);
+/// A reader that takes nothing at all for this long is gone.
+#[cfg(target_os = "linux")]
+const STALLED_READER_MILLIS: u32 = 30_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a refused body is still read so that its sender sees the answer.
 const LINGER: Duration = Duration::from_secs(5);
@@ -150,6 +153,7 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, rooms: &Rooms) -> std::io::Resu
     .client_disconnect_timeout(LINGER)
     .keep_alive(KEEP_ALIVE)
     .tcp_nodelay(true)
+    .on_connect(|connection, _| end_stalled_readers(connection))
     .shutdown_timeout(STOP_TIME_SECONDS)
     .disable_signals();
     for listener in listeners {
@@ -157,6 +161,21 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, rooms: &Rooms) -> std::io::Resu
     }
     Ok(server.run())
 }
+
+/// A reader that takes nothing at all is never asked for its next piece, so no pace is measured: the system ends it,
+/// and a peer that vanished.
+#[cfg(target_os = "linux")]
+fn end_stalled_readers(connection: &dyn std::any::Any) {
+    if let Some(socket) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
+        && let Err(error) =
+            rustix::net::sockopt::set_tcp_user_timeout(socket, STALLED_READER_MILLIS)
+    {
+        tracing::debug!(%error, "a stalled reader of this connection will not be ended");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_stalled_readers(_connection: &dyn std::any::Any) {}
 
 /// The limit of open files, raised as far as it goes, less what we open ourselves.
 fn connections_of_a_worker(workers: usize) -> usize {

@@ -269,6 +269,15 @@ impl Operation {
         }
         Ok(())
     }
+    /// Whether a body is part of it.
+    #[must_use]
+    pub fn takes_body(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateBucket(_) | Self::PostObject(_) | Self::PutObject(..)
+        )
+    }
+
     /// S3's name of the operation: `PutObject`.
     #[must_use]
     pub fn name(&self) -> &'static str {

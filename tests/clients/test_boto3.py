@@ -5,6 +5,9 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import botocore.exceptions
 import botocore.handlers
 import pytest
@@ -422,6 +425,22 @@ def test_a_request_without_a_signature_is_refused(hangar, method, path):
     assert answer.status_code == 403
     if method != "HEAD":
         assert Refusal(answer).code == "AccessDenied"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_what_was_signed_must_be_what_came_though_it_is_nothing(hangar, s3, folder, method):
+    class SignsAnotherBody(botocore.auth.S3SigV4Auth):
+        def payload(self, request):
+            return hashlib.sha256(b"another body").hexdigest()
+
+    s3.put_object(Bucket=hangar.bucket, Key=folder + "object", Body=b"hello")
+    request = botocore.awsrequest.AWSRequest(method=method, url=f"{hangar.url}/{hangar.bucket}/{folder}object")
+    keys = botocore.credentials.Credentials(hangar.access_key, hangar.secret_key)
+    SignsAnotherBody(keys, "s3", "us-east-1").add_auth(request)
+    answer = requests.request(method, request.url, headers=dict(request.headers))
+    assert answer.status_code == 400
+    assert Refusal(answer).code == "XAmzContentSHA256Mismatch"
+    assert s3.get_object(Bucket=hangar.bucket, Key=folder + "object")["Body"].read() == b"hello"
 
 
 @pytest.mark.parametrize("sdk_default", [True, False])

@@ -109,7 +109,7 @@ fn judge_configuration(body: &[u8]) -> Result<(), S3Error> {
 }
 
 /// A small body, whole and as it was signed.
-async fn read_signed(body: &mut Body, payload: &Payload) -> Result<Vec<u8>, S3Error> {
+pub(super) async fn read_signed(body: &mut Body, payload: &Payload) -> Result<Vec<u8>, S3Error> {
     let mut whole = Vec::new();
     while let Some(bytes) = body.next().await? {
         if whole.len() + bytes.len() > CONFIGURATION_BYTES {

@@ -165,6 +165,10 @@ async fn carry_out(
     }
     let verified = verify::verify(&exchange)?;
     metadata::refuse_encryption(&exchange.headers)?;
+    if !operation.takes_body() {
+        // Read all the same: what was signed must be what came.
+        bucket::read_signed(body, verified.payload()).await?;
+    }
     match operation {
         Operation::ListBuckets => bucket::list_buckets(&exchange),
         Operation::CreateBucket(bucket) => {
