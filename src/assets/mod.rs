@@ -61,6 +61,12 @@ impl From<StoreError> for AssetError {
     }
 }
 
+impl From<sqlx::Error> for AssetError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 /// What an upload is asked for. `size` is clamped already.
 #[derive(Debug, Clone)]
 pub struct UploadRequest {
@@ -208,7 +214,9 @@ impl Assets {
         let names = vec![repo::asset_lock(id)];
         let changing = self.held.store.record(names, move |connection| {
             Box::pin(async move {
-                let asset = repo::asset(connection, id).await.map_err(index_trouble)?;
+                let asset = repo::asset(connection, id)
+                    .await
+                    .map_err(AssetError::from)?;
                 let asset = asset
                     .filter(|asset| is_own(asset, user_id))
                     .ok_or(AssetError::NotFound)?;
@@ -229,7 +237,7 @@ impl Assets {
                 })
             })
         });
-        changing.await.map_err(refusal)
+        changing.await.map_err(RecordError::into_refusal)
     }
 
     /// Deletes a user's own avatar or cover, softly: its object stays. The pointer that names it is emptied, and no other.
@@ -244,14 +252,16 @@ impl Assets {
         ];
         let deleting = self.held.store.record(names, move |connection| {
             Box::pin(async move {
-                let asset = repo::asset(connection, id).await.map_err(index_trouble)?;
+                let asset = repo::asset(connection, id)
+                    .await
+                    .map_err(AssetError::from)?;
                 let asset = asset
                     .filter(|asset| is_own(asset, user_id))
                     .ok_or(AssetError::NotFound)?;
                 let mut emptied = Vec::new();
                 if let Some(kind) = asset.entity_type.pointer() {
                     let current = repo::pointed_to(connection, kind, user_id).await;
-                    if current.map_err(index_trouble)? == Some(id) {
+                    if current.map_err(AssetError::from)? == Some(id) {
                         let owner_id = user_id;
                         emptied.push(Pointer { kind, owner_id });
                     }
@@ -267,7 +277,7 @@ impl Assets {
                 })
             })
         });
-        deleting.await.map_err(refusal)
+        deleting.await.map_err(RecordError::into_refusal)
     }
 
     /// An asset that is not deleted.
@@ -275,7 +285,9 @@ impl Assets {
     /// When the index does not answer.
     pub async fn asset(&self, id: Uuid) -> Result<Option<Asset>, StoreError> {
         let mut connection = self.readers().await?;
-        repo::asset(&mut connection, id).await.map_err(unavailable)
+        repo::asset(&mut connection, id)
+            .await
+            .map_err(StoreError::from)
     }
 
     /// The bytes of an asset; `None`: it is not uploaded.
@@ -299,7 +311,7 @@ impl Assets {
         let mut connection = self.readers().await?;
         repo::pointed_to(&mut connection, kind, owner)
             .await
-            .map_err(unavailable)
+            .map_err(StoreError::from)
     }
 
     /// What an object's bytes are; `None`: no image that may be shown.
@@ -360,7 +372,7 @@ impl Assets {
             .readers()
             .acquire()
             .await
-            .map_err(unavailable)
+            .map_err(StoreError::from)
     }
 }
 
@@ -394,20 +406,6 @@ pub fn parse_id(text: &str) -> Option<Uuid> {
 /// Plane: lookups are by (id, user of the token). Only avatars and covers are found by these routes.
 fn is_own(asset: &Asset, user_id: Uuid) -> bool {
     asset.entity_type.is_of_a_user() && asset.bindings.user_id == Some(user_id)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
-fn unavailable(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(format!("the index does not answer: {error}"))
-}
-fn index_trouble(error: sqlx::Error) -> AssetError {
-    AssetError::Store(unavailable(error))
-}
-fn refusal(error: RecordError<AssetError>) -> AssetError {
-    match error {
-        RecordError::Refused(refused) => refused,
-        RecordError::Store(error) => AssetError::Store(error),
-    }
 }
 
 #[cfg(test)]

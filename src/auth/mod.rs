@@ -81,6 +81,18 @@ pub enum AuthError {
     Store(#[source] StoreError),
 }
 
+impl From<StoreError> for AuthError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<sqlx::Error> for AuthError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 /// Kinds of effects of this module, to be registered with the store.
 #[must_use]
 pub fn effects() -> Vec<EffectKind> {
@@ -146,7 +158,7 @@ impl Auth {
         let mut connection = self.readers().await?;
         let token = repo::token_by_digest(&mut connection, digest)
             .await
-            .map_err(unavailable)?;
+            .map_err(StoreError::from)?;
         drop(connection);
         let Some(known) = token.and_then(|token| known_of(token, digest)) else {
             return Ok(None);
@@ -203,7 +215,7 @@ impl Auth {
             .record(names, move |connection| {
                 Box::pin(async move {
                     let user = repo::user_by_id(connection, created.user_id).await;
-                    if user.map_err(index_trouble)?.is_none() {
+                    if user.map_err(AuthError::from)?.is_none() {
                         let gone = "The user was removed meanwhile; try again.";
                         return Err(AuthError::Refused(gone.to_owned()));
                     }
@@ -214,7 +226,7 @@ impl Auth {
                 })
             })
             .await
-            .map_err(refusal)
+            .map_err(RecordError::into_refusal)
     }
 
     async fn ensure_user(&self, email: &Email) -> Result<Uuid, AuthError> {
@@ -235,7 +247,7 @@ impl Auth {
                 Box::pin(async move {
                     let known = repo::user_by_email(connection, &email)
                         .await
-                        .map_err(index_trouble)?;
+                        .map_err(AuthError::from)?;
                     Ok(match known {
                         Some(user) => Judged {
                             effect: None,
@@ -249,7 +261,7 @@ impl Auth {
                 })
             })
             .await
-            .map_err(refusal)
+            .map_err(RecordError::into_refusal)
     }
 
     /// All tokens, revoked ones too, the oldest first.
@@ -257,7 +269,9 @@ impl Auth {
     /// When the index does not answer.
     pub async fn tokens(&self) -> Result<Vec<TokenListing>, StoreError> {
         let mut connection = self.readers().await?;
-        repo::tokens(&mut connection).await.map_err(unavailable)
+        repo::tokens(&mut connection)
+            .await
+            .map_err(StoreError::from)
     }
 
     /// Revokes a token, at once and for good. One that is revoked already stays as it is.
@@ -285,7 +299,7 @@ impl Auth {
                 Box::pin(async move {
                     let known = repo::revocation(connection, &id)
                         .await
-                        .map_err(index_trouble)?;
+                        .map_err(AuthError::from)?;
                     let effect = match known {
                         None => {
                             return Err(AuthError::Refused(format!(
@@ -299,7 +313,7 @@ impl Auth {
                 })
             })
             .await
-            .map_err(refusal)
+            .map_err(RecordError::into_refusal)
     }
 
     /// On a folder without any user: makes `admin@localhost` with a token of the default scopes, and answers its secret.
@@ -309,7 +323,7 @@ impl Auth {
         let mut connection = self.readers().await?;
         let has_users = repo::has_users(&mut connection)
             .await
-            .map_err(unavailable)?;
+            .map_err(StoreError::from)?;
         drop(connection);
         if has_users {
             return Ok(None);
@@ -332,7 +346,7 @@ impl Auth {
         let mut connection = self.readers().await?;
         repo::user_by_id(&mut connection, id)
             .await
-            .map_err(unavailable)
+            .map_err(StoreError::from)
     }
 
     async fn readers(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, StoreError> {
@@ -341,7 +355,7 @@ impl Auth {
             .readers()
             .acquire()
             .await
-            .map_err(unavailable)
+            .map_err(StoreError::from)
     }
 }
 
@@ -362,18 +376,4 @@ fn known_of(token: StoredToken, digest: SecretDigest) -> Option<Known> {
             any_workspace: token.any_workspace,
         }),
     })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
-fn unavailable(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(format!("the index does not answer: {error}"))
-}
-fn index_trouble(error: sqlx::Error) -> AuthError {
-    AuthError::Store(unavailable(error))
-}
-fn refusal(error: RecordError<AuthError>) -> AuthError {
-    match error {
-        RecordError::Refused(refused) => refused,
-        RecordError::Store(error) => AuthError::Store(error),
-    }
 }

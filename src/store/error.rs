@@ -31,6 +31,12 @@ pub enum StoreError {
     Damaged(String),
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(format!("the index does not answer: {error}"))
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     /// More than the limit: nothing of it is kept.
@@ -59,17 +65,22 @@ pub enum RecordError<E> {
     #[error(transparent)]
     Store(StoreError),
 }
+impl<E: From<StoreError>> RecordError<E> {
+    /// The caller's own error, which knows the store's.
+    pub fn into_refusal(self) -> E {
+        match self {
+            Self::Refused(refusal) => refusal,
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
 pub(super) fn stopped() -> StoreError {
     StoreError::Unavailable("the server is stopping".to_owned())
 }
 
 pub(super) fn misanswered(outcome: &Outcome) -> StoreError {
     StoreError::Unavailable(format!("the writer answered another question: {outcome:?}"))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn index_trouble(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(format!("the index does not answer: {error}"))
 }
 
 /// A full disk is 507; all other trouble of the disk is 503.

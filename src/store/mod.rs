@@ -32,7 +32,7 @@ pub use object::{
 };
 pub use staging::{Sealed, Staging};
 
-use error::{index_trouble, misanswered, stopped, unavailable};
+use error::{misanswered, stopped, unavailable};
 
 use crate::clock::Clock;
 use crate::db::{self, Readers};
@@ -376,10 +376,15 @@ impl Store {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<Option<Object>, StoreError> {
-        let mut connection = self.inner.readers.acquire().await.map_err(index_trouble)?;
+        let mut connection = self
+            .inner
+            .readers
+            .acquire()
+            .await
+            .map_err(StoreError::from)?;
         meta::object(&mut connection, bucket, key)
             .await
-            .map_err(index_trouble)
+            .map_err(StoreError::from)
     }
 
     /// Reads a range of an object, verified (`None`: all of it).
@@ -412,10 +417,15 @@ impl Store {
         if !self.inner.state.has_bucket(bucket) {
             return Err(StoreError::NoSuchBucket);
         }
-        let mut connection = self.inner.readers.acquire().await.map_err(index_trouble)?;
+        let mut connection = self
+            .inner
+            .readers
+            .acquire()
+            .await
+            .map_err(StoreError::from)?;
         listing::list(&mut connection, bucket, request)
             .await
-            .map_err(index_trouble)
+            .map_err(StoreError::from)
     }
 
     #[must_use]
@@ -451,7 +461,7 @@ impl Store {
             .map_err(|error| unavailable(&error))?;
         remember(folder, Some(identity))
             .await
-            .map_err(index_trouble)
+            .map_err(StoreError::from)
     }
 
     /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.

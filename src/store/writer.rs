@@ -13,7 +13,7 @@ use super::record::{BodyPlace, Change, Draft, LogId, Put, Record};
 use super::staging::{Permits, Sealed, SealedBody};
 use super::{
     Bucket, BucketCreation, Committed, Deletion, Effect, EffectKind, State, StoreError, Target,
-    index_trouble, unavailable,
+    unavailable,
 };
 use crate::clock::Clock;
 use crate::s3::conditional::WritePrecondition;
@@ -385,7 +385,7 @@ impl Writer {
     ) -> Result<Option<crate::s3::ETag>, StoreError> {
         meta::etag(&mut self.judging, bucket, key)
             .await
-            .map_err(index_trouble)
+            .map_err(StoreError::from)
     }
 
     fn put(&self, target: Target, sealed: Sealed, effect: Option<Effect>) -> Verdict {
