@@ -1,7 +1,7 @@
 //! The edge: the only module that knows actix. The route table is on this screen.
 //!
 //! Guarantees: a request's face is judged by its *raw* first segment, so `/%61pi` is a bucket's name and not the asset
-//! API; every answer went through [`trace`] and every head through [`limits`]. Refuses to know what a face answers.
+//! API; every answer went through `trace` and every head through `limits`. Refuses to know what a face answers.
 
 pub(crate) mod admin;
 pub(crate) mod auth;

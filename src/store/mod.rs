@@ -1,8 +1,8 @@
 //! The vault: objects in buckets, kept in an append-only log with SQLite as its index.
 //!
-//! **An answer of success means: it is on disk.** Every change is one record of the log ([`record`]), written and synced
-//! in groups by one task ([`writer`]) and then applied to the index in one transaction. A crash, a power cut or a cut
-//! connection leave the old state or the new one. At start the log is replayed from where the index stands ([`replay`]).
+//! **An answer of success means: it is on disk.** Every change is one record of the log (`record`), written and synced
+//! in groups by one task (`writer`) and then applied to the index in one transaction. A crash, a power cut or a cut
+//! connection leave the old state or the new one. At start the log is replayed from where the index stands (`replay`).
 //!
 //! What it refuses to know: assets, users, tokens. Their changes travel in the same records as [`Effect`]s and are
 //! applied by the functions that their owners registered.
