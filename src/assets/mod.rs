@@ -214,12 +214,7 @@ impl Assets {
         let names = vec![repo::asset_lock(id)];
         let changing = self.held.store.record(names, move |connection| {
             Box::pin(async move {
-                let asset = repo::asset(connection, id)
-                    .await
-                    .map_err(AssetError::from)?;
-                let asset = asset
-                    .filter(|asset| is_own(asset, user_id))
-                    .ok_or(AssetError::NotFound)?;
+                let asset = own(connection, id, user_id).await?;
                 let is_known = attributes
                     .as_ref()
                     .is_none_or(|attributes| *attributes == asset.attributes);
@@ -252,12 +247,7 @@ impl Assets {
         ];
         let deleting = self.held.store.record(names, move |connection| {
             Box::pin(async move {
-                let asset = repo::asset(connection, id)
-                    .await
-                    .map_err(AssetError::from)?;
-                let asset = asset
-                    .filter(|asset| is_own(asset, user_id))
-                    .ok_or(AssetError::NotFound)?;
+                let asset = own(connection, id, user_id).await?;
                 let mut emptied = Vec::new();
                 if let Some(kind) = asset.entity_type.pointer() {
                     let current = repo::pointed_to(connection, kind, user_id).await;
@@ -404,8 +394,15 @@ pub fn parse_id(text: &str) -> Option<Uuid> {
 }
 
 /// Plane: lookups are by (id, user of the token). Only avatars and covers are found by these routes.
-fn is_own(asset: &Asset, user_id: Uuid) -> bool {
-    asset.entity_type.is_of_a_user() && asset.bindings.user_id == Some(user_id)
+async fn own(
+    connection: &mut sqlx::SqliteConnection,
+    id: Uuid,
+    user_id: Uuid,
+) -> Result<Asset, AssetError> {
+    repo::asset(connection, id)
+        .await?
+        .filter(|asset| asset.entity_type.is_of_a_user() && asset.bindings.user_id == Some(user_id))
+        .ok_or(AssetError::NotFound)
 }
 
 #[cfg(test)]

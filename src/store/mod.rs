@@ -376,15 +376,8 @@ impl Store {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<Option<Object>, StoreError> {
-        let mut connection = self
-            .inner
-            .readers
-            .acquire()
-            .await
-            .map_err(StoreError::from)?;
-        meta::object(&mut connection, bucket, key)
-            .await
-            .map_err(StoreError::from)
+        let mut connection = self.inner.readers.acquire().await?;
+        Ok(meta::object(&mut connection, bucket, key).await?)
     }
 
     /// Reads a range of an object, verified (`None`: all of it).
@@ -417,15 +410,8 @@ impl Store {
         if !self.inner.state.has_bucket(bucket) {
             return Err(StoreError::NoSuchBucket);
         }
-        let mut connection = self
-            .inner
-            .readers
-            .acquire()
-            .await
-            .map_err(StoreError::from)?;
-        listing::list(&mut connection, bucket, request)
-            .await
-            .map_err(StoreError::from)
+        let mut connection = self.inner.readers.acquire().await?;
+        Ok(listing::list(&mut connection, bucket, request).await?)
     }
 
     #[must_use]
