@@ -55,18 +55,18 @@ fn read(path: &Path) -> io::Result<AccessKey> {
             "it does not hold a key pair",
         ));
     }
-    Ok(AccessKey {
-        id: kept.access_key_id,
-        secret: kept.secret_access_key.into(),
-    })
+    Ok(AccessKey::root(
+        kept.access_key_id,
+        kept.secret_access_key.into(),
+    ))
 }
 
 /// Written whole or not at all: a temporary name, synced, then the file's own, and the folder synced.
 fn make(path: &Path) -> io::Result<AccessKey> {
-    let key = AccessKey {
-        id: random(ID_CHARACTERS, ALPHABET),
-        secret: SecretString::from(random(SECRET_CHARACTERS, SECRET_ALPHABET)),
-    };
+    let key = AccessKey::root(
+        random(ID_CHARACTERS, ALPHABET),
+        SecretString::from(random(SECRET_CHARACTERS, SECRET_ALPHABET)),
+    );
     let kept = Kept {
         access_key_id: key.id.clone(),
         secret_access_key: key.secret.expose_secret().to_owned(),

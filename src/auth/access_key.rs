@@ -3,6 +3,7 @@
 //! Guarantees: a signing key is derived once for a key, day and region while it is in use, and the memory that holds
 //! them is bounded, whatever scopes strangers name. It refuses to know what is signed.
 use super::recent::Recent;
+use crate::s3::BucketName;
 use crate::s3::sigv4::{Scope, SigningKey};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -14,14 +15,34 @@ const SIGNING_KEYS: usize = 64;
 pub struct AccessKey {
     pub id: String,
     pub secret: SecretString,
+    pub limits: KeyLimits,
 }
+
+impl AccessKey {
+    /// The owner's, without limits.
+    #[must_use]
+    pub fn root(id: String, secret: SecretString) -> Self {
+        let limits = KeyLimits::default();
+        Self { id, secret, limits }
+    }
+}
+
+/// What a key may reach. The root key has no limits, and it alone owns the buckets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct KeyLimits {
+    pub read_only: bool,
+    pub bucket: Option<BucketName>,
+    /// Of object keys in that bucket.
+    pub prefix: Option<String>,
+}
+
 /// All keys that may sign: now the root pair alone. Cheap to clone. Signing keys are cached by (key, day, region), bounded.
 #[derive(Clone)]
 pub struct AccessKeys {
     held: Arc<Held>,
 }
 struct Held {
-    root: AccessKey,
+    root: Arc<AccessKey>,
     derived: Recent<Scope, SigningKey>,
 }
 impl AccessKeys {
@@ -29,20 +50,26 @@ impl AccessKeys {
     pub fn new(root: AccessKey) -> Self {
         let derived = Recent::new(SIGNING_KEYS);
         Self {
-            held: Arc::new(Held { root, derived }),
+            held: Arc::new(Held {
+                root: Arc::new(root),
+                derived,
+            }),
         }
     }
     #[must_use]
     pub fn root(&self) -> &AccessKey {
         &self.held.root
     }
+    /// A key that may sign now.
+    #[must_use]
+    pub fn find(&self, access_key: &str) -> Option<Arc<AccessKey>> {
+        // An id is public (every policy shows it), so a plain comparison tells nothing.
+        (access_key == self.held.root.id).then(|| self.held.root.clone())
+    }
     /// The signing key of an access key for a scope; `None`: no such key.
     #[must_use]
     pub fn signing_key(&self, access_key: &str, scope: &Scope) -> Option<SigningKey> {
-        // An id is public (every policy shows it), so a plain comparison tells nothing.
-        if access_key != self.held.root.id {
-            return None;
-        }
+        self.find(access_key)?;
         if let Some(key) = self.held.derived.get(scope) {
             return Some(key);
         }
@@ -65,10 +92,10 @@ mod tests {
 
     #[test]
     fn only_the_root_key_signs_and_what_is_remembered_signs_alike() {
-        let keys = AccessKeys::new(AccessKey {
-            id: "access-key".to_owned(),
-            secret: SecretString::from("secret-key"),
-        });
+        let keys = AccessKeys::new(AccessKey::root(
+            "access-key".to_owned(),
+            SecretString::from("secret-key"),
+        ));
         let wanted = scope("us-east-1".to_owned());
         assert!(keys.signing_key("other", &wanted).is_none());
         let first = keys.signing_key("access-key", &wanted).unwrap().sign(b"x");

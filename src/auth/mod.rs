@@ -9,7 +9,7 @@ mod repo;
 mod token;
 mod user;
 
-pub use access_key::{AccessKey, AccessKeys};
+pub use access_key::{AccessKey, AccessKeys, KeyLimits};
 pub(crate) use recent::Recent;
 pub use repo::TokenListing;
 pub use token::{DEFAULT_SCOPES, KNOWN_SCOPES};

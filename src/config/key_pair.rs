@@ -76,10 +76,7 @@ fn found(id: Half, secret: Half) -> Result<Found, WrongSetting> {
         }
     }
     Ok(Found {
-        key: AccessKey {
-            id: text.to_owned(),
-            secret: secret.value,
-        },
+        key: AccessKey::root(text.to_owned(), secret.value),
         names: vec![id.name, secret.name],
         warnings,
     })

@@ -13,7 +13,7 @@ mod quantity;
 #[cfg(test)]
 mod tests;
 
-use crate::http::{HttpConfig, TrustedProxies};
+use crate::http::{HttpConfig, TlsFiles, TrustedProxies};
 pub use environment::Environment;
 pub use quantity::{parse_duration, parse_size};
 
@@ -33,6 +33,8 @@ pub const DEFAULT_MINIO_LISTEN: &str = ":9000";
 pub const DEFAULT_DATA_DIR: &str = "data";
 const DEFAULT_BUCKET: &str = "uploads";
 const DEFAULT_FILE_SIZE_LIMIT_BYTES: u64 = 5_242_880;
+/// As MinIO and most lifecycle rules have it: a week.
+const DEFAULT_MULTIPART_EXPIRES: Duration = Duration::from_hours(7 * 24);
 const DEFAULT_SIGNED_URL_EXPIRATION: Duration = Duration::from_hours(1);
 /// AWS: a presigned URL holds for at most seven days.
 const MAX_SIGNED_URL_EXPIRATION: Duration = Duration::from_hours(7 * 24);
@@ -52,6 +54,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// A root pair from the environment; `None`: made once and kept in `@hangar/keys`.
     pub root_key: Option<AccessKey>,
+    /// `HANGAR_KEY_FILE`: seals the secrets of access keys where they lie.
+    pub key_file: Option<PathBuf>,
     /// `API_KEY_RATE_LIMIT`; `None`: off. Read from the start, enforced by a later issue.
     pub rate_limit: Option<RateLimit>,
     /// `hangar serve` makes `admin@localhost` on a new folder; `hangar server DIR` makes no user.
@@ -68,8 +72,6 @@ pub struct RateLimit {
 /// Settings that are read and judged at every start, and whose rooms are not built yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// `HANGAR_S3_SIGV2`
-    pub s3_sigv2: bool,
     /// `UNUPLOADED_ASSET_DELETE_DAYS`
     pub unuploaded_asset_delete_after: Duration,
     /// `HARD_DELETE_AFTER_DAYS`
@@ -159,6 +161,9 @@ impl Config {
             assets,
             http,
             root_key,
+            key_file: settings.read(None, "HANGAR_KEY_FILE", "a file", |text| {
+                Some(PathBuf::from(text))
+            })?,
             rate_limit: settings
                 .read(
                     None,
@@ -271,7 +276,35 @@ impl<'a> Settings<'a> {
                     quantity::parse_switch,
                 )?
                 .unwrap_or(false),
+            multipart_expires: self
+                .read(
+                    None,
+                    "HANGAR_MULTIPART_EXPIRES",
+                    "at least 1m, such as 12h or 7d (a bare number is seconds)",
+                    |text| {
+                        parse_duration(text).filter(|duration| *duration >= Duration::from_mins(1))
+                    },
+                )?
+                .unwrap_or(DEFAULT_MULTIPART_EXPIRES),
         })
+    }
+
+    fn tls(&mut self) -> Result<Option<TlsFiles>, WrongSetting> {
+        let mut file = |variable| {
+            self.read(None, variable, "a PEM file", |text| {
+                Some(PathBuf::from(text))
+            })
+        };
+        match (file("HANGAR_TLS_CERT")?, file("HANGAR_TLS_KEY")?) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+            (Some(_), None) => Err(WrongSetting::Sentence(
+                "HANGAR_TLS_CERT is set, but HANGAR_TLS_KEY is not: set both".to_owned(),
+            )),
+            (None, Some(_)) => Err(WrongSetting::Sentence(
+                "HANGAR_TLS_KEY is set, but HANGAR_TLS_CERT is not: set both".to_owned(),
+            )),
+        }
     }
 
     fn http(&mut self, role: Role, flags: &Flags) -> Result<HttpConfig, WrongSetting> {
@@ -321,6 +354,23 @@ impl<'a> Settings<'a> {
             region: self
                 .read(None, "AWS_REGION", address::REGION, address::parse_region)?
                 .unwrap_or_default(),
+            sigv2: self
+                .read(
+                    None,
+                    "HANGAR_S3_SIGV2",
+                    quantity::SWITCH,
+                    quantity::parse_switch,
+                )?
+                .unwrap_or(false),
+            safe_reads: self
+                .read(
+                    None,
+                    "HANGAR_SAFE_READS",
+                    quantity::SWITCH,
+                    quantity::parse_switch,
+                )?
+                .unwrap_or(true),
+            tls: self.tls()?,
         })
     }
 
@@ -378,14 +428,6 @@ impl<'a> Settings<'a> {
                 DEFAULT_UNUPLOADED_ASSET_DELETE_DAYS,
             )?,
             hard_delete_after: days("HARD_DELETE_AFTER_DAYS", DEFAULT_HARD_DELETE_AFTER_DAYS)?,
-            s3_sigv2: self
-                .read(
-                    None,
-                    "HANGAR_S3_SIGV2",
-                    quantity::SWITCH,
-                    quantity::parse_switch,
-                )?
-                .unwrap_or(false),
         })
     }
 

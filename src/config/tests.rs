@@ -34,6 +34,7 @@ fn nothing_set_is_a_whole_configuration() {
         store: StoreConfig {
             data_dir: "data",
             allow_unsafe_fs: false,
+            multipart_expires: std::time::Duration::from_hours(7 * 24),
         },
         assets: AssetsConfig {
             bucket: BucketName(
@@ -101,6 +102,7 @@ fn each_name_reaches_its_setting() {
         store: StoreConfig {
             data_dir: "/srv/hangar",
             allow_unsafe_fs: true,
+            multipart_expires: std::time::Duration::from_hours(7 * 24),
         },
         assets: AssetsConfig {
             bucket: BucketName(

@@ -55,6 +55,19 @@ pub struct HttpConfig {
     pub s3_domain: Option<String>,
     /// `AWS_REGION`; empty: any
     pub region: String,
+    /// `HANGAR_S3_SIGV2`: Signature Version 2 is believed too.
+    pub sigv2: bool,
+    /// `HANGAR_SAFE_READS`: what a browser can ask for is served so that it can do no harm.
+    pub safe_reads: bool,
+    /// `HANGAR_TLS_CERT` and `HANGAR_TLS_KEY`; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files of a certificate (with its chain) and its key.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    pub certificate: std::path::PathBuf,
+    pub key: std::path::PathBuf,
 }
 
 /// Containers are killed 10 s after they were asked to stop.
@@ -229,6 +242,9 @@ mod tests {
             cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
             region: String::new(),
+            sigv2: false,
+            safe_reads: true,
+            tls: None,
         };
         let req = TestRequest::with_uri(path)
             .insert_header(("host", host))

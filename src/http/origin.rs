@@ -231,6 +231,9 @@ mod tests {
             cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
             region: String::new(),
+            sigv2: false,
+            safe_reads: true,
+            tls: None,
         }
     }
 

@@ -11,6 +11,21 @@ use std::sync::Arc;
 #[serde(try_from = "String", into = "String")]
 pub struct BucketName(Arc<str>);
 
+/// What may be set of a bucket: each is one document, kept as text.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BucketSetting {
+    /// JSON
+    Policy,
+    Cors,
+    Tagging,
+    Lifecycle,
+    PublicAccessBlock,
+    OwnershipControls,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The specified bucket is not valid.")]
 pub struct InvalidBucketName;

@@ -85,6 +85,17 @@ impl ChecksumAlgorithm {
     }
 }
 
+/// How the checksum of a completed upload is made of its parts'.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksumType {
+    /// That of the parts' checksums, with `-N` behind it.
+    Composite,
+    /// That of all bytes.
+    #[default]
+    FullObject,
+}
+
 /// A checksum that a client stated, or that we computed. Its raw value is big-endian for CRCs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Checksum {

@@ -4,21 +4,27 @@
 //! *Amazon S3 API Reference* and *Authenticating Requests (AWS Signature Version 4)*.
 
 pub mod bucket;
+pub mod bucket_policy;
 pub mod checksum;
 pub mod conditional;
+pub mod cors;
 pub mod error;
 pub mod etag;
 pub mod form;
 pub mod key;
+pub mod lifecycle;
+pub mod multipart;
 pub mod op;
 pub mod policy;
 pub mod range;
+pub mod sigv2;
 pub mod sigv4;
+pub mod tagging;
 pub mod time;
 pub mod uri;
 pub mod xml;
 
-pub use bucket::BucketName;
+pub use bucket::{BucketName, BucketSetting};
 pub use error::{ErrorCode, S3Error};
 pub use etag::ETag;
 pub use key::ObjectKey;

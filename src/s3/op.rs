@@ -7,112 +7,165 @@
 //!
 //! A path is decoded once and never normalised: `a//b`, `..` and a leading `/` are parts of a key like any other.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
-use super::{BucketName, ErrorCode, ObjectKey, S3Error, uri};
+use super::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error, uri};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
     ListBuckets,
-    CreateBucket(BucketName),
-    HeadBucket(BucketName),
-    ListObjectsV2(BucketName),
-    PostObject(BucketName),
-    PutObject(BucketName, ObjectKey),
-    GetObject(BucketName, ObjectKey),
-    HeadObject(BucketName, ObjectKey),
-    DeleteObject(BucketName, ObjectKey),
+    OnBucket(BucketOperation, BucketName),
+    OnObject(ObjectOperation, BucketName, ObjectKey),
     /// `OPTIONS`: a CORS preflight
     Preflight(Option<BucketName>),
 }
 
-/// One line of a table: the method and exactly the sub-resources that select the operation, its name, and how it is
-/// made. Without a maker the operation is known and not served.
-struct Row<Maker: 'static> {
-    method: &'static str,
-    selectors: &'static [&'static str],
-    name: &'static str,
-    maker: Option<Maker>,
+/// What is asked of a bucket; [`Operation::name`] has S3's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketOperation {
+    Create,
+    Head,
+    Delete,
+    GetLocation,
+    ListObjects,
+    ListObjectsV2,
+    ListObjectVersions,
+    ListMultipartUploads,
+    DeleteObjects,
+    PostObject,
+    GetSetting(BucketSetting),
+    PutSetting(BucketSetting),
+    DeleteSetting(BucketSetting),
+    GetPolicyStatus,
+    GetVersioning,
+    PutVersioning,
+    GetAcl,
+    PutAcl,
+    /// A feature that no bucket here has.
+    GetUnconfigured(Feature),
 }
-type MakeForService = fn() -> Operation;
-type MakeForBucket = fn(BucketName) -> Operation;
-type MakeForObject = fn(BucketName, ObjectKey) -> Operation;
 
-const fn row<Maker: Copy>(
+/// Features of S3 whose configuration can be asked for and is never there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    Encryption,
+    ObjectLock,
+    Replication,
+    Website,
+    Notification,
+    Logging,
+    RequestPayment,
+    Accelerate,
+}
+
+/// What is asked of an object or of a multipart upload to its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectOperation {
+    Get,
+    Head,
+    Put,
+    Delete,
+    Copy,
+    GetAttributes,
+    GetTagging,
+    PutTagging,
+    DeleteTagging,
+    GetAcl,
+    PutAcl,
+    CreateMultipartUpload,
+    UploadPart,
+    UploadPartCopy,
+    ListParts,
+    CompleteMultipartUpload,
+    AbortMultipartUpload,
+}
+
+/// One line of a table: the method and exactly the sub-resources that select the operation, S3's name of it, and the
+/// operation, where it is served.
+struct Row<Served: 'static> {
     method: &'static str,
     selectors: &'static [&'static str],
     name: &'static str,
-    maker: Option<Maker>,
-) -> Row<Maker> {
+    served: Option<Served>,
+}
+
+const fn row<Served: Copy>(
+    method: &'static str,
+    selectors: &'static [&'static str],
+    name: &'static str,
+    served: Option<Served>,
+) -> Row<Served> {
     Row {
         method,
         selectors,
         name,
-        maker,
+        served,
     }
 }
+
+const LIST_BUCKETS: &str = "ListBuckets";
 
 /// A header that selects as a sub-resource does: it turns a PUT into a copy.
 const COPY_SOURCE: &str = "x-amz-copy-source";
 
 #[rustfmt::skip]
-const SERVICE: &[Row<MakeForService>] = &[
-    row("GET", &[], "ListBuckets", Some(|| Operation::ListBuckets)),
-    row("HEAD", &[], "ListBuckets", Some(|| Operation::ListBuckets)),
+const SERVICE: &[Row<()>] = &[
+    row("GET", &[], LIST_BUCKETS, Some(())),
+    row("HEAD", &[], LIST_BUCKETS, Some(())),
 ];
 
 #[rustfmt::skip]
-const BUCKET: &[Row<MakeForBucket>] = &[
-    row("PUT", &[], "CreateBucket", Some(Operation::CreateBucket)),
-    row("HEAD", &[], "HeadBucket", Some(Operation::HeadBucket)),
-    row("POST", &[], "PostObject", Some(Operation::PostObject)),
-    row("DELETE", &[], "DeleteBucket", None),
-    row("GET", &[], "ListObjects", None),
-    row("GET", &["list-type"], "ListObjectsV2", Some(Operation::ListObjectsV2)),
-    row("GET", &["versions"], "ListObjectVersions", None),
-    row("GET", &["uploads"], "ListMultipartUploads", None),
-    row("POST", &["delete"], "DeleteObjects", None),
-    row("GET", &["location"], "GetBucketLocation", None),
-    row("GET", &["policy"], "GetBucketPolicy", None),
-    row("PUT", &["policy"], "PutBucketPolicy", None),
-    row("DELETE", &["policy"], "DeleteBucketPolicy", None),
-    row("GET", &["policyStatus"], "GetBucketPolicyStatus", None),
-    row("GET", &["cors"], "GetBucketCors", None),
-    row("PUT", &["cors"], "PutBucketCors", None),
-    row("DELETE", &["cors"], "DeleteBucketCors", None),
-    row("GET", &["tagging"], "GetBucketTagging", None),
-    row("PUT", &["tagging"], "PutBucketTagging", None),
-    row("DELETE", &["tagging"], "DeleteBucketTagging", None),
-    row("GET", &["versioning"], "GetBucketVersioning", None),
-    row("PUT", &["versioning"], "PutBucketVersioning", None),
-    row("GET", &["acl"], "GetBucketAcl", None),
-    row("PUT", &["acl"], "PutBucketAcl", None),
-    row("GET", &["lifecycle"], "GetBucketLifecycleConfiguration", None),
-    row("PUT", &["lifecycle"], "PutBucketLifecycleConfiguration", None),
-    row("DELETE", &["lifecycle"], "DeleteBucketLifecycle", None),
-    row("GET", &["encryption"], "GetBucketEncryption", None),
+const BUCKET: &[Row<BucketOperation>] = &[
+    row("PUT", &[], "CreateBucket", Some(BucketOperation::Create)),
+    row("HEAD", &[], "HeadBucket", Some(BucketOperation::Head)),
+    row("POST", &[], "PostObject", Some(BucketOperation::PostObject)),
+    row("DELETE", &[], "DeleteBucket", Some(BucketOperation::Delete)),
+    row("GET", &[], "ListObjects", Some(BucketOperation::ListObjects)),
+    row("GET", &["list-type"], "ListObjectsV2", Some(BucketOperation::ListObjectsV2)),
+    row("GET", &["versions"], "ListObjectVersions", Some(BucketOperation::ListObjectVersions)),
+    row("GET", &["uploads"], "ListMultipartUploads", Some(BucketOperation::ListMultipartUploads)),
+    row("POST", &["delete"], "DeleteObjects", Some(BucketOperation::DeleteObjects)),
+    row("GET", &["location"], "GetBucketLocation", Some(BucketOperation::GetLocation)),
+    row("GET", &["policy"], "GetBucketPolicy", Some(BucketOperation::GetSetting(BucketSetting::Policy))),
+    row("PUT", &["policy"], "PutBucketPolicy", Some(BucketOperation::PutSetting(BucketSetting::Policy))),
+    row("DELETE", &["policy"], "DeleteBucketPolicy", Some(BucketOperation::DeleteSetting(BucketSetting::Policy))),
+    row("GET", &["policyStatus"], "GetBucketPolicyStatus", Some(BucketOperation::GetPolicyStatus)),
+    row("GET", &["cors"], "GetBucketCors", Some(BucketOperation::GetSetting(BucketSetting::Cors))),
+    row("PUT", &["cors"], "PutBucketCors", Some(BucketOperation::PutSetting(BucketSetting::Cors))),
+    row("DELETE", &["cors"], "DeleteBucketCors", Some(BucketOperation::DeleteSetting(BucketSetting::Cors))),
+    row("GET", &["tagging"], "GetBucketTagging", Some(BucketOperation::GetSetting(BucketSetting::Tagging))),
+    row("PUT", &["tagging"], "PutBucketTagging", Some(BucketOperation::PutSetting(BucketSetting::Tagging))),
+    row("DELETE", &["tagging"], "DeleteBucketTagging", Some(BucketOperation::DeleteSetting(BucketSetting::Tagging))),
+    row("GET", &["versioning"], "GetBucketVersioning", Some(BucketOperation::GetVersioning)),
+    row("PUT", &["versioning"], "PutBucketVersioning", Some(BucketOperation::PutVersioning)),
+    row("GET", &["acl"], "GetBucketAcl", Some(BucketOperation::GetAcl)),
+    row("PUT", &["acl"], "PutBucketAcl", Some(BucketOperation::PutAcl)),
+    row("GET", &["lifecycle"], "GetBucketLifecycleConfiguration", Some(BucketOperation::GetSetting(BucketSetting::Lifecycle))),
+    row("PUT", &["lifecycle"], "PutBucketLifecycleConfiguration", Some(BucketOperation::PutSetting(BucketSetting::Lifecycle))),
+    row("DELETE", &["lifecycle"], "DeleteBucketLifecycle", Some(BucketOperation::DeleteSetting(BucketSetting::Lifecycle))),
+    row("GET", &["encryption"], "GetBucketEncryption", Some(BucketOperation::GetUnconfigured(Feature::Encryption))),
     row("PUT", &["encryption"], "PutBucketEncryption", None),
     row("DELETE", &["encryption"], "DeleteBucketEncryption", None),
-    row("GET", &["object-lock"], "GetObjectLockConfiguration", None),
+    row("GET", &["object-lock"], "GetObjectLockConfiguration", Some(BucketOperation::GetUnconfigured(Feature::ObjectLock))),
     row("PUT", &["object-lock"], "PutObjectLockConfiguration", None),
-    row("GET", &["replication"], "GetBucketReplication", None),
+    row("GET", &["replication"], "GetBucketReplication", Some(BucketOperation::GetUnconfigured(Feature::Replication))),
     row("PUT", &["replication"], "PutBucketReplication", None),
     row("DELETE", &["replication"], "DeleteBucketReplication", None),
-    row("GET", &["website"], "GetBucketWebsite", None),
+    row("GET", &["website"], "GetBucketWebsite", Some(BucketOperation::GetUnconfigured(Feature::Website))),
     row("PUT", &["website"], "PutBucketWebsite", None),
     row("DELETE", &["website"], "DeleteBucketWebsite", None),
-    row("GET", &["notification"], "GetBucketNotificationConfiguration", None),
+    row("GET", &["notification"], "GetBucketNotificationConfiguration", Some(BucketOperation::GetUnconfigured(Feature::Notification))),
     row("PUT", &["notification"], "PutBucketNotificationConfiguration", None),
-    row("GET", &["logging"], "GetBucketLogging", None),
+    row("GET", &["logging"], "GetBucketLogging", Some(BucketOperation::GetUnconfigured(Feature::Logging))),
     row("PUT", &["logging"], "PutBucketLogging", None),
-    row("GET", &["requestPayment"], "GetBucketRequestPayment", None),
+    row("GET", &["requestPayment"], "GetBucketRequestPayment", Some(BucketOperation::GetUnconfigured(Feature::RequestPayment))),
     row("PUT", &["requestPayment"], "PutBucketRequestPayment", None),
-    row("GET", &["accelerate"], "GetBucketAccelerateConfiguration", None),
+    row("GET", &["accelerate"], "GetBucketAccelerateConfiguration", Some(BucketOperation::GetUnconfigured(Feature::Accelerate))),
     row("PUT", &["accelerate"], "PutBucketAccelerateConfiguration", None),
-    row("GET", &["ownershipControls"], "GetBucketOwnershipControls", None),
-    row("PUT", &["ownershipControls"], "PutBucketOwnershipControls", None),
-    row("DELETE", &["ownershipControls"], "DeleteBucketOwnershipControls", None),
-    row("GET", &["publicAccessBlock"], "GetPublicAccessBlock", None),
-    row("PUT", &["publicAccessBlock"], "PutPublicAccessBlock", None),
-    row("DELETE", &["publicAccessBlock"], "DeletePublicAccessBlock", None),
+    row("GET", &["ownershipControls"], "GetBucketOwnershipControls", Some(BucketOperation::GetSetting(BucketSetting::OwnershipControls))),
+    row("PUT", &["ownershipControls"], "PutBucketOwnershipControls", Some(BucketOperation::PutSetting(BucketSetting::OwnershipControls))),
+    row("DELETE", &["ownershipControls"], "DeleteBucketOwnershipControls", Some(BucketOperation::DeleteSetting(BucketSetting::OwnershipControls))),
+    row("GET", &["publicAccessBlock"], "GetPublicAccessBlock", Some(BucketOperation::GetSetting(BucketSetting::PublicAccessBlock))),
+    row("PUT", &["publicAccessBlock"], "PutPublicAccessBlock", Some(BucketOperation::PutSetting(BucketSetting::PublicAccessBlock))),
+    row("DELETE", &["publicAccessBlock"], "DeletePublicAccessBlock", Some(BucketOperation::DeleteSetting(BucketSetting::PublicAccessBlock))),
     row("GET", &["analytics"], "GetBucketAnalyticsConfiguration", None),
     row("PUT", &["analytics"], "PutBucketAnalyticsConfiguration", None),
     row("DELETE", &["analytics"], "DeleteBucketAnalyticsConfiguration", None),
@@ -137,26 +190,26 @@ const BUCKET: &[Row<MakeForBucket>] = &[
 ];
 
 #[rustfmt::skip]
-const OBJECT: &[Row<MakeForObject>] = &[
-    row("GET", &[], "GetObject", Some(Operation::GetObject)),
-    row("HEAD", &[], "HeadObject", Some(Operation::HeadObject)),
-    row("PUT", &[], "PutObject", Some(Operation::PutObject)),
-    row("DELETE", &[], "DeleteObject", Some(Operation::DeleteObject)),
-    row("GET", &["partNumber"], "GetObject with partNumber", None),
-    row("HEAD", &["partNumber"], "HeadObject with partNumber", None),
-    row("PUT", &[COPY_SOURCE], "CopyObject", None),
-    row("GET", &["attributes"], "GetObjectAttributes", None),
-    row("GET", &["tagging"], "GetObjectTagging", None),
-    row("PUT", &["tagging"], "PutObjectTagging", None),
-    row("DELETE", &["tagging"], "DeleteObjectTagging", None),
-    row("GET", &["acl"], "GetObjectAcl", None),
-    row("PUT", &["acl"], "PutObjectAcl", None),
-    row("POST", &["uploads"], "CreateMultipartUpload", None),
-    row("PUT", &["partNumber", "uploadId"], "UploadPart", None),
-    row("PUT", &["partNumber", "uploadId", COPY_SOURCE], "UploadPartCopy", None),
-    row("GET", &["uploadId"], "ListParts", None),
-    row("POST", &["uploadId"], "CompleteMultipartUpload", None),
-    row("DELETE", &["uploadId"], "AbortMultipartUpload", None),
+const OBJECT: &[Row<ObjectOperation>] = &[
+    row("GET", &[], "GetObject", Some(ObjectOperation::Get)),
+    row("HEAD", &[], "HeadObject", Some(ObjectOperation::Head)),
+    row("PUT", &[], "PutObject", Some(ObjectOperation::Put)),
+    row("DELETE", &[], "DeleteObject", Some(ObjectOperation::Delete)),
+    row("GET", &["partNumber"], "GetObject", Some(ObjectOperation::Get)),
+    row("HEAD", &["partNumber"], "HeadObject", Some(ObjectOperation::Head)),
+    row("PUT", &[COPY_SOURCE], "CopyObject", Some(ObjectOperation::Copy)),
+    row("GET", &["attributes"], "GetObjectAttributes", Some(ObjectOperation::GetAttributes)),
+    row("GET", &["tagging"], "GetObjectTagging", Some(ObjectOperation::GetTagging)),
+    row("PUT", &["tagging"], "PutObjectTagging", Some(ObjectOperation::PutTagging)),
+    row("DELETE", &["tagging"], "DeleteObjectTagging", Some(ObjectOperation::DeleteTagging)),
+    row("GET", &["acl"], "GetObjectAcl", Some(ObjectOperation::GetAcl)),
+    row("PUT", &["acl"], "PutObjectAcl", Some(ObjectOperation::PutAcl)),
+    row("POST", &["uploads"], "CreateMultipartUpload", Some(ObjectOperation::CreateMultipartUpload)),
+    row("PUT", &["partNumber", "uploadId"], "UploadPart", Some(ObjectOperation::UploadPart)),
+    row("PUT", &["partNumber", "uploadId", COPY_SOURCE], "UploadPartCopy", Some(ObjectOperation::UploadPartCopy)),
+    row("GET", &["uploadId"], "ListParts", Some(ObjectOperation::ListParts)),
+    row("POST", &["uploadId"], "CompleteMultipartUpload", Some(ObjectOperation::CompleteMultipartUpload)),
+    row("DELETE", &["uploadId"], "AbortMultipartUpload", Some(ObjectOperation::AbortMultipartUpload)),
     row("GET", &["legal-hold"], "GetObjectLegalHold", None),
     row("PUT", &["legal-hold"], "PutObjectLegalHold", None),
     row("GET", &["retention"], "GetObjectRetention", None),
@@ -234,28 +287,80 @@ impl Operation {
         }
         let selectors = selectors(method, query, headers)?;
         let Some(bucket) = bucket else {
-            let make = find(SERVICE, method, &selectors)?;
-            return Ok(make());
+            find(SERVICE, method, &selectors)?;
+            return Ok(Self::ListBuckets);
         };
         let bucket_name = BucketName::parse(bucket).map_err(|_| invalid_bucket(bucket))?;
         let Some(key) = key else {
-            let operation = find(BUCKET, method, &selectors)?(bucket_name);
-            operation.check_bucket(bucket, query)?;
-            return Ok(operation);
+            let operation = find(BUCKET, method, &selectors)?;
+            operation.check(bucket, query)?;
+            return Ok(Self::OnBucket(operation, bucket_name));
         };
         let object_key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
-        let make = find(OBJECT, method, &selectors)?;
+        let operation = find(OBJECT, method, &selectors)?;
         refuse_encryption(headers)?;
         refuse_versions(query)?;
-        Ok(make(bucket_name, object_key))
+        Ok(Self::OnObject(operation, bucket_name, object_key))
     }
-    /// What a bucket's operation needs beyond its line in the table.
-    fn check_bucket(&self, bucket: &str, query: &[(String, String)]) -> Result<(), S3Error> {
+
+    /// Whether a body is part of it.
+    #[must_use]
+    pub fn takes_body(&self) -> bool {
+        use BucketOperation as B;
+        use ObjectOperation as O;
         match self {
-            Self::CreateBucket(_) => {
+            Self::ListBuckets | Self::Preflight(_) => false,
+            Self::OnBucket(operation, _) => matches!(
+                operation,
+                B::Create
+                    | B::PostObject
+                    | B::DeleteObjects
+                    | B::PutSetting(_)
+                    | B::PutVersioning
+                    | B::PutAcl
+            ),
+            Self::OnObject(operation, ..) => matches!(
+                operation,
+                O::Put | O::UploadPart | O::CompleteMultipartUpload | O::PutTagging | O::PutAcl
+            ),
+        }
+    }
+
+    /// S3's name of the operation: `PutObject`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ListBuckets => LIST_BUCKETS,
+            Self::OnBucket(operation, _) => name_in(BUCKET, *operation),
+            Self::OnObject(operation, ..) => name_in(OBJECT, *operation),
+            Self::Preflight(_) => "Preflight",
+        }
+    }
+    #[must_use]
+    pub fn bucket(&self) -> Option<&BucketName> {
+        match self {
+            Self::ListBuckets => None,
+            Self::Preflight(bucket) => bucket.as_ref(),
+            Self::OnBucket(_, bucket) | Self::OnObject(_, bucket, _) => Some(bucket),
+        }
+    }
+    #[must_use]
+    pub fn key(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::OnObject(_, _, key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
+impl BucketOperation {
+    /// What it needs beyond its line in the table.
+    fn check(self, bucket: &str, query: &[(String, String)]) -> Result<(), S3Error> {
+        match self {
+            Self::Create => {
                 BucketName::parse_new(bucket).map_err(|_| invalid_bucket(bucket))?;
             }
-            Self::ListObjectsV2(_) => {
+            Self::ListObjectsV2 => {
                 let version = value_of(query, "list-type").unwrap_or_default();
                 if version != "2" {
                     return Err(S3Error::invalid_argument(
@@ -269,56 +374,13 @@ impl Operation {
         }
         Ok(())
     }
-    /// Whether a body is part of it.
-    #[must_use]
-    pub fn takes_body(&self) -> bool {
-        matches!(
-            self,
-            Self::CreateBucket(_) | Self::PostObject(_) | Self::PutObject(..)
-        )
-    }
+}
 
-    /// S3's name of the operation: `PutObject`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ListBuckets => "ListBuckets",
-            Self::CreateBucket(_) => "CreateBucket",
-            Self::HeadBucket(_) => "HeadBucket",
-            Self::ListObjectsV2(_) => "ListObjectsV2",
-            Self::PostObject(_) => "PostObject",
-            Self::PutObject(..) => "PutObject",
-            Self::GetObject(..) => "GetObject",
-            Self::HeadObject(..) => "HeadObject",
-            Self::DeleteObject(..) => "DeleteObject",
-            Self::Preflight(_) => "Preflight",
-        }
-    }
-    #[must_use]
-    pub fn bucket(&self) -> Option<&BucketName> {
-        match self {
-            Self::ListBuckets => None,
-            Self::Preflight(bucket) => bucket.as_ref(),
-            Self::CreateBucket(bucket)
-            | Self::HeadBucket(bucket)
-            | Self::ListObjectsV2(bucket)
-            | Self::PostObject(bucket)
-            | Self::PutObject(bucket, _)
-            | Self::GetObject(bucket, _)
-            | Self::HeadObject(bucket, _)
-            | Self::DeleteObject(bucket, _) => Some(bucket),
-        }
-    }
-    #[must_use]
-    pub fn key(&self) -> Option<&ObjectKey> {
-        match self {
-            Self::PutObject(_, key)
-            | Self::GetObject(_, key)
-            | Self::HeadObject(_, key)
-            | Self::DeleteObject(_, key) => Some(key),
-            _ => None,
-        }
-    }
+fn name_in<Served: PartialEq>(table: &[Row<Served>], operation: Served) -> &'static str {
+    table
+        .iter()
+        .find(|row| row.served.as_ref() == Some(&operation))
+        .map_or("", |row| row.name)
 }
 
 /// The bucket and the key that a decoded path addresses; what follows the bucket's `/`, if anything, is the key.
@@ -380,17 +442,17 @@ fn is_parameter(name: &str) -> bool {
 fn is_decoration(method: &str, value: &str) -> bool {
     matches!(method, "GET" | "HEAD") && !value.is_empty()
 }
-fn find<Maker: Copy>(
-    table: &'static [Row<Maker>],
+fn find<Served: Copy>(
+    table: &'static [Row<Served>],
     method: &str,
     selectors: &[&'static str],
-) -> Result<Maker, S3Error> {
-    let same = |row: &&Row<Maker>| {
+) -> Result<Served, S3Error> {
+    let same = |row: &&Row<Served>| {
         row.selectors.len() == selectors.len()
             && row.selectors.iter().all(|name| selectors.contains(name))
     };
     if let Some(row) = table.iter().filter(|row| row.method == method).find(same) {
-        return row.maker.ok_or_else(|| {
+        return row.served.ok_or_else(|| {
             not_implemented(format!("The operation {} is not implemented.", row.name))
         });
     }

@@ -18,6 +18,15 @@ pub enum OpenError {
 pub enum StoreError {
     #[error("there is no such bucket")]
     NoSuchBucket,
+    #[error("the bucket holds objects")]
+    BucketNotEmpty,
+    #[error("there is no such object")]
+    NoSuchKey,
+    #[error("there is no such upload")]
+    NoSuchUpload,
+    /// A part was replaced between looking and completing: look again.
+    #[error("the upload has changed")]
+    UploadChanged,
     #[error("the precondition does not hold")]
     PreconditionFailed,
     /// 507: the disk is full.

@@ -334,6 +334,7 @@ pub(super) async fn buckets(connection: &mut SqliteConnection) -> Result<Vec<Buc
             Ok(Bucket {
                 name,
                 created_at: Timestamp::from_millis(row.get(1)),
+                settings: Arc::default(),
             })
         })
         .collect()

@@ -14,6 +14,7 @@ mod folder;
 mod listing;
 mod log;
 mod meta;
+mod multipart;
 mod names;
 mod object;
 mod read;
@@ -26,6 +27,10 @@ mod writer;
 
 pub use effect::{ApplyEffects, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
+pub use multipart::{
+    Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
+    UploadId, UploadListPage, UploadListRequest,
+};
 pub use object::{
     Bucket, BucketCreation, Committed, Deletion, Expected, ListPage, ListRequest, Listed, Object,
     ObjectMeta, Reading, Target,
@@ -36,10 +41,10 @@ use error::{misanswered, stopped, unavailable};
 
 use crate::clock::Clock;
 use crate::db::{self, Readers};
-use crate::s3::checksum::Wanted;
+use crate::s3::checksum::{Digests, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::range::ByteRange;
-use crate::s3::{BucketName, ObjectKey};
+use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use futures_util::future::BoxFuture;
 use names::Name;
 use sqlx::{Connection, SqliteConnection};
@@ -57,6 +62,8 @@ pub struct StoreConfig {
     pub data_dir: PathBuf,
     /// `HANGAR_ALLOW_UNSAFE_FS`
     pub allow_unsafe_fs: bool,
+    /// `HANGAR_MULTIPART_EXPIRES`: an upload this old that nobody completed is given up.
+    pub multipart_expires: std::time::Duration,
 }
 
 /// What readiness says.
@@ -299,6 +306,184 @@ impl Store {
             Outcome::Deleted(deletion) => Ok(deletion),
             other => Err(misanswered(&other)),
         }
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`, `BucketNotEmpty` while it holds an object. Uploads under way go with it.
+    pub async fn delete_bucket(&self, name: BucketName) -> Result<(), StoreError> {
+        todo!("{name}")
+    }
+
+    /// Sets (or, with `None`, removes) one of a bucket's documents.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, …
+    pub async fn set_bucket(
+        &self,
+        name: BucketName,
+        setting: BucketSetting,
+        document: Option<String>,
+    ) -> Result<(), StoreError> {
+        todo!("{name}{setting:?}{document:?}")
+    }
+
+    /// Sets (or, with `None`, removes) an object's tags (`k=v&k2=v2`); nothing else of it changes.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, `NoSuchKey`, …
+    pub async fn set_tags(
+        &self,
+        bucket: BucketName,
+        key: ObjectKey,
+        tagging: Option<String>,
+    ) -> Result<(), StoreError> {
+        todo!("{bucket}{key}{tagging:?}")
+    }
+
+    /// Deletes exactly this object: not what took its place since it was looked up.
+    ///
+    /// # Errors
+    /// `PreconditionFailed` where another is there now.
+    pub async fn delete_this(
+        &self,
+        bucket: BucketName,
+        key: ObjectKey,
+        sequence: u64,
+    ) -> Result<Deletion, StoreError> {
+        todo!("{bucket}{key}{sequence}")
+    }
+
+    /// Makes the bytes of `source` (as it was looked up, whatever became of it since) the object of another key, or of
+    /// its own with other metadata, without moving them. The copy has the source's `ETag`.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn copy(
+        &self,
+        source: &Object,
+        target: Target,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Committed, StoreError> {
+        todo!("{source:?}{target:?}{precondition:?}{effect:?}")
+    }
+
+    /// Reads all of an object (or a range of it), verified, for digests that were not stored with it.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn digest(
+        &self,
+        object: &Object,
+        range: Option<ByteRange>,
+        wanted: &Wanted,
+    ) -> Result<Digests, StoreError> {
+        todo!("{object:?}{range:?}{wanted:?}")
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`, …
+    pub async fn create_upload(&self, new: NewUpload) -> Result<Upload, StoreError> {
+        todo!("{new:?}")
+    }
+
+    /// An upload under way.
+    ///
+    /// # Errors
+    /// `NoSuchUpload` where there is none of this id for this key.
+    pub async fn upload(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        id: &UploadId,
+    ) -> Result<Upload, StoreError> {
+        todo!("{bucket}{key}{id:?}")
+    }
+
+    /// Makes sealed bytes part `number` (1 to 10,000) of an upload, in the place of an earlier one.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, …
+    pub async fn put_part(
+        &self,
+        upload: &Upload,
+        number: u16,
+        sealed: Sealed,
+    ) -> Result<Part, StoreError> {
+        todo!("{upload:?}{number}{:?}", sealed.checksums())
+    }
+
+    /// Makes a range of an object part `number` of an upload, without moving bytes; they are read for the part's MD5 and
+    /// checksum.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, …
+    pub async fn copy_part(
+        &self,
+        upload: &Upload,
+        number: u16,
+        source: &Object,
+        range: Option<ByteRange>,
+    ) -> Result<Part, StoreError> {
+        todo!("{upload:?}{number}{source:?}{range:?}")
+    }
+
+    /// The parts of an upload with numbers above `after`, in order, at most `max`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index does not answer.
+    pub async fn parts(
+        &self,
+        upload: &Upload,
+        after: u16,
+        max: u32,
+    ) -> Result<PartPage, StoreError> {
+        todo!("{upload:?}{after}{max}")
+    }
+
+    /// Makes the parts named the object of the upload's key; the upload and its other parts are gone. No byte moves.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, `UploadChanged` where one of the parts was replaced since it was read, `PreconditionFailed`, …
+    pub async fn complete_upload(
+        &self,
+        upload: &Upload,
+        completion: Completion,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Committed, StoreError> {
+        todo!("{upload:?}{completion:?}{precondition:?}{effect:?}")
+    }
+
+    /// Gives an upload up.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, …
+    pub async fn abort_upload(
+        &self,
+        bucket: BucketName,
+        key: ObjectKey,
+        id: UploadId,
+    ) -> Result<(), StoreError> {
+        todo!("{bucket}{key}{id:?}")
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
+    pub async fn list_uploads(
+        &self,
+        bucket: &BucketName,
+        request: &UploadListRequest,
+    ) -> Result<UploadListPage, StoreError> {
+        todo!("{bucket}{request:?}")
+    }
+
+    /// The parts of an object that a multipart upload made (or a copy of one); `None` for any other.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index does not answer.
+    pub async fn object_parts(&self, object: &Object) -> Result<Option<ObjectParts>, StoreError> {
+        todo!("{object:?}")
     }
 
     /// Changes rows of the caller's own. `names` are the rows that it judges and touches; `judge` runs in the writer's

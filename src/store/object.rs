@@ -3,8 +3,8 @@
 use super::error::StoreError;
 use super::meta::Extent;
 use crate::clock::Timestamp;
-use crate::s3::checksum::Checksum;
-use crate::s3::{BucketName, ETag, ObjectKey};
+use crate::s3::checksum::{Checksum, ChecksumType};
+use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,15 @@ pub struct ObjectMeta {
     /// Checksums to hand out under `x-amz-checksum-mode: ENABLED`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checksums: Vec<Checksum>,
+    /// Of those checksums.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub checksum_type: ChecksumType,
 }
+
+fn is_default(checksum_type: &ChecksumType) -> bool {
+    *checksum_type == ChecksumType::default()
+}
+
 /// Where new bytes go.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -65,6 +73,14 @@ pub struct Object {
 pub struct Bucket {
     pub name: BucketName,
     pub created_at: Timestamp,
+    pub(super) settings: Arc<BTreeMap<BucketSetting, Arc<str>>>,
+}
+impl Bucket {
+    /// A document of this bucket, as it was set.
+    #[must_use]
+    pub fn setting(&self, setting: BucketSetting) -> Option<&str> {
+        self.settings.get(&setting).map(AsRef::as_ref)
+    }
 }
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketCreation {

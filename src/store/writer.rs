@@ -554,6 +554,7 @@ impl Indexer {
                         let bucket = Bucket {
                             name: bucket.clone(),
                             created_at: record.at,
+                            settings: Arc::default(),
                         };
                         self.state.add_bucket(bucket);
                     }

@@ -58,6 +58,7 @@ fn config(data_dir: &std::path::Path) -> Config {
         store: StoreConfig {
             data_dir: data_dir.to_owned(),
             allow_unsafe_fs: true,
+            multipart_expires: std::time::Duration::from_hours(7 * 24),
         },
         assets: AssetsConfig {
             bucket: BucketName::parse("uploads").expect("a bucket's name"),

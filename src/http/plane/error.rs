@@ -188,9 +188,7 @@ fn status_of_trouble(error: &StoreError) -> StatusCode {
     match error {
         StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        StoreError::NoSuchBucket | StoreError::PreconditionFailed | StoreError::Unavailable(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -1,12 +1,13 @@
 //! Buckets: making, finding and listing them.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 
+use super::access::Permitted;
 use super::{Exchange, error};
 use crate::http::limits::Body;
-use crate::s3::sigv4::{Payload, Verified};
-use crate::s3::xml::{self, ListBucketsQuery, ListV2Query, ListedObject, ListedPage};
+use crate::s3::sigv4::Payload;
+use crate::s3::xml::{self, ListBucketsQuery};
 use crate::s3::{BucketName, ErrorCode, S3Error};
-use crate::store::{BucketCreation, ListPage, ListRequest};
+use crate::store::BucketCreation;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Deserialize;
@@ -17,19 +18,23 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// A `CreateBucketConfiguration` is some hundred bytes.
 const CONFIGURATION_BYTES: usize = 64 * 1024;
 
-fn xml_answer(text: String) -> HttpResponse {
+pub(super) fn xml_answer(text: String) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/xml")
         .body(text)
 }
 
-pub(super) fn list_buckets(exchange: &Exchange<'_>) -> Result<HttpResponse, S3Error> {
+pub(super) fn list_buckets(
+    exchange: &Exchange<'_>,
+    permitted: &Permitted,
+) -> Result<HttpResponse, S3Error> {
     let query = ListBucketsQuery::parse(&exchange.query)?;
     let buckets: Vec<_> = exchange
         .rooms
         .store
         .buckets()
         .into_iter()
+        .filter(|bucket| permitted.sees(&bucket.name))
         .map(|bucket| (bucket.name, bucket.created_at))
         .collect();
     Ok(xml_answer(xml::list_buckets(&query, &buckets)))
@@ -57,7 +62,7 @@ fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
 
 pub(super) async fn create_bucket(
     exchange: &Exchange<'_>,
-    verified: &Verified,
+    permitted: &Permitted,
     bucket: BucketName,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
@@ -70,7 +75,7 @@ pub(super) async fn create_bucket(
             "hangar does not lock objects.",
         ));
     }
-    let configuration = read_signed(body, verified.payload()).await?;
+    let configuration = read_signed(body, permitted.payload()).await?;
     judge_configuration(&configuration)?;
     let bucket = BucketName::parse_new(bucket.as_str()).map_err(|_| {
         S3Error::new(ErrorCode::InvalidBucketName).extra("BucketName", bucket.as_str())
@@ -140,42 +145,18 @@ pub(super) async fn read_signed(body: &mut Body, payload: &Payload) -> Result<Ve
     }
 }
 
-pub(super) async fn list_objects_v2(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
+pub(super) async fn delete_bucket(
+    _exchange: &Exchange<'_>,
+    _permitted: &Permitted,
+    _bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.rooms.store;
-    if store.bucket(bucket).is_none() {
-        return Err(error::no_such_bucket(bucket));
-    }
-    let query = ListV2Query::parse(&exchange.query)?;
-    let page = if query.max_keys == 0 {
-        ListPage::default()
-    } else {
-        let request = ListRequest {
-            prefix: query.prefix.clone(),
-            delimiter: query.delimiter.clone(),
-            after: query
-                .continuation_token
-                .clone()
-                .or_else(|| query.start_after.clone()),
-            max: query.max_keys,
-        };
-        store.list(bucket, &request).await?
-    };
-    let page = ListedPage {
-        objects: page
-            .objects
-            .into_iter()
-            .map(|object| ListedObject {
-                key: object.key,
-                etag: object.etag,
-                size_bytes: object.size_bytes,
-                last_modified: object.last_modified,
-            })
-            .collect(),
-        common_prefixes: page.common_prefixes,
-        next: page.next,
-    };
-    Ok(xml_answer(xml::list_objects_v2(bucket, &query, &page)))
+    Err(ErrorCode::NotImplemented.into())
+}
+
+pub(super) async fn get_location(
+    _exchange: &Exchange<'_>,
+    _permitted: &Permitted,
+    _bucket: &BucketName,
+) -> Result<HttpResponse, S3Error> {
+    Err(ErrorCode::NotImplemented.into())
 }

@@ -74,6 +74,10 @@ impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::NoSuchBucket => ErrorCode::NoSuchBucket,
+            StoreError::BucketNotEmpty => ErrorCode::BucketNotEmpty,
+            StoreError::NoSuchKey => ErrorCode::NoSuchKey,
+            StoreError::NoSuchUpload => ErrorCode::NoSuchUpload,
+            StoreError::UploadChanged => ErrorCode::OperationAborted,
             StoreError::PreconditionFailed => ErrorCode::PreconditionFailed,
             StoreError::Full => ErrorCode::InsufficientStorage,
             StoreError::Unavailable(_) => ErrorCode::ServiceUnavailable,

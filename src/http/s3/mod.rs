@@ -4,22 +4,32 @@
 //! sender was verified; an error is S3's XML, and the client sees it. The protocol itself is in [`crate::s3`].
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
+mod access;
+mod acl;
+mod attributes;
 mod bucket;
+mod copy_object;
 mod cors;
+mod delete_objects;
 mod error;
+mod list;
 mod metadata;
+mod multipart;
 mod object;
+mod object_tagging;
 mod page;
 mod post_object;
 mod put_object;
+mod settings;
 mod tagging;
 mod verify;
 
 use crate::http::Rooms;
 use crate::http::limits::{Body, UnverifiedMemory};
 use crate::http::{origin, trace};
-use crate::s3::op::Operation;
-use crate::s3::{ErrorCode, S3Error, form, uri};
+use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
+use access::Permitted;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -150,42 +160,106 @@ async fn carry_out(
             return Err(refusal);
         }
     };
-    *name = match operation {
-        Operation::Preflight(_) => PREFLIGHT,
-        Operation::PostObject(_) => POST_OBJECT,
-        _ => operation.name(),
-    };
+    *name = operation.name();
     match operation {
         Operation::Preflight(_) => return cors::preflight(req),
         // A form's signature is in its fields.
-        Operation::PostObject(bucket) => {
+        Operation::OnBucket(BucketOperation::PostObject, bucket) => {
             return post_object::post_object(&exchange, memory, bucket, body).await;
         }
         _ => {}
     }
-    let verified = verify::verify(&exchange)?;
+    let permitted = access::permit(&exchange, &operation)?;
     metadata::refuse_encryption(&exchange.headers)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
-        bucket::read_signed(body, verified.payload()).await?;
+        bucket::read_signed(body, permitted.payload()).await?;
     }
     match operation {
-        Operation::ListBuckets => bucket::list_buckets(&exchange),
-        Operation::CreateBucket(bucket) => {
-            bucket::create_bucket(&exchange, &verified, bucket, body).await
+        Operation::ListBuckets => bucket::list_buckets(&exchange, &permitted),
+        Operation::OnBucket(operation, bucket) => {
+            on_bucket(&exchange, &permitted, operation, bucket, body).await
         }
-        Operation::HeadBucket(bucket) => bucket::head_bucket(&exchange, &bucket),
-        Operation::ListObjectsV2(bucket) => bucket::list_objects_v2(&exchange, &bucket).await,
-        Operation::PutObject(bucket, key) => {
-            put_object::put_object(&exchange, &verified, bucket, key, body).await
+        Operation::OnObject(operation, bucket, key) => {
+            on_object(&exchange, &permitted, operation, bucket, key, body).await
         }
-        Operation::GetObject(bucket, key) | Operation::HeadObject(bucket, key) => {
-            object::read_object(&exchange, &verified, &bucket, &key).await
+        Operation::Preflight(_) => unreachable!("answered before a signature was asked for"),
+    }
+}
+
+async fn on_bucket(
+    exchange: &Exchange<'_>,
+    permitted: &Permitted,
+    operation: BucketOperation,
+    bucket: BucketName,
+    body: &mut Body,
+) -> Result<HttpResponse, S3Error> {
+    use BucketOperation as Op;
+    match operation {
+        Op::Create => bucket::create_bucket(exchange, permitted, bucket, body).await,
+        Op::Head => bucket::head_bucket(exchange, &bucket),
+        Op::Delete => bucket::delete_bucket(exchange, permitted, &bucket).await,
+        Op::GetLocation => bucket::get_location(exchange, permitted, &bucket).await,
+        Op::ListObjects => list::list_objects(exchange, permitted, &bucket).await,
+        Op::ListObjectsV2 => list::list_objects_v2(exchange, permitted, &bucket).await,
+        Op::ListObjectVersions => list::list_object_versions(exchange, permitted, &bucket).await,
+        Op::ListMultipartUploads => multipart::list_uploads(exchange, permitted, &bucket).await,
+        Op::DeleteObjects => {
+            delete_objects::delete_objects(exchange, permitted, &bucket, body).await
         }
-        Operation::DeleteObject(bucket, key) => object::delete_object(&exchange, bucket, key).await,
-        Operation::PostObject(_) | Operation::Preflight(_) => {
-            unreachable!("answered before a signature was asked for")
+        Op::GetSetting(setting) => {
+            settings::get_setting(exchange, permitted, &bucket, setting).await
         }
+        Op::PutSetting(setting) => {
+            settings::put_setting(exchange, permitted, &bucket, setting, body).await
+        }
+        Op::DeleteSetting(setting) => {
+            settings::delete_setting(exchange, permitted, &bucket, setting).await
+        }
+        Op::GetPolicyStatus => settings::get_policy_status(exchange, permitted, &bucket).await,
+        Op::GetVersioning => settings::get_versioning(exchange, permitted, &bucket).await,
+        Op::PutVersioning => settings::put_versioning(exchange, permitted, &bucket, body).await,
+        Op::GetUnconfigured(feature) => {
+            settings::get_unconfigured(exchange, permitted, &bucket, feature).await
+        }
+        Op::GetAcl => acl::get_bucket_acl(exchange, permitted, &bucket).await,
+        Op::PutAcl => acl::put_bucket_acl(exchange, permitted, &bucket, body).await,
+        Op::PostObject => unreachable!("answered before a signature was asked for"),
+    }
+}
+
+async fn on_object(
+    exchange: &Exchange<'_>,
+    permitted: &Permitted,
+    operation: ObjectOperation,
+    bucket: BucketName,
+    key: ObjectKey,
+    body: &mut Body,
+) -> Result<HttpResponse, S3Error> {
+    use ObjectOperation as Op;
+    match operation {
+        Op::Get | Op::Head => object::read_object(exchange, permitted, &bucket, &key).await,
+        Op::Put => put_object::put_object(exchange, permitted, bucket, key, body).await,
+        Op::Delete => object::delete_object(exchange, bucket, key).await,
+        Op::Copy => copy_object::copy_object(exchange, permitted, &bucket, &key).await,
+        Op::GetAttributes => attributes::get_attributes(exchange, permitted, &bucket, &key).await,
+        Op::GetTagging => object_tagging::get_tagging(exchange, permitted, &bucket, &key).await,
+        Op::PutTagging => {
+            object_tagging::put_tagging(exchange, permitted, &bucket, &key, body).await
+        }
+        Op::DeleteTagging => {
+            object_tagging::delete_tagging(exchange, permitted, &bucket, &key).await
+        }
+        Op::GetAcl => acl::get_object_acl(exchange, permitted, &bucket, &key).await,
+        Op::PutAcl => acl::put_object_acl(exchange, permitted, &bucket, &key, body).await,
+        Op::CreateMultipartUpload => multipart::create(exchange, permitted, &bucket, &key).await,
+        Op::UploadPart => multipart::upload_part(exchange, permitted, &bucket, &key, body).await,
+        Op::UploadPartCopy => multipart::upload_part_copy(exchange, permitted, &bucket, &key).await,
+        Op::ListParts => multipart::list_parts(exchange, permitted, &bucket, &key).await,
+        Op::CompleteMultipartUpload => {
+            multipart::complete(exchange, permitted, &bucket, &key, body).await
+        }
+        Op::AbortMultipartUpload => multipart::abort(exchange, permitted, &bucket, &key).await,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Reading and deleting one object.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 
+use super::access::Permitted;
 use super::{Exchange, error, tagging};
 use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::conditional::WritePrecondition;
-use crate::s3::sigv4::Verified;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::Object;
 use actix_web::HttpResponse;
@@ -25,7 +25,7 @@ const OVERRIDES: [(&str, HeaderName); 5] = [
 /// `GetObject` and `HeadObject`.
 pub(super) async fn read_object(
     exchange: &Exchange<'_>,
-    verified: &Verified,
+    permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
@@ -38,7 +38,7 @@ pub(super) async fn read_object(
         .await?
         .ok_or_else(|| error::no_such_key(key))?;
     let mut representation = represent(exchange, &object)?;
-    if verified.is_presigned() {
+    if permitted.is_for_browsers() {
         serve::harden(exchange.req, &mut representation).map_err(|refusal| {
             S3Error::with_message(
                 ErrorCode::AccessDenied,

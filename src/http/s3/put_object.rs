@@ -1,13 +1,14 @@
 //! `PutObject`: a signed request's body becomes the object of a key.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 
+use super::access::Permitted;
 use super::metadata::{self, StatedChecksums};
 use super::{Exchange, error};
 use crate::http::limits::Body;
 use crate::s3::checksum::{Checksum, Wanted};
 use crate::s3::conditional::WritePrecondition;
+use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::chunked::Decoder;
-use crate::s3::sigv4::{Payload, Verified};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::{Expected, ObjectMeta, Sealed, Staging, StoreError, Target};
 use actix_web::HttpResponse;
@@ -103,18 +104,18 @@ fn parse_sha256(text: &str) -> Result<[u8; 32], S3Error> {
 
 pub(super) async fn put_object(
     exchange: &Exchange<'_>,
-    verified: &Verified,
+    permitted: &Permitted,
     bucket: BucketName,
     key: ObjectKey,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
     let rooms = exchange.rooms;
-    let announced = Announced::parse(exchange, verified.payload())?;
+    let announced = Announced::parse(exchange, permitted.payload())?;
     if rooms.store.bucket(&bucket).is_none() {
         return Err(error::no_such_bucket(&bucket));
     }
     let staging = rooms.store.stage(&announced.wanted, MOST_BYTES);
-    let sealed = receive(body, staging, verified.payload(), &announced).await?;
+    let sealed = receive(body, staging, permitted.payload(), &announced).await?;
     rooms
         .assets
         .check_content(&bucket, &key, sealed.head())

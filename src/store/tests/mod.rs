@@ -59,6 +59,7 @@ async fn open(dir: &Path) -> Result<Store, OpenError> {
     let config = StoreConfig {
         data_dir: dir.to_owned(),
         allow_unsafe_fs: true,
+        multipart_expires: std::time::Duration::from_hours(7 * 24),
     };
     Store::open(config, Clock::default(), notes()).await
 }

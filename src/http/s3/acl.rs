@@ -1,0 +1,43 @@
+//! Access control lists: one owner has everything, canned ones are accepted and grant nothing.
+
+use super::Exchange;
+use super::access::Permitted;
+use crate::http::limits::Body;
+use crate::s3::{BucketName, ObjectKey, S3Error};
+use actix_web::HttpResponse;
+
+pub(super) async fn get_bucket_acl(
+    _exchange: &Exchange<'_>,
+    _permitted: &Permitted,
+    _bucket: &BucketName,
+) -> Result<HttpResponse, S3Error> {
+    Err(crate::s3::ErrorCode::NotImplemented.into())
+}
+
+pub(super) async fn put_bucket_acl(
+    _exchange: &Exchange<'_>,
+    _permitted: &Permitted,
+    _bucket: &BucketName,
+    _body: &mut Body,
+) -> Result<HttpResponse, S3Error> {
+    Err(crate::s3::ErrorCode::NotImplemented.into())
+}
+
+pub(super) async fn get_object_acl(
+    _exchange: &Exchange<'_>,
+    _permitted: &Permitted,
+    _bucket: &BucketName,
+    _key: &ObjectKey,
+) -> Result<HttpResponse, S3Error> {
+    Err(crate::s3::ErrorCode::NotImplemented.into())
+}
+
+pub(super) async fn put_object_acl(
+    _exchange: &Exchange<'_>,
+    _permitted: &Permitted,
+    _bucket: &BucketName,
+    _key: &ObjectKey,
+    _body: &mut Body,
+) -> Result<HttpResponse, S3Error> {
+    Err(crate::s3::ErrorCode::NotImplemented.into())
+}

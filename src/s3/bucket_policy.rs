@@ -1,0 +1,1 @@
+//! Bucket policies: who else than the owner may do what.

@@ -1,0 +1,1 @@
+//! Lifecycle rules of a bucket: what expires when.
