@@ -2,17 +2,15 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 
 use super::access::Permitted;
+use super::document::read_document;
 use super::{Exchange, error};
 use crate::http::limits::Body;
-use crate::s3::sigv4::Payload;
 use crate::s3::xml::{self, ListBucketsQuery};
 use crate::s3::{BucketName, ErrorCode, S3Error};
 use crate::store::BucketCreation;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 const DEFAULT_REGION: &str = "us-east-1";
 /// A `CreateBucketConfiguration` is some hundred bytes.
@@ -75,7 +73,7 @@ pub(super) async fn create_bucket(
             "hangar does not lock objects.",
         ));
     }
-    let configuration = read_signed(body, permitted.payload()).await?;
+    let configuration = read_document(exchange, permitted, body, CONFIGURATION_BYTES).await?;
     judge_configuration(&configuration)?;
     let bucket = BucketName::parse_new(bucket.as_str()).map_err(|_| {
         S3Error::new(ErrorCode::InvalidBucketName).extra("BucketName", bucket.as_str())
@@ -102,47 +100,13 @@ struct CreateBucketConfiguration {
     _location: String,
 }
 
-fn judge_configuration(body: &[u8]) -> Result<(), S3Error> {
-    let malformed = || S3Error::new(ErrorCode::MalformedXML);
-    let text = std::str::from_utf8(body).map_err(|_| malformed())?;
+fn judge_configuration(text: &str) -> Result<(), S3Error> {
     if text.trim().is_empty() {
         return Ok(());
     }
     xml::read::<CreateBucketConfiguration>(text)
         .map(|_| ())
-        .ok_or_else(malformed)
-}
-
-/// A small body, whole and as it was signed.
-pub(super) async fn read_signed(body: &mut Body, payload: &Payload) -> Result<Vec<u8>, S3Error> {
-    let mut whole = Vec::new();
-    while let Some(bytes) = body.next().await? {
-        if whole.len() + bytes.len() > CONFIGURATION_BYTES {
-            return Err(error::too_large(
-                CONFIGURATION_BYTES as u64,
-                body.declared().unwrap_or(body.received()),
-            ));
-        }
-        whole.extend_from_slice(&bytes);
-    }
-    match payload {
-        Payload::Unsigned => Ok(whole),
-        Payload::Sha256(stated) => {
-            let actual = hex::encode(Sha256::digest(&whole));
-            if bool::from(actual.as_bytes().ct_eq(stated.as_bytes())) {
-                Ok(whole)
-            } else {
-                Err(S3Error::new(ErrorCode::XAmzContentSHA256Mismatch))
-            }
-        }
-        Payload::Chunked(framing) => {
-            let mut decoder = crate::s3::sigv4::chunked::Decoder::new(framing.clone());
-            let mut pieces = Vec::new();
-            decoder.push(whole.into(), &mut pieces)?;
-            decoder.finish()?;
-            Ok(pieces.concat())
-        }
-    }
+        .ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))
 }
 
 pub(super) async fn delete_bucket(
