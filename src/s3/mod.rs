@@ -13,6 +13,7 @@ pub mod etag;
 pub mod form;
 pub mod key;
 pub mod lifecycle;
+pub mod listing;
 pub mod multipart;
 pub mod op;
 pub mod policy;

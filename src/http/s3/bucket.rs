@@ -5,7 +5,8 @@ use super::access::Permitted;
 use super::document::read_document;
 use super::{Exchange, error};
 use crate::http::limits::Body;
-use crate::s3::xml::{self, ListBucketsQuery};
+use crate::s3::listing::{self, ListBucketsQuery};
+use crate::s3::xml;
 use crate::s3::{BucketName, ErrorCode, S3Error};
 use crate::store::BucketCreation;
 use actix_web::HttpResponse;
@@ -35,7 +36,8 @@ pub(super) fn list_buckets(
         .filter(|bucket| permitted.sees(&bucket.name))
         .map(|bucket| (bucket.name, bucket.created_at))
         .collect();
-    Ok(xml_answer(xml::list_buckets(&query, &buckets)))
+    let page = listing::list_buckets(&query, &buckets, region(exchange));
+    Ok(xml_answer(page))
 }
 
 pub(super) fn head_bucket(
