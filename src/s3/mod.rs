@@ -8,6 +8,7 @@ pub mod bucket_policy;
 pub mod checksum;
 pub mod conditional;
 pub mod cors;
+pub mod delete_objects;
 pub mod error;
 pub mod etag;
 pub mod form;
