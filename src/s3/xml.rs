@@ -29,6 +29,8 @@ const DEEPEST: usize = 8;
 /// for whoever received it to bound.
 #[must_use]
 pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+    // Some writers begin UTF-8 with a byte order mark, which is no part of the document.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let mut reader = quick_xml::Reader::from_str(text);
     let mut depth = 0_usize;
     loop {
@@ -59,6 +61,11 @@ pub fn document(name: &str, namespace: Namespace, write: impl FnOnce(&mut Elemen
     elements.event(Event::End(BytesEnd::new(name)));
     String::from_utf8(elements.0.into_inner()).expect("only text was written")
 }
+/// A document that is one element with a text, in S3's namespace.
+#[must_use]
+pub fn text_document(name: &str, text: &str) -> String {
+    document(name, Namespace::S3, |root| root.characters(text))
+}
 /// The inside of an element that is being written.
 pub struct Elements(Writer<Vec<u8>>);
 impl Elements {
@@ -70,9 +77,7 @@ impl Elements {
     }
     /// `<name>text</name>`, escaped.
     pub fn text(&mut self, name: &str, text: &str) {
-        self.element(name, |inside| {
-            inside.event(Event::Text(BytesText::new(&representable(text))));
-        });
+        self.element(name, |inside| inside.characters(text));
     }
     /// The one owner that there is, as the element `name`: `Owner`, `Initiator`.
     pub fn owner(&mut self, name: &str) {
@@ -80,6 +85,9 @@ impl Elements {
             owner.text("ID", OWNER_ID);
             owner.text("DisplayName", OWNER_NAME);
         });
+    }
+    fn characters(&mut self, text: &str) {
+        self.event(Event::Text(BytesText::new(&representable(text))));
     }
     fn event(&mut self, event: Event<'_>) {
         self.0.write_event(event).expect(INFALLIBLE);

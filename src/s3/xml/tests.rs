@@ -1,12 +1,13 @@
 use super::*;
 
+#[derive(serde::Deserialize)]
+struct Document {
+    #[serde(rename = "Place")]
+    place: String,
+}
+
 #[test]
 fn a_clients_document_is_read_at_most_eight_deep_and_without_a_doctype() {
-    #[derive(serde::Deserialize)]
-    struct Document {
-        #[serde(rename = "Place")]
-        place: String,
-    }
     let document = |inner: &str| format!("<D><Place>here</Place>{inner}</D>");
     let nested = |deep: usize| document(&("<x>".repeat(deep) + &"</x>".repeat(deep)));
     assert_eq!(read::<Document>(&nested(7)).unwrap().place, "here");
@@ -29,5 +30,19 @@ fn a_form_that_asks_for_201_learns_where_its_object_is() {
     insta::assert_snapshot!(
         post_response("http://h/uploads/a/b.png", &bucket, &key, &ETag::from_md5([0xab; 16])),
         @r#"<?xml version="1.0" encoding="UTF-8"?><PostResponse><Location>http://h/uploads/a/b.png</Location><Bucket>uploads</Bucket><Key>a/b.png</Key><ETag>&quot;abababababababababababababababab&quot;</ETag></PostResponse>"#
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_document() {
+    let text = "\u{FEFF}<?xml version=\"1.0\" encoding=\"UTF-8\"?><D><Place>here</Place></D>";
+    assert_eq!(read::<Document>(text).unwrap().place, "here");
+}
+
+#[test]
+fn a_document_may_be_one_text() {
+    insta::assert_snapshot!(
+        text_document("LocationConstraint", "eu-west-1"),
+        @r#"<?xml version="1.0" encoding="UTF-8"?><LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">eu-west-1</LocationConstraint>"#
     );
 }
