@@ -40,7 +40,7 @@ pub(super) async fn carry_out(config: StoreConfig, order: Order) -> Result<Value
         let effects = [auth::effects(), crate::assets::effects()].concat();
         match Store::open(config.clone(), clock.clone(), effects).await {
             Ok(store) => {
-                let outcome = admin::carry_out(&Auth::new(store.clone(), clock), order).await;
+                let outcome = admin::carry_out(&Auth::new(store.clone(), clock, None), order).await;
                 store.close().await;
                 return outcome.map_err(Failure::Failed);
             }
