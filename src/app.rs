@@ -159,7 +159,10 @@ async fn furnish(
     store: Store,
 ) -> Result<(Rooms, Server, Option<String>), StartError> {
     let root = match &config.root_key {
-        Some(key) => key.clone(),
+        Some(key) => {
+            root_key::seal_unused(&root_key_path(&store), config.key_file.clone()).await;
+            key.clone()
+        }
         None => root_key::read_or_make(&root_key_path(&store), config.key_file.clone()).await?,
     };
     let auth = Auth::new(store.clone(), clock.clone(), config.key_file.clone());

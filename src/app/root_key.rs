@@ -53,6 +53,22 @@ pub(super) async fn read_or_make(
     .map_err(|panicked| StartError::Refused(panicked.to_string()))?
 }
 
+/// A pair that the settings stand in for today is the root pair again when they are gone: it does not lie open either.
+pub(super) async fn seal_unused(path: &Path, key_file: Option<KeyFile>) {
+    let path: PathBuf = path.to_owned();
+    let sealing = tokio::task::spawn_blocking(move || {
+        if key_file.is_some()
+            && let Err(trouble) = read(&path, key_file.as_ref())
+        {
+            tracing::warn!(
+                "the unused access key in {} is not sealed: {trouble}",
+                path.display()
+            );
+        }
+    });
+    drop(sealing.await);
+}
+
 /// Whether a key is kept there, and sealed.
 pub(super) fn is_sealed(path: &Path) -> bool {
     matches!(kept(path), Ok(Some(kept)) if kept.secret_access_key.is_sealed())
@@ -168,6 +184,20 @@ mod tests {
         }
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_kept_key_that_the_settings_stand_in_for_is_sealed_too_and_none_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let key_file = key_file(folder.path(), "key", 1);
+        seal_unused(&path, Some(key_file.clone())).await;
+        assert!(!path.exists());
+        read_or_make(&path, None).await.unwrap();
+        seal_unused(&path, None).await;
+        assert!(!is_sealed(&path));
+        seal_unused(&path, Some(key_file)).await;
+        assert!(is_sealed(&path));
     }
 
     #[tokio::test]

@@ -193,6 +193,15 @@ impl Config {
             warnings,
         })
     }
+
+    /// What clients put before the address.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        match self.http.tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
 }
 
 /// Where a command finds its data folder.
