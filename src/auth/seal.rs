@@ -37,8 +37,10 @@ impl KeyFile {
     /// # Errors
     /// One sentence that names the setting and says how to make a key file.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let wrong =
-            |what: &str| format!("HANGAR_KEY_FILE names {path:?}, which {what}; {HOW_TO_MAKE_ONE}");
+        let shown = path.to_string_lossy();
+        let wrong = |what: &str| {
+            format!("HANGAR_KEY_FILE names {shown:?}, which {what}; {HOW_TO_MAKE_ONE}")
+        };
         let mut text = String::new();
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text))
@@ -178,9 +180,10 @@ impl StoredSecret {
                 (secret, place == 0)
             }
         };
-        let better = match is_well {
-            true => None,
-            false => Some(Self::of(id, &secret, key_file)?),
+        let better = if is_well {
+            None
+        } else {
+            Some(Self::of(id, &secret, key_file)?)
         };
         Ok(Opened { secret, better })
     }
