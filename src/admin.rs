@@ -122,9 +122,8 @@ fn created_key_json(created: &CreatedAccessKey) -> Value {
         "created_at": iso8601_secs(created.created_at),
     });
     if let Some(bucket) = limits.bucket.as_ref().filter(|_| created.lacks_bucket) {
-        let warning = format!(
-            "there is no bucket {bucket} yet, and this key cannot make it: the key is of use once somebody has"
-        );
+        let warning =
+            format!("there is no bucket {bucket} yet: the key is of use once there is one");
         json["warning"] = warning.into();
     }
     json

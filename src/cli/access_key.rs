@@ -253,7 +253,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn row(limits: Value) -> Row {
+    fn row(limits: &Value) -> Row {
         let mut row = json!({
             "id": "AAAABBBBCCCCDDDDEEEE", "secret": "0123456789abcdef0123456789abcdef01234567", "name": "backup",
             "read_only": false, "bucket": null, "prefix": null, "created_at": "2026-11-23T09:18:10Z",
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_new_key_is_shown_with_what_it_may_do_and_what_to_type_next() {
-        insta::assert_snapshot!(created(&row(json!({})), "http://127.0.0.1:9000"), @r"
+        insta::assert_snapshot!(created(&row(&json!({})), "http://127.0.0.1:9000"), @r"
         ID      AAAABBBBCCCCDDDDEEEE
         Secret  0123456789abcdef0123456789abcdef01234567
         Name    backup
@@ -277,7 +277,7 @@ mod tests {
         ");
         let limits =
             json!({"name": "", "read_only": true, "bucket": "uploads", "prefix": "it's mine/"});
-        insta::assert_snapshot!(created(&row(limits), "https://files.example.com"), @r"
+        insta::assert_snapshot!(created(&row(&limits), "https://files.example.com"), @r"
         ID      AAAABBBBCCCCDDDDEEEE
         Secret  0123456789abcdef0123456789abcdef01234567
         May     read
@@ -291,11 +291,11 @@ mod tests {
     #[test]
     fn a_list_is_a_table_without_secrets() {
         let rows = [
-            row(json!({"name": "back\u{1b}[31mup"})),
+            row(&json!({"name": "back\u{1b}[31mup"})),
             row(
-                json!({"name": "", "read_only": true, "bucket": "uploads", "revoked_at": "2026-11-23T09:20:10Z"}),
+                &json!({"name": "", "read_only": true, "bucket": "uploads", "revoked_at": "2026-11-23T09:20:10Z"}),
             ),
-            row(json!({"bucket": "uploads", "prefix": "a/", "revoked_at": null})),
+            row(&json!({"bucket": "uploads", "prefix": "a/", "revoked_at": null})),
         ];
         insta::assert_snapshot!(listed(&rows), @r"
         ID                    NAME         MAY             BUCKET   PREFIX  CREATED               STATE
