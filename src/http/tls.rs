@@ -11,7 +11,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -26,34 +26,29 @@ pub(crate) enum TlsRefusal {
     #[error("{setting}: {} cannot be read: {source}", path.display())]
     Unreadable {
         setting: &'static str,
-        path: std::path::PathBuf,
+        path: PathBuf,
         source: std::io::Error,
     },
     #[error("HANGAR_TLS_CERT: {} holds no certificate as PEM (-----BEGIN CERTIFICATE-----)", .0.display())]
-    NoCertificate(std::path::PathBuf),
+    NoCertificate(PathBuf),
     #[error(
         "HANGAR_TLS_KEY: {} holds no private key as PEM that is not encrypted (-----BEGIN PRIVATE KEY-----, \
          RSA PRIVATE KEY or EC PRIVATE KEY)",
         .0.display()
     )]
-    NoKey(std::path::PathBuf),
-    #[error(
-        "HANGAR_TLS_KEY: the key in {} does not belong to the certificate in {}, the file of HANGAR_TLS_CERT",
-        key.display(), certificate.display()
-    )]
-    Mismatch {
-        key: std::path::PathBuf,
-        certificate: std::path::PathBuf,
-    },
-    #[error(
-        "HANGAR_TLS_CERT, HANGAR_TLS_KEY: {} and {} cannot be used: {source}",
-        certificate.display(), key.display()
-    )]
-    Unusable {
-        certificate: std::path::PathBuf,
-        key: std::path::PathBuf,
+    NoKey(PathBuf),
+    #[error("HANGAR_TLS_CERT: the first certificate in {} is broken", .0.display())]
+    BrokenCertificate(PathBuf),
+    #[error("HANGAR_TLS_KEY: the key in {} cannot be used: {source}", path.display())]
+    UnusableKey {
+        path: PathBuf,
         source: rustls::Error,
     },
+    #[error(
+        "HANGAR_TLS_KEY: the key in {} does not belong to the first certificate in {}, the file of HANGAR_TLS_CERT",
+        .0.key.display(), .0.certificate.display()
+    )]
+    Mismatch(TlsFiles),
 }
 
 /// What a listener of TLS needs. Cheap to clone.
@@ -158,13 +153,14 @@ async fn load(files: &TlsFiles) -> Result<CertifiedKey, TlsRefusal> {
     let key =
         PrivateKeyDer::from_pem_slice(&key).map_err(|_| TlsRefusal::NoKey(files.key.clone()))?;
     CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsRefusal::Mismatch {
-            key: files.key.clone(),
-            certificate: files.certificate.clone(),
-        },
-        source => TlsRefusal::Unusable {
-            certificate: files.certificate.clone(),
-            key: files.key.clone(),
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            TlsRefusal::Mismatch(files.clone())
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            TlsRefusal::BrokenCertificate(files.certificate.clone())
+        }
+        source => TlsRefusal::UnusableKey {
+            path: files.key.clone(),
             source,
         },
     })

@@ -304,14 +304,28 @@ async fn refusal(certificate: &Path, key: &Path) -> String {
 async fn wrong_files_stop_the_start_with_one_sentence() {
     let (one, other) = (Files::new(), Files::new());
     let absent = one.folder.path().join("absent");
-    insta::assert_snapshot!(refusal(&absent, &one.key()).await, @"");
-    insta::assert_snapshot!(refusal(&one.certificate(), &absent).await, @"");
-    insta::assert_snapshot!(refusal(&one.key(), &one.key()).await, @"");
-    insta::assert_snapshot!(refusal(&one.certificate(), &one.certificate()).await, @"");
-    insta::assert_snapshot!(refusal(&one.certificate(), &other.key()).await, @"");
     write(
         &other.certificate(),
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     );
-    insta::assert_snapshot!(refusal(&other.certificate(), &other.key()).await, @"");
+    let wrong = [
+        (&absent, &one.key()),
+        (&one.certificate(), &absent),
+        (&one.key(), &one.key()),
+        (&one.certificate(), &one.certificate()),
+        (&one.certificate(), &other.key()),
+        (&other.certificate(), &other.key()),
+    ];
+    let mut said = Vec::new();
+    for (certificate, key) in wrong {
+        said.push(refusal(certificate, key).await);
+    }
+    insta::assert_snapshot!(said.join("\n"), @r"
+    HANGAR_TLS_CERT: CERT cannot be read: No such file or directory (os error 2).
+    HANGAR_TLS_KEY: KEY cannot be read: No such file or directory (os error 2).
+    HANGAR_TLS_CERT: CERT holds no certificate as PEM (-----BEGIN CERTIFICATE-----).
+    HANGAR_TLS_KEY: CERT holds no private key as PEM that is not encrypted (-----BEGIN PRIVATE KEY-----, RSA PRIVATE KEY or EC PRIVATE KEY).
+    HANGAR_TLS_KEY: the key in KEY does not belong to the first certificate in CERT, the file of HANGAR_TLS_CERT.
+    HANGAR_TLS_CERT: the first certificate in CERT is broken.
+    ");
 }
