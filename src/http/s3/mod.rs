@@ -202,7 +202,7 @@ async fn on_bucket(
         Op::Create => bucket::create_bucket(exchange, permitted, bucket, body).await,
         Op::Head => bucket::head_bucket(exchange, &bucket),
         Op::Delete => bucket::delete_bucket(exchange, permitted, &bucket).await,
-        Op::GetLocation => bucket::get_location(exchange, permitted, &bucket).await,
+        Op::GetLocation => bucket::get_location(exchange, &bucket),
         Op::ListObjects => list::list_objects(exchange, permitted, &bucket).await,
         Op::ListObjectsV2 => list::list_objects_v2(exchange, permitted, &bucket).await,
         Op::ListObjectVersions => list::list_object_versions(exchange, permitted, &bucket).await,
