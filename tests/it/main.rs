@@ -6,5 +6,6 @@ mod expect;
 mod forms;
 mod hostile;
 mod house;
+mod lists;
 mod objects;
 mod tls;
