@@ -11,6 +11,7 @@ mod bucket;
 mod copy_object;
 mod cors;
 mod delete_objects;
+mod document;
 mod error;
 mod list;
 mod metadata;
@@ -178,7 +179,7 @@ async fn carry_out(
     metadata::refuse_encryption(&exchange.headers)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
-        bucket::read_signed(body, permitted.payload()).await?;
+        document::read_signed(body, permitted.payload(), document::NEEDLESS_BYTES).await?;
     }
     let answered = match operation.clone() {
         Operation::ListBuckets => bucket::list_buckets(&exchange, &permitted),
@@ -205,7 +206,7 @@ async fn on_bucket(
         Op::Create => bucket::create_bucket(exchange, permitted, bucket, body).await,
         Op::Head => bucket::head_bucket(exchange, &bucket),
         Op::Delete => bucket::delete_bucket(exchange, permitted, &bucket).await,
-        Op::GetLocation => bucket::get_location(exchange, permitted, &bucket).await,
+        Op::GetLocation => bucket::get_location(exchange, &bucket),
         Op::ListObjects => list::list_objects(exchange, permitted, &bucket).await,
         Op::ListObjectsV2 => list::list_objects_v2(exchange, permitted, &bucket).await,
         Op::ListObjectVersions => list::list_object_versions(exchange, permitted, &bucket).await,
