@@ -248,6 +248,7 @@ fn needed_to_get(setting: BucketSetting) -> &'static [Action] {
         BucketSetting::Lifecycle => &[Action::GetLifecycleConfiguration],
         BucketSetting::PublicAccessBlock => &[Action::GetBucketPublicAccessBlock],
         BucketSetting::OwnershipControls => &[Action::GetBucketOwnershipControls],
+        BucketSetting::Location => &[Action::GetBucketLocation],
     }
 }
 
@@ -259,6 +260,8 @@ fn needed_to_put(setting: BucketSetting) -> &'static [Action] {
         BucketSetting::Lifecycle => &[Action::PutLifecycleConfiguration],
         BucketSetting::PublicAccessBlock => &[Action::PutBucketPublicAccessBlock],
         BucketSetting::OwnershipControls => &[Action::PutBucketOwnershipControls],
+        // It is said when a bucket is made, and never again.
+        BucketSetting::Location => &[Action::CreateBucket],
     }
 }
 
