@@ -139,14 +139,6 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     hosts
 }
 
-/// The host that an untrusted peer says it forwards for: never believed, only named to the administrator.
-pub(crate) fn disbelieved_host(head: &RequestHead, config: &HttpConfig) -> Option<String> {
-    if comes_through_proxy(head, config) {
-        return None;
-    }
-    Forwarded::claimed(head).host.map(str::to_owned)
-}
-
 fn static_scheme(scheme: &str) -> &'static str {
     if scheme == "https" { "https" } else { "http" }
 }

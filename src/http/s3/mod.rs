@@ -81,6 +81,11 @@ impl<'a> Exchange<'a> {
         metadata::field(&self.headers, name)
     }
 
+    /// The value of a parameter of the query.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        metadata::field(&self.query, name)
+    }
+
     fn operation(&self) -> Result<Operation, S3Error> {
         Operation::from_request(
             self.req.method().as_str(),
@@ -118,7 +123,7 @@ pub(super) async fn answer(
     if req
         .uri()
         .query()
-        .is_some_and(|query| query.contains("X-Amz-Signature="))
+        .is_some_and(|query| query.contains("Signature="))
     {
         // The address is a key to the object: not for the pages that the answer leads to.
         let no_referrer = HeaderValue::from_static("no-referrer");
@@ -159,7 +164,7 @@ async fn carry_out(
             return Err(refusal);
         }
         Err(refusal) => {
-            verify::verify(&exchange)?;
+            access::require_signed(&exchange)?;
             return Err(refusal);
         }
     };
@@ -178,7 +183,7 @@ async fn carry_out(
         // Read all the same: what was signed must be what came.
         document::read_signed(body, permitted.payload(), document::NEEDLESS_BYTES).await?;
     }
-    match operation {
+    let answered = match operation.clone() {
         Operation::ListBuckets => bucket::list_buckets(&exchange, &permitted),
         Operation::OnBucket(operation, bucket) => {
             on_bucket(&exchange, &permitted, operation, bucket, body).await
@@ -187,7 +192,8 @@ async fn carry_out(
             on_object(&exchange, &permitted, operation, bucket, key, body).await
         }
         Operation::Preflight(_) => unreachable!("answered before a signature was asked for"),
-    }
+    };
+    answered.map_err(|refusal| permitted.tell(&exchange, &operation, refusal))
 }
 
 async fn on_bucket(
@@ -202,7 +208,7 @@ async fn on_bucket(
         Op::Create => bucket::create_bucket(exchange, permitted, bucket, body).await,
         Op::Head => bucket::head_bucket(exchange, &bucket),
         Op::Delete => bucket::delete_bucket(exchange, permitted, &bucket).await,
-        Op::GetLocation => bucket::get_location(exchange, permitted, &bucket).await,
+        Op::GetLocation => bucket::get_location(exchange, &bucket),
         Op::ListObjects => list::list_objects(exchange, permitted, &bucket).await,
         Op::ListObjectsV2 => list::list_objects_v2(exchange, permitted, &bucket).await,
         Op::ListObjectVersions => list::list_object_versions(exchange, permitted, &bucket).await,
