@@ -20,7 +20,9 @@ mod object;
 mod object_tagging;
 mod page;
 mod post_object;
+mod precondition;
 mod put_object;
+mod receive;
 mod settings;
 mod verify;
 
