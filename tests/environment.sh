@@ -27,9 +27,11 @@ environment() {
     fi
     if [[ -x "$folder/bin/python" ]]; then
         python="$PWD/$folder/bin/python"
+        PATH="$PWD/$folder/bin:$PATH"
         unset PYTHONPATH
     else
         python=python3
+        PATH="$PWD/$folder/packages/bin:$PATH"
         export PYTHONPATH="$PWD/$folder/packages"
     fi
 }
