@@ -46,7 +46,7 @@ impl Origin {
             .filter(|host| is_host(host))
             .ok_or(NoUsableHost)?;
         Ok(Self {
-            scheme: forwarded.scheme.unwrap_or("http").to_owned(),
+            scheme: forwarded.scheme.unwrap_or(own_scheme(config)).to_owned(),
             host: host.to_ascii_lowercase(),
         })
     }
@@ -126,7 +126,7 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     let scheme = forwarded
         .scheme
         .or_else(|| public.as_ref().map(|origin| static_scheme(&origin.scheme)))
-        .unwrap_or("http");
+        .unwrap_or(own_scheme(config));
     let mut hosts = Vec::with_capacity(6);
     for host in [single(head, "host"), forwarded.host].into_iter().flatten() {
         add_with_default_port(&mut hosts, host, scheme);
@@ -139,12 +139,13 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     hosts
 }
 
-/// The host that an untrusted peer says it forwards for: never believed, only named to the administrator.
-pub(crate) fn disbelieved_host(head: &RequestHead, config: &HttpConfig) -> Option<String> {
-    if comes_through_proxy(head, config) {
-        return None;
+/// What clients speak to us when nobody stands between.
+fn own_scheme(config: &HttpConfig) -> &'static str {
+    if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
     }
-    Forwarded::claimed(head).host.map(str::to_owned)
 }
 
 fn static_scheme(scheme: &str) -> &'static str {

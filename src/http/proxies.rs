@@ -1,13 +1,15 @@
 //! Whose forwarding headers are believed (`HANGAR_TRUSTED_PROXIES`).
 
-use std::net::IpAddr;
+use crate::s3::network::{self, Network};
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustedProxies {
-    /// Loopback and the private ranges
+    /// Nothing was said: loopback and the private ranges, where every compose file's proxy is. Enough to believe under
+    /// which name a client came, not from which address.
     Private,
     None,
-    Networks(Vec<(IpAddr, u8)>),
+    Networks(Vec<Network>),
 }
 
 impl TrustedProxies {
@@ -22,14 +24,33 @@ impl TrustedProxies {
             Self::None => false,
             Self::Networks(networks) => networks
                 .iter()
-                .any(|(network, bits)| contains(*network, *bits, peer)),
+                .any(|network| network::contains(*network, peer)),
         }
+    }
+
+    /// Whether this peer is a proxy that somebody named: what it says of addresses and of TLS is believed too.
+    pub(crate) fn vouches(&self, peer: IpAddr) -> bool {
+        *self != Self::Private && self.trusts(peer)
+    }
+
+    /// The address that a request came from: the peer's, or, as far as proxies vouch for it, what `X-Forwarded-For`
+    /// says. `forwarded`: the header's lines in order. Never an address that was only claimed.
+    pub(crate) fn client(&self, peer: IpAddr, forwarded: &[&str]) -> IpAddr {
+        let mut client = peer.to_canonical();
+        let mut claims = forwarded.iter().rev().flat_map(|line| line.rsplit(','));
+        while self.vouches(client) {
+            match claims.next().and_then(|claim| parse_address(claim.trim())) {
+                Some(address) => client = address.to_canonical(),
+                None => break,
+            }
+        }
+        client
     }
 
     /// `private` may stand in a list too, beside the address of a proxy that is not.
     pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
-            "private" => return Some(Self::Private),
+            "private" => return Some(Self::Networks(PRIVATE.to_vec())),
             "none" => return Some(Self::None),
             _ => {}
         }
@@ -38,7 +59,7 @@ impl TrustedProxies {
             if item.eq_ignore_ascii_case("private") {
                 networks.extend(PRIVATE);
             } else {
-                networks.push(parse_network(item)?);
+                networks.push(network::parse(item)?);
             }
         }
         Some(Self::Networks(networks))
@@ -46,7 +67,7 @@ impl TrustedProxies {
 }
 
 /// Loopback, RFC 1918 and RFC 4193.
-const PRIVATE: [(IpAddr, u8); 6] = {
+const PRIVATE: [Network; 6] = {
     use std::net::{Ipv4Addr, Ipv6Addr};
     [
         (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
@@ -58,40 +79,16 @@ const PRIVATE: [(IpAddr, u8); 6] = {
     ]
 };
 
+/// Some proxies add the port.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let without_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    text.parse().ok().or_else(without_port)
+}
+
 fn is_private(peer: IpAddr) -> bool {
     PRIVATE
         .iter()
-        .any(|(network, bits)| contains(*network, *bits, peer))
-}
-
-fn parse_network(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, bits) = match text.split_once('/') {
-        // `u8::from_str` would take a sign.
-        Some((address, bits)) if bits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (address, Some(bits.parse().ok()?))
-        }
-        Some(_) => return None,
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().ok()?;
-    let width = if address.is_ipv4() { 32 } else { 128 };
-    let bits = bits.unwrap_or(width);
-    (bits <= width).then_some((address, bits))
-}
-
-/// Host bits of the network do not count.
-fn contains(network: IpAddr, bits: u8, peer: IpAddr) -> bool {
-    let (differing, width) = match (network, peer) {
-        (IpAddr::V4(network), IpAddr::V4(peer)) => {
-            (u128::from(network.to_bits() ^ peer.to_bits()), 32_u32)
-        }
-        (IpAddr::V6(network), IpAddr::V6(peer)) => (network.to_bits() ^ peer.to_bits(), 128),
-        _ => return false,
-    };
-    differing
-        .checked_shr(width.saturating_sub(u32::from(bits)))
-        .unwrap_or(0)
-        == 0
+        .any(|network| network::contains(*network, peer))
 }
 
 #[cfg(test)]
@@ -146,6 +143,38 @@ mod tests {
         text: &str,
     ) {
         assert_eq!(TrustedProxies::parse(text), None);
+    }
+
+    #[rstest]
+    #[case::nothing_was_set("", "10.0.0.1", "203.0.113.9", "10.0.0.1")]
+    #[case::none("none", "10.0.0.1", "203.0.113.9", "10.0.0.1")]
+    #[case::named("private", "10.0.0.1", "203.0.113.9", "203.0.113.9")]
+    #[case::a_stranger("private", "198.51.100.1", "203.0.113.9", "198.51.100.1")]
+    #[case::what_the_client_made_up("private", "10.0.0.1", "127.0.0.1, 203.0.113.9", "203.0.113.9")]
+    #[case::a_chain("private", "10.0.0.1", "203.0.113.9, 192.168.1.1", "203.0.113.9")]
+    #[case::all_trusted("private", "10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3")]
+    #[case::no_address("private", "10.0.0.1", "203.0.113.9, unknown", "10.0.0.1")]
+    #[case::no_header("private", "10.0.0.1", "", "10.0.0.1")]
+    #[case::with_a_port("private", "10.0.0.1", "203.0.113.9:4711", "203.0.113.9")]
+    #[case::mapped("private", "::ffff:10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9")]
+    #[case::v6("private", "::1", "[2001:db8::1]:80", "2001:db8::1")]
+    fn an_address_counts_as_far_as_named_proxies_vouch_for_it(
+        #[case] setting: &str,
+        #[case] peer: &str,
+        #[case] forwarded: &str,
+        #[case] client: &str,
+    ) {
+        let proxies = TrustedProxies::parse(setting).unwrap_or(TrustedProxies::Private);
+        let found = proxies.client(peer.parse().unwrap(), &[forwarded]);
+        assert_eq!(found, client.parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn the_lines_of_the_header_are_one_list() {
+        let proxies = TrustedProxies::parse("private").unwrap();
+        let lines = ["203.0.113.9", "10.0.0.2"];
+        let found = proxies.client("10.0.0.1".parse().unwrap(), &lines);
+        assert_eq!(found, "203.0.113.9".parse::<IpAddr>().unwrap());
     }
 
     proptest! {

@@ -24,6 +24,8 @@ pub enum BucketSetting {
     Lifecycle,
     PublicAccessBlock,
     OwnershipControls,
+    /// The region that it was asked to be in when it was made; no document of its own.
+    Location,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

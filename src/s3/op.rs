@@ -422,6 +422,10 @@ fn selectors(
     }
     Ok(selectors)
 }
+/// Whether a name of a query is a sub-resource, served or not.
+pub(super) fn is_sub_resource(name: &str) -> bool {
+    sub_resource(name).is_some()
+}
 fn sub_resource(name: &str) -> Option<&'static str> {
     let of_buckets = BUCKET.iter().flat_map(|row| row.selectors);
     let of_objects = OBJECT.iter().flat_map(|row| row.selectors);

@@ -1,1 +1,328 @@
-//! Signature Version 2, for old clients: off unless `HANGAR_S3_SIGV2` says so.
+//! AWS Signature Version 2: the old one, HMAC-SHA1 over a few lines of the request. Off unless it is asked for.
+//!
+//! It covers the method, `Content-MD5`, `Content-Type`, the date, every `x-amz-*` header, the path and the query's
+//! sub-resources; not the host, and no other part of the query. What it covers is held to exactly that: a sub-resource
+//! that selects an operation is always signed, and an `x-amz-*` parameter of a signed query counts as a header.
+//!
+//! Pure, as [`super::sigv4`] is; the proof is [`super::signature::Verified`].
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html>
+use super::signature::{RequestHead, check_skew, needs_a_date};
+use super::sigv4::Payload;
+use super::time::Timestamp;
+use super::{ErrorCode, S3Error, op, time, uri};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha1::Sha1;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use subtle::ConstantTimeEq;
+
+#[cfg(test)]
+mod tests;
+
+/// What the query signs beside the sub-resources that select an operation.
+const SIGNED_PARAMETERS: &[&str] = &[
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "select-type",
+    "versionId",
+];
+/// Selects an operation, and no client of this version signs it: what it selects is what its absence does, in other
+/// words (`ListObjectsV2`).
+const UNSIGNED_SELECTOR: &str = "list-type";
+
+/// A signature of this version that nobody has checked yet.
+#[derive(Debug, Clone)]
+pub struct Unverified {
+    access_key: String,
+    signature: String,
+    place: Place,
+}
+#[derive(Debug, Clone)]
+enum Place {
+    /// `signed_date`: as the string to sign has it.
+    Header {
+        signed_at: Timestamp,
+        signed_date: String,
+    },
+    /// `signed_date`: `Expires` as it was sent.
+    Query {
+        expires_at: Timestamp,
+        signed_date: String,
+    },
+}
+
+/// Reads `ACCESS_KEY:SIGNATURE`, what follows `AWS ` in the `Authorization` header.
+/// # Errors
+/// `InvalidArgument` where it has not this form, `AccessDenied` without a date.
+pub(super) fn parse_header(stated: &str, head: &RequestHead<'_>) -> Result<Unverified, S3Error> {
+    let (access_key, signature) = stated
+        .rsplit_once(':')
+        .map(|(access_key, signature)| (access_key, signature.trim()))
+        .filter(|(access_key, signature)| !access_key.is_empty() && !signature.is_empty())
+        .ok_or_else(|| {
+            // AWS: its words, two spaces included
+            S3Error::with_message(
+                ErrorCode::InvalidArgument,
+                "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+            )
+            .extra("ArgumentName", "Authorization")
+        })?;
+    let (date, signed_date) = match head.value("x-amz-date")? {
+        // AWS: it is signed as a header, and stands in the place of `Date`, whose own line is empty then.
+        Some(date) => (date, ""),
+        None => {
+            let date = head.value("date")?.ok_or_else(needs_a_date)?;
+            (date, date.trim())
+        }
+    };
+    Ok(Unverified {
+        access_key: access_key.to_owned(),
+        signature: signature.to_owned(),
+        place: Place::Header {
+            signed_at: parse_date(date.trim()).ok_or_else(needs_a_date)?,
+            signed_date: signed_date.to_owned(),
+        },
+    })
+}
+
+/// `Tue, 27 Mar 2007 19:36:42 +0000` and its like. AWS: does not look at the day of the week.
+fn parse_date(text: &str) -> Option<Timestamp> {
+    const PARSER: jiff::fmt::rfc2822::DateTimeParser =
+        jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    let parsed = PARSER
+        .parse_timestamp(text)
+        .ok()
+        .map(|at| Timestamp::from_millis(at.as_millisecond()))
+        .or_else(|| time::parse_http_date(text))
+        .or_else(|| time::parse_amz_date(text));
+    // Before there were clocks that count from 1970 nobody signed anything.
+    parsed.filter(|at| at.as_millis() >= 0)
+}
+
+/// The parameters of a signed query, decoded.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    access_key: Option<String>,
+    signature: Option<String>,
+    expires: Option<String>,
+    repeated: bool,
+}
+impl Parameters {
+    /// The signature of this version that a query states. Names are decoded, values raw.
+    pub(super) fn take_from(query: &mut Vec<(Cow<'_, [u8]>, &str)>) -> Option<Self> {
+        let mut found = Self::default();
+        query.retain(|(name, value)| !found.take(name, value));
+        // Without the rest of it a broken one, not an anonymous request. The other names may be of anything.
+        found.access_key.is_some().then_some(found)
+    }
+
+    fn take(&mut self, name: &[u8], raw_value: &str) -> bool {
+        let slot = match name {
+            b"AWSAccessKeyId" => &mut self.access_key,
+            b"Signature" => &mut self.signature,
+            b"Expires" => &mut self.expires,
+            _ => return false,
+        };
+        let value = String::from_utf8_lossy(&uri::decode_bytes(raw_value)).into_owned();
+        self.repeated |= slot.replace(value).is_some();
+        true
+    }
+
+    /// # Errors
+    /// `AccessDenied` where one of the three is missing, or `Expires` is no number of seconds.
+    pub(super) fn parse(self) -> Result<Unverified, S3Error> {
+        let denied = |why: String| S3Error::with_message(ErrorCode::AccessDenied, why);
+        let (Some(access_key), Some(signature), Some(expires), false) =
+            (self.access_key, self.signature, self.expires, self.repeated)
+        else {
+            return Err(denied(
+                "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+                    .to_owned(),
+            ));
+        };
+        let is_number = !expires.is_empty() && expires.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = expires.parse().ok().filter(|_| is_number).ok_or_else(|| {
+            denied("Invalid date (should be seconds since epoch)".to_owned())
+                .extra("Expires", expires.chars().take(64).collect::<String>())
+        })?;
+        Ok(Unverified {
+            access_key,
+            signature,
+            place: Place::Query {
+                expires_at: Timestamp::from_secs(seconds),
+                signed_date: expires,
+            },
+        })
+    }
+}
+
+impl Unverified {
+    #[must_use]
+    pub fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    #[must_use]
+    pub fn is_presigned(&self) -> bool {
+        matches!(self.place, Place::Query { .. })
+    }
+
+    /// Checks time and signature, and answers how the body is to be read, which this version does not sign.
+    pub(super) fn check(
+        &self,
+        head: &RequestHead<'_>,
+        secret: &SecretString,
+        now: Timestamp,
+        virtual_bucket: Option<&str>,
+    ) -> Result<Payload, S3Error> {
+        self.check_time(now)?;
+        let string_to_sign = self.string_to_sign(head, virtual_bucket);
+        if !matches(secret, string_to_sign.as_bytes(), &self.signature) {
+            return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
+                .extra("AWSAccessKeyId", self.access_key.clone())
+                .extra("StringToSign", string_to_sign)
+                .extra("SignatureProvided", self.signature.clone())
+                .logged(format!(
+                    "no signature of Version 2 by {:?} holds",
+                    self.access_key
+                )));
+        }
+        Payload::without_sigv4(head)
+    }
+
+    fn check_time(&self, now: Timestamp) -> Result<(), S3Error> {
+        match self.place {
+            Place::Header { signed_at, .. } => check_skew(signed_at, now),
+            Place::Query { expires_at, .. } if now >= expires_at => Err(S3Error::with_message(
+                ErrorCode::AccessDenied,
+                "Request has expired",
+            )
+            .extra("Expires", time::iso8601_secs(expires_at))
+            .extra("ServerTime", time::iso8601_secs(now))),
+            Place::Query { .. } => Ok(()),
+        }
+    }
+
+    fn string_to_sign(&self, head: &RequestHead<'_>, virtual_bucket: Option<&str>) -> String {
+        let query: Vec<(Cow<'_, [u8]>, &str)> = uri::split_query(head.raw_query)
+            .map(|(name, value)| (uri::decode_bytes(name), value))
+            .collect();
+        let positional = |name: &'static str| -> String {
+            let sent = head
+                .values(name)
+                .next()
+                .map(|value| value.trim().to_owned());
+            // AWS: of a signed query its parameters stand for headers that were not sent.
+            let from_query = || {
+                self.is_presigned()
+                    .then(|| parameter(&query, name))
+                    .flatten()
+            };
+            sent.or_else(from_query).unwrap_or_default()
+        };
+        let (Place::Header { signed_date, .. } | Place::Query { signed_date, .. }) = &self.place;
+        let amz_headers = self.canonical_amz_headers(head, &query);
+        let resource = canonical_resource(head.raw_path, &query, virtual_bucket);
+        format!(
+            "{}\n{}\n{}\n{signed_date}\n{amz_headers}{resource}",
+            head.method,
+            positional("content-md5"),
+            positional("content-type"),
+        )
+    }
+
+    /// `name:value\n` of each `x-amz-*` header, sorted, repeated ones joined by `,`.
+    fn canonical_amz_headers(
+        &self,
+        head: &RequestHead<'_>,
+        query: &[(Cow<'_, [u8]>, &str)],
+    ) -> String {
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        let mut add = |name: &str, value: &str| {
+            headers
+                .entry(name.to_owned())
+                .and_modify(|values| {
+                    values.push(',');
+                    values.push_str(value.trim());
+                })
+                .or_insert_with(|| value.trim().to_owned());
+        };
+        for (name, value) in head.headers {
+            if name.starts_with("x-amz-") {
+                add(name, value);
+            }
+        }
+        if self.is_presigned() {
+            for (name, value) in query {
+                let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+                if name.starts_with("x-amz-") && head.values(&name).next().is_none() {
+                    add(&name, &String::from_utf8_lossy(&uri::decode_bytes(value)));
+                }
+            }
+        }
+        headers
+            .into_iter()
+            .map(|(name, value)| format!("{name}:{value}\n"))
+            .collect()
+    }
+}
+
+fn parameter(query: &[(Cow<'_, [u8]>, &str)], name: &str) -> Option<String> {
+    let (_, raw) = query
+        .iter()
+        .find(|(sent, _)| sent.eq_ignore_ascii_case(name.as_bytes()))?;
+    Some(String::from_utf8_lossy(&uri::decode_bytes(raw)).into_owned())
+}
+
+/// The bucket of a virtual host, the path as it was sent, and the sub-resources, sorted, their values decoded.
+fn canonical_resource(
+    raw_path: &str,
+    query: &[(Cow<'_, [u8]>, &str)],
+    virtual_bucket: Option<&str>,
+) -> String {
+    let mut resource = String::new();
+    if let Some(bucket) = virtual_bucket {
+        resource.push('/');
+        resource.push_str(bucket);
+    }
+    resource.push_str(if raw_path.is_empty() { "/" } else { raw_path });
+    let mut signed: Vec<(&str, Cow<'_, [u8]>)> = query
+        .iter()
+        .filter_map(|(name, raw)| {
+            let name = std::str::from_utf8(name)
+                .ok()
+                .filter(|name| is_signed(name))?;
+            Some((name, uri::decode_bytes(raw)))
+        })
+        .collect();
+    signed.sort_by_key(|(name, _)| *name);
+    for (index, (name, value)) in signed.into_iter().enumerate() {
+        resource.push(if index == 0 { '?' } else { '&' });
+        resource.push_str(name);
+        if !value.is_empty() {
+            resource.push('=');
+            resource.push_str(&String::from_utf8_lossy(&value));
+        }
+    }
+    resource
+}
+
+fn is_signed(name: &str) -> bool {
+    SIGNED_PARAMETERS.contains(&name) || (op::is_sub_resource(name) && name != UNSIGNED_SELECTOR)
+}
+
+/// Constant-time comparison of `signature`, in base64, with the HMAC-SHA1 of a string to sign (or of a policy's text).
+pub(super) fn matches(secret: &SecretString, string_to_sign: &[u8], signature: &str) -> bool {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret.expose_secret().as_bytes())
+        .expect("an HMAC takes a key of any length");
+    mac.update(string_to_sign);
+    let expected = STANDARD.encode(mac.finalize().into_bytes());
+    expected.as_bytes().ct_eq(signature.as_bytes()).into()
+}

@@ -1,14 +1,16 @@
 //! Listing keys in the order of their UTF-8 bytes, with prefixes rolled up.
 //!
-//! Under a delimiter the walk jumps over what a common prefix covers: the cost follows what is returned.
+//! A page costs what it holds, however many keys there are: without a delimiter it is one range of the primary key, and
+//! under one SQLite itself seeks from each entry to the next, over all that a common prefix covers.
 
-use super::{ListPage, ListRequest, Listed, meta};
+use super::{ListRequest, meta};
 use crate::clock::Timestamp;
+use crate::s3::checksum::{ChecksumAlgorithm, ChecksumType};
+use crate::s3::listing::{ListedObject, ListedPage};
 use crate::s3::{BucketName, ETag, ObjectKey};
+use serde::Deserialize;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
-
-/// Rows of one look, where a delimiter may make most of them needless.
-const LOOK: u32 = 64;
 
 /// Where a walk goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,54 +19,63 @@ enum From {
     After(String),
 }
 
+/// The keys that one statement looks at.
+struct Range<'a> {
+    bucket: &'a BucketName,
+    from: From,
+    /// The first text behind it; `None`: it has no end.
+    end: Option<&'a str>,
+    /// Rows
+    limit: u32,
+}
+
 pub(super) async fn list(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
     request: &ListRequest,
-) -> Result<ListPage, sqlx::Error> {
-    let mut page = ListPage::default();
-    let delimiter = request
-        .delimiter
-        .as_deref()
-        .filter(|delimiter| !delimiter.is_empty());
-    let end = successor(&request.prefix);
-    let Some(mut from) = first(request, delimiter) else {
-        return Ok(page);
-    };
+) -> Result<ListedPage, sqlx::Error> {
+    let mut page = ListedPage::default();
     let most = usize::try_from(request.max).unwrap_or(usize::MAX);
     if most == 0 {
         return Ok(page);
     }
-    'look: loop {
-        let look = if delimiter.is_some() {
-            LOOK
-        } else {
-            request.max.saturating_add(1)
+    let prefix = request.prefix.as_str();
+    let delimiter = request.delimiter.as_deref().filter(|text| !text.is_empty());
+    let end = successor(prefix);
+    let limit = request.max.saturating_add(1);
+    let mut walk = first(request, delimiter);
+    while let Some(from) = walk.take() {
+        let range = Range {
+            bucket,
+            from,
+            end: end.as_deref(),
+            limit,
         };
-        let rows = keys(connection, bucket, &from, end.as_deref(), look).await?;
-        let looked = rows.len();
-        for listed in rows {
-            let key = listed.key.as_str();
-            from = From::After(key.to_owned());
-            let common =
-                delimiter.and_then(|delimiter| common_prefix(key, &request.prefix, delimiter));
+        let rows = match delimiter {
+            Some(delimiter) => entries(connection, &range, prefix, delimiter).await?,
+            None => keys(connection, &range).await?,
+        };
+        let more_follow = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        for object in rows {
+            let key = object.key.as_str();
+            let common = delimiter.and_then(|delimiter| common_prefix(key, prefix, delimiter));
+            walk = match common {
+                Some(common) => successor(common).map(From::At),
+                None => Some(From::After(key.to_owned())),
+            };
+            if common.is_some() && common == page.common_prefixes.last().map(String::as_str) {
+                continue;
+            }
             if page.objects.len() + page.common_prefixes.len() == most {
                 return Ok(page);
             }
-            let Some(common) = common else {
-                page.next = Some(key.to_owned());
-                page.objects.push(listed);
-                continue;
-            };
-            page.next = Some(common.to_owned());
-            page.common_prefixes.push(common.to_owned());
-            match successor(common) {
-                Some(next) => from = From::At(next),
-                None => break 'look,
+            page.next = Some(common.unwrap_or(key).to_owned());
+            match common {
+                Some(common) => page.common_prefixes.push(common.to_owned()),
+                None => page.objects.push(object),
             }
-            continue 'look;
         }
-        if looked < usize::try_from(look).unwrap_or(usize::MAX) {
+        if !more_follow {
             break;
         }
     }
@@ -116,39 +127,105 @@ fn successor(prefix: &str) -> Option<String> {
     None
 }
 
+/// Every key of a range, one after the other.
 async fn keys(
     connection: &mut SqliteConnection,
-    bucket: &BucketName,
-    from: &From,
-    end: Option<&str>,
-    limit: u32,
-) -> Result<Vec<Listed>, sqlx::Error> {
-    // One range of the primary key (text sorts before any blob: no end); `?5` then drops the key itself.
-    let (bound, without) = match from {
-        From::At(key) => (key.as_str(), None),
-        From::After(key) => (key.as_str(), Some(key.as_str())),
-    };
+    range: &Range<'_>,
+) -> Result<Vec<ListedObject>, sqlx::Error> {
+    let (bound, without) = range.from.bounds();
+    // One range of the primary key (text sorts before any blob: no end); `?3` then drops the key itself.
     let rows = sqlx::query(
-        "SELECT key, etag, size_bytes, modified_ms FROM objects
-         WHERE bucket = ?1 AND key >= ?2 AND key < coalesce(?3, x'') AND key IS NOT ?5
-         ORDER BY key LIMIT ?4",
+        "SELECT key, etag, size_bytes, modified_ms, meta FROM objects
+         WHERE bucket = ?1 AND key >= ?2 AND key IS NOT ?3 AND key < coalesce(?4, x'')
+         ORDER BY key LIMIT ?5",
     )
-    .bind(bucket.as_str())
+    .bind(range.bucket.as_str())
     .bind(bound)
-    .bind(end)
-    .bind(limit)
     .bind(without)
+    .bind(range.end)
+    .bind(range.limit)
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let key = ObjectKey::parse(row.get(0)).map_err(|error| meta::decode("key", error))?;
-            Ok(Listed {
-                key,
-                etag: ETag::from_stored(row.get(1)),
-                size_bytes: row.get::<i64, _>(2).cast_unsigned(),
-                last_modified: Timestamp::from_millis(row.get(3)),
-            })
-        })
-        .collect()
+    rows.iter().map(listed).collect()
+}
+
+/// The keys of a range, and of those that have the delimiter behind the prefix one for each common prefix.
+///
+/// From a common prefix the walk goes on behind all that follows it with the last character there is. Keys behind even
+/// that can have the same common prefix: they come as rows of their own, and the caller passes over them.
+async fn entries(
+    connection: &mut SqliteConnection,
+    range: &Range<'_>,
+    prefix: &str,
+    delimiter: &str,
+) -> Result<Vec<ListedObject>, sqlx::Error> {
+    let (bound, without) = range.from.bounds();
+    let rows = sqlx::query(
+        "WITH RECURSIVE walk (key) AS (
+             SELECT (SELECT key FROM objects
+                     WHERE bucket = ?1 AND key >= ?2 AND key IS NOT ?3 AND key < coalesce(?4, x'')
+                     ORDER BY key LIMIT 1)
+             UNION ALL
+             SELECT (SELECT key FROM objects
+                     WHERE bucket = ?1 AND key < coalesce(?4, x'') AND key > CASE instr(substr(walk.key, ?6 + 1), ?7)
+                         WHEN 0 THEN walk.key
+                         ELSE max(walk.key, substr(walk.key, 1, ?6 + instr(substr(walk.key, ?6 + 1), ?7) - 1)
+                                            || ?7 || char(0x10FFFF))
+                         END
+                     ORDER BY key LIMIT 1)
+             FROM walk WHERE walk.key IS NOT NULL
+             LIMIT ?5)
+         SELECT objects.key, etag, size_bytes, modified_ms, meta
+         FROM walk CROSS JOIN objects ON objects.bucket = ?1 AND objects.key = walk.key
+         ORDER BY walk.key",
+    )
+    .bind(range.bucket.as_str())
+    .bind(bound)
+    .bind(without)
+    .bind(range.end)
+    .bind(range.limit)
+    .bind(i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX))
+    .bind(delimiter)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(listed).collect()
+}
+
+impl From {
+    /// The least key, and the one that it must not be.
+    fn bounds(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::At(key) => (key, None),
+            Self::After(key) => (key, Some(key)),
+        }
+    }
+}
+
+/// What listings show of an object's metadata.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    storage_class: Option<String>,
+    checksums: Vec<ShownChecksum>,
+    checksum_type: ChecksumType,
+}
+
+#[derive(Deserialize)]
+struct ShownChecksum {
+    algorithm: ChecksumAlgorithm,
+}
+
+fn listed(row: &SqliteRow) -> Result<ListedObject, sqlx::Error> {
+    let key = ObjectKey::parse(row.get(0)).map_err(|error| meta::decode("key", error))?;
+    let shown: Shown =
+        serde_json::from_str(row.get(4)).map_err(|error| meta::decode("meta", error))?;
+    Ok(ListedObject {
+        key,
+        etag: ETag::from_stored(row.get(1)),
+        size_bytes: row.get::<i64, _>(2).cast_unsigned(),
+        last_modified: Timestamp::from_millis(row.get(3)),
+        storage_class: shown.storage_class,
+        checksum_algorithms: shown.checksums.iter().map(|one| one.algorithm).collect(),
+        checksum_type: shown.checksum_type,
+    })
 }

@@ -32,8 +32,8 @@ pub use multipart::{
     UploadId, UploadListPage, UploadListRequest,
 };
 pub use object::{
-    Bucket, BucketCreation, Committed, Deletion, Expected, ListPage, ListRequest, Listed, Object,
-    ObjectMeta, Reading, Target,
+    Bucket, BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta,
+    Reading, Target,
 };
 pub use staging::{Sealed, Staging};
 
@@ -43,6 +43,7 @@ use crate::clock::Clock;
 use crate::db::{self, Readers};
 use crate::s3::checksum::{Digests, Wanted};
 use crate::s3::conditional::WritePrecondition;
+use crate::s3::listing::ListedPage;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use futures_util::future::BoxFuture;
@@ -591,7 +592,7 @@ impl Store {
         &self,
         bucket: &BucketName,
         request: &ListRequest,
-    ) -> Result<ListPage, StoreError> {
+    ) -> Result<ListedPage, StoreError> {
         if !self.inner.state.has_bucket(bucket) {
             return Err(StoreError::NoSuchBucket);
         }

@@ -101,21 +101,6 @@ pub struct ListRequest {
     pub after: Option<String>,
     pub max: u32,
 }
-/// An object as listings show it.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    pub key: ObjectKey,
-    pub etag: ETag,
-    pub size_bytes: u64,
-    pub last_modified: Timestamp,
-}
-#[derive(Debug, Clone, Default)]
-pub struct ListPage {
-    pub objects: Vec<Listed>,
-    pub common_prefixes: Vec<String>,
-    /// The last key or common prefix given, where more follow.
-    pub next: Option<String>,
-}
 /// Verified bytes of an object: the first piece is already read (so damage in it is a clean error), the rest streams.
 /// An error in the stream must cut the connection.
 pub struct Reading {

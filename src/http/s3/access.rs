@@ -2,35 +2,121 @@
 //!
 //! [`Permitted`] is made here alone, after a signature held (or nobody signed and a bucket's policy lets anybody), the
 //! key's limits allowed the operation and no policy denied it. Handlers take it, so none runs before.
+//!
+//! A policy denies even the owner, who can always read, change and remove it. It allows those who do not sign what
+//! concerns objects and lists, never what a bucket is; a key's limits it does not widen.
 
-use super::{Exchange, verify};
-use crate::auth::AccessKey;
-use crate::s3::op::Operation;
-use crate::s3::sigv4::{Payload, Verified};
-use crate::s3::{BucketName, ObjectKey, S3Error};
+use super::{Exchange, error, verify};
+use crate::auth::{AccessKey, KeyLimits};
+use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
+use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
+use crate::s3::policy::Grant;
+use crate::s3::signature::Verified;
+use crate::s3::sigv4::Payload;
+use crate::s3::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A request that may be carried out.
 pub(super) struct Permitted {
-    verified: Verified,
-    #[expect(dead_code, reason = "limits are judged next")]
-    key: Arc<AccessKey>,
+    requester: Requester,
+    payload: Payload,
+    is_for_browsers: bool,
+}
+
+/// Who asks.
+enum Requester {
+    Anybody,
+    /// Who holds the root key.
+    Owner,
+    Limited(Arc<AccessKey>),
+}
+
+/// # Errors
+/// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for those who did not
+/// sign and ask for what others could be allowed.
+pub(super) fn permit(exchange: &Exchange<'_>, operation: &Operation) -> Result<Permitted, S3Error> {
+    let verified = verify::verify(exchange)?;
+    let (requester, payload) = match &verified {
+        Some(verified) => (
+            Requester::of(exchange, verified.access_key())?,
+            verified.payload().clone(),
+        ),
+        None => (
+            Requester::Anybody,
+            Payload::without_sigv4(&verify::head(exchange))?,
+        ),
+    };
+    let question = Question::of(exchange, operation);
+    for action in needed_for(operation)
+        .iter()
+        .chain(question.needed_for_tags())
+    {
+        requester.require(exchange, *action, &question)?;
+    }
+    let is_for_browsers =
+        exchange.rooms.config.safe_reads && verified.as_ref().is_none_or(Verified::is_presigned);
+    Ok(Permitted {
+        requester,
+        payload,
+        is_for_browsers,
+    })
+}
+
+/// Whether who signed a form, or anybody where nobody did, may put an object where the form wants it.
+///
+/// # Errors
+/// `AccessDenied`
+pub(super) fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Result<(), S3Error> {
+    let requester = match grant.access_key() {
+        Some(access_key) => Requester::of(exchange, access_key)?,
+        None => Requester::Anybody,
+    };
+    let fields = grant.fields();
+    let stated = |names: [&str; 2]| names.into_iter().find_map(|name| fields.get(name));
+    let question = Question {
+        canned_acl: stated(["acl", "x-amz-acl"]),
+        sets_tags: stated(["tagging", "x-amz-tagging"]).is_some(),
+        ..Question::about(grant.bucket(), Some(grant.key()))
+    };
+    for action in [Action::PutObject].iter().chain(question.needed_for_tags()) {
+        let permitted = requester.require(exchange, *action, &question);
+        permitted.map_err(|refusal| match requester {
+            Requester::Anybody => S3Error {
+                message: "Access Denied: the form has no field 'policy', and writing without a signature is not allowed here.".into(),
+                ..refusal
+            },
+            Requester::Owner | Requester::Limited(_) => refusal,
+        })?;
+    }
+    Ok(())
+}
+
+/// What is nobody's operation is told only to those who sign.
+///
+/// # Errors
+/// As section 1 of the protocol, `AccessDenied` without a signature.
+pub(super) fn require_signed(exchange: &Exchange<'_>) -> Result<(), S3Error> {
+    match verify::verify(exchange)? {
+        Some(_) => Ok(()),
+        None => Err(denied(NOT_SIGNED)),
+    }
 }
 
 impl Permitted {
     /// How the body was signed.
     pub(super) fn payload(&self) -> &Payload {
-        self.verified.payload()
+        &self.payload
     }
 
     /// Whether a browser can be made to ask this (presigned, anonymous), so that what it gets must be harmless.
     pub(super) fn is_for_browsers(&self) -> bool {
-        self.verified.is_presigned()
+        self.is_for_browsers
     }
 
     /// Whether somebody signed it.
     pub(super) fn is_signed(&self) -> bool {
-        true
+        !matches!(self.requester, Requester::Anybody)
     }
 
     /// Whether this requester may also read another object: the source of a copy.
@@ -39,11 +125,13 @@ impl Permitted {
     /// `AccessDenied`
     pub(super) fn require_read(
         &self,
-        _exchange: &Exchange<'_>,
-        _bucket: &BucketName,
-        _key: &ObjectKey,
+        exchange: &Exchange<'_>,
+        bucket: &BucketName,
+        key: &ObjectKey,
     ) -> Result<(), S3Error> {
-        Ok(())
+        let question = Question::about(bucket, Some(key));
+        self.requester
+            .require(exchange, Action::GetObject, &question)
     }
 
     /// Whether this requester may also delete this object: one of the list of `DeleteObjects`.
@@ -52,30 +140,256 @@ impl Permitted {
     /// `AccessDenied`
     pub(super) fn require_delete(
         &self,
-        _exchange: &Exchange<'_>,
-        _bucket: &BucketName,
-        _key: &ObjectKey,
+        exchange: &Exchange<'_>,
+        bucket: &BucketName,
+        key: &ObjectKey,
     ) -> Result<(), S3Error> {
-        Ok(())
+        let question = Question::about(bucket, Some(key));
+        self.requester
+            .require(exchange, Action::DeleteObject, &question)
     }
 
     /// Whether this requester may see this bucket in a list of buckets.
-    pub(super) fn sees(&self, _bucket: &BucketName) -> bool {
-        true
+    pub(super) fn sees(&self, bucket: &BucketName) -> bool {
+        match &self.requester {
+            Requester::Anybody => false,
+            Requester::Owner => true,
+            Requester::Limited(key) => key.limits.bucket.as_ref().is_none_or(|it| it == bucket),
+        }
+    }
+
+    /// A refusal as this requester may hear it.
+    // AWS: that there is no such key is told to those only who may list the bucket.
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    pub(super) fn tell(
+        &self,
+        exchange: &Exchange<'_>,
+        operation: &Operation,
+        refusal: S3Error,
+    ) -> S3Error {
+        let (ErrorCode::NoSuchKey, Some(bucket)) = (refusal.code, operation.bucket()) else {
+            return refusal;
+        };
+        let question = Question::about(bucket, None);
+        match self
+            .requester
+            .require(exchange, Action::ListBucket, &question)
+        {
+            Ok(()) => refusal,
+            Err(_) => denied("there is no such key, and this requester may not list the bucket"),
+        }
     }
 }
 
-/// # Errors
-/// As section 1 of the protocol for the signature, `AccessDenied` for the rest.
-pub(super) fn permit(
+/// What is asked for, and what limits and conditions look at beside it.
+struct Question<'a> {
+    bucket: Option<&'a BucketName>,
+    key: Option<&'a ObjectKey>,
+    is_list: bool,
+    prefix: Option<&'a str>,
+    delimiter: Option<&'a str>,
+    canned_acl: Option<&'a str>,
+    sets_tags: bool,
+}
+
+impl<'a> Question<'a> {
+    fn about(bucket: &'a BucketName, key: Option<&'a ObjectKey>) -> Self {
+        Self {
+            bucket: Some(bucket),
+            key,
+            is_list: false,
+            prefix: None,
+            delimiter: None,
+            canned_acl: None,
+            sets_tags: false,
+        }
+    }
+
+    fn of(exchange: &'a Exchange<'_>, operation: &'a Operation) -> Self {
+        use BucketOperation as B;
+        use ObjectOperation as O;
+        let is_list = matches!(
+            operation,
+            Operation::OnBucket(
+                B::ListObjects | B::ListObjectsV2 | B::ListObjectVersions | B::ListMultipartUploads,
+                _
+            )
+        );
+        let takes_tags = matches!(
+            operation,
+            Operation::OnObject(O::Put | O::Copy | O::CreateMultipartUpload, ..)
+        );
+        Self {
+            bucket: operation.bucket(),
+            key: operation.key(),
+            is_list,
+            prefix: exchange.parameter("prefix").filter(|_| is_list),
+            delimiter: exchange.parameter("delimiter").filter(|_| is_list),
+            canned_acl: exchange.header("x-amz-acl"),
+            sets_tags: takes_tags && exchange.header("x-amz-tagging").is_some(),
+        }
+    }
+
+    fn needed_for_tags(&self) -> &'static [Action] {
+        if self.sets_tags {
+            &[Action::PutObjectTagging]
+        } else {
+            &[]
+        }
+    }
+}
+
+impl Requester {
+    fn of(exchange: &Exchange<'_>, access_key: &str) -> Result<Self, S3Error> {
+        let keys = &exchange.rooms.keys;
+        if access_key == keys.root().id {
+            return Ok(Self::Owner);
+        }
+        // Revoked since its signature was checked.
+        let key = keys.find(access_key).ok_or(ErrorCode::InvalidAccessKeyId)?;
+        Ok(Self::Limited(key))
+    }
+
+    fn require(
+        &self,
+        exchange: &Exchange<'_>,
+        action: Action,
+        question: &Question<'_>,
+    ) -> Result<(), S3Error> {
+        match self {
+            Self::Anybody if !action.is_open_to_anybody() => return Err(denied(NOT_SIGNED)),
+            Self::Limited(access_key) => within(&access_key.limits, action, question)?,
+            Self::Anybody | Self::Owner => {}
+        }
+        let Some(name) = question.bucket else {
+            return Ok(());
+        };
+        let Some(bucket) = exchange.rooms.store.bucket(name) else {
+            return match self {
+                Self::Anybody => Err(error::no_such_bucket(name)),
+                // Who signed hears it from the operation.
+                Self::Owner | Self::Limited(_) => Ok(()),
+            };
+        };
+        if matches!(self, Self::Owner) && is_of_the_policy(action) {
+            return Ok(());
+        }
+        let decision = match bucket.setting(BucketSetting::Policy) {
+            Some(policy) => decide(exchange, policy, name, action, question)?,
+            None => Decision::Silent,
+        };
+        match (decision, self) {
+            (Decision::Allowed, _) | (Decision::Silent, Self::Owner | Self::Limited(_)) => Ok(()),
+            (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
+            (Decision::Denied, _) => Err(denied("the bucket's policy denies it")),
+        }
+    }
+}
+
+const NOT_SIGNED: &str = "the request was not signed";
+
+fn is_of_the_policy(action: Action) -> bool {
+    matches!(
+        action,
+        Action::GetBucketPolicy | Action::PutBucketPolicy | Action::DeleteBucketPolicy
+    )
+}
+
+fn within(limits: &KeyLimits, action: Action, question: &Question<'_>) -> Result<(), S3Error> {
+    if action.is_owners() {
+        return Err(denied(
+            "what a bucket is, only the root key may ask and change",
+        ));
+    }
+    if limits.read_only && !action.reads() {
+        return Err(denied("the access key may only read"));
+    }
+    if let (Some(limit), Some(bucket)) = (&limits.bucket, question.bucket)
+        && limit != bucket
+    {
+        return Err(denied("the access key is for another bucket"));
+    }
+    let Some(prefix) = &limits.prefix else {
+        return Ok(());
+    };
+    let is_below = match (action, question.key) {
+        (_, Some(key)) => key.as_str().starts_with(prefix),
+        // The keys of a list of objects to delete are asked for one by one.
+        (Action::DeleteObject, None) => true,
+        (_, None) if question.is_list => question
+            .prefix
+            .is_some_and(|listed| listed.starts_with(prefix)),
+        (Action::ListAllMyBuckets | Action::ListBucket | Action::GetBucketLocation, None) => true,
+        (_, None) => action.level() == Level::Object,
+    };
+    if is_below {
+        Ok(())
+    } else {
+        Err(denied("the access key is for keys below a prefix"))
+    }
+}
+
+/// What the bucket's policy says.
+fn decide(
     exchange: &Exchange<'_>,
-    _operation: &Operation,
-) -> Result<Permitted, S3Error> {
-    let verified = verify::verify(exchange)?;
-    let key = exchange
-        .rooms
-        .keys
-        .find(verified.access_key())
-        .ok_or(crate::s3::ErrorCode::InvalidAccessKeyId)?;
-    Ok(Permitted { verified, key })
+    policy: &str,
+    bucket: &BucketName,
+    action: Action,
+    question: &Question<'_>,
+) -> Result<Decision, S3Error> {
+    // It was judged when it was set. Where it cannot be read now, nobody knows whom it denies what.
+    let policy = BucketPolicy::parse(policy, bucket)
+        .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))?;
+    if action.level() == Level::Object && question.key.is_none() {
+        // The keys of a list of objects to delete are asked for one by one.
+        return Ok(if policy.may_allow(action) {
+            Decision::Allowed
+        } else {
+            Decision::Silent
+        });
+    }
+    let sender = Sender::of(exchange);
+    Ok(policy.evaluate(&Asked {
+        action,
+        bucket,
+        key: question.key.map(ObjectKey::as_str),
+        source_ip: sender.address,
+        secure_transport: sender.came_by_tls,
+        referer: exchange.header("referer"),
+        user_agent: exchange.header("user-agent"),
+        prefix: question.prefix,
+        delimiter: question.delimiter,
+        canned_acl: question.canned_acl,
+    }))
+}
+
+/// Where a request came from and how, as far as that is known and not only claimed.
+struct Sender {
+    address: Option<IpAddr>,
+    came_by_tls: bool,
+}
+
+impl Sender {
+    fn of(exchange: &Exchange<'_>) -> Self {
+        let proxies = &exchange.rooms.config.trusted_proxies;
+        let req = exchange.req;
+        let forwarded: Vec<&str> = req
+            .headers()
+            .get_all("x-forwarded-for")
+            .filter_map(|line| line.to_str().ok())
+            .collect();
+        let peer = req.peer_addr().map(|peer| peer.ip());
+        let vouched = peer.is_some_and(|peer| proxies.vouches(peer))
+            && exchange
+                .header("x-forwarded-proto")
+                .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        Self {
+            address: peer.map(|peer| proxies.client(peer, &forwarded)),
+            came_by_tls: vouched || req.app_config().secure(),
+        }
+    }
+}
+
+fn denied(why: impl Into<String>) -> S3Error {
+    S3Error::new(ErrorCode::AccessDenied).logged(why)
 }

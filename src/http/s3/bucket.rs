@@ -2,19 +2,25 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 
 use super::access::Permitted;
-use super::{Exchange, error};
+use super::document::read_document;
+use super::{Exchange, error, metadata};
 use crate::http::limits::Body;
-use crate::s3::sigv4::Payload;
-use crate::s3::xml::{self, ListBucketsQuery};
-use crate::s3::{BucketName, ErrorCode, S3Error};
-use crate::store::BucketCreation;
+use crate::s3::listing::{self, ListBucketsQuery};
+use crate::s3::xml::{self, Namespace};
+use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error};
+use crate::store::{Bucket, BucketCreation};
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use serde::de::IgnoredAny;
 
 const DEFAULT_REGION: &str = "us-east-1";
+const MOST_REGION_BYTES: usize = 64;
+const OWNERSHIPS: [&str; 3] = [
+    "BucketOwnerPreferred",
+    "ObjectWriter",
+    "BucketOwnerEnforced",
+];
 /// A `CreateBucketConfiguration` is some hundred bytes.
 const CONFIGURATION_BYTES: usize = 64 * 1024;
 
@@ -37,26 +43,39 @@ pub(super) fn list_buckets(
         .filter(|bucket| permitted.sees(&bucket.name))
         .map(|bucket| (bucket.name, bucket.created_at))
         .collect();
-    Ok(xml_answer(xml::list_buckets(&query, &buckets)))
+    let page = listing::list_buckets(&query, &buckets, region(exchange));
+    Ok(xml_answer(page))
 }
 
 pub(super) fn head_bucket(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    match exchange.rooms.store.bucket(bucket) {
-        Some(_) => Ok(HttpResponse::Ok()
-            .insert_header(("x-amz-bucket-region", region(exchange)))
-            .content_type("application/xml")
-            .finish()),
-        None => Err(error::no_such_bucket(bucket)),
-    }
+    let found = find(exchange, bucket)?;
+    Ok(HttpResponse::Ok()
+        .insert_header(("x-amz-bucket-region", region_of(exchange, &found)))
+        .content_type("application/xml")
+        .finish())
 }
 
+fn find(exchange: &Exchange<'_>, bucket: &BucketName) -> Result<Bucket, S3Error> {
+    let found = exchange.rooms.store.bucket(bucket);
+    found.ok_or_else(|| error::no_such_bucket(bucket))
+}
+
+/// The region of this server.
 fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
     match exchange.rooms.config.region.as_str() {
         "" => DEFAULT_REGION,
         region => region,
+    }
+}
+
+/// A server that was given no region is in whichever a bucket was asked to be in.
+fn region_of<'a>(exchange: &Exchange<'a>, bucket: &'a Bucket) -> &'a str {
+    match bucket.setting(BucketSetting::Location) {
+        Some(stated) if exchange.rooms.config.region.is_empty() => stated,
+        _ => region(exchange),
     }
 }
 
@@ -66,6 +85,36 @@ pub(super) async fn create_bucket(
     bucket: BucketName,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
+    let ownership = judge_headers(exchange)?;
+    let configuration = read_document(exchange, permitted, body, CONFIGURATION_BYTES).await?;
+    let location = judge_configuration(exchange, &configuration)?;
+    let store = &exchange.rooms.store;
+    let address = format!("/{bucket}");
+    if store.create_bucket(bucket.clone()).await? == BucketCreation::AlreadyThere {
+        // AWS: in us-east-1 the owner may create a bucket again; elsewhere that is an error.
+        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html#API_CreateBucket_Errors
+        if region(exchange) != DEFAULT_REGION {
+            return Err(S3Error::new(ErrorCode::BucketAlreadyOwnedByYou)
+                .extra("BucketName", bucket.as_str()));
+        }
+    } else {
+        let stated = [
+            (BucketSetting::Location, location),
+            (BucketSetting::OwnershipControls, ownership),
+        ];
+        for (setting, document) in stated {
+            if document.is_some() {
+                store.set_bucket(bucket.clone(), setting, document).await?;
+            }
+        }
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((header::LOCATION, address))
+        .finish())
+}
+
+/// What the head asks of a new bucket; answers the document of its ownership controls.
+fn judge_headers(exchange: &Exchange<'_>) -> Result<Option<String>, S3Error> {
     let locked = exchange
         .header("x-amz-bucket-object-lock-enabled")
         .is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -75,88 +124,94 @@ pub(super) async fn create_bucket(
             "hangar does not lock objects.",
         ));
     }
-    let configuration = read_signed(body, permitted.payload()).await?;
-    judge_configuration(&configuration)?;
-    let bucket = BucketName::parse_new(bucket.as_str()).map_err(|_| {
-        S3Error::new(ErrorCode::InvalidBucketName).extra("BucketName", bucket.as_str())
-    })?;
-    let location = format!("/{bucket}");
-    let created = exchange.rooms.store.create_bucket(bucket.clone()).await?;
-    // AWS: in us-east-1 the owner may create a bucket again; elsewhere that is an error.
-    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html#API_CreateBucket_Errors
-    if created == BucketCreation::AlreadyThere && region(exchange) != DEFAULT_REGION {
-        return Err(
-            S3Error::new(ErrorCode::BucketAlreadyOwnedByYou).extra("BucketName", bucket.as_str())
-        );
+    metadata::judge_acl(&exchange.headers)?;
+    let Some(ownership) = exchange.header("x-amz-object-ownership") else {
+        return Ok(None);
+    };
+    if !OWNERSHIPS.contains(&ownership) {
+        return Err(S3Error::invalid_argument(
+            "Invalid x-amz-object-ownership header",
+            "x-amz-object-ownership",
+            ownership,
+        ));
     }
-    Ok(HttpResponse::Ok()
-        .insert_header((header::LOCATION, location))
-        .finish())
+    Ok(Some(xml::document(
+        "OwnershipControls",
+        Namespace::S3,
+        |controls| {
+            controls.element("Rule", |rule| rule.text("ObjectOwnership", ownership));
+        },
+    )))
 }
 
 #[derive(Deserialize)]
 #[serde(rename = "CreateBucketConfiguration")]
 struct CreateBucketConfiguration {
-    /// Any region is taken: there is one place.
     #[serde(rename = "LocationConstraint", default)]
-    _location: String,
+    location: Option<String>,
+    /// Tags of the new bucket.
+    #[serde(rename = "Tags", default)]
+    tags: Option<IgnoredAny>,
 }
 
-fn judge_configuration(body: &[u8]) -> Result<(), S3Error> {
-    let malformed = || S3Error::new(ErrorCode::MalformedXML);
-    let text = std::str::from_utf8(body).map_err(|_| malformed())?;
+/// Answers the region that the bucket is asked to be in.
+fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<String>, S3Error> {
     if text.trim().is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    xml::read::<CreateBucketConfiguration>(text)
-        .map(|_| ())
-        .ok_or_else(malformed)
-}
-
-/// A small body, whole and as it was signed.
-pub(super) async fn read_signed(body: &mut Body, payload: &Payload) -> Result<Vec<u8>, S3Error> {
-    let mut whole = Vec::new();
-    while let Some(bytes) = body.next().await? {
-        if whole.len() + bytes.len() > CONFIGURATION_BYTES {
-            return Err(error::too_large(
-                CONFIGURATION_BYTES as u64,
-                body.declared().unwrap_or(body.received()),
-            ));
-        }
-        whole.extend_from_slice(&bytes);
+    let configuration: CreateBucketConfiguration =
+        xml::read(text).ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))?;
+    if configuration.tags.is_some() {
+        return Err(S3Error::with_message(
+            ErrorCode::NotImplemented,
+            "hangar takes no tags with a new bucket: set them with PutBucketTagging.",
+        ));
     }
-    match payload {
-        Payload::Unsigned => Ok(whole),
-        Payload::Sha256(stated) => {
-            let actual = hex::encode(Sha256::digest(&whole));
-            if bool::from(actual.as_bytes().ct_eq(stated.as_bytes())) {
-                Ok(whole)
-            } else {
-                Err(S3Error::new(ErrorCode::XAmzContentSHA256Mismatch))
-            }
+    let Some(location) = configuration.location.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let is_region = location.len() <= MOST_REGION_BYTES
+        && location
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let configured = exchange.rooms.config.region.as_str();
+    let code = match configured {
+        _ if !is_region => ErrorCode::InvalidLocationConstraint,
+        // AWS: the code of an endpoint that is another region's.
+        configured if !configured.is_empty() && configured != location => {
+            ErrorCode::IllegalLocationConstraintException
         }
-        Payload::Chunked(framing) => {
-            let mut decoder = crate::s3::sigv4::chunked::Decoder::new(framing.clone());
-            let mut pieces = Vec::new();
-            decoder.push(whole.into(), &mut pieces)?;
-            decoder.finish()?;
-            Ok(pieces.concat())
-        }
-    }
+        _ => return Ok(Some(location)),
+    };
+    Err(S3Error::new(code).extra("LocationConstraint", location))
 }
 
 pub(super) async fn delete_bucket(
-    _exchange: &Exchange<'_>,
+    exchange: &Exchange<'_>,
     _permitted: &Permitted,
-    _bucket: &BucketName,
+    bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    Err(ErrorCode::NotImplemented.into())
+    find(exchange, bucket)?;
+    exchange.rooms.store.delete_bucket(bucket.clone()).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
-pub(super) async fn get_location(
-    _exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    _bucket: &BucketName,
+/// AWS: a bucket in us-east-1 has no constraint, unless it was made with one.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html>
+pub(super) fn get_location(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    Err(ErrorCode::NotImplemented.into())
+    let found = find(exchange, bucket)?;
+    let region = region_of(exchange, &found);
+    let stated = found.setting(BucketSetting::Location) == Some(region);
+    let constraint = if region == DEFAULT_REGION && !stated {
+        ""
+    } else {
+        region
+    };
+    Ok(xml_answer(xml::text_document(
+        "LocationConstraint",
+        constraint,
+    )))
 }

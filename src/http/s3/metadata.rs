@@ -211,7 +211,10 @@ fn storage_class(fields: &[(String, String)]) -> Result<Option<String>, S3Error>
 }
 
 /// Canned ACLs are taken and grant nothing; grants cannot be kept, so they are not taken.
-fn judge_acl(fields: &[(String, String)]) -> Result<(), S3Error> {
+///
+/// # Errors
+/// `InvalidArgument` for an ACL that is none, `NotImplemented` for grants.
+pub(super) fn judge_acl(fields: &[(String, String)]) -> Result<(), S3Error> {
     let acl = field(fields, "x-amz-acl").or_else(|| field(fields, "acl"));
     if let Some(acl) = acl
         && !CANNED_ACLS.contains(&acl)

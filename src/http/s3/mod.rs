@@ -11,6 +11,7 @@ mod bucket;
 mod copy_object;
 mod cors;
 mod delete_objects;
+mod document;
 mod error;
 mod list;
 mod metadata;
@@ -78,6 +79,11 @@ impl<'a> Exchange<'a> {
         metadata::field(&self.headers, name)
     }
 
+    /// The value of a parameter of the query.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        metadata::field(&self.query, name)
+    }
+
     fn operation(&self) -> Result<Operation, S3Error> {
         Operation::from_request(
             self.req.method().as_str(),
@@ -115,7 +121,7 @@ pub(super) async fn answer(
     if req
         .uri()
         .query()
-        .is_some_and(|query| query.contains("X-Amz-Signature="))
+        .is_some_and(|query| query.contains("Signature="))
     {
         // The address is a key to the object: not for the pages that the answer leads to.
         let no_referrer = HeaderValue::from_static("no-referrer");
@@ -156,7 +162,7 @@ async fn carry_out(
             return Err(refusal);
         }
         Err(refusal) => {
-            verify::verify(&exchange)?;
+            access::require_signed(&exchange)?;
             return Err(refusal);
         }
     };
@@ -173,9 +179,9 @@ async fn carry_out(
     metadata::refuse_encryption(&exchange.headers)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
-        bucket::read_signed(body, permitted.payload()).await?;
+        document::read_signed(body, permitted.payload(), document::NEEDLESS_BYTES).await?;
     }
-    match operation {
+    let answered = match operation.clone() {
         Operation::ListBuckets => bucket::list_buckets(&exchange, &permitted),
         Operation::OnBucket(operation, bucket) => {
             on_bucket(&exchange, &permitted, operation, bucket, body).await
@@ -184,7 +190,8 @@ async fn carry_out(
             on_object(&exchange, &permitted, operation, bucket, key, body).await
         }
         Operation::Preflight(_) => unreachable!("answered before a signature was asked for"),
-    }
+    };
+    answered.map_err(|refusal| permitted.tell(&exchange, &operation, refusal))
 }
 
 async fn on_bucket(
@@ -199,7 +206,7 @@ async fn on_bucket(
         Op::Create => bucket::create_bucket(exchange, permitted, bucket, body).await,
         Op::Head => bucket::head_bucket(exchange, &bucket),
         Op::Delete => bucket::delete_bucket(exchange, permitted, &bucket).await,
-        Op::GetLocation => bucket::get_location(exchange, permitted, &bucket).await,
+        Op::GetLocation => bucket::get_location(exchange, &bucket),
         Op::ListObjects => list::list_objects(exchange, permitted, &bucket).await,
         Op::ListObjectsV2 => list::list_objects_v2(exchange, permitted, &bucket).await,
         Op::ListObjectVersions => list::list_object_versions(exchange, permitted, &bucket).await,

@@ -6,13 +6,13 @@
 //! share, and nothing is staged.
 
 use super::metadata::{self, StatedChecksums};
-use super::{Exchange, error, verify};
+use super::{Exchange, access, error, verify};
 use crate::http::limits::{Body, UnverifiedMemory, UnverifiedShare};
 use crate::http::origin::Origin;
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
-use crate::s3::policy::{FormFields, Grant, SignedForm, SuccessAnswer, redirect_location};
+use crate::s3::policy::{FormFields, Grant, SuccessAnswer, UnverifiedForm, redirect_location};
 use crate::s3::{BucketName, ErrorCode, S3Error, uri, xml};
 use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
 use actix_web::HttpResponse;
@@ -73,9 +73,11 @@ fn grant(
     fields: FormFields,
     file_name: Option<&str>,
 ) -> Result<Grant, S3Error> {
-    let form = SignedForm::parse(bucket, fields, file_name, &verify::regions(exchange))?;
-    let key = verify::signing_key(exchange, form.credential())?;
-    form.evaluate(&key, exchange.rooms.clock.now())
+    let form = UnverifiedForm::parse(bucket, fields, file_name, &verify::rules(exchange))?;
+    let now = exchange.rooms.clock.now();
+    let grant = verify::with_keys(exchange, |keys| form.evaluate(keys, now))?;
+    access::permit_form(exchange, &grant)?;
+    Ok(grant)
 }
 
 /// A file on its way in, under its grant.

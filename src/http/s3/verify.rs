@@ -2,76 +2,55 @@
 
 use super::Exchange;
 use crate::http::origin;
-use crate::s3::sigv4::{self, RegionRule, RequestHead, SigningKey, Unverified, Verified};
-use crate::s3::{ErrorCode, S3Error};
+use crate::s3::S3Error;
+use crate::s3::signature::{self, Keys, RequestHead, Rules, Sigv2, Verified};
+use crate::s3::sigv4::RegionRule;
 
+/// `None`: nobody signed it.
+///
 /// # Errors
-/// As section 1 of the protocol: no signature (`AccessDenied`), an unknown key, a signature that does not hold.
-pub(super) fn verify(exchange: &Exchange<'_>) -> Result<Verified, S3Error> {
+/// As section 1 of the protocol: an unknown key, a signature that does not hold, …
+pub(super) fn verify(exchange: &Exchange<'_>) -> Result<Option<Verified>, S3Error> {
+    let head = head(exchange);
+    let Some(unverified) = signature::parse(&head, &rules(exchange))? else {
+        return Ok(None);
+    };
     let rooms = exchange.rooms;
+    let hosts = origin::signed_hosts(exchange.req.head(), &rooms.config);
+    let candidates: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let bucket = exchange.virtual_bucket.as_deref();
+    with_keys(exchange, |keys| {
+        unverified.verify(&head, keys, rooms.clock.now(), &candidates, bucket)
+    })
+    .map(Some)
+}
+
+/// The request as its signature sees it.
+pub(super) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
     let uri = exchange.req.uri();
-    let head = RequestHead {
+    RequestHead {
         method: exchange.req.method().as_str(),
         raw_path: uri.path(),
         raw_query: uri.query().unwrap_or_default(),
         headers: exchange.sent_headers(),
-    };
-    let Some(unverified) = sigv4::parse(&head, &regions(exchange))? else {
-        return Err(S3Error::new(ErrorCode::AccessDenied).logged("the request was not signed"));
-    };
-    let key = signing_key(exchange, unverified.credential())?;
-    let hosts = origin::signed_hosts(exchange.req.head(), &rooms.config);
-    let candidates: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    unverified
-        .clone()
-        .verify(&head, &key, rooms.clock.now(), &candidates)
-        .map_err(|refusal| explain(exchange, &head, unverified, &key, refusal))
-}
-
-/// The key that a header, a query or a form was signed with.
-pub(super) fn signing_key(
-    exchange: &Exchange<'_>,
-    credential: &sigv4::Credential,
-) -> Result<SigningKey, S3Error> {
-    exchange
-        .rooms
-        .keys
-        .signing_key(&credential.access_key, &credential.scope)
-        .ok_or_else(|| {
-            S3Error::new(ErrorCode::InvalidAccessKeyId)
-                .extra("AWSAccessKeyId", credential.access_key.as_str())
-                .logged("the access key is not one of this server's")
-        })
-}
-
-pub(super) fn regions(exchange: &Exchange<'_>) -> RegionRule {
-    RegionRule {
-        configured: exchange.rooms.config.region.clone(),
     }
 }
 
-/// Where a signature fails over the host alone, the log names the host that would have matched and what mends it.
-fn explain(
-    exchange: &Exchange<'_>,
-    head: &RequestHead<'_>,
-    unverified: Unverified,
-    key: &SigningKey,
-    refusal: S3Error,
-) -> S3Error {
-    if refusal.code != ErrorCode::SignatureDoesNotMatch {
-        return refusal;
-    }
+pub(super) fn rules(exchange: &Exchange<'_>) -> Rules {
     let config = &exchange.rooms.config;
-    let Some(host) = origin::disbelieved_host(exchange.req.head(), config) else {
-        return refusal;
-    };
-    let now = exchange.rooms.clock.now();
-    if unverified.verify(head, key, now, &[&host]).is_err() {
-        return refusal;
+    Rules {
+        regions: RegionRule {
+            configured: config.region.clone(),
+        },
+        sigv2: if config.sigv2 { Sigv2::On } else { Sigv2::Off },
     }
-    let text = format!(
-        "the signature is good for the host {host}, which X-Forwarded-Host names, but that proxy is not trusted: \
-         set HANGAR_PUBLIC_URL to that host, or add the proxy's address to HANGAR_TRUSTED_PROXIES"
-    );
-    refusal.logged(text)
+}
+
+/// Lends the keys that a header, a query or a form may be signed with.
+pub(super) fn with_keys<T>(exchange: &Exchange<'_>, check: impl FnOnce(&Keys<'_>) -> T) -> T {
+    let held = &exchange.rooms.keys;
+    check(&Keys {
+        signing_key: &|credential| held.signing_key(&credential.access_key, &credential.scope),
+        secret: &|access_key| held.find(access_key).map(|key| key.secret.clone()),
+    })
 }

@@ -1,17 +1,18 @@
 //! POST policies: built and signed for clients, parsed and evaluated when a form comes.
 //!
 //! A [`Grant`] proves that a form's signature, expiration and every condition held, in the order of section 2 of the
-//! S3 contract: nothing of a policy is read before its signature held. It refuses to know who owns an access key (the
-//! caller looks the signing key up between [`SignedForm::parse`] and [`SignedForm::evaluate`]) and what the file holds.
+//! S3 contract: nothing of a policy is read before its signature held. A form that states no policy proves nothing, and
+//! its grant says so ([`Grant::access_key`]): whether anybody may write there is its caller's to ask. It refuses to know
+//! which access keys there are and what the file holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
+use super::signature::{Keys, MAX_SKEW, Rules, Sigv2};
 use super::sigv4::{Credential, RegionRule, SigningKey};
-use super::{BucketName, ErrorCode, ObjectKey, S3Error, key, op, time};
+use super::{BucketName, ErrorCode, ObjectKey, S3Error, key, op, sigv2, time};
 use crate::s3::time::Timestamp;
 use condition::Condition;
 use document::Document;
 pub use presign::{PostPolicy, PresignedPost};
 use std::ops::RangeInclusive;
-use std::time::Duration;
 pub use success::{SuccessAnswer, redirect_location};
 
 mod condition;
@@ -27,8 +28,6 @@ const MAX_OBJECT_BYTES: u64 = 5 << 30;
 /// Bytes of all names (without `x-amz-meta-`) and values of user metadata. AWS: 2 KB.
 const MAX_METADATA_BYTES: usize = 2048;
 const METADATA_PREFIX: &str = "x-amz-meta-";
-/// A form's date may be ahead of the clock by this much.
-const MAX_AHEAD: Duration = Duration::from_mins(15);
 /// What `key` may have where the file's name is to stand.
 const FILE_NAME_VARIABLE: &str = "${filename}";
 
@@ -48,7 +47,7 @@ impl FormFields {
     /// As [`FormFields::get`], for a field that the form must have.
     fn required(&self, name: &'static str) -> Result<&str, S3Error> {
         // AWS: the words for a missing field, whichever it is
-        self.get(name).ok_or_else(|| {
+        self.get(&name.to_ascii_lowercase()).ok_or_else(|| {
             S3Error::invalid_argument(
                 format!(
                     "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
@@ -127,15 +126,82 @@ impl V4Fields {
     }
 }
 
-/// A form whose policy and signature are there and well formed, checked by nobody yet (steps 2 and 3 of section 2).
+/// Who a form says has signed its policy.
 #[derive(Debug)]
-pub struct SignedForm {
+enum Signed {
+    V4(V4Fields),
+    V2 {
+        access_key: String,
+        signature: String,
+    },
+    /// No policy either: anybody's form.
+    Nobody,
+}
+impl Signed {
+    fn parse(fields: &FormFields, rules: &Rules) -> Result<Self, S3Error> {
+        let states = |names: &[&str]| names.iter().any(|name| fields.get(name).is_some());
+        if fields.get("policy").is_none() {
+            return Ok(Self::Nobody);
+        }
+        if states(V4_FIELDS) || !states(V2_FIELDS) {
+            return V4Fields::parse(fields, &rules.regions).map(Self::V4);
+        }
+        if rules.sigv2 == Sigv2::Off {
+            return V4Fields::parse(fields, &rules.regions)
+                .map(Self::V4)
+                .map_err(|refusal| {
+                    refusal.logged(
+                        "a form signed by Signature Version 2, which HANGAR_S3_SIGV2 would allow",
+                    )
+                });
+        }
+        Ok(Self::V2 {
+            access_key: fields.required("AWSAccessKeyId")?.to_owned(),
+            signature: fields.required("signature")?.to_owned(),
+        })
+    }
+
+    /// Step 4, and the form's date.
+    fn verify(&self, policy: &str, keys: &Keys<'_>) -> Result<Option<String>, S3Error> {
+        let (holds, access_key) = match self {
+            Self::Nobody => return Ok(None),
+            Self::V4(signed) => {
+                let key = keys.signing_key(&signed.credential)?;
+                (
+                    key.matches(policy.as_bytes(), &signed.signature),
+                    &signed.credential.access_key,
+                )
+            }
+            Self::V2 {
+                access_key,
+                signature,
+            } => {
+                let secret = keys.secret(access_key)?;
+                (
+                    sigv2::matches(&secret, policy.as_bytes(), signature),
+                    access_key,
+                )
+            }
+        };
+        if holds {
+            return Ok(Some(access_key.clone()));
+        }
+        Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
+            .extra("StringToSign", policy)
+            .logged("a form's policy and its signature do not match"))
+    }
+}
+
+/// A form whose policy and signature are there and well formed, or none of them is; checked by nobody yet (steps 2 and
+/// 3 of section 2).
+#[derive(Debug)]
+pub struct UnverifiedForm {
     bucket: BucketName,
     fields: FormFields,
     file_name: String,
-    signed: V4Fields,
+    signed: Signed,
 }
-impl SignedForm {
+impl UnverifiedForm {
     /// `file_name`: of the file part, for `${filename}`.
     /// # Errors
     /// Steps 2 and 3 of *Order of checks*.
@@ -143,10 +209,10 @@ impl SignedForm {
         bucket: &BucketName,
         fields: FormFields,
         file_name: Option<&str>,
-        regions: &super::sigv4::RegionRule,
+        rules: &Rules,
     ) -> Result<Self, S3Error> {
-        refuse_unsigned(&fields)?;
-        let signed = V4Fields::parse(&fields, regions)?;
+        refuse_mangled(&fields)?;
+        let signed = Signed::parse(&fields, rules)?;
         fields.required("key")?;
         Ok(Self {
             bucket: bucket.clone(),
@@ -155,36 +221,48 @@ impl SignedForm {
             signed,
         })
     }
-    #[must_use]
-    pub fn credential(&self) -> &Credential {
-        &self.signed.credential
-    }
     /// Steps 4 to 8: signature, policy, expiration, conditions, extra fields, key and metadata sizes.
     /// # Errors
     /// As those steps say; `S3Error::log` names the condition for the administrator.
-    pub fn evaluate(self, key: &SigningKey, now: Timestamp) -> Result<Grant, S3Error> {
+    pub fn evaluate(mut self, keys: &Keys<'_>, now: Timestamp) -> Result<Grant, S3Error> {
         let policy = self.fields.get("policy").unwrap_or_default();
-        if !key.matches(policy.as_bytes(), &self.signed.signature) {
-            return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
-                .extra("StringToSign", policy)
-                .logged("a form's policy and its signature do not match"));
+        let access_key = self.signed.verify(policy, keys)?;
+        let mut length = 0..=MAX_OBJECT_BYTES;
+        if access_key.is_some() {
+            let document = Document::parse(policy).map_err(|reason| {
+                S3Error::with_message(ErrorCode::InvalidPolicyDocument, reason)
+                    .logged("the policy of a form is no policy document")
+            })?;
+            if let Signed::V4(signed) = &self.signed
+                && signed.date > now.plus(MAX_SKEW)
+            {
+                return Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
+                    .logged("the date of a form is over 15 minutes ahead"));
+            }
+            if document.expiration <= now {
+                return Err(denied("Policy expired."));
+            }
+            self.substitute_file_name()?;
+            self.check_conditions(&document.conditions)?;
+            length = strictest_length(&document.conditions)?;
+        } else {
+            self.substitute_file_name()?;
         }
-        let document = Document::parse(policy).map_err(|reason| {
-            S3Error::with_message(ErrorCode::InvalidPolicyDocument, reason)
-                .logged("the policy of a form is no policy document")
-        })?;
-        if self.signed.date > now.plus(MAX_AHEAD) {
-            return Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
-                .logged("the date of a form is over 15 minutes ahead"));
-        }
-        if document.expiration <= now {
-            return Err(denied("Policy expired."));
-        }
-        self.check_conditions(&document.conditions)
+        let key = self.fields.get("key").unwrap_or_default();
+        let key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
+        check_metadata(&self.fields)?;
+        refuse_encryption(&self.fields)?;
+        Ok(Grant {
+            length,
+            success: SuccessAnswer::from_fields(&self.fields),
+            access_key,
+            bucket: self.bucket,
+            key,
+            fields: self.fields,
+        })
     }
-    /// Steps 7 and 8.
-    fn check_conditions(mut self, conditions: &[Condition]) -> Result<Grant, S3Error> {
-        self.substitute_file_name()?;
+    /// Step 7.
+    fn check_conditions(&self, conditions: &[Condition]) -> Result<(), S3Error> {
         for condition in conditions {
             if !self.satisfies(condition) {
                 return Err(
@@ -211,18 +289,7 @@ impl SignedForm {
         {
             return Err(denied(&format!("Extra input fields: {extra}")));
         }
-        let key = self.fields.get("key").unwrap_or_default();
-        let key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
-        check_metadata(&self.fields)?;
-        refuse_encryption(&self.fields)?;
-        Ok(Grant {
-            length: strictest_length(conditions)?,
-            success: SuccessAnswer::from_fields(&self.fields),
-            access_key: self.signed.credential.access_key,
-            bucket: self.bucket,
-            key,
-            fields: self.fields,
-        })
+        Ok(())
     }
     fn satisfies(&self, condition: &Condition) -> bool {
         match condition.field() {
@@ -257,52 +324,49 @@ impl SignedForm {
     }
 }
 /// Step 2, and forms that something on their way has mangled: they are told so, and not that their signature is wrong.
-fn refuse_unsigned(fields: &FormFields) -> Result<(), S3Error> {
-    let malformed =
-        |message: &'static str| S3Error::with_message(ErrorCode::MalformedPOSTRequest, message);
-    let has = |name: &str| fields.get(name).is_some();
-    let empty = |name: &str| fields.get(name) == Some("");
+fn refuse_mangled(fields: &FormFields) -> Result<(), S3Error> {
+    let malformed = |message: &'static str| {
+        Err(S3Error::with_message(
+            ErrorCode::MalformedPOSTRequest,
+            message,
+        ))
+    };
+    let denied =
+        |message: &'static str| Err(S3Error::with_message(ErrorCode::AccessDenied, message));
+    let policy = fields.get("policy");
+    let is_signed = V4_FIELDS
+        .iter()
+        .chain(V2_FIELDS)
+        .any(|name| fields.get(name).is_some());
     if fields.fields.is_empty() {
-        return Err(malformed(
+        return malformed(
             "The form has no field before its part named 'file'; fields that follow the file are ignored.",
-        ));
+        );
     }
     if fields.fields.iter().all(|(_, value)| value.is_empty()) {
-        return Err(malformed("All fields of the form arrived empty."));
+        return malformed("All fields of the form arrived empty.");
     }
-    if empty("policy") {
-        return Err(malformed("The field 'policy' of the form arrived empty."));
-    }
-    if !has("policy") && !has("key") {
-        return Err(malformed(
+    match policy {
+        Some("") => malformed("The field 'policy' of the form arrived empty."),
+        Some(_) if !is_signed => {
+            denied("Access Denied: the form has a policy and no field that signs it.")
+        }
+        None if fields.get("key").is_none() => malformed(
             "The form has neither a field 'key' nor a field 'policy' before its part named 'file'.",
-        ));
+        ),
+        None if is_signed => denied("Access Denied: the form is signed and has no field 'policy'."),
+        _ => Ok(()),
     }
-    if !has("policy") {
-        return Err(S3Error::with_message(
-            ErrorCode::AccessDenied,
-            "Access Denied: the form has no field 'policy', and writing without a signature is not allowed here.",
-        ));
-    }
-    let signs = |(name, _): &(String, String)| {
-        matches!(
-            name.as_str(),
-            "x-amz-algorithm"
-                | "x-amz-credential"
-                | "x-amz-date"
-                | "x-amz-signature"
-                | "awsaccesskeyid"
-                | "signature"
-        )
-    };
-    if !fields.fields.iter().any(signs) {
-        return Err(S3Error::with_message(
-            ErrorCode::AccessDenied,
-            "Access Denied: the form has a policy and no field that signs it.",
-        ));
-    }
-    Ok(())
 }
+/// The fields that sign a form by Version 4.
+const V4_FIELDS: &[&str] = &[
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-signature",
+];
+/// The fields that sign a form by Version 2, lower case as all fields are.
+const V2_FIELDS: &[&str] = &["awsaccesskeyid", "signature"];
 /// The client's own path goes, whichever slash it uses.
 fn without_path(file_name: &str) -> &str {
     file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
@@ -363,7 +427,8 @@ fn strictest_length(conditions: &[Condition]) -> Result<RangeInclusive<u64>, S3E
     Ok(min..=max)
 }
 
-/// Proof: this form's signature, expiry and every condition held. Only [`SignedForm::evaluate`] makes it.
+/// Proof: this form's signature, expiry and every condition held, or nobody signed it and it states no policy. Only
+/// [`UnverifiedForm::evaluate`] makes it.
 #[derive(Debug)]
 pub struct Grant {
     bucket: BucketName,
@@ -371,7 +436,7 @@ pub struct Grant {
     length: std::ops::RangeInclusive<u64>,
     fields: FormFields,
     success: SuccessAnswer,
-    access_key: String,
+    access_key: Option<String>,
 }
 impl Grant {
     #[must_use]
@@ -396,8 +461,9 @@ impl Grant {
     pub fn success(&self) -> &SuccessAnswer {
         &self.success
     }
+    /// Who signed the policy; `None`: nobody, and there is none.
     #[must_use]
-    pub fn access_key(&self) -> &str {
-        &self.access_key
+    pub fn access_key(&self) -> Option<&str> {
+        self.access_key.as_deref()
     }
 }

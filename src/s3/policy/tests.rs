@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use rstest::rstest;
+use secrecy::SecretString;
+use std::time::Duration;
 
 const SECRET: &str = "secret-key";
 const ASKED_AT: &str = "20261123T091810Z";
@@ -35,9 +37,24 @@ fn fields<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> FormFields 
     }
 }
 fn evaluate(fields: FormFields, file_name: Option<&str>, now: Timestamp) -> Result<Grant, S3Error> {
-    let form = SignedForm::parse(&bucket(), fields, file_name, &RegionRule::default())?;
-    let key = SigningKey::derive(SECRET, &form.credential().scope);
-    form.evaluate(&key, now)
+    let rules = Rules {
+        sigv2: Sigv2::On,
+        ..Rules::default()
+    };
+    evaluate_by(&rules, SECRET, fields, file_name, now)
+}
+fn evaluate_by(
+    rules: &Rules,
+    secret: &str,
+    fields: FormFields,
+    file_name: Option<&str>,
+    now: Timestamp,
+) -> Result<Grant, S3Error> {
+    let keys = Keys {
+        signing_key: &|credential| Some(SigningKey::derive(secret, &credential.scope)),
+        secret: &|access_key| (access_key == "access-key").then(|| SecretString::from(secret)),
+    };
+    UnverifiedForm::parse(&bucket(), fields, file_name, rules)?.evaluate(&keys, now)
 }
 
 /// A form whose policy has these conditions besides those on its own bucket and signing fields.
@@ -136,7 +153,7 @@ fn the_policy_that_plane_makes_is_granted() {
         "52adf0a2f03942aa951902393533d7b9-me.png"
     );
     assert_eq!(grant.length(), 1..=73);
-    assert_eq!(grant.access_key(), "access-key");
+    assert_eq!(grant.access_key(), Some("access-key"));
     assert_eq!(grant.success(), &SuccessAnswer::Status(204));
 }
 
@@ -384,13 +401,80 @@ fn a_malformed_field_is_named(#[case] name: &str, #[case] value: &str) {
     assert_eq!(error.extras[0], ("ArgumentName", name.to_owned()));
 }
 
+#[rstest]
+#[case::a_policy_that_nobody_signed(&[("key", "a"), ("policy", "e30=")])]
+#[case::a_signature_of_no_policy(&[("key", "a"), ("x-amz-signature", "0")])]
+#[case::an_old_signature_of_no_policy(&[("key", "a"), ("signature", "0")])]
+fn half_a_signature_is_denied(#[case] posted: &[(&str, &str)]) {
+    let posted = posted.iter().map(|&(name, value)| (name, value.to_owned()));
+    let error = evaluate(fields(posted), None, asked_at()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::AccessDenied);
+}
+
 #[test]
-fn a_form_that_is_not_signed_is_denied() {
-    for posted in [&[("key", "a")][..], &[("key", "a"), ("policy", "e30=")][..]] {
-        let posted = posted.iter().map(|&(name, value)| (name, value.to_owned()));
-        let error = evaluate(fields(posted), None, asked_at()).unwrap_err();
-        assert_eq!(error.code, ErrorCode::AccessDenied);
-    }
+fn a_form_without_policy_and_signature_is_nobodys() {
+    let posted = [
+        ("key", "a/${filename}".to_owned()),
+        ("acl", "private".to_owned()),
+    ];
+    let grant = evaluate(fields(posted), Some("me.png"), asked_at()).unwrap();
+    assert_eq!(grant.access_key(), None);
+    assert_eq!(grant.key().as_str(), "a/me.png");
+    assert_eq!(grant.length(), 0..=5 << 30);
+}
+
+// ---- Signature Version 2
+
+const OLD_DOCUMENT: &str = r#"{"expiration":"2026-11-23T10:18:10Z","conditions":[{"bucket":"uploads"},["starts-with","$key",""]]}"#;
+
+/// Signed by `secret`, as `tests/clients` and the old SDKs do it.
+fn signed_v2(access_key: &str, signature: &str) -> FormFields {
+    fields([
+        ("key", "a".to_owned()),
+        ("AWSAccessKeyId", access_key.to_owned()),
+        ("policy", STANDARD.encode(OLD_DOCUMENT)),
+        ("signature", signature.to_owned()),
+    ])
+}
+/// HMAC-SHA1 of the base64 of [`OLD_DOCUMENT`] with `secret-key`, by OpenSSL.
+const OLD_SIGNATURE: &str = "oZMnNokxJM1+sQD1zKSBq7oa1Ks=";
+
+#[test]
+fn a_form_of_version_2_is_granted_where_it_is_on() {
+    let form = signed_v2("access-key", OLD_SIGNATURE);
+    let grant = evaluate(form.clone(), None, asked_at()).unwrap();
+    assert_eq!(grant.access_key(), Some("access-key"));
+    let error = evaluate_by(&Rules::default(), SECRET, form, None, asked_at()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidArgument);
+    assert!(error.message.contains("x-amz-algorithm"));
+}
+
+#[rstest]
+#[case::an_unknown_key("other", OLD_SIGNATURE, ErrorCode::InvalidAccessKeyId)]
+#[case::another_signature(
+    "access-key",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ErrorCode::SignatureDoesNotMatch
+)]
+#[case::an_empty_signature("access-key", "", ErrorCode::SignatureDoesNotMatch)]
+fn a_form_of_version_2_that_does_not_hold_is_refused(
+    #[case] access_key: &str,
+    #[case] signature: &str,
+    #[case] code: ErrorCode,
+) {
+    let refused = evaluate(signed_v2(access_key, signature), None, asked_at());
+    assert_eq!(refused.unwrap_err().code, code);
+}
+
+#[rstest]
+#[case("awsaccesskeyid", "AWSAccessKeyId")]
+#[case("signature", "signature")]
+fn a_missing_field_of_version_2_is_named(#[case] field: &str, #[case] shown: &str) {
+    let mut form = signed_v2("access-key", OLD_SIGNATURE);
+    form.fields.retain(|(posted, _)| posted != field);
+    let error = evaluate(form, None, asked_at()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidArgument);
+    assert_eq!(error.extras[0], ("ArgumentName", shown.to_owned()));
 }
 
 #[rstest]
@@ -407,8 +491,11 @@ fn a_form_that_was_mangled_on_its_way_is_told_what_is_missing(#[case] posted: &[
 #[test]
 fn a_region_that_is_not_taken_is_denied_with_the_one_wanted() {
     let form = Form::new(&[ANY_KEY], &[("key", "a")]).signed();
-    let rule = RegionRule {
-        configured: "eu-central-1".to_owned(),
+    let rule = Rules {
+        regions: RegionRule {
+            configured: "eu-central-1".to_owned(),
+        },
+        ..Rules::default()
     };
     let mut foreign = form.clone();
     set(
@@ -416,10 +503,10 @@ fn a_region_that_is_not_taken_is_denied_with_the_one_wanted() {
         "x-amz-credential",
         "k/20261123/mars/s3/aws4_request",
     );
-    let error = SignedForm::parse(&bucket(), foreign, None, &rule).unwrap_err();
+    let error = UnverifiedForm::parse(&bucket(), foreign, None, &rule).unwrap_err();
     assert_eq!(error.code, ErrorCode::AccessDenied);
     assert!(error.message.contains("eu-central-1"));
-    assert!(SignedForm::parse(&bucket(), form, None, &rule).is_ok());
+    assert!(UnverifiedForm::parse(&bucket(), form, None, &rule).is_ok());
 }
 
 #[test]
@@ -527,9 +614,8 @@ proptest! {
         value.replace_range(position..=position, other);
         prop_assert!(evaluate(changed, None, asked_at()).is_err());
 
-        let form = SignedForm::parse(&bucket(), posted, None, &RegionRule::default()).unwrap();
-        let key = SigningKey::derive(&secret, &form.credential().scope);
-        prop_assert_eq!(form.evaluate(&key, asked_at()).unwrap_err().code, ErrorCode::SignatureDoesNotMatch);
+        let refused = evaluate_by(&Rules::default(), &secret, posted, None, asked_at());
+        prop_assert_eq!(refused.unwrap_err().code, ErrorCode::SignatureDoesNotMatch);
     }
 
     #[test]

@@ -55,13 +55,22 @@ pub struct Framing {
 }
 impl Framing {
     /// # Errors
-    /// `MissingContentLength` without `x-amz-decoded-content-length`, `InvalidArgument` where it is no number,
+    /// `InvalidRequest` for signed chunks without a seed, `MissingContentLength` without `x-amz-decoded-content-length`, `InvalidArgument` where it is no number,
     /// `EntityTooLarge` past 5 GiB, `InvalidRequest` for an `x-amz-trailer` that names no checksum.
     pub(super) fn announced_by(
         head: &RequestHead<'_>,
         kind: Kind,
-        seed: Seed,
+        seed: Option<Seed>,
     ) -> Result<Self, S3Error> {
+        let seed = match (kind, seed) {
+            (Kind::UnsignedWithTrailer, _) => None,
+            (Kind::Signed | Kind::SignedWithTrailer, Some(seed)) => Some(seed),
+            (Kind::Signed | Kind::SignedWithTrailer, None) => {
+                return Err(broken(
+                    "x-amz-content-sha256 announces signed chunks, but the request is not signed by AWS4-HMAC-SHA256.",
+                ));
+            }
+        };
         let decoded_bytes = announced_length(head)?;
         let announced = announced_trailer(head)?;
         let trailer = match kind {
@@ -74,7 +83,7 @@ impl Framing {
             Kind::SignedWithTrailer | Kind::UnsignedWithTrailer => Some(announced),
         };
         Ok(Self {
-            seed: (kind != Kind::UnsignedWithTrailer).then_some(seed),
+            seed,
             trailer,
             decoded_bytes,
         })

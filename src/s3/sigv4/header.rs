@@ -4,28 +4,16 @@ use super::canonical::SignedHeaders;
 use super::payload::PayloadTerm;
 use super::{
     ALGORITHM, Credential, Place, RegionRule, RequestHead, UNREADABLE_CREDENTIAL, Unverified,
-    only_one_mechanism, unsupported_mechanism, wrong_region,
+    wrong_region,
 };
+use crate::s3::signature::{needs_a_date, unsupported_mechanism};
 use crate::s3::time::Timestamp;
 use crate::s3::{ErrorCode, S3Error, time};
 
-/// The `Authorization` that is an S3 signature, of any version. `Bearer` and the like are none.
-pub(super) fn find<'a>(head: &RequestHead<'a>) -> Result<Option<&'a str>, S3Error> {
-    let mut stated = head
-        .values("authorization")
-        .map(str::trim)
-        .filter(|value| value.starts_with("AWS4-") || *value == "AWS" || value.starts_with("AWS "));
-    let first = stated.next();
-    match stated.next() {
-        Some(_) => Err(only_one_mechanism()),
-        None => Ok(first),
-    }
-}
-
 /// # Errors
-/// `InvalidRequest` for `SigV2` and other versions, `AuthorizationHeaderMalformed`, `AccessDenied` without a date,
+/// `InvalidRequest` for other versions, `AuthorizationHeaderMalformed`, `AccessDenied` without a date,
 /// and what is wrong with `x-amz-content-sha256`.
-pub(super) fn parse(
+pub(in crate::s3) fn parse(
     authorization: &str,
     head: &RequestHead<'_>,
     regions: &RegionRule,
@@ -106,12 +94,7 @@ fn signing_date(head: &RequestHead<'_>) -> Result<Timestamp, S3Error> {
             .map(str::trim)
             .and_then(|date| time::parse_amz_date(date).or_else(|| time::parse_http_date(date))),
     };
-    date.ok_or_else(|| {
-        S3Error::with_message(
-            ErrorCode::AccessDenied,
-            "AWS authentication requires a valid Date or x-amz-date header",
-        )
-    })
+    date.ok_or_else(needs_a_date)
 }
 
 fn payload_term(head: &RequestHead<'_>) -> Result<PayloadTerm, S3Error> {

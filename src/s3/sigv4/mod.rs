@@ -1,14 +1,15 @@
 //! AWS Signature Version 4: what was signed, by which key, and whether it holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
 //!
-//! [`parse`] reads what a request states, [`Unverified::verify`] proves it, and [`Verified`] is the proof: it has no
-//! other maker. What a request's signature does not cover (a header that a browser added, a query that it did not
+//! What [`signature::parse`](super::signature::parse) finds in a header or a query is read and checked here; the proof of
+//! it is [`signature::Verified`](super::signature::Verified). What a request's signature does not cover (a header that a browser added, a query that it did not
 //! sign) is refused or canonicalised in, never ignored.
 //!
 //! Pure: the caller supplies the key's secret, the time and the host candidates. It refuses to know which access keys
 //! there are, and what the request asks for.
 use std::time::Duration;
 
+use super::signature::{MAX_SKEW, RequestHead, check_skew};
 use super::{ErrorCode, S3Error, time};
 use crate::s3::time::Timestamp;
 use canonical::{SignedHeaders, canonical_request, string_to_sign};
@@ -23,48 +24,15 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
+pub(super) use header::parse as parse_header;
 pub use payload::Payload;
+pub(super) use presigned::Parameters;
 pub use presigned::presign_query;
 pub use scope::{Credential, RegionRule, Scope, SigningKey};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// How far a client's clock may be off.
-const MAX_SKEW: Duration = Duration::from_mins(15);
 /// Host candidates that are tried, the one received among them.
 const MAX_HOSTS: usize = 6;
-
-/// A request as it came over the wire. Header names lower case, in any order, values as sent.
-#[derive(Debug, Clone)]
-pub struct RequestHead<'a> {
-    pub method: &'a str,
-    pub raw_path: &'a str,
-    /// Without `?`; empty when there is none.
-    pub raw_query: &'a str,
-    pub headers: &'a [(String, String)],
-}
-impl<'a> RequestHead<'a> {
-    fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let headers = self.headers;
-        headers
-            .iter()
-            .filter(move |(sent, _)| sent == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// The one value of a header that may come once.
-    fn value(&self, name: &'static str) -> Result<Option<&'a str>, S3Error> {
-        let mut values = self.values(name);
-        let first = values.next();
-        match values.next() {
-            Some(_) => Err(S3Error::with_message(
-                ErrorCode::InvalidArgument,
-                format!("The header {name} is given more than once."),
-            )
-            .extra("ArgumentName", name)),
-            None => Ok(first),
-        }
-    }
-}
 
 /// A request that states an S3 signature (header or query) which nobody has checked yet.
 #[derive(Debug, Clone)]
@@ -82,20 +50,6 @@ enum Place {
     Query { expires: Duration },
 }
 
-/// Reads the signature that a request carries; `None`: it carries none (anonymous).
-/// # Errors
-/// As section 1 of the S3 contract: both places at once, malformed header or parameters, wrong service, …
-pub fn parse(head: &RequestHead<'_>, regions: &RegionRule) -> Result<Option<Unverified>, S3Error> {
-    let in_query = presigned::Parameters::find(head.raw_query);
-    match (header::find(head)?, in_query) {
-        (None, None) => Ok(None),
-        (Some(authorization), None) => header::parse(authorization, head, regions).map(Some),
-        // Plane: clients resend `Bearer` and `X-API-Key` after a redirect; neither is an S3 signature.
-        (None, Some(parameters)) => parameters.parse(head, regions).map(Some),
-        (Some(_), Some(_)) => Err(only_one_mechanism()),
-    }
-}
-
 impl Unverified {
     #[must_use]
     pub fn credential(&self) -> &Credential {
@@ -108,20 +62,15 @@ impl Unverified {
         matches!(self.place, Place::Query { .. })
     }
 
-    /// Checks time, signed headers and signature. `hosts`: candidates for the `host` header's value, the one received
-    /// first; each is tried as given (the caller adds forms with and without default port). At most six are tried, and
-    /// no other host than these: without a candidate no signature holds.
-    /// # Errors
-    /// `RequestTimeTooSkewed`, `AccessDenied` (expired, unsigned `x-amz-*`), `SignatureDoesNotMatch` with
-    /// `StringToSign` and `CanonicalRequest` as extras and the missing signed header named. Then, for an aws-chunked
-    /// body, `MissingContentLength` and what else is wrong with its announcement.
-    pub fn verify(
-        self,
+    /// Checks time, signed headers and signature, and answers how the body was signed. What it needs and refuses is what
+    /// [`Verified`](super::signature::Verified)'s maker does.
+    pub(super) fn check(
+        &self,
         head: &RequestHead<'_>,
         key: &SigningKey,
         now: Timestamp,
         hosts: &[&str],
-    ) -> Result<Verified, S3Error> {
+    ) -> Result<Payload, S3Error> {
         self.check_time(now)?;
         let unsigned = self.signed_headers.unsigned_of(head);
         if !unsigned.is_empty() {
@@ -135,33 +84,16 @@ impl Unverified {
         if !tried.iter().any(|host| self.holds(head, key, host)) {
             return Err(self.mismatch(head, key, tried));
         }
-        Ok(Verified {
-            payload: self.payload(head, key)?,
-            presigned: self.is_presigned(),
-            access_key: self.credential.access_key,
-        })
+        self.payload(head, key)
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), S3Error> {
-        let too_early = self.signed_at > now.plus(MAX_SKEW);
         match self.place {
-            Place::Header if too_early || now > self.signed_at.plus(MAX_SKEW) => {
-                Err(S3Error::with_message(
-                    ErrorCode::RequestTimeTooSkewed,
-                    "The difference between the request time and the current time is too large.",
-                )
-                .extra("RequestTime", time::amz_date(self.signed_at))
-                .extra("ServerTime", time::iso8601_secs(now))
-                .extra(
-                    "MaxAllowedSkewMilliseconds",
-                    MAX_SKEW.as_millis().to_string(),
-                ))
-            }
-            Place::Query { .. } if too_early => Err(S3Error::with_message(
-                ErrorCode::AccessDenied,
-                "Request is not valid yet",
-            )
-            .extra("ServerTime", time::iso8601_secs(now))),
+            Place::Header => check_skew(self.signed_at, now),
+            Place::Query { .. } if self.signed_at > now.plus(MAX_SKEW) => Err(
+                S3Error::with_message(ErrorCode::AccessDenied, "Request is not valid yet")
+                    .extra("ServerTime", time::iso8601_secs(now)),
+            ),
             Place::Query { expires } if expires.is_zero() || now > self.signed_at.plus(expires) => {
                 let end = self.signed_at.plus(expires);
                 Err(
@@ -171,7 +103,7 @@ impl Unverified {
                         .extra("ServerTime", time::iso8601_secs(now)),
                 )
             }
-            _ => Ok(()),
+            Place::Query { .. } => Ok(()),
         }
     }
 
@@ -197,12 +129,12 @@ impl Unverified {
             TermKind::Streaming(kind) => Payload::Chunked(chunked::Framing::announced_by(
                 head,
                 *kind,
-                chunked::Seed {
+                Some(chunked::Seed {
                     key: key.clone(),
                     date: time::amz_date(self.signed_at),
                     scope: self.credential.scope.clone(),
                     signature: self.signature.clone(),
-                },
+                }),
             )?),
         })
     }
@@ -250,47 +182,10 @@ impl Unverified {
     }
 }
 
-/// Proof: this request was signed by a key we hold. Only [`Unverified::verify`] makes it.
-#[derive(Debug, Clone)]
-pub struct Verified {
-    access_key: String,
-    payload: Payload,
-    presigned: bool,
-}
-impl Verified {
-    #[must_use]
-    pub fn access_key(&self) -> &str {
-        &self.access_key
-    }
-    #[must_use]
-    pub fn payload(&self) -> &Payload {
-        &self.payload
-    }
-    #[must_use]
-    pub fn is_presigned(&self) -> bool {
-        self.presigned
-    }
-}
-
 /// For the log, which holds nothing of `Authorization` or of a query; the client is told which part is wrong.
 const UNREADABLE_CREDENTIAL: &str =
     "the credential is not of the form KEY/YYYYMMDD/REGION/s3/aws4_request";
 const SIGNATURE_DOES_NOT_MATCH: &str = "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
-
-fn only_one_mechanism() -> S3Error {
-    S3Error::with_message(
-        ErrorCode::InvalidArgument,
-        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
-    )
-    .extra("ArgumentName", "Authorization")
-}
-
-fn unsupported_mechanism() -> S3Error {
-    S3Error::with_message(
-        ErrorCode::InvalidRequest,
-        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-    )
-}
 
 fn wrong_region(code: ErrorCode, place: &str, region: &str, regions: &RegionRule) -> S3Error {
     let expected = &regions.configured;

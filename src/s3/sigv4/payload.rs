@@ -1,9 +1,11 @@
 //! What a signature says of the body: the values of `x-amz-content-sha256`.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 use super::chunked::{Framing, Kind};
+use crate::s3::signature::RequestHead;
 use crate::s3::{ErrorCode, S3Error};
 
 pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+const UNSIGNED_WITH_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
 
 /// How the body of a verified request is to be read.
 #[derive(Debug, Clone)]
@@ -14,6 +16,34 @@ pub enum Payload {
     Sha256(String),
     /// aws-chunked; the decoder verifies each chunk's signature where they are signed.
     Chunked(Framing),
+}
+impl Payload {
+    /// How the body of a request is to be read that Version 4 did not sign (another version did, or nobody): what the
+    /// head states of it binds all the same.
+    /// # Errors
+    /// `InvalidArgument` for an unknown term, `InvalidRequest` for signed chunks, and what is wrong with what the head
+    /// announces of unsigned ones.
+    pub fn without_sigv4(head: &RequestHead<'_>) -> Result<Self, S3Error> {
+        let term = match head.value("x-amz-content-sha256")? {
+            Some(text) => PayloadTerm::parse(text.trim())?,
+            // AWS: SDKs leave the term to the signer, so that what they send unsigned over TLS has framing without it.
+            None if is_aws_chunked(head) => PayloadTerm::parse(UNSIGNED_WITH_TRAILER)?,
+            None => PayloadTerm::unsigned(),
+        };
+        Ok(match term.kind {
+            TermKind::Unsigned => Self::Unsigned,
+            TermKind::Sha256 => Self::Sha256(term.text.to_ascii_lowercase()),
+            TermKind::Streaming(kind) => Self::Chunked(Framing::announced_by(head, kind, None)?),
+        })
+    }
+}
+
+fn is_aws_chunked(head: &RequestHead<'_>) -> bool {
+    head.values("x-amz-trailer").next().is_some()
+        && head
+            .values("content-encoding")
+            .flat_map(|codings| codings.split(','))
+            .any(|coding| coding.trim().eq_ignore_ascii_case("aws-chunked"))
 }
 
 /// The last line of the canonical request, exactly as the client sent it.
@@ -45,7 +75,7 @@ impl PayloadTerm {
             "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => {
                 TermKind::Streaming(Kind::SignedWithTrailer)
             }
-            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => TermKind::Streaming(Kind::UnsignedWithTrailer),
+            UNSIGNED_WITH_TRAILER => TermKind::Streaming(Kind::UnsignedWithTrailer),
             _ if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
                 TermKind::Sha256
             }

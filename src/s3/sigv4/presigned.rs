@@ -1,12 +1,13 @@
 //! A signature in the query: presigned URLs, read and made.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::canonical::{SignedHeaders, canonical_request, string_to_sign};
 use super::payload::{self, PayloadTerm};
 use super::{
     ALGORITHM, Credential, Place, RegionRule, RequestHead, SigningKey, UNREADABLE_CREDENTIAL,
-    Unverified, unsupported_mechanism, wrong_region,
+    Unverified, wrong_region,
 };
 use crate::s3::time::Timestamp;
 use crate::s3::{ErrorCode, S3Error, time, uri};
@@ -17,7 +18,7 @@ const CODE: ErrorCode = ErrorCode::AuthorizationQueryParametersError;
 
 /// The parameters of a signed query, decoded, each at most once.
 #[derive(Debug, Default)]
-pub(super) struct Parameters {
+pub(in crate::s3) struct Parameters {
     algorithm: Option<String>,
     credential: Option<String>,
     date: Option<String>,
@@ -26,33 +27,19 @@ pub(super) struct Parameters {
     signature: Option<String>,
     content_sha256: Option<String>,
     repeated: bool,
-    sigv2: Sigv2,
-}
-#[derive(Debug, Default)]
-struct Sigv2 {
-    access_key: bool,
-    signature: bool,
 }
 impl Parameters {
-    /// The signature that a query states, of any version.
-    pub(super) fn find(raw_query: &str) -> Option<Self> {
+    /// The signature of this version that a query states; its parameters are taken out. Names are decoded, values raw.
+    pub(in crate::s3) fn take_from(query: &mut Vec<(Cow<'_, [u8]>, &str)>) -> Option<Self> {
         let mut found = Self::default();
-        for (name, value) in uri::split_query(raw_query) {
-            found.take(&uri::decode_bytes(name), value);
-        }
-        (found.is_sigv4() || found.is_sigv2()).then_some(found)
+        query.retain(|(name, value)| !found.take(name, value));
+        // Any of these three: a part of a signature alone is a broken one, not an anonymous request.
+        let stated =
+            found.algorithm.is_some() || found.credential.is_some() || found.signature.is_some();
+        stated.then_some(found)
     }
 
-    /// Any of these three: a part of a signature alone is a broken one, not an anonymous request.
-    fn is_sigv4(&self) -> bool {
-        self.algorithm.is_some() || self.credential.is_some() || self.signature.is_some()
-    }
-
-    fn is_sigv2(&self) -> bool {
-        self.sigv2.access_key && self.sigv2.signature
-    }
-
-    fn take(&mut self, name: &[u8], raw_value: &str) {
+    fn take(&mut self, name: &[u8], raw_value: &str) -> bool {
         let slot = match name {
             b"X-Amz-Algorithm" => &mut self.algorithm,
             b"X-Amz-Credential" => &mut self.credential,
@@ -60,19 +47,18 @@ impl Parameters {
             b"X-Amz-Expires" => &mut self.expires,
             b"X-Amz-SignedHeaders" => &mut self.signed_headers,
             b"X-Amz-Signature" => &mut self.signature,
-            b"AWSAccessKeyId" => return self.sigv2.access_key = true,
-            b"Signature" => return self.sigv2.signature = true,
             // AWS: SDKs spell this one in several cases.
             _ if name.eq_ignore_ascii_case(b"x-amz-content-sha256") => &mut self.content_sha256,
-            _ => return,
+            _ => return false,
         };
         let value = String::from_utf8_lossy(&uri::decode_bytes(raw_value)).into_owned();
         self.repeated |= slot.replace(value).is_some();
+        true
     }
 
     /// # Errors
-    /// `AuthorizationQueryParametersError` with the parameter that is wrong, `InvalidRequest` for `SigV2`.
-    pub(super) fn parse(
+    /// `AuthorizationQueryParametersError` with the parameter that is wrong.
+    pub(in crate::s3) fn parse(
         self,
         head: &RequestHead<'_>,
         regions: &RegionRule,
@@ -120,9 +106,6 @@ impl Parameters {
 
     /// Algorithm, credential, date, expiry, signed headers and signature.
     fn complete(self) -> Result<[String; 6], S3Error> {
-        if !self.is_sigv4() {
-            return Err(unsupported_mechanism());
-        }
         let incomplete = || {
             refused(
                 "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, \
@@ -184,7 +167,7 @@ fn parse_expires(text: &str) -> Result<Duration, S3Error> {
     }
 }
 
-fn refused(why: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
+fn refused(why: impl Into<Cow<'static, str>>) -> S3Error {
     S3Error::with_message(CODE, why)
 }
 

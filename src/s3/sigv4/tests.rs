@@ -3,7 +3,9 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
+use crate::s3::signature::{self, Keys, Rules, Verified};
 use crate::s3::uri;
+use secrecy::SecretString;
 
 mod presigned;
 mod vectors;
@@ -20,7 +22,7 @@ pub(super) struct Request {
     headers: Vec<(String, String)>,
     secret: String,
     now: Timestamp,
-    regions: RegionRule,
+    rules: Rules,
 }
 impl Request {
     pub(super) fn new(method: &str, target: &str, headers: &[(&str, &str)]) -> Self {
@@ -35,7 +37,7 @@ impl Request {
                 .collect(),
             secret: "secret-key".to_owned(),
             now: at("20261123T091813Z"),
-            regions: RegionRule::default(),
+            rules: Rules::default(),
         }
     }
 
@@ -111,8 +113,8 @@ impl Request {
         self.head().values(name).next().unwrap_or_default()
     }
 
-    pub(super) fn parse(&self) -> Result<Option<Unverified>, S3Error> {
-        parse(&self.head(), &self.regions)
+    pub(super) fn parse(&self) -> Result<Option<signature::Unverified>, S3Error> {
+        signature::parse(&self.head(), &self.rules)
     }
 
     pub(super) fn verify(&self) -> Result<Verified, S3Error> {
@@ -121,8 +123,22 @@ impl Request {
 
     fn verify_for(&self, hosts: &[&str]) -> Result<Verified, S3Error> {
         let unverified = self.parse()?.expect("the request is signed");
-        let key = SigningKey::derive(&self.secret, &unverified.credential().scope);
-        unverified.verify(&self.head(), &key, self.now, hosts)
+        let keys = Keys {
+            signing_key: &|credential| Some(SigningKey::derive(&self.secret, &credential.scope)),
+            secret: &|_| Some(SecretString::from(self.secret.as_str())),
+        };
+        unverified.verify(&self.head(), &keys, self.now, hosts, None)
+    }
+}
+
+/// Where another region than `us-east-1` is configured.
+fn abroad() -> Rules {
+    let regions = RegionRule {
+        configured: "eu-west-1".to_owned(),
+    };
+    Rules {
+        regions,
+        ..Rules::default()
     }
 }
 
@@ -384,9 +400,7 @@ fn no_log_holds_a_piece_of_a_credential_or_of_a_query() {
         format!("access-key/20261123/us-east-1/s3/{private}"),
         format!("access-key/20261123/{private}/s3/aws4_request"),
     ];
-    let regions = RegionRule {
-        configured: "eu-west-1".to_owned(),
-    };
+    let rules = abroad();
     for credential in &credentials {
         let authorization =
             format!("{ALGORITHM} Credential={credential}, SignedHeaders=host, Signature=00");
@@ -402,7 +416,7 @@ fn no_log_holds_a_piece_of_a_credential_or_of_a_query() {
                 raw_query,
                 headers,
             };
-            let log = parse(&head, &regions).unwrap_err().log.unwrap();
+            let log = signature::parse(&head, &rules).unwrap_err().log.unwrap();
             assert!(!log.contains(private), "{log}");
         }
     }
@@ -447,24 +461,22 @@ fn a_claimed_host_that_would_match_is_logged_and_not_believed() {
 
 #[test]
 fn a_region_that_is_not_ours_is_refused_with_ours_in_the_text() {
-    let regions = RegionRule {
-        configured: "eu-west-1".to_owned(),
-    };
+    let rules = abroad();
     let mut header = Request::get("/b").sign_as("a/20261123/eu-west-2/s3/aws4_request");
-    header.regions = regions.clone();
+    header.rules = rules.clone();
     assert_eq!(
         shown(header.parse()),
         "AuthorizationHeaderMalformed: The authorization header is malformed; the region 'eu-west-2' is wrong; expecting 'eu-west-1'"
     );
     let mut presigned = plane_presigned();
     presigned.query = presigned.query.replace("%2F%2Fs3", "%2Feu-west-2%2Fs3");
-    presigned.regions = regions.clone();
+    presigned.rules = rules.clone();
     assert_eq!(
         shown(presigned.parse()),
         "AuthorizationQueryParametersError: Error parsing the X-Amz-Credential parameter; the region 'eu-west-2' is wrong; expecting 'eu-west-1'"
     );
     let mut empty = plane_presigned();
-    empty.regions = regions;
+    empty.rules = rules;
     empty.verify().unwrap();
 }
 

@@ -1,1 +1,0 @@
-//! Bucket policies: who else than the owner may do what.

@@ -1,0 +1,201 @@
+//! The conditions of a statement: what else must hold of a request.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+
+use super::Asked;
+use super::json::Json;
+use super::pattern::Pattern;
+use super::shortened;
+use crate::s3::network::{self, Network};
+
+/// One operator on one key: `"StringLike": {"aws:Referer": ["http://a/*", "http://b/*"]}`.
+#[derive(Debug)]
+pub(super) struct Condition {
+    key: Key,
+    test: Test,
+    /// Whether the test must fail (`StringNotEquals`).
+    negated: bool,
+    /// `…IfExists`: a key that the request has not is no hindrance.
+    if_exists: bool,
+}
+
+/// What of a request a condition can look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    SourceIp,
+    SecureTransport,
+    Referer,
+    UserAgent,
+    Prefix,
+    Delimiter,
+    CannedAcl,
+}
+
+#[derive(Debug)]
+enum Test {
+    /// Any of these
+    Equals(Vec<String>),
+    EqualsIgnoringCase(Vec<String>),
+    Like(Vec<Pattern>),
+    In(Vec<Network>),
+    Is(bool),
+    IsAbsent(bool),
+}
+
+impl Key {
+    /// Names of keys are case-insensitive.
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "aws:sourceip" => Self::SourceIp,
+            "aws:securetransport" => Self::SecureTransport,
+            "aws:referer" => Self::Referer,
+            "aws:useragent" => Self::UserAgent,
+            "s3:prefix" => Self::Prefix,
+            "s3:delimiter" => Self::Delimiter,
+            "s3:x-amz-acl" => Self::CannedAcl,
+            _ => return None,
+        })
+    }
+
+    fn text<'a>(self, asked: &Asked<'a>) -> Option<&'a str> {
+        match self {
+            Self::Referer => asked.referer,
+            Self::UserAgent => asked.user_agent,
+            Self::Prefix => asked.prefix,
+            Self::Delimiter => asked.delimiter,
+            Self::CannedAcl => asked.canned_acl,
+            Self::SourceIp | Self::SecureTransport => None,
+        }
+    }
+
+    fn is_text(self) -> bool {
+        !matches!(self, Self::SourceIp | Self::SecureTransport)
+    }
+}
+
+impl Condition {
+    /// All conditions of a statement.
+    /// # Errors
+    /// Why one cannot be evaluated.
+    pub(super) fn parse_all(block: Json) -> Result<Vec<Self>, String> {
+        let Json::Object(operators) = block else {
+            return Err("Conditions must be an object".to_owned());
+        };
+        let mut conditions = Vec::new();
+        for (operator, keys) in operators {
+            let Json::Object(keys) = keys else {
+                return Err(format!(
+                    "The condition {} must hold an object",
+                    shortened(&operator)
+                ));
+            };
+            for (key, values) in keys {
+                conditions.push(Self::parse(&operator, &key, values)?);
+            }
+        }
+        Ok(conditions)
+    }
+
+    fn parse(operator: &str, name: &str, values: Json) -> Result<Self, String> {
+        let (shown_operator, shown_name) = (shortened(operator), shortened(name));
+        let unsupported =
+            || format!("Policy has an invalid condition: {shown_operator} on {shown_name}");
+        let key = Key::parse(name).ok_or_else(unsupported)?;
+        // A Bool may be written as one.
+        let values = match values {
+            Json::Bool(value) => vec![value.to_string()],
+            values => values.texts().ok_or_else(|| {
+                format!("The condition {shown_operator} on {shown_name} must hold a string or a list of strings")
+            })?,
+        };
+        if values.iter().any(|value| value.contains("${")) {
+            return Err(format!(
+                "Policy variables are not evaluated: the condition {shown_operator} on {shown_name}"
+            ));
+        }
+        let (base, if_exists) = match operator.strip_suffix("IfExists") {
+            Some(base) => (base, true),
+            None => (operator, false),
+        };
+        let (base, negated) = match base.split_once("Not") {
+            Some((before, after)) => (format!("{before}{after}"), true),
+            None => (base.to_owned(), false),
+        };
+        let one_bool = || match values.as_slice() {
+            [value] => value.to_ascii_lowercase().parse().ok(),
+            _ => None,
+        };
+        let test = match base.as_str() {
+            "StringEquals" if key.is_text() => Test::Equals(values),
+            "StringEqualsIgnoreCase" if key.is_text() => Test::EqualsIgnoringCase(values),
+            "StringLike" if key.is_text() => {
+                Test::Like(values.into_iter().map(Pattern::new).collect())
+            }
+            "IpAddress" if key == Key::SourceIp => {
+                let networks: Option<Vec<Network>> =
+                    values.iter().map(|text| network::parse(text)).collect();
+                Test::In(networks.ok_or_else(|| {
+                    format!("The condition {shown_operator} on {shown_name} holds no network of addresses")
+                })?)
+            }
+            "Bool" if key == Key::SecureTransport && !negated => {
+                Test::Is(one_bool().ok_or_else(unsupported)?)
+            }
+            "Null" if !negated && !if_exists => Test::IsAbsent(one_bool().ok_or_else(unsupported)?),
+            _ => return Err(unsupported()),
+        };
+        Ok(Self {
+            key,
+            test,
+            negated,
+            if_exists,
+        })
+    }
+
+    pub(super) fn holds(&self, asked: &Asked<'_>) -> bool {
+        match self.passes(asked) {
+            Some(passes) => passes != self.negated,
+            // AWS: what is absent equals nothing, and so a negated test holds.
+            None => self.negated || self.if_exists,
+        }
+    }
+
+    /// `None`: the request has not what is looked at.
+    fn passes(&self, asked: &Asked<'_>) -> Option<bool> {
+        let text = self.key.text(asked);
+        match &self.test {
+            Test::Equals(values) => text.map(|text| values.iter().any(|value| value == text)),
+            Test::EqualsIgnoringCase(values) => text.map(|text| {
+                let text = text.to_lowercase();
+                values.iter().any(|value| value.to_lowercase() == text)
+            }),
+            Test::Like(patterns) => {
+                text.map(|text| patterns.iter().any(|pattern| pattern.matches(text)))
+            }
+            Test::In(networks) => asked.source_ip.map(|address| {
+                networks
+                    .iter()
+                    .any(|network| network::contains(*network, address))
+            }),
+            Test::Is(wanted) => Some(asked.secure_transport == *wanted),
+            Test::IsAbsent(wanted) => {
+                let is_absent = match self.key {
+                    Key::SourceIp => asked.source_ip.is_none(),
+                    Key::SecureTransport => false,
+                    _ => text.is_none(),
+                };
+                Some(is_absent == *wanted)
+            }
+        }
+    }
+
+    /// Whether it narrows everybody down to some.
+    // AWS: a referer can be made up, and networks wider than /8 (IPv6: /32) are everybody.
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    pub(super) fn narrows_to_known_addresses(&self) -> bool {
+        let narrow = |(address, bits): &Network| *bits >= if address.is_ipv4() { 8 } else { 32 };
+        match &self.test {
+            Test::In(networks) => !self.negated && !self.if_exists && networks.iter().all(narrow),
+            _ => false,
+        }
+    }
+}

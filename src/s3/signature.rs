@@ -1,0 +1,244 @@
+//! Who signed a request, whichever version of AWS's signature it carries.
+//!
+//! [`parse`] reads what a request states, [`Unverified::verify`] proves it, and [`Verified`] is the proof: it has no
+//! other maker. The versions differ in what is signed and how ([`super::sigv4`], [`super::sigv2`]); what is the same for
+//! both, the one place where a signature may stand and the clock's slack, is here.
+//!
+//! Pure: the caller supplies the keys, the time and the host candidates. It refuses to know what the request asks for.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
+use super::sigv4::{self, Credential, Payload, RegionRule, SigningKey};
+use super::time::Timestamp;
+use super::{ErrorCode, S3Error, sigv2, time, uri};
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// How far a client's clock may be off.
+pub(super) const MAX_SKEW: Duration = Duration::from_mins(15);
+
+/// A request as it came over the wire. Header names lower case, in any order, values as sent.
+#[derive(Debug, Clone)]
+pub struct RequestHead<'a> {
+    pub method: &'a str,
+    pub raw_path: &'a str,
+    /// Without `?`; empty when there is none.
+    pub raw_query: &'a str,
+    pub headers: &'a [(String, String)],
+}
+impl<'a> RequestHead<'a> {
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let headers = self.headers;
+        headers
+            .iter()
+            .filter(move |(sent, _)| sent == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The one value of a header that may come once.
+    pub(super) fn value(&self, name: &'static str) -> Result<Option<&'a str>, S3Error> {
+        let mut values = self.values(name);
+        let first = values.next();
+        match values.next() {
+            Some(_) => Err(S3Error::with_message(
+                ErrorCode::InvalidArgument,
+                format!("The header {name} is given more than once."),
+            )
+            .extra("ArgumentName", name)),
+            None => Ok(first),
+        }
+    }
+}
+
+/// Which signatures are believed.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    pub regions: RegionRule,
+    pub sigv2: Sigv2,
+}
+
+/// Whether Signature Version 2 is believed beside Version 4.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sigv2 {
+    #[default]
+    Off,
+    On,
+}
+
+/// Where the keys are found that signatures are checked with.
+pub struct Keys<'a> {
+    pub signing_key: &'a dyn Fn(&Credential) -> Option<SigningKey>,
+    pub secret: &'a dyn Fn(&str) -> Option<SecretString>,
+}
+impl Keys<'_> {
+    pub(super) fn signing_key(&self, credential: &Credential) -> Result<SigningKey, S3Error> {
+        (self.signing_key)(credential).ok_or_else(|| unknown_key(&credential.access_key))
+    }
+
+    pub(super) fn secret(&self, access_key: &str) -> Result<SecretString, S3Error> {
+        (self.secret)(access_key).ok_or_else(|| unknown_key(access_key))
+    }
+}
+
+fn unknown_key(access_key: &str) -> S3Error {
+    S3Error::new(ErrorCode::InvalidAccessKeyId)
+        .extra("AWSAccessKeyId", access_key)
+        .logged("the access key is not one of this server's")
+}
+
+/// A request that states an S3 signature (header or query) which nobody has checked yet.
+#[derive(Debug, Clone)]
+pub enum Unverified {
+    V4(sigv4::Unverified),
+    V2(sigv2::Unverified),
+}
+
+/// Reads the signature that a request carries; `None`: it carries none (anonymous).
+/// # Errors
+/// As section 1 of the S3 contract: both places at once, malformed header or parameters, wrong service, …
+pub fn parse(head: &RequestHead<'_>, rules: &Rules) -> Result<Option<Unverified>, S3Error> {
+    let mut parameters: Vec<_> = uri::split_query(head.raw_query)
+        .map(|(name, value)| (uri::decode_bytes(name), value))
+        .collect();
+    let v4 = sigv4::Parameters::take_from(&mut parameters);
+    let v2 = sigv2::Parameters::take_from(&mut parameters);
+    match (in_header(head)?, v4, v2) {
+        (None, None, None) => Ok(None),
+        (Some(authorization), None, None) => match authorization.strip_prefix("AWS") {
+            Some(stated) if !stated.starts_with("4-") && rules.sigv2 == Sigv2::On => {
+                sigv2::parse_header(stated.trim_start(), head).map(|v2| Some(Unverified::V2(v2)))
+            }
+            _ => sigv4::parse_header(authorization, head, &rules.regions)
+                .map(|v4| Some(Unverified::V4(v4))),
+        },
+        // Plane: clients resend `Bearer` and `X-API-Key` after a redirect; neither is an S3 signature.
+        (None, Some(parameters), None) => parameters
+            .parse(head, &rules.regions)
+            .map(|v4| Some(Unverified::V4(v4))),
+        (None, None, Some(parameters)) if rules.sigv2 == Sigv2::On => {
+            parameters.parse().map(|v2| Some(Unverified::V2(v2)))
+        }
+        (None, None, Some(_)) => Err(unsupported_mechanism()),
+        _ => Err(only_one_mechanism()),
+    }
+}
+
+/// The `Authorization` that is an S3 signature, of any version. `Bearer` and the like are none.
+fn in_header<'a>(head: &RequestHead<'a>) -> Result<Option<&'a str>, S3Error> {
+    let mut stated = head
+        .values("authorization")
+        .map(str::trim)
+        .filter(|value| value.starts_with("AWS4-") || *value == "AWS" || value.starts_with("AWS "));
+    let first = stated.next();
+    match stated.next() {
+        Some(_) => Err(only_one_mechanism()),
+        None => Ok(first),
+    }
+}
+
+impl Unverified {
+    #[must_use]
+    pub fn access_key(&self) -> &str {
+        match self {
+            Self::V4(v4) => &v4.credential().access_key,
+            Self::V2(v2) => v2.access_key(),
+        }
+    }
+
+    /// Whether the signature came in the query (a presigned URL).
+    #[must_use]
+    pub fn is_presigned(&self) -> bool {
+        match self {
+            Self::V4(v4) => v4.is_presigned(),
+            Self::V2(v2) => v2.is_presigned(),
+        }
+    }
+
+    /// Checks time, signed headers and signature. `hosts`: candidates for the `host` header's value, the one received
+    /// first; each is tried as given (the caller adds forms with and without default port). At most six are tried, and
+    /// no other host than these: without a candidate no signature of Version 4 holds. Version 2 signs no host, but the
+    /// bucket that the host names: `virtual_bucket`.
+    /// # Errors
+    /// `InvalidAccessKeyId`, `RequestTimeTooSkewed`, `AccessDenied` (expired, unsigned `x-amz-*`),
+    /// `SignatureDoesNotMatch` with `StringToSign` as an extra and the missing signed header named. Then, for an
+    /// aws-chunked body, `MissingContentLength` and what else is wrong with its announcement.
+    pub fn verify(
+        self,
+        head: &RequestHead<'_>,
+        keys: &Keys<'_>,
+        now: Timestamp,
+        hosts: &[&str],
+        virtual_bucket: Option<&str>,
+    ) -> Result<Verified, S3Error> {
+        let payload = match &self {
+            Self::V4(v4) => v4.check(head, &keys.signing_key(v4.credential())?, now, hosts)?,
+            Self::V2(v2) => v2.check(head, &keys.secret(v2.access_key())?, now, virtual_bucket)?,
+        };
+        Ok(Verified {
+            access_key: self.access_key().to_owned(),
+            presigned: self.is_presigned(),
+            payload,
+        })
+    }
+}
+
+/// Proof: this request was signed by a key we hold. Only [`Unverified::verify`] makes it.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    access_key: String,
+    payload: Payload,
+    presigned: bool,
+}
+impl Verified {
+    #[must_use]
+    pub fn access_key(&self) -> &str {
+        &self.access_key
+    }
+    #[must_use]
+    pub fn payload(&self) -> &Payload {
+        &self.payload
+    }
+    #[must_use]
+    pub fn is_presigned(&self) -> bool {
+        self.presigned
+    }
+}
+
+/// The date of a request whose signature stands in a header.
+/// # Errors
+/// `RequestTimeTooSkewed`
+pub(super) fn check_skew(signed_at: Timestamp, now: Timestamp) -> Result<(), S3Error> {
+    if signed_at <= now.plus(MAX_SKEW) && now <= signed_at.plus(MAX_SKEW) {
+        return Ok(());
+    }
+    Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
+        .extra("RequestTime", time::amz_date(signed_at))
+        .extra("ServerTime", time::iso8601_secs(now))
+        .extra(
+            "MaxAllowedSkewMilliseconds",
+            MAX_SKEW.as_millis().to_string(),
+        ))
+}
+
+/// AWS: the words for a date that is missing or is none.
+pub(super) fn needs_a_date() -> S3Error {
+    S3Error::with_message(
+        ErrorCode::AccessDenied,
+        "AWS authentication requires a valid Date or x-amz-date header",
+    )
+}
+
+fn only_one_mechanism() -> S3Error {
+    S3Error::with_message(
+        ErrorCode::InvalidArgument,
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
+    )
+    .extra("ArgumentName", "Authorization")
+}
+
+/// Version 2 where it is off, and versions that nobody knows.
+pub(super) fn unsupported_mechanism() -> S3Error {
+    S3Error::with_message(
+        ErrorCode::InvalidRequest,
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+    )
+    .logged("neither Signature Version 4 nor, where HANGAR_S3_SIGV2 allows it, Version 2")
+}
