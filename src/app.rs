@@ -11,13 +11,15 @@ use crate::assets::{self, Assets};
 use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::tls::Tls;
 use crate::http::{self, Rooms, Server};
 use crate::store::{OpenError, Store};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -32,9 +34,11 @@ pub enum StartError {
 pub struct Application {
     rooms: Rooms,
     listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
     administration: Server,
     port: u16,
     first_token: Option<String>,
+    reloader: Reloader,
     stopper: Stopper,
     asked_to_stop: watch::Receiver<bool>,
 }
@@ -54,6 +58,14 @@ impl Application {
                 ));
             }
         };
+        let tls = match config.http.tls.clone() {
+            Some(files) => Some(
+                Tls::open(files)
+                    .await
+                    .map_err(|refusal| StartError::Refused(format!("{refusal}.")))?,
+            ),
+            None => None,
+        };
         let effects = [auth::effects(), assets::effects()].concat();
         let store = Store::open(config.store.clone(), clock.clone(), effects).await?;
         match furnish(config, clock, store.clone()).await {
@@ -62,9 +74,11 @@ impl Application {
                 Ok(Self {
                     rooms,
                     listeners,
+                    tls,
                     administration,
                     port,
                     first_token,
+                    reloader: Reloader(Arc::default()),
                     stopper: Stopper { ask: Arc::new(ask) },
                     asked_to_stop,
                 })
@@ -99,10 +113,21 @@ impl Application {
         self.stopper.clone()
     }
 
+    /// Has a running server read again what it may: the certificate of TLS.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// # Errors
     /// When the listener fails.
     pub async fn run_until_stopped(mut self) -> std::io::Result<()> {
-        let public = http::serve(self.listeners, &self.rooms)?;
+        // What is to be done beside serving, for as long as it serves.
+        let mut chores = JoinSet::new();
+        if let Some(tls) = self.tls.clone() {
+            chores.spawn(tls.keep_current(self.reloader.0));
+        }
+        let public = http::serve(self.listeners, &self.rooms, self.tls)?;
         let (public_handle, administration_handle) =
             (public.handle(), self.administration.handle());
         let mut serving = tokio::spawn(public);
@@ -118,6 +143,7 @@ impl Application {
             public_handle.stop(true).await;
             serving.await
         };
+        chores.shutdown().await;
         administration_handle.stop(false).await;
         let _ = administering.await;
         self.rooms.store.close().await;
@@ -150,6 +176,16 @@ fn root_key_path(store: &Store) -> PathBuf {
 #[must_use]
 pub fn has_sealed_root_key(store: &Store) -> bool {
     root_key::is_sealed(&root_key_path(store))
+}
+
+/// Whoever holds one can have the server read its files again.
+#[derive(Clone)]
+pub struct Reloader(Arc<Notify>);
+
+impl Reloader {
+    pub fn reload(&self) {
+        self.0.notify_one();
+    }
 }
 
 /// What an open vault needs to serve.

@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT, which ask a server to stop, and SIGHUP of a terminal that went away.
+//! SIGTERM and SIGINT, which ask a server to stop, and SIGHUP, which has it read its certificate again and never stops
+//! it.
 
 use super::Failure;
 use crate::app::Application;
@@ -24,23 +25,30 @@ impl Signals {
         })
     }
 
-    /// The name of the next one. A signal that came before the call counts.
+    /// The name of the next one that asks to stop. A signal that came before the call counts.
     pub(super) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hangup.recv() => "SIGHUP",
+        self.next_while(|| {}).await
+    }
+
+    /// As [`Signals::next`]; each SIGHUP until then is for `reload`.
+    async fn next_while(&mut self, reload: impl Fn()) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.hangup.recv() => reload(),
+            }
         }
     }
 
     /// Runs a server until a signal: what is in flight is finished, at most for 8 seconds. Further signals change
     /// nothing, for process managers and shells often deliver the same Ctrl-C twice.
     pub(super) async fn run(&mut self, application: Application) -> Result<(), Failure> {
-        let stopper = application.stopper();
+        let (stopper, reloader) = (application.stopper(), application.reloader());
         let mut serving = std::pin::pin!(application.run_until_stopped());
         let outcome = tokio::select! {
             outcome = &mut serving => outcome,
-            name = self.next() => {
+            name = self.next_while(|| reloader.reload()) => {
                 tracing::info!(signal = name, "stopping: what is in flight has 8 seconds");
                 let (outcome, ()) = tokio::join!(serving, stopper.stop());
                 tracing::info!("stopped");

@@ -76,6 +76,8 @@ pub(crate) struct Body {
     waited: Duration,
     state: State,
     pace: Pace,
+    /// The client sends nothing before it is asked to, and nobody has.
+    held_back: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +102,9 @@ impl Body {
             waited: Duration::ZERO,
             state: if is_empty { State::Ended } else { State::Open },
             pace: Pace::begin(BODY_PACE_TIME),
+            held_back: headers
+                .get(header::EXPECT)
+                .is_some_and(|expects| expects.as_bytes().eq_ignore_ascii_case(b"100-continue")),
         }
     }
 
@@ -128,6 +133,7 @@ impl Body {
             State::Ended => return Ok(None),
             State::Failed(error) => return Err(error),
         }
+        self.held_back = false;
         let piece = self.wait().await;
         match &piece {
             Ok(Some(bytes)) => {
@@ -164,12 +170,13 @@ impl Body {
     }
 
     /// Makes an answer ready to be sent while the body may still be coming: reads a small rest, so that the connection
-    /// can be kept; else has the connection closed after the answer, and not before the client could read it.
+    /// can be kept; else has the connection closed after the answer, and not before the client could read it. A body
+    /// that nobody asked for (`Expect: 100-continue`) is not asked for now.
     pub(crate) async fn settle(mut self, answer: HttpResponse) -> HttpResponse {
         let rest = self
             .declared
             .map_or(0, |declared| declared.saturating_sub(self.received));
-        if self.state == State::Open && rest <= DRAINED_BYTES {
+        if self.state == State::Open && !self.held_back && rest <= DRAINED_BYTES {
             let until = self.received + DRAINED_BYTES;
             let drain = async {
                 while self.received <= until && matches!(self.next().await, Ok(Some(_))) {}

@@ -5,6 +5,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod auth;
+mod connection;
 pub(crate) mod limits;
 pub(crate) mod ops;
 pub(crate) mod origin;
@@ -12,6 +13,7 @@ pub(crate) mod plane;
 mod proxies;
 pub(crate) mod s3;
 pub(crate) mod serve;
+pub(crate) mod tls;
 pub(crate) mod trace;
 
 use crate::assets::Assets;
@@ -21,10 +23,11 @@ use crate::store::Store;
 use actix_web::dev::RequestHead;
 use actix_web::guard::{Guard, fn_guard};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
+use connection::Terms;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
+use tls::Tls;
 
 pub(crate) use actix_web::dev::Server;
 pub use proxies::TrustedProxies;
@@ -72,13 +75,6 @@ pub struct TlsFiles {
 
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
-const HEAD_TIME: Duration = Duration::from_secs(10);
-/// A reader that takes nothing at all for this long is gone.
-#[cfg(target_os = "linux")]
-const STALLED_READER_MILLIS: u32 = 30_000;
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// How long a refused body is still read so that its sender sees the answer.
-const LINGER: Duration = Duration::from_secs(5);
 /// Files that are no connections: the log, the database, bodies being read and written.
 const FILES_OF_OUR_OWN: u64 = 256;
 
@@ -144,51 +140,42 @@ fn routes(cfg: &mut web::ServiceConfig, rooms: &Rooms) {
     .default_service(web::to(s3::answer));
 }
 
-/// Starts to serve `rooms` on `listeners`.
+/// Starts to serve `rooms` on `listeners`; with `tls`, by TLS alone.
 ///
 /// # Errors
 /// When a listener cannot be used.
-pub(crate) fn serve(listeners: Vec<TcpListener>, rooms: &Rooms) -> std::io::Result<Server> {
+pub(crate) fn serve(
+    listeners: Vec<TcpListener>,
+    rooms: &Rooms,
+    tls: Option<Tls>,
+) -> std::io::Result<Server> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let capacity = connections_of_a_worker(workers);
+    let terms = Terms {
+        rooms: rooms.clone(),
+        tls,
+        capacity,
+    };
     let shared = web::Data::new(rooms.clone());
     let memory = web::Data::new(limits::UnverifiedMemory::default());
-    let mut server = HttpServer::new(move || {
+    let app = move || {
         App::new()
             .app_data(shared.clone())
             .app_data(memory.clone())
             .wrap(from_fn(limits::bound_head))
             .wrap(from_fn(trace::observe))
             .configure(|cfg| routes(cfg, &shared))
-    })
-    .workers(workers)
-    .max_connections(connections_of_a_worker(workers))
-    .client_request_timeout(HEAD_TIME)
-    .client_disconnect_timeout(LINGER)
-    .keep_alive(KEEP_ALIVE)
-    .tcp_nodelay(true)
-    .on_connect(|connection, _| end_stalled_readers(connection))
-    .shutdown_timeout(STOP_TIME_SECONDS)
-    .disable_signals();
+    };
+    let mut server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(capacity)
+        .shutdown_timeout(STOP_TIME_SECONDS)
+        .disable_signals();
     for listener in listeners {
-        server = server.listen(listener)?;
+        server = connection::listen(server, listener, &terms, app.clone())?;
     }
     Ok(server.run())
 }
-
-/// A reader that takes nothing at all is never asked for its next piece, so no pace is measured: the system ends it,
-/// and a peer that vanished.
-#[cfg(target_os = "linux")]
-fn end_stalled_readers(connection: &dyn std::any::Any) {
-    if let Some(socket) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
-        && let Err(error) =
-            rustix::net::sockopt::set_tcp_user_timeout(socket, STALLED_READER_MILLIS)
-    {
-        tracing::debug!(%error, "a stalled reader of this connection will not be ended");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn end_stalled_readers(_connection: &dyn std::any::Any) {}
 
 /// The limit of open files, raised as far as it goes, less what we open ourselves.
 fn connections_of_a_worker(workers: usize) -> usize {

@@ -46,7 +46,7 @@ impl Origin {
             .filter(|host| is_host(host))
             .ok_or(NoUsableHost)?;
         Ok(Self {
-            scheme: forwarded.scheme.unwrap_or("http").to_owned(),
+            scheme: forwarded.scheme.unwrap_or(own_scheme(config)).to_owned(),
             host: host.to_ascii_lowercase(),
         })
     }
@@ -126,7 +126,7 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     let scheme = forwarded
         .scheme
         .or_else(|| public.as_ref().map(|origin| static_scheme(&origin.scheme)))
-        .unwrap_or("http");
+        .unwrap_or(own_scheme(config));
     let mut hosts = Vec::with_capacity(6);
     for host in [single(head, "host"), forwarded.host].into_iter().flatten() {
         add_with_default_port(&mut hosts, host, scheme);
@@ -137,6 +137,15 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     let addressed = virtual_bucket(head, config);
     hosts.retain(|host| bucket_named_by(host, config) == addressed);
     hosts
+}
+
+/// What clients speak to us when nobody stands between.
+fn own_scheme(config: &HttpConfig) -> &'static str {
+    if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    }
 }
 
 fn static_scheme(scheme: &str) -> &'static str {

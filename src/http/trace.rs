@@ -5,6 +5,7 @@
 
 use super::Face;
 use crate::http::Rooms;
+use crate::s3::S3Error;
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -28,8 +29,12 @@ pub(crate) const HOST_ID: &str = "hangar";
 pub(crate) struct RequestId(String);
 
 impl RequestId {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(format!("{:016X}", rand::random::<u64>()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// The id of a request on its way through the server.
@@ -86,6 +91,16 @@ pub(crate) async fn observe(
     span.in_scope(|| log(&answer, face, began.elapsed()));
     add_headers(&mut answer, face, &id);
     Ok(answer)
+}
+
+/// The line of what could not be read as a request.
+pub(crate) fn refused_unparsed(id: &RequestId, status: &str, refusal: &S3Error) {
+    tracing::info!(
+        id = id.as_str(),
+        status,
+        code = refusal.code.as_str(),
+        "refused what is no request"
+    );
 }
 
 fn add_headers(answer: &mut ServiceResponse<BoxBody>, face: Face, id: &RequestId) {

@@ -2,9 +2,9 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use futures_util::FutureExt;
-use hangar::app::{Application, Stopper};
+use hangar::app::{Application, Reloader, Stopper};
 use hangar::assets::AssetsConfig;
-use hangar::auth::AccessKey;
+use hangar::auth::{AccessKey, KeyLimits};
 use hangar::clock::Clock;
 use hangar::config::{Config, Pending};
 use hangar::http::{HttpConfig, TrustedProxies};
@@ -21,6 +21,7 @@ pub(crate) const SECRET_KEY: &str = "secret-key";
 pub(crate) struct App {
     pub(crate) address: String,
     pub(crate) clock: Clock,
+    pub(crate) reloader: Reloader,
     folder: tempfile::TempDir,
     stopper: Stopper,
     running: Option<JoinHandle<std::io::Result<()>>>,
@@ -47,6 +48,7 @@ async fn start(folder: tempfile::TempDir, config: Config) -> App {
     App {
         address: format!("127.0.0.1:{}", application.port()),
         clock,
+        reloader: application.reloader(),
         folder,
         stopper: application.stopper(),
         running: Some(tokio::spawn(application.run_until_stopped())),
@@ -74,15 +76,19 @@ fn config(data_dir: &std::path::Path) -> Config {
             cors_allowed_origins: Vec::new(),
             s3_domain: None,
             region: String::new(),
+            sigv2: false,
+            safe_reads: true,
+            tls: None,
         },
         root_key: Some(AccessKey {
             id: ACCESS_KEY.to_owned(),
             secret: SECRET_KEY.into(),
+            limits: KeyLimits::default(),
         }),
+        key_file: None,
         rate_limit: None,
         standalone: true,
         pending: Pending {
-            s3_sigv2: false,
             unuploaded_asset_delete_after: Duration::from_hours(7 * 24),
             hard_delete_after: Duration::from_hours(60 * 24),
         },

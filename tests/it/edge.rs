@@ -2,6 +2,7 @@
 
 use crate::app::spawn_app;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or("nothing")
@@ -162,4 +163,57 @@ async fn an_encoded_first_segment_is_no_other_face() {
     let request = "GET /%61pi/v1/users/me/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     let answer = app.raw(request.as_bytes()).await;
     assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_with_a_code_and_ids() {
+    let app = spawn_app().await;
+    for broken in [
+        "GET / HTTP/9.9\r\n\r\n",
+        "nothing\r\n\r\n",
+        "PUT /uploads/k HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+        "PUT /uploads/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    ] {
+        let answer = app.raw(broken.as_bytes()).await;
+        assert_eq!(status(&answer), "400", "{broken}{answer}");
+        assert!(answer.contains("x-amz-request-id: "), "{answer}");
+        assert!(answer.contains("<Code>BadRequest</Code>"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_after_one_that_is_gets_its_code_too() {
+    let app = spawn_app().await;
+    let mut socket = tokio::net::TcpStream::connect(&app.address).await.unwrap();
+    let live = b"GET /-/health/live HTTP/1.1\r\nHost: h\r\n\r\n";
+    socket.write_all(live).await.unwrap();
+    let mut first = [0; 4096];
+    let read = socket.read(&mut first).await.unwrap();
+    assert!(first[..read].starts_with(b"HTTP/1.1 200"));
+    socket.write_all(b"nothing\r\n\r\n").await.unwrap();
+    let mut second = String::new();
+    socket.read_to_string(&mut second).await.unwrap();
+    assert!(second.contains("<Code>BadRequest</Code>"), "{second}");
+}
+
+#[tokio::test]
+async fn requests_sent_ahead_are_answered_in_order() {
+    let app = spawn_app().await;
+    let mut ahead = "GET /-/health/live HTTP/1.1\r\nHost: h\r\n\r\n".repeat(30);
+    ahead.push_str("GET /uploads/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    let answers = app.raw(ahead.as_bytes()).await;
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 30, "{answers}");
+    assert!(answers[answers.rfind("HTTP/1.1").unwrap()..].starts_with("HTTP/1.1 403"));
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_incomplete_and_its_sender_is_told() {
+    let app = spawn_app().await;
+    let url = crate::hostile::presigned(&app, "PUT", "h", "/uploads/k", &[]);
+    let request = format!("PUT {url} HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nshort");
+    let answer = app.raw_half_closed(request.as_bytes()).await;
+    assert!(answer.contains("<Code>IncompleteBody</Code>"), "{answer}");
+    let head = crate::hostile::presigned(&app, "HEAD", "h", "/uploads/k", &[]);
+    let request = format!("HEAD {head} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_eq!(status(&app.raw(request.as_bytes()).await), "404");
 }

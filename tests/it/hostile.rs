@@ -5,7 +5,13 @@ use hangar::s3::sigv4::{Credential, SigningKey, presign_query};
 use hangar::s3::time;
 
 /// The target of a presigned request; `extra` are signed parameters.
-fn presigned(app: &App, method: &str, host: &str, path: &str, extra: &[(&str, &str)]) -> String {
+pub(crate) fn presigned(
+    app: &App,
+    method: &str,
+    host: &str,
+    path: &str,
+    extra: &[(&str, &str)],
+) -> String {
     let now = app.clock.now();
     let day = &time::amz_date(now)[..8];
     let credential = Credential::parse(&format!("{ACCESS_KEY}/{day}/us-east-1/s3/aws4_request"))

@@ -2,7 +2,9 @@
 
 mod app;
 mod edge;
+mod expect;
 mod forms;
 mod hostile;
 mod house;
 mod objects;
+mod tls;

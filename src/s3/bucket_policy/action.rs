@@ -250,6 +250,7 @@ fn needed_to_get(setting: BucketSetting) -> &'static [Action] {
         BucketSetting::Lifecycle => &[Action::GetLifecycleConfiguration],
         BucketSetting::PublicAccessBlock => &[Action::GetBucketPublicAccessBlock],
         BucketSetting::OwnershipControls => &[Action::GetBucketOwnershipControls],
+        BucketSetting::Location => &[Action::GetBucketLocation],
     }
 }
 
@@ -261,6 +262,8 @@ fn needed_to_put(setting: BucketSetting) -> &'static [Action] {
         BucketSetting::Lifecycle => &[Action::PutLifecycleConfiguration],
         BucketSetting::PublicAccessBlock => &[Action::PutBucketPublicAccessBlock],
         BucketSetting::OwnershipControls => &[Action::PutBucketOwnershipControls],
+        // Stated when the bucket is made.
+        BucketSetting::Location => &[Action::CreateBucket],
     }
 }
 

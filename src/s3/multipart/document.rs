@@ -71,21 +71,14 @@ pub struct UnderWay<'a> {
 
 impl UnderWay<'_> {
     fn write(&self, elements: &mut Elements) {
-        owner(elements, "Initiator");
-        owner(elements, "Owner");
+        elements.owner("Initiator");
+        elements.owner("Owner");
         elements.text("StorageClass", self.storage_class.unwrap_or("STANDARD"));
         if let Some((algorithm, checksum_type)) = self.checksum {
             elements.text("ChecksumAlgorithm", algorithm.name());
             elements.text("ChecksumType", checksum_type.as_str());
         }
     }
-}
-
-fn owner(elements: &mut Elements, name: &str) {
-    elements.element(name, |owner| {
-        owner.text("ID", xml::OWNER_ID);
-        owner.text("DisplayName", xml::OWNER_NAME);
-    });
 }
 
 fn encoded(text: &str, encode_url: bool) -> Cow<'_, str> {

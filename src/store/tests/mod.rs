@@ -1,10 +1,13 @@
 //! The vault, driven through its door.
 
+mod bucket;
 mod history;
 mod listing;
 mod log;
+mod multipart;
 
 use super::*;
+use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -56,12 +59,16 @@ fn note(id: &str, text: &str) -> Effect {
 }
 
 async fn open(dir: &Path) -> Result<Store, OpenError> {
+    open_at(dir, Clock::default()).await
+}
+
+async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
     let config = StoreConfig {
         data_dir: dir.to_owned(),
         allow_unsafe_fs: true,
         multipart_expires: std::time::Duration::from_hours(7 * 24),
     };
-    Store::open(config, Clock::default(), notes()).await
+    Store::open(config, clock, notes()).await
 }
 
 /// A store with the bucket `uploads`.

@@ -1,0 +1,232 @@
+//! What a connection is doing, so that one that does nothing cannot take the place of one that would.
+//!
+//! A connection either carries requests, whose bodies and answers have paces of their own ([`super::super::limits`]), or
+//! waits: for a handshake, for a head, for the next request. Guarantees: no wait is longer than [`KEEP_ALIVE`], nor
+//! [`HEAD_TIME`] once a head has begun (each give or take [`GLANCE`]); where a worker has hardly a place left, those
+//! that waited longest go. Refuses to know what is sent.
+
+use super::{HEAD_TIME, KEEP_ALIVE};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How often a connection's wait is looked at.
+const GLANCE: Duration = Duration::from_secs(5);
+
+/// One connection's doings. Its worker's thread alone sees it.
+#[derive(Debug)]
+pub(super) struct Activity {
+    /// Requests that are being answered.
+    requests: Cell<u32>,
+    waits_since: Cell<Instant>,
+    /// Since it waits, bytes came: a head has begun.
+    heard: Cell<bool>,
+    /// HTTP/2: what comes between requests need not be a head.
+    multiplexed: Cell<bool>,
+    /// Of the last answer something may still have to be sent.
+    unsent: Cell<bool>,
+    shown_out: Notify,
+}
+
+impl Activity {
+    fn begin() -> Self {
+        Self {
+            requests: Cell::new(0),
+            waits_since: Cell::new(Instant::now()),
+            heard: Cell::new(false),
+            multiplexed: Cell::new(false),
+            unsent: Cell::new(false),
+            shown_out: Notify::new(),
+        }
+    }
+
+    /// A request is being answered for as long as the guard lives.
+    pub(super) fn request(self: &Rc<Self>) -> RequestUnderWay {
+        self.requests.set(self.requests.get() + 1);
+        RequestUnderWay(Rc::clone(self))
+    }
+
+    /// Bytes came.
+    pub(super) fn hear(&self) {
+        if self.waits() && !self.heard.replace(true) {
+            self.waits_since.set(Instant::now());
+        }
+    }
+
+    /// All that was to be sent has been.
+    pub(super) fn has_sent_all(&self) {
+        self.unsent.set(false);
+    }
+
+    /// Neither is a request under way, nor is anything of an answer left to be sent.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.waits() && !self.unsent.get()
+    }
+
+    pub(super) fn is_multiplexed(&self) {
+        self.multiplexed.set(true);
+        self.waits_since.set(Instant::now());
+    }
+
+    fn waits(&self) -> bool {
+        self.requests.get() == 0
+    }
+
+    fn overdue_at(&self) -> Option<Instant> {
+        let patience = if self.heard.get() && !self.multiplexed.get() {
+            HEAD_TIME
+        } else {
+            KEEP_ALIVE
+        };
+        self.waits().then(|| self.waits_since.get() + patience)
+    }
+
+    /// Ends when this connection has waited too long, or its place is needed.
+    pub(super) async fn overdue(&self) {
+        loop {
+            let now = Instant::now();
+            if self.overdue_at().is_some_and(|at| at <= now) {
+                return;
+            }
+            tokio::select! {
+                () = sleep_until(now + GLANCE) => {}
+                () = self.shown_out.notified() => if self.waits() { return },
+            }
+        }
+    }
+}
+
+/// See [`Activity::request`].
+#[derive(Debug)]
+pub(super) struct RequestUnderWay(Rc<Activity>);
+
+impl Drop for RequestUnderWay {
+    fn drop(&mut self) {
+        let activity = &self.0;
+        activity.requests.set(activity.requests.get() - 1);
+        activity.waits_since.set(Instant::now());
+        activity.heard.set(false);
+        activity.unsent.set(true);
+    }
+}
+
+/// All connections of one worker.
+#[derive(Debug, Default)]
+struct Crowd {
+    members: RefCell<HashMap<u64, Rc<Activity>>>,
+    next: Cell<u64>,
+}
+
+thread_local! {
+    /// A worker is a thread, whatever the number of listeners that it serves.
+    static CROWD: Crowd = Crowd::default();
+}
+
+/// A connection's place among those of its worker, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    id: u64,
+    activity: Rc<Activity>,
+}
+
+impl Place {
+    /// Takes a place of this worker's `capacity`. Where seven of eight are taken, the one in 64 that waited longest are
+    /// shown out, so that whoever comes next and asks at once finds one.
+    pub(super) fn take(capacity: usize) -> Self {
+        let activity = Rc::new(Activity::begin());
+        let id = CROWD.with(|crowd| {
+            if crowd.members.borrow().len() >= capacity - capacity / 8 {
+                crowd.show_out((capacity / 64).max(1));
+            }
+            let id = crowd.next.replace(crowd.next.get() + 1);
+            crowd.members.borrow_mut().insert(id, Rc::clone(&activity));
+            id
+        });
+        Self { id, activity }
+    }
+
+    pub(super) fn activity(&self) -> &Rc<Activity> {
+        &self.activity
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Where the thread is ending, so is its crowd.
+        let _ = CROWD.try_with(|crowd| crowd.members.borrow_mut().remove(&self.id));
+    }
+}
+
+impl Crowd {
+    fn show_out(&self, count: usize) {
+        let members = self.members.borrow();
+        let mut waiting: Vec<_> = members.values().filter(|one| one.waits()).collect();
+        let count = count.min(waiting.len());
+        if count == 0 {
+            return;
+        }
+        waiting.select_nth_unstable_by_key(count - 1, |one| one.waits_since.get());
+        for longest in &waiting[..count] {
+            longest.shown_out.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_says_nothing_is_overdue_after_the_keep_alive_and_a_begun_head_sooner()
+     {
+        let began = Instant::now();
+        let silent = Place::take(64);
+        silent.activity().overdue().await;
+        assert_eq!(began.elapsed(), KEEP_ALIVE);
+        let trickling = Place::take(64);
+        trickling.activity().hear();
+        let began = Instant::now();
+        trickling.activity().overdue().await;
+        assert_eq!(began.elapsed(), HEAD_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_under_way_is_waited_for_and_its_end_begins_a_new_wait() {
+        let place = Place::take(64);
+        let request = place.activity().request();
+        place.activity().hear();
+        let hours = tokio::time::sleep(Duration::from_hours(3));
+        tokio::select! {
+            () = place.activity().overdue() => panic!("a request is under way"),
+            () = hours => {}
+        }
+        drop(request);
+        assert!(!place.activity().is_at_rest());
+        let began = Instant::now();
+        place.activity().overdue().await;
+        assert!(began.elapsed() >= KEEP_ALIVE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_crowd_those_that_waited_longest_make_place_and_those_at_work_do_not() {
+        let mut places = Vec::new();
+        for _ in 0..56 {
+            places.push(Place::take(64));
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        let _at_work = places[0].activity().request();
+        places.push(Place::take(64));
+        places.push(Place::take(64));
+        let gone: Vec<_> = places
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| place.activity().overdue().now_or_never().is_some())
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(gone, [1, 2]);
+    }
+}

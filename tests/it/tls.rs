@@ -1,0 +1,331 @@
+//! TLS as its clients see it: both protocols, certificates that change, and clients that do it wrong.
+
+use crate::app::{App, spawn_with};
+use crate::hostile::presigned;
+use hangar::app::Application;
+use hangar::clock::Clock;
+use hangar::config::{Config, Environment, Flags, Role};
+use hangar::http::TlsFiles;
+use rcgen::{CertificateParams, DnType, KeyPair};
+use reqwest::Version;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A certificate of its own for `localhost`, and its key, as files in a folder.
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        let files = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        files.renew();
+        files
+    }
+
+    /// Writes another pair over the one that is there, and answers its certificate.
+    fn renew(&self) -> reqwest::Certificate {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "hangar");
+        let certificate = params.self_signed(&key).unwrap();
+        write(&self.certificate(), &certificate.pem());
+        write(&self.key(), &key.serialize_pem());
+        self.root()
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.folder.path().join("cert.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder.path().join("key.pem")
+    }
+
+    fn root(&self) -> reqwest::Certificate {
+        reqwest::Certificate::from_pem(&std::fs::read(self.certificate()).unwrap()).unwrap()
+    }
+
+    fn settings(&self) -> TlsFiles {
+        TlsFiles {
+            certificate: self.certificate(),
+            key: self.key(),
+        }
+    }
+}
+
+/// As programs that renew certificates do it: whole, or not at all.
+fn write(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, path).unwrap();
+}
+
+async fn spawn(files: &Files) -> App {
+    let tls = files.settings();
+    spawn_with(|config| config.http.tls = Some(tls)).await
+}
+
+fn client(root: reqwest::Certificate) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_certs_only([root])
+        .pool_max_idle_per_host(0)
+}
+
+/// `localhost`, for that is whose certificate it is.
+fn host(app: &App) -> String {
+    app.address.replace("127.0.0.1", "localhost")
+}
+
+fn url(app: &App, target: &str) -> String {
+    format!("https://{}{target}", host(app))
+}
+
+/// Waits until clients who trust `root` alone are served.
+async fn is_shown(app: &App, root: &reqwest::Certificate) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(15) {
+        let client = client(root.clone()).build().unwrap();
+        if client.get(url(app, "/-/health/live")).send().await.is_ok() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn every_face_is_served_over_both_protocols() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let http1 = client(files.root()).http1_only().build().unwrap();
+    let http2 = client(files.root()).build().unwrap();
+    for (client, version) in [(http1, Version::HTTP_11), (http2, Version::HTTP_2)] {
+        for (path, status) in [
+            ("/-/health/live", 200),
+            ("/minio/health/live", 200),
+            ("/api/v1/users/me/", 401),
+            ("/uploads/key", 403),
+        ] {
+            let answer = client.get(url(&app, path)).send().await.unwrap();
+            assert_eq!(answer.version(), version, "{path}");
+            assert_eq!(answer.status(), status, "{path}");
+            assert_eq!(answer.headers()["server"], "hangar");
+            assert!(answer.headers().contains_key("date"));
+        }
+        let page = client
+            .get(url(&app, "/"))
+            .header("accept", "text/html")
+            .send()
+            .await
+            .unwrap();
+        assert!(page.text().await.unwrap().contains("<title>hangar</title>"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_signed_for_the_authority_holds_over_http2_and_large_bodies_pass_whole() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let client = client(files.root()).build().unwrap();
+    let host = host(&app);
+    let target = |method: &str| url(&app, &presigned(&app, method, &host, "/uploads/key", &[]));
+    let large: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let put = client
+        .put(target("PUT"))
+        .body(large.clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(put.status(), 200, "{}", put.text().await.unwrap());
+    let got = client.get(target("GET")).send().await.unwrap();
+    assert_eq!(got.version(), Version::HTTP_2);
+    assert_eq!(got.headers()["content-length"], "3000000");
+    assert_eq!(got.bytes().await.unwrap(), large);
+    let head = client.head(target("HEAD")).send().await.unwrap();
+    assert_eq!(head.headers()["content-length"], "3000000");
+    let gone = client.delete(target("DELETE")).send().await.unwrap();
+    assert_eq!(gone.status(), 204);
+}
+
+#[tokio::test]
+async fn a_body_of_unstated_length_is_one_over_http2_too() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let client = client(files.root()).build().unwrap();
+    let host = host(&app);
+    let target = |method: &str| url(&app, &presigned(&app, method, &host, "/uploads/key", &[]));
+    let pieces = futures_util::stream::iter(["ab", "c"].map(Ok::<_, std::io::Error>));
+    let put = client
+        .put(target("PUT"))
+        .body(reqwest::Body::wrap_stream(pieces))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(put.status(), 200, "{}", put.text().await.unwrap());
+    let got = client.get(target("GET")).send().await.unwrap();
+    assert_eq!(got.text().await.unwrap(), "abc");
+}
+
+#[tokio::test]
+async fn many_requests_share_a_connection_and_a_refused_upload_harms_none() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let client = reqwest::Client::builder()
+        .tls_certs_only([files.root()])
+        .build()
+        .unwrap();
+    let asked = (0..300).map(|at| {
+        let (client, target) = (client.clone(), url(&app, &format!("/uploads/{at}")));
+        async move {
+            let asked = client.put(target).body(vec![b'x'; 2_000_000]);
+            asked.send().await.unwrap().status()
+        }
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    assert!(answers.iter().all(|status| *status == 403), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_without_a_restart() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    assert!(is_shown(&app, &files.root()).await);
+    let renewed = files.renew();
+    assert!(is_shown(&app, &renewed).await);
+}
+
+#[tokio::test]
+async fn a_broken_new_file_leaves_the_old_certificate_in_use_until_it_is_mended() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let old = files.root();
+    write(&files.key(), "nothing");
+    app.reloader.reload();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(is_shown(&app, &old).await);
+    let renewed = files.renew();
+    app.reloader.reload();
+    assert!(is_shown(&app, &renewed).await);
+}
+
+#[tokio::test]
+async fn plain_http_is_told_that_this_is_tls() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let answer = app
+        .raw(b"PUT /uploads/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(
+        answer.contains("Client sent an HTTP request to an HTTPS server."),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn half_open_handshakes_keep_nobody_out() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let mut open = Vec::new();
+    for at in 0..400 {
+        let mut socket = TcpStream::connect(&app.address).await.unwrap();
+        if at % 2 == 0 {
+            // The begin of a record that never ends.
+            socket.write_all(&[22, 3, 1, 2, 0, 1]).await.unwrap();
+        }
+        open.push(socket);
+    }
+    let began = Instant::now();
+    assert!(is_shown(&app, &files.root()).await);
+    assert!(began.elapsed() < Duration::from_secs(5));
+    // And none of them is waited for without end.
+    let mut rest = Vec::new();
+    let closed = open[0].read_to_end(&mut rest);
+    assert!(
+        tokio::time::timeout(Duration::from_secs(16), closed)
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn a_stop_says_goodbye_to_idle_connections_of_both_protocols() {
+    let files = Files::new();
+    let mut app = spawn(&files).await;
+    let http1 = reqwest::Client::builder()
+        .tls_certs_only([files.root()])
+        .http1_only();
+    let http2 = reqwest::Client::builder().tls_certs_only([files.root()]);
+    let clients = [http1.build().unwrap(), http2.build().unwrap()];
+    for client in &clients {
+        client
+            .get(url(&app, "/-/health/live"))
+            .send()
+            .await
+            .unwrap();
+    }
+    let began = Instant::now();
+    app.stopped().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+/// What the start says with these settings.
+async fn refusal(certificate: &Path, key: &Path) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = Environment::from_pairs([
+        ("HANGAR_LISTEN", "127.0.0.1:0"),
+        ("HANGAR_DATA_DIR", folder.path().to_str().unwrap()),
+        ("HANGAR_TLS_CERT", certificate.to_str().unwrap()),
+        ("HANGAR_TLS_KEY", key.to_str().unwrap()),
+    ]);
+    let composed = Config::compose(Role::Standalone, &Flags::default(), &environment).unwrap();
+    match Application::build(composed.config, Clock::default()).await {
+        Ok(_) => "it started".to_owned(),
+        Err(refusal) => {
+            let left = std::fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(left, 0, "a refused start makes nothing");
+            let said = refusal.to_string();
+            let shown = said.replace(&certificate.display().to_string(), "CERT");
+            shown.replace(&key.display().to_string(), "KEY")
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_files_stop_the_start_with_one_sentence() {
+    let (one, other) = (Files::new(), Files::new());
+    let absent = one.folder.path().join("absent");
+    write(
+        &other.certificate(),
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    let wrong = [
+        (&absent, &one.key()),
+        (&one.certificate(), &absent),
+        (&one.key(), &one.key()),
+        (&one.certificate(), &one.certificate()),
+        (&one.certificate(), &other.key()),
+        (&other.certificate(), &other.key()),
+    ];
+    let mut said = Vec::new();
+    for (certificate, key) in wrong {
+        said.push(refusal(certificate, key).await);
+    }
+    insta::assert_snapshot!(said.join("\n"), @r"
+    HANGAR_TLS_CERT: CERT cannot be read: No such file or directory (os error 2).
+    HANGAR_TLS_KEY: KEY cannot be read: No such file or directory (os error 2).
+    HANGAR_TLS_CERT: CERT holds no certificate as PEM (-----BEGIN CERTIFICATE-----).
+    HANGAR_TLS_KEY: CERT holds no private key as PEM that is not encrypted (-----BEGIN PRIVATE KEY-----, RSA PRIVATE KEY or EC PRIVATE KEY).
+    HANGAR_TLS_KEY: the key in KEY does not belong to the first certificate in CERT, the file of HANGAR_TLS_CERT.
+    HANGAR_TLS_CERT: the first certificate in CERT is broken.
+    ");
+}
