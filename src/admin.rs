@@ -1,7 +1,10 @@
 //! What a command asks of whoever holds the vault: the running server (over its administration listener) or the command itself.
 //!
 //! One order in, one JSON value or one sentence out. It refuses to know how the order came.
-use crate::auth::{Auth, AuthError, CreatedToken, NewToken, TokenListing};
+use crate::auth::{
+    AccessKeyListing, Auth, AuthError, CreatedAccessKey, CreatedToken, KeyLimits, NewAccessKey,
+    NewToken, TokenListing,
+};
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
 use crate::store::StoreError;
@@ -24,6 +27,14 @@ pub enum Order {
     },
     TokenList,
     TokenRevoke {
+        id: String,
+    },
+    AccessKeyCreate {
+        name: Option<String>,
+        limits: KeyLimits,
+    },
+    AccessKeyList,
+    AccessKeyRevoke {
         id: String,
     },
 }
@@ -58,6 +69,20 @@ pub async fn carry_out(auth: &Auth, order: Order) -> Result<Value, String> {
             auth.revoke_token(&id).await.map_err(sentence)?;
             Ok(json!({ "id": id, "revoked": true }))
         }
+        Order::AccessKeyCreate { name, limits } => {
+            let wanted = NewAccessKey { name, limits };
+            let created = auth.create_access_key(wanted).await.map_err(sentence)?;
+            Ok(created_key_json(&created))
+        }
+        Order::AccessKeyList => {
+            let keys = auth.access_keys().await.map_err(trouble)?;
+            let keys: Vec<Value> = keys.iter().map(key_listing_json).collect();
+            Ok(json!({ "access_keys": keys }))
+        }
+        Order::AccessKeyRevoke { id } => {
+            auth.revoke_access_key(&id).await.map_err(sentence)?;
+            Ok(json!({ "id": id, "revoked": true }))
+        }
     }
 }
 
@@ -82,6 +107,36 @@ fn listing_json(token: &TokenListing) -> Value {
         "expires_at": time(token.expires_at),
         "revoked_at": time(token.revoked_at),
         "hint": token.hint,
+    })
+}
+
+fn created_key_json(created: &CreatedAccessKey) -> Value {
+    let limits = &created.key.limits;
+    let mut json = json!({
+        "id": created.key.id,
+        "secret": created.key.secret.expose_secret(),
+        "name": created.name,
+        "read_only": limits.read_only,
+        "bucket": limits.bucket,
+        "prefix": limits.prefix,
+        "created_at": iso8601_secs(created.created_at),
+    });
+    if let Some(bucket) = limits.bucket.as_ref().filter(|_| created.lacks_bucket) {
+        let warning =
+            format!("there is no bucket {bucket} yet: the key is of use once there is one");
+        json["warning"] = warning.into();
+    }
+    json
+}
+fn key_listing_json(key: &AccessKeyListing) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "read_only": key.limits.read_only,
+        "bucket": key.limits.bucket,
+        "prefix": key.limits.prefix,
+        "created_at": iso8601_secs(key.created_at),
+        "revoked_at": key.revoked_at.map(iso8601_secs),
     })
 }
 
@@ -114,6 +169,14 @@ mod tests {
         insta::assert_snapshot!(
             serde_json::to_string(&Order::TokenRevoke { id: "x".to_owned() }).unwrap(),
             @r#"{"order":"token_revoke","id":"x"}"#
+        );
+        let limits = KeyLimits {
+            bucket: crate::s3::BucketName::parse("uploads").ok(),
+            ..KeyLimits::default()
+        };
+        insta::assert_snapshot!(
+            serde_json::to_string(&Order::AccessKeyCreate { name: None, limits }).unwrap(),
+            @r#"{"order":"access_key_create","name":null,"limits":{"read_only":false,"bucket":"uploads","prefix":null}}"#
         );
     }
 }

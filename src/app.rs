@@ -8,7 +8,7 @@ mod listeners;
 mod root_key;
 
 use crate::assets::{self, Assets};
-use crate::auth::{self, AccessKeys, Auth};
+use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::tls::Tls;
@@ -16,6 +16,7 @@ use crate::http::{self, Rooms, Server};
 use crate::store::{OpenError, Store};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -167,6 +168,16 @@ impl Stopper {
     }
 }
 
+fn root_key_path(store: &Store) -> PathBuf {
+    store.home().join("keys")
+}
+
+/// Whether the folder's own root pair is sealed: then no secret beside it may lie open.
+#[must_use]
+pub fn has_sealed_root_key(store: &Store) -> bool {
+    root_key::is_sealed(&root_key_path(store))
+}
+
 /// Whoever holds one can have the server read its files again.
 #[derive(Clone)]
 pub struct Reloader(Arc<Notify>);
@@ -184,11 +195,19 @@ async fn furnish(
     store: Store,
 ) -> Result<(Rooms, Server, Option<String>), StartError> {
     let root = match &config.root_key {
-        Some(key) => key.clone(),
-        None => root_key::read_or_make(&store.home().join("keys")).await?,
+        Some(key) => {
+            root_key::seal_unused(&root_key_path(&store), config.key_file.clone()).await;
+            key.clone()
+        }
+        None => root_key::read_or_make(&root_key_path(&store), config.key_file.clone()).await?,
     };
-    let keys = AccessKeys::new(root);
-    let auth = Auth::new(store.clone(), clock.clone());
+    let auth = Auth::new(store.clone(), clock.clone(), config.key_file.clone());
+    let keys = auth.open_keys(root).await.map_err(|error| match error {
+        AuthError::Refused(sentence) => StartError::Refused(sentence),
+        AuthError::Store(error) => {
+            StartError::Refused(format!("The access keys cannot be opened: {error}."))
+        }
+    })?;
     let assets = Assets::new(
         config.assets.clone(),
         store.clone(),

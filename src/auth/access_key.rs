@@ -1,15 +1,25 @@
 //! Access keys of the S3 side and the signing keys derived from them.
 //!
-//! Guarantees: a signing key is derived once for a key, day and region while it is in use, and the memory that holds
-//! them is bounded, whatever scopes strangers name. It refuses to know what is signed.
+//! Guarantees: a key that was revoked is found by nobody from then on; a signing key is derived once for a key, day and
+//! region while it is in use, and the memory that holds them is bounded, whatever scopes strangers name. It refuses to
+//! know what is signed, and where keys are kept.
 use super::recent::Recent;
 use crate::s3::BucketName;
 use crate::s3::sigv4::{Scope, SigningKey};
+use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// Days and regions in use at once are few; the rest is room for strangers' guesses.
-const SIGNING_KEYS: usize = 64;
+/// Keys, days and regions in use at once are few; the rest is room for strangers' guesses.
+const SIGNING_KEYS: usize = 256;
+
+const ID_CHARS: usize = 20;
+const SECRET_CHARS: usize = 40;
+/// No character that a shell, a URL or a person would stumble over.
+const ID_ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const SECRET_ALPHABET: &[u8; 62] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 #[derive(Debug, Clone)]
 pub struct AccessKey {
@@ -25,6 +35,23 @@ impl AccessKey {
         let limits = KeyLimits::default();
         Self { id, secret, limits }
     }
+
+    /// A new one: 103 random bits of id, 238 of secret.
+    #[must_use]
+    pub fn generate(limits: KeyLimits) -> Self {
+        Self {
+            id: random(ID_CHARS, ID_ALPHABET),
+            secret: random(SECRET_CHARS, SECRET_ALPHABET).into(),
+            limits,
+        }
+    }
+}
+
+fn random(chars: usize, alphabet: &[u8]) -> String {
+    let mut generator = rand::rng();
+    (0..chars)
+        .map(|_| char::from(alphabet[generator.random_range(..alphabet.len())]))
+        .collect()
 }
 
 /// What a key may reach. The root key has no limits, and it alone owns the buckets.
@@ -36,46 +63,80 @@ pub struct KeyLimits {
     pub prefix: Option<String>,
 }
 
-/// All keys that may sign: now the root pair alone. Cheap to clone. Signing keys are cached by (key, day, region), bounded.
+/// All keys that may sign: the root pair and those that were made. Cheap to clone.
 #[derive(Clone)]
 pub struct AccessKeys {
-    held: Arc<Held>,
-}
-struct Held {
     root: Arc<AccessKey>,
-    derived: Recent<Scope, SigningKey>,
+    live: Arc<LiveKeys>,
 }
 impl AccessKeys {
+    /// The root pair alone.
     #[must_use]
     pub fn new(root: AccessKey) -> Self {
-        let derived = Recent::new(SIGNING_KEYS);
-        Self {
-            held: Arc::new(Held {
-                root: Arc::new(root),
-                derived,
-            }),
-        }
+        Self::beside(root, Arc::default())
+    }
+    pub(super) fn beside(root: AccessKey, live: Arc<LiveKeys>) -> Self {
+        let root = Arc::new(root);
+        Self { root, live }
     }
     #[must_use]
     pub fn root(&self) -> &AccessKey {
-        &self.held.root
+        &self.root
     }
-    /// A key that may sign now.
+    /// A key that may sign now. An id that is the root pair's is nobody else's.
     #[must_use]
-    pub fn find(&self, access_key: &str) -> Option<Arc<AccessKey>> {
+    pub fn find(&self, id: &str) -> Option<Arc<AccessKey>> {
         // An id is public (every policy shows it), so a plain comparison tells nothing.
-        (access_key == self.held.root.id).then(|| self.held.root.clone())
+        if id == self.root.id {
+            return Some(self.root.clone());
+        }
+        self.live.get(id)
     }
     /// The signing key of an access key for a scope; `None`: no such key.
     #[must_use]
-    pub fn signing_key(&self, access_key: &str, scope: &Scope) -> Option<SigningKey> {
-        self.find(access_key)?;
-        if let Some(key) = self.held.derived.get(scope) {
-            return Some(key);
+    pub fn signing_key(&self, id: &str, scope: &Scope) -> Option<SigningKey> {
+        let derived = &self.live.derived;
+        // Before the key is looked up, so that one revoked meanwhile leaves nothing in memory.
+        let epoch = derived.epoch();
+        let key = self.find(id)?;
+        let named = (id.to_owned(), scope.clone());
+        if let Some(known) = derived.get(&named) {
+            return Some(known);
         }
-        let key = SigningKey::derive(self.held.root.secret.expose_secret(), scope);
-        self.held.derived.insert(scope.clone(), key.clone());
-        Some(key)
+        let signing_key = SigningKey::derive(key.secret.expose_secret(), scope);
+        derived.insert_since(epoch, named, signing_key.clone());
+        Some(signing_key)
+    }
+}
+
+/// The keys that were made and not revoked, and the memory of what was derived from any key.
+pub(super) struct LiveKeys {
+    by_id: RwLock<HashMap<String, Arc<AccessKey>>>,
+    derived: Recent<(String, Scope), SigningKey>,
+}
+impl Default for LiveKeys {
+    fn default() -> Self {
+        Self {
+            by_id: RwLock::default(),
+            derived: Recent::new(SIGNING_KEYS),
+        }
+    }
+}
+impl LiveKeys {
+    fn get(&self, id: &str) -> Option<Arc<AccessKey>> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.get(id).cloned()
+    }
+    pub(super) fn add(&self, key: AccessKey) {
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        by_id.insert(key.id.clone(), Arc::new(key));
+    }
+    /// From here on nobody finds it.
+    pub(super) fn remove(&self, id: &str) {
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        by_id.remove(id);
+        drop(by_id);
+        self.derived.forget_all();
     }
 }
 
@@ -89,20 +150,62 @@ mod tests {
             region,
         }
     }
+    fn key(id: &str, secret: &str) -> AccessKey {
+        AccessKey::root(id.to_owned(), secret.into())
+    }
+    fn signature(keys: &AccessKeys, id: &str) -> Option<String> {
+        let key = keys.signing_key(id, &scope("us-east-1".to_owned()))?;
+        Some(key.sign(b"x"))
+    }
 
     #[test]
-    fn only_the_root_key_signs_and_what_is_remembered_signs_alike() {
-        let keys = AccessKeys::new(AccessKey::root(
-            "access-key".to_owned(),
-            SecretString::from("secret-key"),
-        ));
-        let wanted = scope("us-east-1".to_owned());
-        assert!(keys.signing_key("other", &wanted).is_none());
-        let first = keys.signing_key("access-key", &wanted).unwrap().sign(b"x");
+    fn what_is_remembered_signs_alike_and_strangers_sign_nothing() {
+        let keys = AccessKeys::new(key("access-key", "secret-key"));
+        assert_eq!(signature(&keys, "other"), None);
+        let first = signature(&keys, "access-key");
         for guess in 0..1000 {
             let _ = keys.signing_key("access-key", &scope(guess.to_string()));
         }
-        let again = keys.signing_key("access-key", &wanted).unwrap().sign(b"x");
-        assert_eq!(first, again);
+        assert_eq!(signature(&keys, "access-key"), first);
+    }
+
+    #[test]
+    fn each_key_signs_with_its_own_secret_until_it_is_removed() {
+        let live = Arc::new(LiveKeys::default());
+        let keys = AccessKeys::beside(key("root", "root-secret"), live.clone());
+        live.add(key("one", "secret-one"));
+        live.add(key("two", "secret-two"));
+        let signatures = ["root", "one", "two"].map(|id| signature(&keys, id).unwrap());
+        assert_ne!(signatures[0], signatures[1]);
+        assert_ne!(signatures[1], signatures[2]);
+        let derived = SigningKey::derive("secret-two", &scope("us-east-1".to_owned()));
+        assert_eq!(signatures[2], derived.sign(b"x"));
+
+        live.remove("one");
+        assert!(keys.find("one").is_none());
+        assert_eq!(signature(&keys, "one"), None);
+        assert_eq!(signature(&keys, "two").as_ref(), Some(&signatures[2]));
+    }
+
+    #[test]
+    fn the_root_pair_is_found_whatever_else_has_its_id() {
+        let live = Arc::new(LiveKeys::default());
+        let keys = AccessKeys::beside(key("root", "root-secret"), live.clone());
+        let before = signature(&keys, "root");
+        live.add(key("root", "other-secret"));
+        assert_eq!(signature(&keys, "root"), before);
+        live.remove("root");
+        assert_eq!(signature(&keys, "root"), before);
+    }
+
+    #[test]
+    fn a_generated_key_is_of_plain_characters_and_unlike_any_other() {
+        let keys = [(); 2].map(|()| AccessKey::generate(KeyLimits::default()));
+        for key in &keys {
+            let secret = key.secret.expose_secret();
+            assert_eq!((key.id.len(), secret.len()), (ID_CHARS, SECRET_CHARS));
+            assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        }
+        assert_ne!(keys[0].id, keys[1].id);
     }
 }

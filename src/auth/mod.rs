@@ -2,21 +2,27 @@
 //!
 //! Guarantees: a token is found by the hash of its secret, from memory while it is in use; what was revoked is refused by
 //! the very next request, for no answer read before a change survives it. Every change is a record of the store's log.
-//! It refuses to know requests and headers. Rules: Plane contract, sections 1.1 and 2.2.
+//! It refuses to know requests and headers. Rules: Plane contract, sections 1.1 and 2.2; S3 contract, section 5.
 pub mod access_key;
+mod issuing;
 mod recent;
 mod repo;
+mod seal;
 mod token;
 mod user;
 
 pub use access_key::{AccessKey, AccessKeys, KeyLimits};
+pub use issuing::{CreatedAccessKey, NewAccessKey, SEALED_FOLDER};
 pub(crate) use recent::Recent;
-pub use repo::TokenListing;
+pub use repo::{AccessKeyListing, TokenListing};
+pub use seal::KeyFile;
+pub(crate) use seal::{SealError, StoredSecret};
 pub use token::{DEFAULT_SCOPES, KNOWN_SCOPES};
 pub use user::User;
 
 use crate::clock::{Clock, Timestamp};
 use crate::store::{EffectKind, Judged, RecordError, Store, StoreError};
+use access_key::LiveKeys;
 use repo::{StoredToken, TokenCreated, TokenRevoked, UserCreated};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -27,6 +33,8 @@ use uuid::Uuid;
 
 /// Tokens held in memory: at most twice as many.
 const PRINCIPALS: usize = 4096;
+
+const UNNAMED_TOKEN: &str = "API token";
 
 /// Who a token stands for.
 #[derive(Debug, Clone)]
@@ -96,10 +104,10 @@ impl From<sqlx::Error> for AuthError {
 /// Kinds of effects of this module, to be registered with the store.
 #[must_use]
 pub fn effects() -> Vec<EffectKind> {
-    repo::EFFECTS.to_vec()
+    repo::effects()
 }
 
-/// Users and tokens. Cheap to clone.
+/// Users, tokens and access keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth {
     held: Arc<Held>,
@@ -107,7 +115,11 @@ pub struct Auth {
 struct Held {
     store: Store,
     clock: Clock,
+    key_file: Option<KeyFile>,
     principals: Recent<SecretDigest, Known>,
+    live: Arc<LiveKeys>,
+    /// From an access key's record to its place in memory no other change comes between.
+    key_changes: tokio::sync::Mutex<()>,
 }
 /// A token that was neither revoked nor expired when it was read.
 #[derive(Clone)]
@@ -122,14 +134,17 @@ impl Known {
 }
 
 impl Auth {
+    /// `key_file`: seals the secrets of access keys that are made.
     #[must_use]
-    pub fn new(store: Store, clock: Clock) -> Self {
-        let principals = Recent::new(PRINCIPALS);
+    pub fn new(store: Store, clock: Clock, key_file: Option<KeyFile>) -> Self {
         Self {
             held: Arc::new(Held {
                 store,
                 clock,
-                principals,
+                key_file,
+                principals: Recent::new(PRINCIPALS),
+                live: Arc::default(),
+                key_changes: tokio::sync::Mutex::default(),
             }),
         }
     }
@@ -175,7 +190,7 @@ impl Auth {
     pub async fn create_token(&self, wanted: NewToken) -> Result<CreatedToken, AuthError> {
         let email = Email::parse(&wanted.email).map_err(AuthError::Refused)?;
         let scopes = token::parse_scopes(&wanted.scopes).map_err(AuthError::Refused)?;
-        let name = token::parse_name(wanted.name).map_err(AuthError::Refused)?;
+        let name = token::parse_name(wanted.name, UNNAMED_TOKEN).map_err(AuthError::Refused)?;
         let life = token::parse_life(wanted.expires_in).map_err(AuthError::Refused)?;
         let secret = TokenSecret::generate().ok_or_else(|| {
             AuthError::Refused("The system's random generator does not answer.".to_owned())

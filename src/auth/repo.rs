@@ -1,6 +1,14 @@
-//! The rows of users and tokens: every statement of `auth`, and what its effects do to the index.
+//! The rows of users, tokens and access keys: every statement of `auth`, and what its effects do to the index.
 //!
 //! Effects hold outcomes. Applying one is a plain insert or update, the same at a commit and at replay.
+mod access_keys;
+
+pub use access_keys::AccessKeyListing;
+pub(super) use access_keys::{
+    AccessKeyCreated, AccessKeyRevoked, AccessKeySealed, StoredAccessKey, access_key_lock,
+    access_key_revocation, access_keys, holds_sealed_secrets, live_access_keys,
+};
+
 use super::token::SecretDigest;
 use super::user::{Email, User};
 use crate::clock::Timestamp;
@@ -12,7 +20,11 @@ use sqlx::{Row, SqliteConnection};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-pub(super) const EFFECTS: [EffectKind; 3] = [
+pub(super) fn effects() -> Vec<EffectKind> {
+    [OF_PEOPLE, access_keys::EFFECTS].concat()
+}
+
+const OF_PEOPLE: [EffectKind; 3] = [
     EffectKind {
         kind: UserCreated::KIND,
         apply: apply_user_created,

@@ -92,18 +92,19 @@ pub(super) fn parse_scopes(wanted: &[String]) -> Result<Vec<String>, String> {
     Ok(scopes)
 }
 
-pub(super) fn parse_name(wanted: Option<String>) -> Result<String, String> {
+/// The name of a token or an access key; `unnamed` where it has none.
+pub(super) fn parse_name(wanted: Option<String>, unnamed: &str) -> Result<String, String> {
     let name = wanted.unwrap_or_default().trim().to_owned();
     if name.chars().any(char::is_control) {
-        return Err("The token's name must not hold control characters.".to_owned());
+        return Err("The name must not hold control characters.".to_owned());
     }
     if name.chars().count() > LONGEST_NAME_CHARS {
         return Err(format!(
-            "The token's name must not be longer than {LONGEST_NAME_CHARS} characters."
+            "The name must not be longer than {LONGEST_NAME_CHARS} characters."
         ));
     }
     Ok(if name.is_empty() {
-        "API token".to_owned()
+        unnamed.to_owned()
     } else {
         name
     })
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_move_the_cursor_of_who_lists_it() {
-        assert!(parse_name(Some("a\u{1b}[2J".to_owned())).is_err());
-        assert_eq!(parse_name(Some("  ".to_owned())).unwrap(), "API token");
+        assert!(parse_name(Some("a\u{1b}[2J".to_owned()), "").is_err());
+        assert_eq!(parse_name(Some("  ".to_owned()), "none").unwrap(), "none");
     }
 }

@@ -7,6 +7,7 @@
     reason = "the comments of arguments are read in terminals, where backticks are noise"
 )]
 
+mod access_key;
 mod demo;
 mod failure;
 mod order;
@@ -59,6 +60,8 @@ enum Command {
     Server(serve::Server),
     /// Make, list and revoke tokens of the asset API
     Token(token::Token),
+    /// Make, list and revoke keys of the S3 side
+    AccessKey(access_key::AccessKey),
     /// Upload a file and print its address
     Upload(upload::Upload),
     /// Watch an upload from ask to picture, on a server made for it
@@ -95,6 +98,7 @@ impl Cli {
             Command::Serve(command) => block_on(command.run(environment)),
             Command::Server(command) => block_on(command.run(environment)),
             Command::Token(command) => block_on(command.run(environment)),
+            Command::AccessKey(command) => block_on(command.run(environment)),
             Command::Upload(command) => block_on(command.run(environment)),
             Command::Demo(command) => block_on(command.run(environment)),
         }

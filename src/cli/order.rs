@@ -5,7 +5,8 @@
 
 use super::Failure;
 use crate::admin::{self, Order};
-use crate::auth::{self, Auth};
+use crate::app;
+use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
 use crate::store::{OpenError, Store, StoreConfig};
 use serde_json::Value;
@@ -33,16 +34,21 @@ enum Answer {
     Error(String),
 }
 
-pub(super) async fn carry_out(config: StoreConfig, order: Order) -> Result<Value, Failure> {
+/// `key_file`: of this command's environment, for when it does the work itself; a server has its own.
+pub(super) async fn carry_out(
+    config: StoreConfig,
+    key_file: Option<KeyFile>,
+    order: Order,
+) -> Result<Value, Failure> {
     let started = Instant::now();
     loop {
         let clock = Clock::default();
         let effects = [auth::effects(), crate::assets::effects()].concat();
         match Store::open(config.clone(), clock.clone(), effects).await {
             Ok(store) => {
-                let outcome = admin::carry_out(&Auth::new(store.clone(), clock), order).await;
+                let outcome = carry_out_alone(&store, clock, key_file, order).await;
                 store.close().await;
-                return outcome.map_err(Failure::Failed);
+                return outcome;
             }
             Err(OpenError::Refused(sentence)) => return Err(Failure::Failed(sentence)),
             Err(OpenError::Locked(_)) => {}
@@ -60,6 +66,43 @@ pub(super) async fn carry_out(config: StoreConfig, order: Order) -> Result<Value
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+async fn carry_out_alone(
+    store: &Store,
+    clock: Clock,
+    key_file: Option<KeyFile>,
+    order: Order,
+) -> Result<Value, Failure> {
+    let makes_a_secret = matches!(order, Order::AccessKeyCreate { .. });
+    if makes_a_secret && key_file.is_none() && app::has_sealed_root_key(store) {
+        return Err(Failure::Failed(auth::SEALED_FOLDER.to_owned()));
+    }
+    let auth = Auth::new(store.clone(), clock, key_file);
+    admin::carry_out(&auth, order)
+        .await
+        .map_err(Failure::Failed)
+}
+
+/// Looking at a folder must not make it one of hangar's.
+pub(super) fn require_data(config: &StoreConfig) -> Result<(), Failure> {
+    if config.data_dir.join("@hangar").is_dir() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "{} holds no data of hangar: name its folder with --data-dir or HANGAR_DATA_DIR",
+        config.data_dir.display()
+    )))
+}
+
+/// An order's answer.
+pub(super) fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|_| {
+        Failure::Failed(
+            "the server's answer means nothing to this command: use the same version of hangar for both"
+                .to_owned(),
+        )
+    })
 }
 
 /// What `run` says; `None` where it is missing or half written.

@@ -17,18 +17,33 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 Environment:
   HANGAR_LISTEN, HANGAR_DATA_DIR, HANGAR_PUBLIC_URL, HANGAR_LOG    as the flags
-  HANGAR_TRUSTED_PROXIES     whose X-Forwarded-* counts: private (default), none, or networks
-  HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
-  HANGAR_VERIFY_CONTENT      false: do not look whether an image is one (default true)
   HANGAR_ALLOW_UNSAFE_FS     true: start on NFS, CIFS and their like (default false)
+
+Environment, where clients come in:
+  HANGAR_TLS_CERT and HANGAR_TLS_KEY    PEM files: serve HTTPS and nothing else (default: HTTP)
+  HANGAR_TRUSTED_PROXIES     whose X-Forwarded-* counts: private (default), none, or networks
+  CORS_ALLOWED_ORIGINS       which pages may call the asset API (default: any)
+
+Environment, keys:
   HANGAR_ACCESS_KEY_ID and HANGAR_SECRET_ACCESS_KEY, MINIO_ROOT_USER and MINIO_ROOT_PASSWORD,
   AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY    the root key pair; each may be NAME_FILE
-  AWS_S3_BUCKET_NAME         default uploads
-  AWS_REGION                 default: any
+                             (default: a random pair, made once and kept in the data folder)
+  HANGAR_KEY_FILE            seals the secrets of all kept keys; a file outside of the data folder that
+                             `head -c 32 /dev/urandom | base64` makes (default: they lie open, mode 0600)
+
+Environment, S3:
+  AWS_S3_BUCKET_NAME         the bucket of assets (default uploads)
+  AWS_REGION                 the region in signatures (default: any)
+  HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
+  HANGAR_S3_SIGV2            true: believe Signature Version 2 too (default false)
+  HANGAR_SAFE_READS          false: serve HTML, SVG and scripts as they are, also to browsers (default true)
+  HANGAR_MULTIPART_EXPIRES   when an upload in parts that nobody completed is given up (default 7d)
+
+Environment, assets:
   FILE_SIZE_LIMIT            default 5242880; 5MiB and 1GB too
   SIGNED_URL_EXPIRATION      default 3600; 15m and 12h too
+  HANGAR_VERIFY_CONTENT      false: do not look whether an image is one (default true)
   API_KEY_RATE_LIMIT         default 60/minute; or off
-  CORS_ALLOWED_ORIGINS       default: any
   UNUPLOADED_ASSET_DELETE_DAYS, HARD_DELETE_AFTER_DAYS    default 7 and 60")]
 pub(super) struct Serve {
     /// Where to listen: HOST:PORT, or :PORT for all addresses [default: 127.0.0.1:9000] [env: HANGAR_LISTEN]
@@ -46,7 +61,10 @@ pub(super) struct Serve {
 /// the root key pair is the one of the environment.
 #[derive(Debug, Args)]
 #[command(after_help = "Example, as in a compose file that ran MinIO:
-  MINIO_ROOT_USER=… MINIO_ROOT_PASSWORD=… hangar server /export --console-address :9090")]
+  MINIO_ROOT_USER=… MINIO_ROOT_PASSWORD=… hangar server /export --console-address :9090
+
+Plane finds it by its own AWS_S3_ENDPOINT_URL, with the same key pair. The environment is that of
+`hangar serve`, whose --help names it.")]
 pub(super) struct Server {
     /// The data folder; made where it is missing [env: HANGAR_DATA_DIR]
     #[arg(value_name = "DIR")]
@@ -74,8 +92,9 @@ impl Server {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let dir = self.dir.as_deref().filter(|dir| !dir.is_empty());
         if dir.is_none() && environment.get("HANGAR_DATA_DIR")?.is_none() {
+            // MinIO: it takes DIR from MINIO_VOLUMES too, and that may name many disks.
             return Err(Failure::Usage(
-                "`hangar server` needs the data folder: write it as in `hangar server /export`, or set HANGAR_DATA_DIR"
+                "`hangar server` needs the data folder: write it as in `hangar server /export`, or set HANGAR_DATA_DIR (MINIO_VOLUMES is not read)"
                     .to_owned(),
             ));
         }
@@ -106,11 +125,9 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
     tell_settings(&composed);
     let makes_token = command_that_makes_a_token(&composed);
     let config = composed.config;
-    let (listen, data_dir, standalone) = (
-        config.http.listen.clone(),
-        config.store.data_dir.clone(),
-        config.standalone,
-    );
+    let data_dir = config.store.data_dir.clone();
+    let (standalone, has_pair) = (config.standalone, config.root_key.is_some());
+    let (scheme, listen) = (config.scheme(), config.http.listen.clone());
     let application = tokio::select! {
         built = Application::build(config, Clock::default()) => built?,
         // The log is made for ends that come at any moment.
@@ -119,10 +136,12 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let address = address_for_people(&listen, application.port());
+    let address = address_for_people(scheme, &listen, application.port());
     tracing::info!(address = %address, data_dir = %data_dir.display(), "hangar is ready");
     if standalone {
         welcome(&application, &address, &makes_token);
+    } else {
+        point_plane_here(scheme, application.port(), has_pair);
     }
     signals.run(application).await
 }
@@ -162,6 +181,19 @@ fn command_that_makes_a_token(composed: &Composed) -> String {
     command
 }
 
+/// In MinIO's place it is Plane that has to find it, and that signs with the pair of its own environment.
+fn point_plane_here(scheme: &str, port: u16, has_pair: bool) {
+    tracing::info!(
+        "Plane finds it by AWS_S3_ENDPOINT_URL={scheme}://HOST:{port}, where HOST is the name of this machine or container to Plane's, such as plane-minio"
+    );
+    if !has_pair {
+        tracing::warn!(
+            "no key pair is set, so Plane cannot sign with the random one that was made: set MINIO_ROOT_USER and \
+             MINIO_ROOT_PASSWORD to the pair that Plane has"
+        );
+    }
+}
+
 /// On a terminal the first token is shown, once; where the talk may end up in a file, only the way to make one.
 fn welcome(application: &Application, address: &str, makes_token: &str) {
     if !terminal::talks_to_a_person() {
@@ -186,13 +218,13 @@ fn welcome(application: &Application, address: &str, makes_token: &str) {
 }
 
 /// An address that can be opened on this machine.
-pub(super) fn address_for_people(listen: &[SocketAddr], port: u16) -> String {
+pub(super) fn address_for_people(scheme: &str, listen: &[SocketAddr], port: u16) -> String {
     let ip = match listen.first().map(SocketAddr::ip) {
         Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         Some(ip) if !ip.is_unspecified() => ip,
         _ => Ipv4Addr::LOCALHOST.into(),
     };
-    format!("http://{}", SocketAddr::new(ip, port))
+    format!("{scheme}://{}", SocketAddr::new(ip, port))
 }
 
 #[cfg(test)]
@@ -231,7 +263,8 @@ mod tests {
     #[case("[::]:80", "http://[::1]:9377")]
     #[case("192.0.2.1:80", "http://192.0.2.1:9377")]
     fn the_address_shown_can_be_opened_here(#[case] listen: &str, #[case] shown: &str) {
-        let listen = composed(None, listen).config.http.listen;
-        assert_eq!(address_for_people(&listen, 9377), shown);
+        let config = composed(None, listen).config;
+        let address = address_for_people(config.scheme(), &config.http.listen, 9377);
+        assert_eq!(address, shown);
     }
 }

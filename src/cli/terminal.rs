@@ -1,6 +1,7 @@
 //! Text for people and for pipes.
 
 use super::Failure;
+use serde_json::Value;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 /// A result, to stdout. Where a reader has gone away (`… | head`), the rest is for nobody, and that is fine.
@@ -57,6 +58,25 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
         })
         .collect();
     lines.join("\n")
+}
+
+/// JSON for people and programs.
+pub(super) fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a JSON value can be written")
+}
+
+/// A time of an answer: text as in RFC 3339, or milliseconds.
+pub(super) fn instant(value: &Value) -> Option<jiff::Timestamp> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(millis) => jiff::Timestamp::from_millisecond(millis.as_i64()?).ok(),
+        _ => None,
+    }
+}
+
+/// For people: to the minute.
+pub(super) fn moment(value: &Value) -> Option<String> {
+    instant(value).map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 /// `1,234,567`

@@ -31,6 +31,10 @@ fn what_the_documents_show_can_be_typed(
         "hangar token create --user a@b.example --name n --scope assets:read --scope assets:write --expires 90d --workspace * --json",
         "hangar token list --json",
         "hangar token revoke ID --data-dir /d",
+        "hangar access-key create",
+        "hangar access-key create --read-only --bucket uploads --prefix avatars/ --name n --json",
+        "hangar access-key list --json --data-dir /d",
+        "hangar access-key revoke ID --json",
         "hangar upload f.png --entity-type USER_COVER --type image/png --name n --url http://a --token t --json",
         "hangar demo --data-dir /d --listen :0"
     )]
@@ -45,6 +49,11 @@ fn a_wrong_use_is_one_sentence() {
     insta::assert_snapshot!(refusal("hangar token create").1, @"the following required arguments were not provided: --user <EMAIL> (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar token create --user a@b --expires soon").1, @"invalid value 'soon' for '--expires <DURATION>': give a duration such as 30s, 15m, 12h or 90d (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar token create --user a@b --workspace acme").1, @"invalid value 'acme' for '--workspace <WORKSPACE>' [possible values: *] (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar access-key create --prefix a/").1, @"the following required arguments were not provided: --bucket <BUCKET> (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar access-key create --bucket Up").1, @"invalid value 'Up' for '--bucket <BUCKET>': give a bucket's name: 3 to 63 of a-z, 0-9, . and - (--help shows examples)");
+    // An unset variable of a script must not make a key for everything.
+    insta::assert_snapshot!(refusal("hangar access-key create --bucket=").1, @"invalid value '' for '--bucket <BUCKET>': give a bucket's name: 3 to 63 of a-z, 0-9, . and - (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar access-key create --bucket abc --prefix=").1, @"a value is required for '--prefix <PREFIX>' but none was supplied (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar upload f --entity-type LOGO").1, @"invalid value 'LOGO' for '--entity-type <TYPE>' [possible values: USER_AVATAR, USER_COVER] (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar server /a /b").1, @"unexpected argument '/b' found (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar sever").1, @"unrecognized subcommand 'sever'; some similar subcommands exist: 'serve', 'server' (--help shows examples)");
@@ -53,6 +62,9 @@ fn a_wrong_use_is_one_sentence() {
 #[rstest]
 #[case("hangar", 2)]
 #[case("hangar token", 2)]
+#[case("hangar access-key", 2)]
+#[case("hangar access-key create --help", 0)]
+#[case("hangar access-key revoke", 2)]
 #[case("hangar --help", 0)]
 #[case("hangar serve --help", 0)]
 #[case("hangar --version", 0)]
@@ -102,14 +114,69 @@ fn what_is_missing_or_wrong_is_named(#[case] line: &str, #[case] says: &str) {
 }
 
 #[rstest]
-#[case("list")]
-#[case("revoke ID")]
+#[case("token list")]
+#[case("token revoke ID")]
+#[case("access-key list")]
+#[case("access-key revoke ID")]
 fn a_folder_without_data_is_not_made_by_looking_at_it(#[case] action: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nothing");
-    let line = format!("hangar token {action} --data-dir {}", path.display());
+    let line = format!("hangar {action} --data-dir {}", path.display());
     assert_eq!(failure(&line, &[]).exit_code(), 1);
     assert!(!path.exists());
+}
+
+#[test]
+fn a_key_file_without_a_key_ends_the_start_as_a_wrong_use() {
+    for line in ["hangar serve", "hangar access-key create"] {
+        let failure = failure(line, &[("HANGAR_KEY_FILE", "/dev/null")]);
+        assert_eq!(failure.exit_code(), 2);
+        let Failure::Usage(sentence) = failure else {
+            panic!("{failure:?}");
+        };
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(sentence, @r#"HANGAR_KEY_FILE names "/dev/null", which is empty; `head -c 32 /dev/urandom | base64 > FILE` makes a key file"#);
+        }
+    }
+}
+
+/// A folder, and what a command made of it without a server.
+async fn alone(
+    folder: &std::path::Path,
+    key_file: Option<crate::auth::KeyFile>,
+    order: crate::admin::Order,
+) -> Result<serde_json::Value, Failure> {
+    let environment = Environment::from_pairs([("HANGAR_ALLOW_UNSAFE_FS", "true")]);
+    let folder = flag("--data-dir", folder.to_str());
+    let store = config::store_config(folder, &environment).unwrap();
+    order::carry_out(store, key_file, order).await
+}
+
+#[tokio::test]
+async fn a_sealed_folder_takes_no_key_from_a_command_without_the_key_file() {
+    use crate::admin::Order;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "01".repeat(32)).unwrap();
+    let key_file = crate::auth::KeyFile::read(&path).unwrap();
+    let data = folder.path().join("data");
+    let create = || Order::AccessKeyCreate {
+        name: None,
+        limits: crate::auth::KeyLimits::default(),
+    };
+    let made = alone(&data, Some(key_file), create()).await.unwrap();
+    let refused = alone(&data, None, create()).await.unwrap_err();
+    insta::assert_debug_snapshot!(refused, @r#"
+    Failed(
+        "The secrets in this folder are sealed: set HANGAR_KEY_FILE to the file that they were sealed with, so that a new one is sealed too.",
+    )
+    "#);
+    // Ending a key needs no secret: the way out for whoever lost the file.
+    let id = made["id"].as_str().unwrap().to_owned();
+    alone(&data, None, Order::AccessKeyRevoke { id })
+        .await
+        .unwrap();
+    alone(&data, None, create()).await.unwrap();
 }
 
 #[test]

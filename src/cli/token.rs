@@ -85,20 +85,17 @@ impl Token {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let store =
             config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
-        if !matches!(self.action, Action::Create(_)) && !store.data_dir.join("@hangar").is_dir() {
-            return Err(Failure::Failed(format!(
-                "{} holds no data of hangar: name its folder with --data-dir or HANGAR_DATA_DIR",
-                store.data_dir.display()
-            )));
+        if !matches!(self.action, Action::Create(_)) {
+            order::require_data(&store)?;
         }
-        let value = order::carry_out(store, self.action.order()).await?;
+        let value = order::carry_out(store, None, self.action.order()).await?;
         match &self.action {
             Action::Create(Create { json: true, .. }) | Action::List(List { json: true }) => {
-                terminal::print(&pretty(&value))
+                terminal::print(&terminal::pretty(&value))
             }
-            Action::Create(_) => terminal::print(&created(&read(value)?)),
+            Action::Create(_) => terminal::print(&created(&order::read(value)?)),
             Action::List(_) => {
-                let Tokens { tokens } = read(value)?;
+                let Tokens { tokens } = order::read(value)?;
                 if tokens.is_empty() {
                     terminal::say("No tokens yet: `hangar token create --user EMAIL` makes one.");
                     return Ok(());
@@ -156,19 +153,6 @@ struct Tokens {
     tokens: Vec<Row>,
 }
 
-fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value).map_err(|_| {
-        Failure::Failed(
-            "the server's answer means nothing to this command: use the same version of hangar for both"
-                .to_owned(),
-        )
-    })
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).expect("a JSON value can be written")
-}
-
 fn created(row: &Row) -> String {
     let line = |label: &str, text: String| vec![label.to_owned(), text];
     let token = row.token.clone().unwrap_or_default();
@@ -180,7 +164,7 @@ fn created(row: &Row) -> String {
     rows.push(line("Scopes", row.scopes.join(" ")));
     rows.push(line(
         "Expires",
-        moment(&row.expires_at).unwrap_or_else(|| "never".to_owned()),
+        terminal::moment(&row.expires_at).unwrap_or_else(|| "never".to_owned()),
     ));
     format!(
         "{}\nKeep the token: it is shown this once.",
@@ -200,7 +184,8 @@ fn listed(tokens: &[Row], now: Timestamp) -> String {
         };
         let state = if !row.revoked_at.is_null() {
             "revoked"
-        } else if instant(&row.expires_at).is_some_and(|at| at.as_millisecond() <= now.as_millis())
+        } else if terminal::instant(&row.expires_at)
+            .is_some_and(|at| at.as_millisecond() <= now.as_millis())
         {
             "expired"
         } else {
@@ -212,31 +197,18 @@ fn listed(tokens: &[Row], now: Timestamp) -> String {
             row.user.clone(),
             or_dash(row.name.clone()),
             or_dash(Some(row.scopes.join(" "))),
-            or_dash(moment(&row.created_at)),
-            moment(&row.expires_at).unwrap_or_else(|| "never".to_owned()),
+            or_dash(terminal::moment(&row.created_at)),
+            terminal::moment(&row.expires_at).unwrap_or_else(|| "never".to_owned()),
             state.to_owned(),
         ]);
     }
     terminal::table(&rows)
 }
 
-/// A time of an answer: text as in RFC 3339, or milliseconds.
-fn instant(value: &Value) -> Option<jiff::Timestamp> {
-    match value {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(millis) => jiff::Timestamp::from_millisecond(millis.as_i64()?).ok(),
-        _ => None,
-    }
-}
-
-/// For people: to the minute.
-fn moment(value: &Value) -> Option<String> {
-    instant(value).map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::order::read;
     use serde_json::json;
 
     #[test]

@@ -1,6 +1,6 @@
 //! The environment of the process, read once into a map. The only place that names `std::env`.
 
-use super::WrongSetting;
+use super::{WrongSetting, minio};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
@@ -77,7 +77,11 @@ impl Environment {
             variables
                 .filter(|(_, value)| !value.is_empty())
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-                .filter(|(name, _)| NAMES.contains(&name.as_str()) || name.starts_with("HANGAR_"))
+                .filter(|(name, _)| {
+                    NAMES.contains(&name.as_str())
+                        || name.starts_with("HANGAR_")
+                        || minio::names().any(|known| known == name)
+                })
                 .collect(),
         )
     }
@@ -97,12 +101,16 @@ impl Environment {
             .transpose()
     }
 
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Names in our own space that mean nothing: most often a slip of the hand.
     pub(super) fn unknown_names(&self) -> impl Iterator<Item = &str> {
         self.0
             .keys()
             .map(String::as_str)
-            .filter(|name| !NAMES.contains(name))
+            .filter(|name| name.starts_with("HANGAR_") && !NAMES.contains(name))
     }
 }
 

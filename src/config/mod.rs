@@ -9,6 +9,7 @@
 mod address;
 mod environment;
 mod key_pair;
+mod minio;
 mod quantity;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ pub use environment::Environment;
 pub use quantity::{parse_duration, parse_size};
 
 use crate::assets::AssetsConfig;
-use crate::auth::AccessKey;
+use crate::auth::{AccessKey, KeyFile};
 use crate::s3::BucketName;
 use crate::store::StoreConfig;
 use crate::telemetry::LogSettings;
@@ -43,6 +44,7 @@ const DEFAULT_RATE_LIMIT: RateLimit = RateLimit {
     requests: 60,
     window: Duration::from_mins(1),
 };
+const KEY_IN_DATA_DIR: &str = "HANGAR_KEY_FILE lies in the data folder, so whoever has a copy of that folder has the key too: keep it elsewhere";
 const DEFAULT_UNUPLOADED_ASSET_DELETE_DAYS: u64 = 7;
 const DEFAULT_HARD_DELETE_AFTER_DAYS: u64 = 60;
 
@@ -55,7 +57,7 @@ pub struct Config {
     /// A root pair from the environment; `None`: made once and kept in `@hangar/keys`.
     pub root_key: Option<AccessKey>,
     /// `HANGAR_KEY_FILE`: seals the secrets of access keys where they lie.
-    pub key_file: Option<PathBuf>,
+    pub key_file: Option<KeyFile>,
     /// `API_KEY_RATE_LIMIT`; `None`: off. Read from the start, enforced by a later issue.
     pub rate_limit: Option<RateLimit>,
     /// `hangar serve` makes `admin@localhost` on a new folder; `hangar server DIR` makes no user.
@@ -156,14 +158,18 @@ impl Config {
         let http = settings.http(role, flags)?;
         let assets = settings.assets(&http.region)?;
         let (root_key, mut warnings) = settings.root_key()?;
+        let key_file = settings.key_file()?;
+        if let Some(key_file) = &key_file
+            && key_file.path().starts_with(&store.data_dir)
+        {
+            warnings.push(KEY_IN_DATA_DIR.to_owned());
+        }
         let config = Self {
             store,
             assets,
             http,
             root_key,
-            key_file: settings.read(None, "HANGAR_KEY_FILE", "a file", |text| {
-                Some(PathBuf::from(text))
-            })?,
+            key_file,
             rate_limit: settings
                 .read(
                     None,
@@ -180,11 +186,21 @@ impl Config {
                 "{name} is set, but this version of hangar has no such setting; it changes nothing"
             )
         }));
+        warnings.extend(minio::warnings(environment));
         Ok(Composed {
             config,
             sources: settings.sources,
             warnings,
         })
+    }
+
+    /// What clients put before the address.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        match self.http.tls {
+            Some(_) => "https",
+            None => "http",
+        }
     }
 }
 
@@ -199,6 +215,13 @@ pub fn store_config(
         data_dir,
         ..Flags::default()
     })
+}
+
+/// The key file of a command that makes a secret.
+/// # Errors
+/// When it holds no key.
+pub fn key_file(environment: &Environment) -> Result<Option<KeyFile>, WrongSetting> {
+    Settings::new(environment).key_file()
 }
 
 /// How much is logged, and how; `None`: not said.
@@ -429,6 +452,15 @@ impl<'a> Settings<'a> {
             )?,
             hard_delete_after: days("HARD_DELETE_AFTER_DAYS", DEFAULT_HARD_DELETE_AFTER_DAYS)?,
         })
+    }
+
+    fn key_file(&mut self) -> Result<Option<KeyFile>, WrongSetting> {
+        let path = self.read(None, "HANGAR_KEY_FILE", "a file", |text| {
+            Some(PathBuf::from(text))
+        })?;
+        path.map(|path| KeyFile::read(&path))
+            .transpose()
+            .map_err(WrongSetting::Sentence)
     }
 
     fn root_key(&mut self) -> Result<(Option<AccessKey>, Vec<String>), WrongSetting> {

@@ -34,7 +34,7 @@ fn nothing_set_is_a_whole_configuration() {
         store: StoreConfig {
             data_dir: "data",
             allow_unsafe_fs: false,
-            multipart_expires: std::time::Duration::from_hours(7 * 24),
+            multipart_expires: 604800s,
         },
         assets: AssetsConfig {
             bucket: BucketName(
@@ -54,8 +54,12 @@ fn nothing_set_is_a_whole_configuration() {
             cors_allowed_origins: [],
             s3_domain: None,
             region: "",
+            sigv2: false,
+            safe_reads: true,
+            tls: None,
         },
         root_key: None,
+        key_file: None,
         rate_limit: Some(
             RateLimit {
                 requests: 60,
@@ -64,7 +68,6 @@ fn nothing_set_is_a_whole_configuration() {
         ),
         standalone: true,
         pending: Pending {
-            s3_sigv2: false,
             unuploaded_asset_delete_after: 604800s,
             hard_delete_after: 5184000s,
         },
@@ -81,6 +84,10 @@ fn each_name_reaches_its_setting() {
         ("HANGAR_TRUSTED_PROXIES", "192.0.2.0/24"),
         ("HANGAR_S3_DOMAIN", "s3.example.com"),
         ("HANGAR_S3_SIGV2", "true"),
+        ("HANGAR_SAFE_READS", "false"),
+        ("HANGAR_MULTIPART_EXPIRES", "36h"),
+        ("HANGAR_TLS_CERT", "/etc/hangar/cert.pem"),
+        ("HANGAR_TLS_KEY", "/etc/hangar/key.pem"),
         ("HANGAR_VERIFY_CONTENT", "false"),
         ("HANGAR_ALLOW_UNSAFE_FS", "1"),
         ("HANGAR_ACCESS_KEY_ID", "an-access-key"),
@@ -102,7 +109,7 @@ fn each_name_reaches_its_setting() {
         store: StoreConfig {
             data_dir: "/srv/hangar",
             allow_unsafe_fs: true,
-            multipart_expires: std::time::Duration::from_hours(7 * 24),
+            multipart_expires: 129600s,
         },
         assets: AssetsConfig {
             bucket: BucketName(
@@ -137,17 +144,30 @@ fn each_name_reaches_its_setting() {
                 "s3.example.com",
             ),
             region: "eu-central-1",
+            sigv2: true,
+            safe_reads: false,
+            tls: Some(
+                TlsFiles {
+                    certificate: "/etc/hangar/cert.pem",
+                    key: "/etc/hangar/key.pem",
+                },
+            ),
         },
         root_key: Some(
             AccessKey {
                 id: "an-access-key",
                 secret: SecretBox<str>([REDACTED]),
+                limits: KeyLimits {
+                    read_only: false,
+                    bucket: None,
+                    prefix: None,
+                },
             },
         ),
+        key_file: None,
         rate_limit: None,
         standalone: true,
         pending: Pending {
-            s3_sigv2: true,
             unuploaded_asset_delete_after: 259200s,
             hard_delete_after: 2592000s,
         },
@@ -164,6 +184,11 @@ fn an_empty_value_counts_as_unset_for_every_name() {
         "HANGAR_TRUSTED_PROXIES",
         "HANGAR_S3_DOMAIN",
         "HANGAR_S3_SIGV2",
+        "HANGAR_SAFE_READS",
+        "HANGAR_MULTIPART_EXPIRES",
+        "HANGAR_KEY_FILE",
+        "HANGAR_TLS_CERT",
+        "HANGAR_TLS_KEY",
         "HANGAR_VERIFY_CONTENT",
         "HANGAR_ALLOW_UNSAFE_FS",
         "HANGAR_ACCESS_KEY_ID",
@@ -403,6 +428,16 @@ fn an_access_key_that_no_signature_can_carry_is_refused() {
     "HANGAR_S3_SIGV2 is \"maybe\", but must be true or false"
 )]
 #[case(
+    "HANGAR_SAFE_READS",
+    "never",
+    "HANGAR_SAFE_READS is \"never\", but must be true or false"
+)]
+#[case(
+    "HANGAR_MULTIPART_EXPIRES",
+    "59s",
+    "HANGAR_MULTIPART_EXPIRES is \"59s\", but must be at least 1m, such as 12h or 7d (a bare number is seconds)"
+)]
+#[case(
     "HANGAR_VERIFY_CONTENT",
     "2",
     "HANGAR_VERIFY_CONTENT is \"2\", but must be true or false"
@@ -504,6 +539,71 @@ fn a_slip_in_a_name_of_ours_is_said() {
         composed.warnings,
         ["HANGAR_LISTN is set, but this version of hangar has no such setting; it changes nothing"]
     );
+}
+
+#[test]
+fn settings_of_minios_that_do_nothing_are_named_with_what_does() {
+    let composed = compose(&[
+        ("MINIO_DOMAIN", "s3.example.com"),
+        ("MINIO_ACCESS_KEY", "an-old-name"),
+        ("MINIO_BROWSER", "off"),
+        ("MINIO_REGION", ""),
+        ("MINIO_PORT_9000_TCP", "tcp://10.0.0.1:9000"),
+    ])
+    .unwrap();
+    assert!(composed.config.root_key.is_none());
+    insta::assert_debug_snapshot!(composed.warnings, @r#"
+    [
+        "MINIO_ACCESS_KEY is a setting of MinIO's that changes nothing here: set MINIO_ROOT_USER and MINIO_ROOT_PASSWORD",
+        "MINIO_BROWSER is a setting of MinIO's that changes nothing here: hangar has no console",
+        "MINIO_DOMAIN is a setting of MinIO's that changes nothing here: set HANGAR_S3_DOMAIN",
+    ]
+    "#);
+}
+
+#[test]
+fn a_key_file_is_read_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, format!("{}\n", "ab".repeat(32))).unwrap();
+    let path = path.to_str().unwrap();
+    let composed = compose(&[("HANGAR_KEY_FILE", path)]).unwrap();
+    assert_eq!(composed.warnings, [""; 0]);
+    assert_eq!(
+        composed.sources[0].to_string(),
+        format!("HANGAR_KEY_FILE={path:?}")
+    );
+    let shown = format!("{:?}", composed.config);
+    assert!(!shown.contains("171") && !shown.contains("abab"), "{shown}");
+
+    let beside_it = folder.path().to_str().unwrap();
+    let inside = compose(&[("HANGAR_KEY_FILE", path), ("HANGAR_DATA_DIR", beside_it)]).unwrap();
+    assert_eq!(inside.warnings, [KEY_IN_DATA_DIR]);
+}
+
+#[test]
+fn a_key_file_without_a_key_is_refused() {
+    insta::assert_snapshot!(compose(&[("HANGAR_KEY_FILE", "/dev/null")]).unwrap_err(), @r#"HANGAR_KEY_FILE names "/dev/null", which is empty; `head -c 32 /dev/urandom | base64 > FILE` makes a key file"#);
+}
+
+#[rstest]
+#[case("HANGAR_TLS_CERT", "HANGAR_TLS_KEY")]
+#[case("HANGAR_TLS_KEY", "HANGAR_TLS_CERT")]
+fn a_certificate_needs_its_key(#[case] present: &str, #[case] absent: &str) {
+    let sentence = compose(&[(present, "x.pem"), (absent, "")])
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        sentence,
+        format!("{present} is set, but {absent} is not: set both")
+    );
+}
+
+#[test]
+fn addresses_begin_with_https_where_there_is_a_certificate() {
+    assert_eq!(config(&[]).scheme(), "http");
+    let tls = [("HANGAR_TLS_CERT", "c.pem"), ("HANGAR_TLS_KEY", "k.pem")];
+    assert_eq!(config(&tls).scheme(), "https");
 }
 
 #[test]

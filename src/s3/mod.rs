@@ -3,10 +3,13 @@
 //! Nothing here knows a clock, a disk, a socket, SQL, actix or tokio. Source of the rules: AWS's
 //! *Amazon S3 API Reference* and *Authenticating Requests (AWS Signature Version 4)*.
 
+pub mod attributes;
+pub mod acl;
 pub mod bucket;
 pub mod bucket_policy;
 pub mod checksum;
 pub mod conditional;
+pub mod copy;
 pub mod cors;
 pub mod delete_objects;
 pub mod error;
@@ -18,7 +21,9 @@ pub mod listing;
 pub mod multipart;
 pub mod network;
 pub mod op;
+pub mod ownership;
 pub mod policy;
+pub mod public_access;
 pub mod range;
 pub mod signature;
 pub mod sigv2;

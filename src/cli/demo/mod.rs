@@ -41,12 +41,12 @@ impl Demo {
         let mut signals = Signals::listen()?;
         let folder = Folder::of(self.data_dir.as_deref())?;
         let config = self.configure(&folder, environment)?;
-        let listen = config.http.listen.clone();
+        let (scheme, listen) = (config.scheme(), config.http.listen.clone());
         let application = tokio::select! {
             built = Application::build(config, Clock::default()) => built?,
             _ = signals.next() => return Ok(()),
         };
-        let address = address_for_people(&listen, application.port());
+        let address = address_for_people(scheme, &listen, application.port());
         let token = token(&application).await?;
         let stopper = application.stopper();
         let ending = folder.ending();
@@ -83,6 +83,8 @@ impl Demo {
             .any(|source| matches!(source.name.as_str(), "--listen" | "HANGAR_LISTEN"));
         let mut config = composed.config;
         config.http.public_url = None;
+        // It would have to believe a certificate that was made for another name.
+        config.http.tls = None;
         if !chosen && is_taken(DEFAULT_LISTEN) {
             for address in &mut config.http.listen {
                 address.set_port(0);

@@ -237,6 +237,8 @@ fn needed_of_bucket(operation: BucketOperation) -> &'static [Action] {
             Feature::RequestPayment => &[Action::GetBucketRequestPayment],
             Feature::Accelerate => &[Action::GetAccelerateConfiguration],
         },
+        // What no bucket has, only its owner removes.
+        Op::DeleteUnconfigured(_) => &[Action::DeleteBucket],
     }
 }
 
@@ -260,7 +262,7 @@ fn needed_to_put(setting: BucketSetting) -> &'static [Action] {
         BucketSetting::Lifecycle => &[Action::PutLifecycleConfiguration],
         BucketSetting::PublicAccessBlock => &[Action::PutBucketPublicAccessBlock],
         BucketSetting::OwnershipControls => &[Action::PutBucketOwnershipControls],
-        // It is said when a bucket is made, and never again.
+        // Stated when the bucket is made.
         BucketSetting::Location => &[Action::CreateBucket],
     }
 }
