@@ -63,22 +63,68 @@ pub(crate) async fn respond(
     object: &Object,
     representation: Representation,
 ) -> Result<HttpResponse, ServeRefusal> {
-    match judge(req.headers(), object) {
-        ReadVerdict::Proceed => {}
-        ReadVerdict::NotModified => return Ok(not_modified(object, &representation)),
-        ReadVerdict::PreconditionFailed => return Err(ServeRefusal::PreconditionFailed),
+    if let Some(answer) = judge(req.headers(), object, &representation)? {
+        return Ok(answer);
     }
-    let part = match requested_range(req.headers(), object) {
-        RangeRequest::Whole => None,
-        RangeRequest::Part(part) => Some(part),
+    let selected = match requested_range(req.headers(), object) {
+        RangeRequest::Whole => Selected::Whole,
+        RangeRequest::Part(part) => Selected::Range(part),
         RangeRequest::Unsatisfiable => {
             return Err(ServeRefusal::RangeNotSatisfiable {
                 size: object.size_bytes,
             });
         }
     };
-    let mut answer = head_of_answer(object, &representation, part);
-    let length = part.map_or(object.size_bytes, |part| part.end - part.start);
+    send(req, store, object, &representation, selected).await
+}
+
+/// Answers the bytes of `object` from `start` to `end` as a part of it, whatever `Range` says: 206 or 304.
+///
+/// # Errors
+/// See [`ServeRefusal`].
+pub(crate) async fn respond_with_part(
+    req: &HttpRequest,
+    store: &Store,
+    object: &Object,
+    representation: Representation,
+    part: std::ops::Range<u64>,
+) -> Result<HttpResponse, ServeRefusal> {
+    if let Some(answer) = judge(req.headers(), object, &representation)? {
+        return Ok(answer);
+    }
+    let selected = if part.is_empty() {
+        Selected::EmptyPart
+    } else {
+        Selected::Range(ByteRange {
+            start: part.start,
+            end: part.end,
+        })
+    };
+    send(req, store, object, &representation, selected).await
+}
+
+/// What of an object is answered.
+#[derive(Debug, Clone, Copy)]
+enum Selected {
+    Whole,
+    Range(ByteRange),
+    /// No `Content-Range` can name it.
+    EmptyPart,
+}
+
+async fn send(
+    req: &HttpRequest,
+    store: &Store,
+    object: &Object,
+    representation: &Representation,
+    selected: Selected,
+) -> Result<HttpResponse, ServeRefusal> {
+    let mut answer = head_of_answer(object, representation, selected);
+    let (range, length) = match selected {
+        Selected::Whole => (None, object.size_bytes),
+        Selected::Range(range) => (Some(range), range.len()),
+        Selected::EmptyPart => (None, 0),
+    };
     if req.method() == Method::HEAD {
         return Ok(answer.body(SizedStream::new(
             length,
@@ -88,7 +134,7 @@ pub(crate) async fn respond(
     if length == 0 {
         return Ok(answer.body(Bytes::new()));
     }
-    let reading = store.read(object, part).await?;
+    let reading = store.read(object, range).await?;
     if reading.first.len() as u64 == length && reading.first.len() <= limits::HANDED_BYTES {
         return Ok(answer.body(reading.first));
     }
@@ -103,16 +149,26 @@ pub(crate) async fn respond(
     Ok(answer.body(SizedStream::new(length, pieces.boxed_local())))
 }
 
-fn judge(headers: &HeaderMap, object: &Object) -> ReadVerdict {
+/// The answer where the preconditions leave nothing to send.
+fn judge(
+    headers: &HeaderMap,
+    object: &Object,
+    representation: &Representation,
+) -> Result<Option<HttpResponse>, ServeRefusal> {
     let if_match = list_header(headers, &header::IF_MATCH);
     let if_none_match = list_header(headers, &header::IF_NONE_MATCH);
-    ReadConditions {
+    let verdict = ReadConditions {
         if_match: if_match.as_deref(),
         if_none_match: if_none_match.as_deref(),
         if_modified_since: single_header(headers, &header::IF_MODIFIED_SINCE),
         if_unmodified_since: single_header(headers, &header::IF_UNMODIFIED_SINCE),
     }
-    .evaluate(&object.etag, object.last_modified)
+    .evaluate(&object.etag, object.last_modified);
+    match verdict {
+        ReadVerdict::Proceed => Ok(None),
+        ReadVerdict::NotModified => Ok(Some(not_modified(object, representation))),
+        ReadVerdict::PreconditionFailed => Err(ServeRefusal::PreconditionFailed),
+    }
 }
 
 fn requested_range(headers: &HeaderMap, object: &Object) -> RangeRequest {
@@ -154,12 +210,11 @@ fn validators(answer: &mut HttpResponseBuilder, object: &Object) {
 fn head_of_answer(
     object: &Object,
     representation: &Representation,
-    part: Option<ByteRange>,
+    selected: Selected,
 ) -> HttpResponseBuilder {
-    let status = if part.is_some() {
-        StatusCode::PARTIAL_CONTENT
-    } else {
-        StatusCode::OK
+    let status = match selected {
+        Selected::Whole => StatusCode::OK,
+        Selected::Range(_) | Selected::EmptyPart => StatusCode::PARTIAL_CONTENT,
     };
     let mut answer = HttpResponse::build(status);
     validators(&mut answer, object);
@@ -172,11 +227,10 @@ fn head_of_answer(
             .unwrap_or(HeaderValue::from_static(UNKNOWN_TYPE)),
     ));
     answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    if let Some(part) = part {
-        let last = part.end - 1;
+    if let Selected::Range(range) = selected {
         answer.insert_header((
             header::CONTENT_RANGE,
-            format!("bytes {}-{last}/{}", part.start, object.size_bytes),
+            range.content_range(object.size_bytes),
         ));
     }
     answer

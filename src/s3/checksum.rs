@@ -57,6 +57,28 @@ impl ChecksumAlgorithm {
         }
     }
 
+    /// `ChecksumCRC32` and so on: the element of S3's XML.
+    #[must_use]
+    pub fn element(self) -> &'static str {
+        match self {
+            Self::Crc32 => "ChecksumCRC32",
+            Self::Crc32c => "ChecksumCRC32C",
+            Self::Crc64nvme => "ChecksumCRC64NVME",
+            Self::Sha1 => "ChecksumSHA1",
+            Self::Sha256 => "ChecksumSHA256",
+        }
+    }
+
+    /// Those whose values of parts give that of the whole.
+    fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Self::Crc64nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Self::Sha1 | Self::Sha256 => None,
+        }
+    }
+
     /// `CRC32`, `SHA256`…: as `x-amz-sdk-checksum-algorithm` has it; compared without case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -95,6 +117,42 @@ pub enum ChecksumType {
     #[default]
     FullObject,
 }
+impl ChecksumType {
+    /// `COMPOSITE` or `FULL_OBJECT`: as headers and XML have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Composite => "COMPOSITE",
+            Self::FullObject => "FULL_OBJECT",
+        }
+    }
+
+    /// What [`as_str`](Self::as_str) says; compared without case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Composite, Self::FullObject]
+            .into_iter()
+            .find(|one| one.as_str().eq_ignore_ascii_case(text))
+    }
+
+    /// The type that a multipart upload has unless it asks for one.
+    #[must_use]
+    pub fn default_of(algorithm: ChecksumAlgorithm) -> Self {
+        match algorithm {
+            ChecksumAlgorithm::Crc64nvme => Self::FullObject,
+            _ => Self::Composite,
+        }
+    }
+
+    /// Whether a multipart upload can have it: only CRCs can be combined, and CRC64NVME is nothing else.
+    #[must_use]
+    pub fn goes_with(self, algorithm: ChecksumAlgorithm) -> bool {
+        match self {
+            Self::Composite => algorithm != ChecksumAlgorithm::Crc64nvme,
+            Self::FullObject => algorithm.crc().is_some(),
+        }
+    }
+}
 
 /// A checksum that a client stated, or that we computed. Its raw value is big-endian for CRCs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -123,6 +181,52 @@ impl Checksum {
             }),
             _ => Err(invalid()),
         }
+    }
+
+    /// The checksum of `bytes`.
+    #[must_use]
+    pub fn of(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> Self {
+        let raw = match algorithm {
+            ChecksumAlgorithm::Sha1 => Sha1::digest(bytes).to_vec(),
+            ChecksumAlgorithm::Sha256 => Sha256::digest(bytes).to_vec(),
+            ChecksumAlgorithm::Crc32 | ChecksumAlgorithm::Crc32c | ChecksumAlgorithm::Crc64nvme => {
+                let crc = algorithm.crc().expect("these three are CRCs");
+                return Self::from_crc(algorithm, crc_fast::checksum(crc, bytes));
+            }
+        };
+        Self::from_raw(algorithm, &raw)
+    }
+
+    /// `COMPOSITE`: the checksum of the parts' checksums, and how many there are.
+    #[must_use]
+    pub fn composite(algorithm: ChecksumAlgorithm, parts: &[&Self]) -> Self {
+        let raw: Vec<u8> = parts.iter().flat_map(|part| part.raw()).collect();
+        let mut whole = Self::of(algorithm, &raw);
+        whole.value.push_str(&format!("-{}", parts.len()));
+        whole
+    }
+
+    /// `FULL_OBJECT`: the checksum of all bytes, from those of the parts and their lengths. `None` where the algorithm's
+    /// values cannot be combined.
+    #[must_use]
+    pub fn combined(algorithm: ChecksumAlgorithm, parts: &[(&Self, u64)]) -> Option<Self> {
+        let crc = algorithm.crc()?;
+        let whole = parts
+            .iter()
+            .fold(crc_fast::checksum(crc, b""), |whole, (part, size_bytes)| {
+                crc_fast::checksum_combine(crc, whole, part.crc(), *size_bytes)
+            });
+        Some(Self::from_crc(algorithm, whole))
+    }
+
+    fn raw(&self) -> Vec<u8> {
+        BASE64_STANDARD.decode(&self.value).unwrap_or_default()
+    }
+
+    fn crc(&self) -> u64 {
+        self.raw()
+            .iter()
+            .fold(0, |crc, byte| (crc << 8) | u64::from(*byte))
     }
 
     fn from_raw(algorithm: ChecksumAlgorithm, raw: &[u8]) -> Self {
@@ -432,7 +536,72 @@ mod tests {
         assert_eq!(ChecksumAlgorithm::parse("MD5"), None);
     }
 
+    #[rstest]
+    #[case(ChecksumAlgorithm::Crc32)]
+    #[case(ChecksumAlgorithm::Crc64nvme)]
+    #[case(ChecksumAlgorithm::Sha256)]
+    fn a_composite_says_of_how_many_parts_it_is(#[case] algorithm: ChecksumAlgorithm) {
+        let part = Checksum::of(algorithm, b"123456789");
+        let whole = Checksum::composite(algorithm, &[&part, &part]);
+        let raw = [part.raw(), part.raw()].concat();
+        let expected = format!("{}-2", Checksum::of(algorithm, &raw).value);
+        assert_eq!(whole.value, expected);
+    }
+
+    #[test]
+    fn a_type_goes_with_the_algorithms_that_s3_lets_it_go_with() {
+        let pairs: Vec<String> = ChecksumAlgorithm::ALL
+            .into_iter()
+            .flat_map(|algorithm| {
+                [ChecksumType::Composite, ChecksumType::FullObject]
+                    .into_iter()
+                    .filter(move |kind| kind.goes_with(algorithm))
+                    .map(move |kind| format!("{} {}", algorithm.name(), kind.as_str()))
+            })
+            .collect();
+        insta::assert_snapshot!(pairs.join("\n"), @r"
+        CRC32 COMPOSITE
+        CRC32 FULL_OBJECT
+        CRC32C COMPOSITE
+        CRC32C FULL_OBJECT
+        CRC64NVME FULL_OBJECT
+        SHA1 COMPOSITE
+        SHA256 COMPOSITE
+        ");
+        for algorithm in ChecksumAlgorithm::ALL {
+            assert!(ChecksumType::default_of(algorithm).goes_with(algorithm));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn combined_checksums_of_parts_are_that_of_the_whole(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 0..6),
+        ) {
+            for algorithm in ChecksumAlgorithm::ALL {
+                let checksums: Vec<Checksum> =
+                    parts.iter().map(|part| Checksum::of(algorithm, part)).collect();
+                let sized: Vec<_> = checksums
+                    .iter()
+                    .zip(&parts)
+                    .map(|(checksum, part)| (checksum, part.len() as u64))
+                    .collect();
+                let combined = Checksum::combined(algorithm, &sized);
+                let whole = Checksum::of(algorithm, &parts.concat());
+                let expected = ChecksumType::FullObject.goes_with(algorithm).then_some(whole);
+                prop_assert_eq!(combined, expected);
+            }
+        }
+
+        #[test]
+        fn one_piece_has_the_checksum_that_a_hasher_finds(body in prop::collection::vec(any::<u8>(), 0..500)) {
+            let expected: Vec<_> = ChecksumAlgorithm::ALL
+                .into_iter()
+                .map(|algorithm| Checksum::of(algorithm, &body))
+                .collect();
+            prop_assert_eq!(digests(&body).checksums, expected);
+        }
+
         #[test]
         fn digests_do_not_depend_on_how_the_body_was_cut(
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..8),

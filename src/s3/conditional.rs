@@ -1,7 +1,8 @@
 //! Preconditions of reads and writes.
 //!
 //! RFC 9110, section 13 (precedence: 13.2.2), with strong comparison for `If-Match` and weak comparison for
-//! `If-None-Match`. On writes S3 has two forms only: `If-None-Match: *` and `If-Match` with one tag.
+//! `If-None-Match`. A write takes one of the two, with `*` or one tag. AWS: offers only `If-None-Match: *` and `If-Match`
+//! with a tag; Ceph's and MinIO's clients send the other two as well, which mean what RFC 9110 says.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html>
 use super::{ETag, ErrorCode, S3Error, time};
 use crate::s3::time::Timestamp;
@@ -65,31 +66,39 @@ pub enum WritePrecondition {
     None,
     /// `If-None-Match: *`
     Absent,
+    /// `If-Match: *`
+    Present,
     /// `If-Match: "etag"`
     Matches(ETag),
+    /// `If-None-Match: "etag"`
+    Differs(ETag),
 }
 impl WritePrecondition {
     /// # Errors
-    /// `NotImplemented` for the forms that S3 has not (If-None-Match with an `ETag`).
+    /// `NotImplemented` for several tags, a weak one, or both headers.
     pub fn parse(
         if_match: Option<&str>,
         if_none_match: Option<&str>,
     ) -> Result<Self, super::S3Error> {
         match (if_match, if_none_match) {
             (None, None) => Ok(Self::None),
-            (None, Some(tags)) if tags.trim() == "*" => Ok(Self::Absent),
-            (None, Some(_)) => Err(unsupported("If-None-Match")),
-            (Some(tags), None) => {
-                let mut tags = entity_tags(tags);
-                match (tags.next(), tags.next()) {
-                    (Some(EntityTag::Tag { value, weak: false }), None) => {
-                        Ok(Self::Matches(ETag::from_stored(value.to_owned())))
-                    }
-                    _ => Err(unsupported("If-Match")),
-                }
-            }
+            (Some(tag), None) => match only_tag(tag) {
+                Some(OnlyTag::Any) => Ok(Self::Present),
+                Some(OnlyTag::Strong(etag)) => Ok(Self::Matches(etag)),
+                None => Err(unsupported("If-Match")),
+            },
+            (None, Some(tag)) => match only_tag(tag) {
+                Some(OnlyTag::Any) => Ok(Self::Absent),
+                Some(OnlyTag::Strong(etag)) => Ok(Self::Differs(etag)),
+                None => Err(unsupported("If-None-Match")),
+            },
             (Some(_), Some(_)) => Err(unsupported("If-Match, If-None-Match")),
         }
+    }
+    /// Whether it can only hold of an object that is there.
+    #[must_use]
+    pub fn wants_object(&self) -> bool {
+        matches!(self, Self::Present | Self::Matches(_))
     }
     /// Whether it holds of the current object's tag (`None`: there is no object).
     #[must_use]
@@ -97,7 +106,9 @@ impl WritePrecondition {
         match self {
             Self::None => true,
             Self::Absent => current.is_none(),
+            Self::Present => current.is_some(),
             Self::Matches(etag) => current == Some(etag),
+            Self::Differs(etag) => current != Some(etag),
         }
     }
 }
@@ -107,10 +118,25 @@ fn unsupported(header: &'static str) -> S3Error {
         .extra("Header", header)
         .extra(
             "AdditionalMessage",
-            "A write takes If-None-Match: * or If-Match with one entity tag, not both.",
+            "A write takes If-Match or If-None-Match, with * or one strong entity tag.",
         )
 }
 
+/// What a write's precondition may name.
+enum OnlyTag {
+    Any,
+    Strong(ETag),
+}
+fn only_tag(header: &str) -> Option<OnlyTag> {
+    let mut tags = entity_tags(header);
+    match (tags.next(), tags.next()) {
+        (Some(EntityTag::Any), None) => Some(OnlyTag::Any),
+        (Some(EntityTag::Tag { value, weak: false }), None) => {
+            Some(OnlyTag::Strong(ETag::from_stored(value.to_owned())))
+        }
+        _ => None,
+    }
+}
 /// One member of the list in `If-Match` or `If-None-Match`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EntityTag<'a> {
@@ -276,16 +302,19 @@ mod tests {
     }
 
     #[test]
-    fn a_write_takes_the_two_forms_of_s3_and_no_other() {
+    fn a_write_takes_one_header_with_a_star_or_one_strong_tag() {
         let parse = WritePrecondition::parse;
         assert_eq!(parse(None, None).unwrap(), WritePrecondition::None);
         assert_eq!(parse(None, Some("*")).unwrap(), WritePrecondition::Absent);
-        let matches = WritePrecondition::Matches(etag());
-        assert_eq!(parse(Some("\"abc-2\""), None).unwrap(), matches);
-        assert_eq!(parse(Some("abc-2"), None).unwrap(), matches);
+        assert_eq!(parse(Some("*"), None).unwrap(), WritePrecondition::Present);
+        for tag in ["\"abc-2\"", "abc-2"] {
+            let matches = WritePrecondition::Matches(etag());
+            assert_eq!(parse(Some(tag), None).unwrap(), matches);
+            let differs = WritePrecondition::Differs(etag());
+            assert_eq!(parse(None, Some(tag)).unwrap(), differs);
+        }
         for (if_match, if_none_match) in [
-            (None, Some("\"abc-2\"")),
-            (Some("*"), None),
+            (None, Some("\"a\", \"b\"")),
             (Some("\"a\", \"b\""), None),
             (Some("W/\"a\""), None),
             (Some(""), None),
@@ -296,16 +325,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_write_precondition_is_judged_by_the_current_tag() {
+    #[rstest]
+    #[case(WritePrecondition::None, [true, true, true])]
+    #[case(WritePrecondition::Absent, [true, false, false])]
+    #[case(WritePrecondition::Present, [false, true, true])]
+    #[case(WritePrecondition::Matches(etag()), [false, true, false])]
+    #[case(WritePrecondition::Differs(etag()), [true, false, true])]
+    fn a_write_precondition_is_judged_by_the_current_tag(
+        #[case] precondition: WritePrecondition,
+        #[case] expected: [bool; 3],
+    ) {
         let other = ETag::from_stored("x".to_owned());
-        assert!(WritePrecondition::None.holds(None));
-        assert!(WritePrecondition::Absent.holds(None));
-        assert!(!WritePrecondition::Absent.holds(Some(&other)));
-        let matches = WritePrecondition::Matches(etag());
-        assert!(matches.holds(Some(&etag())));
-        assert!(!matches.holds(Some(&other)));
-        assert!(!matches.holds(None));
+        let of_none_same_other = [None, Some(&etag()), Some(&other)];
+        assert_eq!(
+            of_none_same_other.map(|tag| precondition.holds(tag)),
+            expected
+        );
+        assert_eq!(
+            precondition.wants_object(),
+            expected == [false, true, true] || expected == [false, true, false]
+        );
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 //!
 //! AWS: a `Range` that S3 cannot use (malformed, of another unit, of several ranges) is ignored, as RFC 9110 14.2 allows.
 
+use super::{ErrorCode, S3Error};
+
 /// Bytes `start..end` of a body (end exclusive). Never empty, never past the size it was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteRange {
@@ -43,6 +45,37 @@ enum Spec {
     Suffix(u64),
 }
 
+/// Reads `x-amz-copy-source-range` for a source of `size_bytes`: `bytes=FIRST-LAST` and nothing else.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html>
+///
+/// # Errors
+/// `InvalidArgument` for any other form, `InvalidRange` for what is not within the source.
+pub fn parse_copied(header: &str, size_bytes: u64) -> Result<ByteRange, S3Error> {
+    let ends = header
+        .strip_prefix("bytes=")
+        .and_then(|ends| ends.split_once('-'))
+        .and_then(|(first, last)| Some((number(first)?, number(last)?)))
+        .filter(|(first, last)| first <= last);
+    let Some((first, last)) = ends else {
+        return Err(S3Error::invalid_argument(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
+            "x-amz-copy-source-range",
+            header,
+        ));
+    };
+    if last >= size_bytes {
+        return Err(S3Error::with_message(
+            ErrorCode::InvalidRange,
+            format!("Range specified is not valid for source object of size: {size_bytes}"),
+        )
+        .extra("RangeRequested", header)
+        .extra("ActualObjectSize", size_bytes.to_string()));
+    }
+    Ok(ByteRange {
+        start: first,
+        end: last + 1,
+    })
+}
 /// Reads `Range` for a body of `size_bytes`.
 #[must_use]
 pub fn parse(header: Option<&str>, size_bytes: u64) -> RangeRequest {
@@ -123,6 +156,35 @@ mod tests {
         for header in ["bytes=0-", "bytes=40-50", "bytes=-1"] {
             assert_eq!(parse(Some(header), 0), RangeRequest::Unsatisfiable);
         }
+    }
+
+    #[rstest]
+    #[case("bytes=0-0", Ok((0, 1)))]
+    #[case("bytes=0-4", Ok((0, 5)))]
+    #[case("bytes=3-4", Ok((3, 5)))]
+    #[case("bytes=0-5", Err(ErrorCode::InvalidRange))]
+    #[case("bytes=9-21", Err(ErrorCode::InvalidRange))]
+    #[case("bytes=0-18446744073709551615", Err(ErrorCode::InvalidRange))]
+    #[case("bytes=0-99999999999999999999999", Err(ErrorCode::InvalidRange))]
+    #[case("0-2", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=0", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=hello-world", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=0-bar", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=hello-", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=0-", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=-3", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=0-2,3-5", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=3-2", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=+1-2", Err(ErrorCode::InvalidArgument))]
+    #[case("", Err(ErrorCode::InvalidArgument))]
+    fn a_copied_range_of_five_bytes(
+        #[case] header: &str,
+        #[case] expected: Result<(u64, u64), ErrorCode>,
+    ) {
+        let range = parse_copied(header, 5)
+            .map(|range| (range.start, range.end))
+            .map_err(|error| error.code);
+        assert_eq!(range, expected);
     }
 
     proptest! {

@@ -1,6 +1,5 @@
 //! What can go wrong at the vault's door.
 
-use super::writer::Outcome;
 use crate::s3::checksum::ChecksumAlgorithm;
 
 /// Why the vault cannot be opened: each text is one sentence for the administrator which says what to do.
@@ -24,9 +23,12 @@ pub enum StoreError {
     NoSuchKey,
     #[error("there is no such upload")]
     NoSuchUpload,
-    /// A part was replaced between looking and completing: look again.
-    #[error("the upload has changed")]
+    /// A part was replaced between looking and completing, or an object while it was looked at: look again.
+    #[error("what was looked at has changed")]
     UploadChanged,
+    /// An object is made of at most 100,000 runs of bytes.
+    #[error("the parts are copied from too many pieces")]
+    TooManyPieces,
     #[error("the precondition does not hold")]
     PreconditionFailed,
     /// 507: the disk is full.
@@ -86,10 +88,6 @@ impl<E: From<StoreError>> RecordError<E> {
 
 pub(super) fn stopped() -> StoreError {
     StoreError::Unavailable("the server is stopping".to_owned())
-}
-
-pub(super) fn misanswered(outcome: &Outcome) -> StoreError {
-    StoreError::Unavailable(format!("the writer answered another question: {outcome:?}"))
 }
 
 /// A full disk is 507; all other trouble of the disk is 503.

@@ -104,14 +104,14 @@ fn first(request: &ListRequest, delimiter: Option<&str>) -> Option<From> {
 }
 
 /// What a key is rolled up to: up to and with the first delimiter behind the prefix.
-fn common_prefix<'a>(key: &'a str, prefix: &str, delimiter: &str) -> Option<&'a str> {
+pub(super) fn common_prefix<'a>(key: &'a str, prefix: &str, delimiter: &str) -> Option<&'a str> {
     let rest = key.strip_prefix(prefix)?;
     let at = rest.find(delimiter)?;
     Some(&key[..prefix.len() + at + delimiter.len()])
 }
 
 /// The first text after all that begin with `prefix`; `None`: there is none. UTF-8 sorts as its characters do.
-fn successor(prefix: &str) -> Option<String> {
+pub(super) fn successor(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
         let next = if last == '\u{d7ff}' {

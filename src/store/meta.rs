@@ -1,267 +1,27 @@
-//! The index's statements: applying what the log says, and looking objects up.
+//! The index's statements: looking up what the log said.
 //!
-//! One statement for each kind of change and group, its rows as one JSON parameter: a call costs the same whether it
-//! brings one row or a thousand. Everything here gives the same rows again when a log is replayed.
+//! What changes it is in `apply`, what is asked of uploads in `uploads`.
 
+mod apply;
+mod uploads;
+
+pub(super) use apply::apply;
+pub(super) use uploads::{
+    From, are_unchanged, object_parts, parts, upload, uploads_before, uploads_from,
+};
+
+use super::content::{Body, Content, Place};
 use super::folder::Identity;
 use super::log::End;
-use super::record::{BodyPlace, Change, LogId, Put, Record};
-use super::{Bucket, EffectKind, Object, ObjectMeta};
+use super::record::LogId;
+use super::{Bucket, Object};
 use crate::clock::Timestamp;
-use crate::s3::{BucketName, ETag, ObjectKey};
-use serde::{Deserialize, Serialize};
+use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Where a body lies, as the index has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Place {
-    Log { segment: u64, offset: u64 },
-    Blob { id: String },
-}
-
-/// A run of an object's bytes: `length` bytes of a body from `start` on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Extent {
-    pub(super) start: u64,
-    pub(super) length: u64,
-    pub(super) body_bytes: u64,
-    pub(super) place: Place,
-    /// CRC64-NVME of each MiB of the body.
-    pub(super) block_crcs: Vec<u64>,
-}
-
-#[derive(Serialize)]
-struct ObjectRow<'a> {
-    bucket: &'a str,
-    key: &'a str,
-    sequence: u64,
-    etag: &'a str,
-    size: u64,
-    modified: i64,
-    extents: Vec<(u64, u64, u64)>,
-    meta: &'a ObjectMeta,
-    body: Option<BodyRow<'a>>,
-}
-
-#[derive(Serialize)]
-struct BodyRow<'a> {
-    id: u64,
-    size: u64,
-    place: Place,
-    md5: &'a str,
-    crcs: &'a str,
-}
-
-#[derive(Serialize)]
-struct KeyRow<'a> {
-    bucket: &'a str,
-    key: &'a str,
-}
-
-#[derive(Serialize)]
-struct BucketRow<'a> {
-    name: &'a str,
-    created: i64,
-    sequence: u64,
-}
-
-#[derive(Serialize)]
-struct EffectRow<'a> {
-    sequence: u64,
-    at: i64,
-    data: &'a serde_json::Value,
-}
-
-fn object_row<'a>(record: &Record, put: &'a Put) -> ObjectRow<'a> {
-    let place = match &put.body {
-        BodyPlace::Empty => None,
-        BodyPlace::Here => Some(Place::Log {
-            segment: record.segment,
-            offset: record.body_offset,
-        }),
-        BodyPlace::Blob { id } => Some(Place::Blob { id: id.clone() }),
-    };
-    let size = put.size_bytes;
-    ObjectRow {
-        bucket: put.bucket.as_str(),
-        key: put.key.as_str(),
-        sequence: record.sequence,
-        etag: put.etag.as_str(),
-        size,
-        modified: record.at.as_millis(),
-        extents: place.iter().map(|_| (record.sequence, 0, size)).collect(),
-        meta: &put.meta,
-        body: place.map(|place| BodyRow {
-            id: record.sequence,
-            size,
-            place,
-            md5: &put.md5,
-            crcs: &put.block_crcs,
-        }),
-    }
-}
-
-/// Applies records of which no two touch the same row, and moves the position to `end`: one transaction.
-pub(super) async fn apply(
-    connection: &mut SqliteConnection,
-    records: &[Record],
-    effects: &[EffectKind],
-    log: LogId,
-    end: End,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
-    let mut buckets = Vec::new();
-    let mut gone = Vec::new();
-    let mut objects = Vec::new();
-    for record in records {
-        match &record.change {
-            Change::Put(put) => {
-                gone.push(KeyRow {
-                    bucket: put.bucket.as_str(),
-                    key: put.key.as_str(),
-                });
-                objects.push(object_row(record, put));
-            }
-            Change::Delete { bucket, key } => {
-                gone.push(KeyRow {
-                    bucket: bucket.as_str(),
-                    key: key.as_str(),
-                });
-            }
-            Change::BucketCreated { bucket } => buckets.push(BucketRow {
-                name: bucket.as_str(),
-                created: record.at.as_millis(),
-                sequence: record.sequence,
-            }),
-            Change::Begun { .. } | Change::Domain | Change::Void => {}
-        }
-    }
-    if !buckets.is_empty() {
-        insert_buckets(&mut transaction, &json(&buckets)).await?;
-    }
-    if !gone.is_empty() {
-        let rows = json(&gone);
-        release_bodies(&mut transaction, &rows).await?;
-        delete_objects(&mut transaction, &rows).await?;
-    }
-    if !objects.is_empty() {
-        let rows = json(&objects);
-        insert_bodies(&mut transaction, &rows).await?;
-        insert_objects(&mut transaction, &rows).await?;
-    }
-    for kind in effects {
-        let rows: Vec<EffectRow<'_>> = records
-            .iter()
-            .filter_map(|record| {
-                let effect = record
-                    .effect
-                    .as_ref()
-                    .filter(|effect| effect.kind == kind.kind)?;
-                let (sequence, at) = (record.sequence, record.at.as_millis());
-                Some(EffectRow {
-                    sequence,
-                    at,
-                    data: &effect.data,
-                })
-            })
-            .collect();
-        if !rows.is_empty() {
-            (kind.apply)(&mut transaction, &json(&rows)).await?;
-        }
-    }
-    set_position(&mut transaction, log, end).await?;
-    transaction.commit().await
-}
-
-fn json<T: Serialize>(rows: &[T]) -> String {
-    serde_json::to_string(rows).expect("rows have only text keys")
-}
-
-async fn insert_buckets(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO buckets (name, created_ms, sequence)
-         SELECT value ->> 'name', value ->> 'created', value ->> 'sequence' FROM json_each(?1)",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// The bodies of the objects that are at these keys now lose one reference for each extent.
-async fn release_bodies(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE bodies SET refs = refs - released.count
-         FROM (SELECT extent.value ->> 0 AS body, count(*) AS count
-               FROM json_each(?1) AS gone
-               JOIN objects ON objects.bucket = gone.value ->> 'bucket' AND objects.key = gone.value ->> 'key',
-                    json_each(objects.extents) AS extent
-               GROUP BY body) AS released
-         WHERE bodies.id = released.body",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn delete_objects(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM objects WHERE (bucket, key) IN
-         (SELECT value ->> 'bucket', value ->> 'key' FROM json_each(?1))",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn insert_bodies(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO bodies (id, size_bytes, place, md5, block_crcs, refs)
-         SELECT value ->> '$.body.id', value ->> '$.body.size', value -> '$.body.place',
-                value ->> '$.body.md5', value ->> '$.body.crcs', 1
-         FROM json_each(?1) WHERE value -> '$.body' <> 'null'",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn insert_objects(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO objects (bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta)
-         SELECT value ->> 'bucket', value ->> 'key', value ->> 'sequence', value ->> 'etag', value ->> 'size',
-                value ->> 'modified', value -> 'extents', value -> 'meta'
-         FROM json_each(?1)",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn set_position(
-    connection: &mut SqliteConnection,
-    log: LogId,
-    end: End,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO position (id, log_id, sequence, segment, end_offset) VALUES (1, ?1, ?2, ?3, ?4)
-         ON CONFLICT (id) DO UPDATE SET log_id = excluded.log_id, sequence = excluded.sequence,
-             segment = excluded.segment, end_offset = excluded.end_offset",
-    )
-    .bind(log.to_hex())
-    .bind(end.sequence.cast_signed())
-    .bind(end.segment.cast_signed())
-    .bind(end.offset.cast_signed())
-    .execute(connection)
-    .await
-    .map(drop)
-}
 
 /// The log that this index belongs to and how far it was applied; `None`: a new index.
 pub(super) async fn position(
@@ -324,34 +84,68 @@ pub(super) async fn identities(
     Ok((find("database"), find("run")))
 }
 
+/// All buckets, with what is set of them.
 pub(super) async fn buckets(connection: &mut SqliteConnection) -> Result<Vec<Bucket>, sqlx::Error> {
-    let rows = sqlx::query("SELECT name, created_ms FROM buckets")
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT name, created_ms,
+                (SELECT json_group_object(setting, document) FROM bucket_settings WHERE bucket = buckets.name)
+         FROM buckets",
+    )
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|row| {
-            let name = BucketName::parse(row.get(0)).map_err(|error| decode("name", error))?;
+            let settings: BTreeMap<BucketSetting, Arc<str>> = from_json("settings", row.get(2))?;
             Ok(Bucket {
-                name,
+                name: bucket_name(row.get(0))?,
                 created_at: Timestamp::from_millis(row.get(1)),
-                settings: Arc::default(),
+                settings: Arc::new(settings),
             })
         })
         .collect()
 }
 
-/// The tag of a key's current object.
-pub(super) async fn etag(
+/// Whether it holds an object.
+pub(super) async fn has_objects(
+    connection: &mut SqliteConnection,
+    bucket: &BucketName,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query("SELECT 1 FROM objects WHERE bucket = ?1 LIMIT 1")
+        .bind(bucket.as_str())
+        .fetch_optional(connection)
+        .await
+        .map(|row| row.is_some())
+}
+
+/// The tag and the sequence of a key's current object.
+pub(super) async fn current(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
     key: &ObjectKey,
-) -> Result<Option<ETag>, sqlx::Error> {
-    let row = sqlx::query("SELECT etag FROM objects WHERE bucket = ?1 AND key = ?2")
+) -> Result<Option<(ETag, u64)>, sqlx::Error> {
+    let row = sqlx::query("SELECT etag, sequence FROM objects WHERE bucket = ?1 AND key = ?2")
         .bind(bucket.as_str())
         .bind(key.as_str())
         .fetch_optional(connection)
         .await?;
-    Ok(row.map(|row| ETag::from_stored(row.get(0))))
+    Ok(row.map(|row| {
+        let sequence = row.get::<i64, _>(1).cast_unsigned();
+        (ETag::from_stored(row.get(0)), sequence)
+    }))
+}
+
+/// All of an object's row, and the bodies that it needs, each once.
+macro_rules! objects {
+    ($which:literal) => {
+        concat!(
+            "SELECT key, sequence, etag, size_bytes, modified_ms, meta, extents,
+                    (SELECT json_group_array(json_array(bodies.id, bodies.size_bytes, json(bodies.place),
+                                                        bodies.block_crcs))
+                     FROM bodies WHERE bodies.id IN (SELECT value ->> 0 FROM json_each(objects.extents)))
+             FROM objects WHERE bucket = ?1 AND ",
+            $which
+        )
+    };
 }
 
 /// A key's current object with all that is needed to read it.
@@ -360,47 +154,82 @@ pub(super) async fn object(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<Option<Object>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT sequence, etag, size_bytes, modified_ms, meta,
-                (SELECT json_group_array(json_array(extent.value ->> 1, extent.value ->> 2, bodies.size_bytes,
-                                                    json(bodies.place), bodies.block_crcs) ORDER BY extent.key)
-                 FROM json_each(objects.extents) AS extent
-                 LEFT JOIN bodies ON bodies.id = extent.value ->> 0)
-         FROM objects WHERE bucket = ?1 AND key = ?2",
-    )
-    .bind(bucket.as_str())
-    .bind(key.as_str())
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let meta = serde_json::from_str(row.get(4)).map_err(|error| decode("meta", error))?;
-    Ok(Some(Object {
-        bucket: bucket.clone(),
-        key: key.clone(),
-        sequence: row.get::<i64, _>(0).cast_unsigned(),
-        etag: ETag::from_stored(row.get(1)),
-        size_bytes: row.get::<i64, _>(2).cast_unsigned(),
-        last_modified: Timestamp::from_millis(row.get(3)),
-        meta: Arc::new(meta),
-        extents: extents(row.get(5))?,
-    }))
+    let row = sqlx::query(objects!("key = ?2"))
+        .bind(bucket.as_str())
+        .bind(key.as_str())
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| read_object(bucket, &row)).transpose()
 }
 
-fn extents(text: &str) -> Result<Arc<[Extent]>, sqlx::Error> {
-    let rows: Vec<(u64, u64, u64, Place, String)> =
-        serde_json::from_str(text).map_err(|error| decode("extents", error))?;
+/// Objects in order of their keys, from `from` on (`after`: without that key) to before `end`.
+pub(super) async fn objects(
+    connection: &mut SqliteConnection,
+    bucket: &BucketName,
+    (from, after): (&str, Option<&str>),
+    end: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Object>, sqlx::Error> {
+    let rows = sqlx::query(objects!(
+        "key >= ?2 AND key < coalesce(?3, x'') AND key IS NOT ?5 ORDER BY key LIMIT ?4"
+    ))
+    .bind(bucket.as_str())
+    .bind(from)
+    .bind(end)
+    .bind(limit)
+    .bind(after)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| read_object(bucket, row)).collect()
+}
+
+fn read_object(bucket: &BucketName, row: &SqliteRow) -> Result<Object, sqlx::Error> {
+    let content = Content {
+        extents: from_json("extents", row.get(6))?,
+        bodies: bodies(row.get(7))?,
+    };
+    if let Some(lost) =
+        (content.extents.iter()).find(|extent| !content.bodies.contains_key(&extent.body))
+    {
+        return Err(decode("extents", format!("body {} is gone", lost.body)));
+    }
+    Ok(Object {
+        bucket: bucket.clone(),
+        key: object_key(row.get(0))?,
+        sequence: row.get::<i64, _>(1).cast_unsigned(),
+        etag: ETag::from_stored(row.get(2)),
+        size_bytes: row.get::<i64, _>(3).cast_unsigned(),
+        last_modified: Timestamp::from_millis(row.get(4)),
+        meta: Arc::new(from_json("meta", row.get(5))?),
+        content: Arc::new(content),
+    })
+}
+
+fn bodies(text: &str) -> Result<BTreeMap<u64, Body>, sqlx::Error> {
+    let rows: Vec<(u64, u64, Place, String)> = from_json("bodies", text)?;
     rows.into_iter()
-        .map(|(start, length, body_bytes, place, crcs)| {
+        .map(|(id, size_bytes, place, crcs)| {
             let block_crcs = crcs_from_hex(&crcs).ok_or_else(|| decode("block_crcs", crcs))?;
-            Ok(Extent {
-                start,
-                length,
-                body_bytes,
+            let body = Body {
+                size_bytes,
                 place,
                 block_crcs,
-            })
+            };
+            Ok((id, body))
         })
         .collect()
+}
+
+fn bucket_name(text: &str) -> Result<BucketName, sqlx::Error> {
+    BucketName::parse(text).map_err(|error| decode("bucket", error))
+}
+
+fn object_key(text: &str) -> Result<ObjectKey, sqlx::Error> {
+    ObjectKey::parse(text).map_err(|error| decode("key", error))
+}
+
+fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| decode(column, error))
 }
 
 pub(super) fn crcs_to_hex(crcs: &[u64]) -> String {

@@ -8,9 +8,11 @@
 //! applied by the functions that their owners registered.
 
 mod blobs;
+mod content;
 mod effect;
 mod error;
 mod folder;
+mod judging;
 mod listing;
 mod log;
 mod meta;
@@ -21,8 +23,10 @@ mod read;
 mod record;
 mod replay;
 mod staging;
+mod state;
 #[cfg(test)]
 mod tests;
+mod upload_listing;
 mod writer;
 
 pub use effect::{ApplyEffects, Effect, EffectKind, Judged};
@@ -37,7 +41,7 @@ pub use object::{
 };
 pub use staging::{Sealed, Staging};
 
-use error::{misanswered, stopped, unavailable};
+use error::{stopped, unavailable};
 
 use crate::clock::Clock;
 use crate::db::{self, Readers};
@@ -47,14 +51,16 @@ use crate::s3::listing::ListedPage;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use futures_util::future::BoxFuture;
+use judging::{Judge, Judging, NewBytes, Refused, Which, Work};
 use names::Name;
+use record::Copied;
 use sqlx::{Connection, SqliteConnection};
-use std::collections::BTreeMap;
+use state::State;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use writer::{NewBytes, Outcome, Request, Work};
+use writer::{Recorded, Request};
 
 /// Settings of the vault.
 #[derive(Debug, Clone)]
@@ -83,6 +89,7 @@ pub struct Store {
 
 struct Inner {
     folder: Arc<folder::Folder>,
+    clock: Clock,
     state: Arc<State>,
     readers: Readers,
     bodies: Arc<read::BodyReader>,
@@ -90,39 +97,6 @@ struct Inner {
     /// `None` once it is closed.
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     tasks: Mutex<Option<(JoinHandle<()>, JoinHandle<SqliteConnection>)>>,
-}
-
-/// What the writer knows without asking the index.
-#[derive(Default)]
-pub(crate) struct State {
-    buckets: RwLock<BTreeMap<BucketName, Bucket>>,
-    failure: OnceLock<String>,
-}
-
-impl State {
-    fn has_bucket(&self, name: &BucketName) -> bool {
-        read_lock(&self.buckets).contains_key(name)
-    }
-
-    fn add_bucket(&self, bucket: Bucket) {
-        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        buckets.insert(bucket.name.clone(), bucket);
-    }
-
-    /// Why nothing can be written any more.
-    fn failure(&self) -> Option<String> {
-        self.failure.get().cloned()
-    }
-
-    fn fail(&self, why: &str) {
-        if self.failure.set(why.to_owned()).is_ok() {
-            tracing::error!("storage takes no more writes until a restart: {why}");
-        }
-    }
-}
-
-fn read_lock<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store {
@@ -155,13 +129,10 @@ impl Store {
                 .await
                 .map_err(|error| cannot(&error))?;
         }
-        let state = Arc::new(State::default());
-        for bucket in meta::buckets(&mut index)
+        let buckets = meta::buckets(&mut index)
             .await
-            .map_err(|error| cannot(&error))?
-        {
-            state.add_bucket(bucket);
-        }
+            .map_err(|error| cannot(&error))?;
+        let state = Arc::new(State::of(buckets));
         let database = folder.database();
         let readers = db::open_readers(&database)
             .await
@@ -181,6 +152,11 @@ impl Store {
             state: state.clone(),
             released,
         };
+        let judging = Judging {
+            index: judging,
+            state: state.clone(),
+            clock: clock.clone(),
+        };
         let writer = writer::Writer {
             requests: requested,
             end: log.end(),
@@ -188,7 +164,6 @@ impl Store {
             judging,
             blobs: Arc::new(blobs),
             state: state.clone(),
-            clock,
             indexer: logged,
             released: releases,
         };
@@ -201,6 +176,7 @@ impl Store {
         Ok(Self {
             inner: Arc::new(Inner {
                 folder,
+                clock,
                 state,
                 readers,
                 bodies: Arc::new(bodies),
@@ -221,25 +197,49 @@ impl Store {
     /// See [`StoreError`].
     pub async fn create_bucket(&self, name: BucketName) -> Result<BucketCreation, StoreError> {
         let names = vec![Name::exclusive_bucket(&name)];
-        match self.ask(names, Work::CreateBucket(name)).await? {
-            Outcome::Bucket(creation) => Ok(creation),
-            other => Err(misanswered(&other)),
-        }
+        Ok(match self.ask(names, Work::CreateBucket(name)).await? {
+            Some(_) => BucketCreation::Created,
+            None => BucketCreation::AlreadyThere,
+        })
     }
 
     /// From memory.
     #[must_use]
     pub fn bucket(&self, name: &BucketName) -> Option<Bucket> {
-        read_lock(&self.inner.state.buckets).get(name).cloned()
+        self.inner.state.bucket(name)
     }
 
     /// From memory, by name.
     #[must_use]
     pub fn buckets(&self) -> Vec<Bucket> {
-        read_lock(&self.inner.state.buckets)
-            .values()
-            .cloned()
-            .collect()
+        self.inner.state.buckets()
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`, `BucketNotEmpty` while it holds an object. Uploads under way go with it.
+    pub async fn delete_bucket(&self, name: BucketName) -> Result<(), StoreError> {
+        let names = vec![Name::exclusive_bucket(&name)];
+        self.ask(names, Work::DeleteBucket(name)).await.map(drop)
+    }
+
+    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is the caller's: it is kept as it is, and
+    /// must be below 8 MiB.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, …
+    pub async fn set_bucket(
+        &self,
+        name: BucketName,
+        setting: BucketSetting,
+        document: Option<String>,
+    ) -> Result<(), StoreError> {
+        let names = Name::of_setting(&name, setting);
+        let work = Work::SetBucket {
+            bucket: name,
+            setting,
+            document,
+        };
+        self.ask(names, work).await.map(drop)
     }
 
     /// Begins to take a body of at most `limit_bytes`.
@@ -265,23 +265,58 @@ impl Store {
         effect: Option<Effect>,
     ) -> Result<Committed, StoreError> {
         let mut names = Name::of_object(&target.bucket, &target.key);
-        names.extend(
-            effect
-                .iter()
-                .flat_map(|effect| &effect.touches)
-                .map(|row| Name::row(row)),
-        );
+        names.extend(Name::of_effect(effect.as_ref()));
+        let etag = sealed.etag();
         let new = NewBytes {
             target,
             sealed,
             precondition,
             effect,
         };
-        let work = Work::Put(Box::new(new));
-        match self.ask(names, work).await? {
-            Outcome::Committed(committed) => Ok(committed),
-            other => Err(misanswered(&other)),
-        }
+        let recorded = self.change(names, Work::Put(Box::new(new))).await?;
+        Ok(Committed::new(etag, recorded))
+    }
+
+    /// Makes the bytes of `source` (as it was looked up, whatever became of it since) the object of another key, or of
+    /// its own with other metadata, without moving them. The copy has the source's `ETag` and its parts.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn copy(
+        &self,
+        source: &Object,
+        target: Target,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Committed, StoreError> {
+        let parts = match self.object_parts(source).await {
+            Ok(parts) => parts.map(|parts| ObjectParts {
+                upload: None,
+                ..parts
+            }),
+            // It was replaced since: its bytes are there, of what parts they were made is not known any more.
+            Err(StoreError::UploadChanged) => None,
+            Err(error) => return Err(error),
+        };
+        let Target { bucket, key, meta } = target;
+        let mut names = Name::of_object(&bucket, &key);
+        names.extend(Name::of_effect(effect.as_ref()));
+        let copied = Copied {
+            bucket,
+            key,
+            etag: source.etag.clone(),
+            size_bytes: source.size_bytes,
+            extents: source.content.extents.clone(),
+            meta,
+            parts,
+        };
+        let work = Work::Copy {
+            copied: Box::new(copied),
+            precondition,
+            effect,
+        };
+        let recorded = self.change(names, work).await?;
+        Ok(Committed::new(source.etag.clone(), recorded))
     }
 
     /// # Errors
@@ -292,53 +327,8 @@ impl Store {
         key: ObjectKey,
         precondition: WritePrecondition,
     ) -> Result<Deletion, StoreError> {
-        let names = Name::of_object(&bucket, &key);
-        match self
-            .ask(
-                names,
-                Work::Delete {
-                    bucket,
-                    key,
-                    precondition,
-                },
-            )
-            .await?
-        {
-            Outcome::Deleted(deletion) => Ok(deletion),
-            other => Err(misanswered(&other)),
-        }
-    }
-
-    /// # Errors
-    /// `NoSuchBucket`, `BucketNotEmpty` while it holds an object. Uploads under way go with it.
-    pub async fn delete_bucket(&self, name: BucketName) -> Result<(), StoreError> {
-        todo!("{name}")
-    }
-
-    /// Sets (or, with `None`, removes) one of a bucket's documents.
-    ///
-    /// # Errors
-    /// `NoSuchBucket`, …
-    pub async fn set_bucket(
-        &self,
-        name: BucketName,
-        setting: BucketSetting,
-        document: Option<String>,
-    ) -> Result<(), StoreError> {
-        todo!("{name}{setting:?}{document:?}")
-    }
-
-    /// Sets (or, with `None`, removes) an object's tags (`k=v&k2=v2`); nothing else of it changes.
-    ///
-    /// # Errors
-    /// `NoSuchBucket`, `NoSuchKey`, …
-    pub async fn set_tags(
-        &self,
-        bucket: BucketName,
-        key: ObjectKey,
-        tagging: Option<String>,
-    ) -> Result<(), StoreError> {
-        todo!("{bucket}{key}{tagging:?}")
+        self.delete_which(bucket, key, Which::Current(precondition))
+            .await
     }
 
     /// Deletes exactly this object: not what took its place since it was looked up.
@@ -351,140 +341,40 @@ impl Store {
         key: ObjectKey,
         sequence: u64,
     ) -> Result<Deletion, StoreError> {
-        todo!("{bucket}{key}{sequence}")
+        self.delete_which(bucket, key, Which::This(sequence)).await
     }
 
-    /// Makes the bytes of `source` (as it was looked up, whatever became of it since) the object of another key, or of
-    /// its own with other metadata, without moving them. The copy has the source's `ETag`.
-    ///
-    /// # Errors
-    /// As [`Store::commit`].
-    pub async fn copy(
-        &self,
-        source: &Object,
-        target: Target,
-        precondition: WritePrecondition,
-        effect: Option<Effect>,
-    ) -> Result<Committed, StoreError> {
-        todo!("{source:?}{target:?}{precondition:?}{effect:?}")
-    }
-
-    /// Reads all of an object (or a range of it), verified, for digests that were not stored with it.
-    ///
-    /// # Errors
-    /// As [`Store::read`].
-    pub async fn digest(
-        &self,
-        object: &Object,
-        range: Option<ByteRange>,
-        wanted: &Wanted,
-    ) -> Result<Digests, StoreError> {
-        todo!("{object:?}{range:?}{wanted:?}")
-    }
-
-    /// # Errors
-    /// `NoSuchBucket`, …
-    pub async fn create_upload(&self, new: NewUpload) -> Result<Upload, StoreError> {
-        todo!("{new:?}")
-    }
-
-    /// An upload under way.
-    ///
-    /// # Errors
-    /// `NoSuchUpload` where there is none of this id for this key.
-    pub async fn upload(
-        &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        id: &UploadId,
-    ) -> Result<Upload, StoreError> {
-        todo!("{bucket}{key}{id:?}")
-    }
-
-    /// Makes sealed bytes part `number` (1 to 10,000) of an upload, in the place of an earlier one.
-    ///
-    /// # Errors
-    /// `NoSuchUpload`, …
-    pub async fn put_part(
-        &self,
-        upload: &Upload,
-        number: u16,
-        sealed: Sealed,
-    ) -> Result<Part, StoreError> {
-        todo!("{upload:?}{number}{:?}", sealed.checksums())
-    }
-
-    /// Makes a range of an object part `number` of an upload, without moving bytes; they are read for the part's MD5 and
-    /// checksum.
-    ///
-    /// # Errors
-    /// `NoSuchUpload`, …
-    pub async fn copy_part(
-        &self,
-        upload: &Upload,
-        number: u16,
-        source: &Object,
-        range: Option<ByteRange>,
-    ) -> Result<Part, StoreError> {
-        todo!("{upload:?}{number}{source:?}{range:?}")
-    }
-
-    /// The parts of an upload with numbers above `after`, in order, at most `max`.
-    ///
-    /// # Errors
-    /// `Unavailable` when the index does not answer.
-    pub async fn parts(
-        &self,
-        upload: &Upload,
-        after: u16,
-        max: u32,
-    ) -> Result<PartPage, StoreError> {
-        todo!("{upload:?}{after}{max}")
-    }
-
-    /// Makes the parts named the object of the upload's key; the upload and its other parts are gone. No byte moves.
-    ///
-    /// # Errors
-    /// `NoSuchUpload`, `UploadChanged` where one of the parts was replaced since it was read, `PreconditionFailed`, …
-    pub async fn complete_upload(
-        &self,
-        upload: &Upload,
-        completion: Completion,
-        precondition: WritePrecondition,
-        effect: Option<Effect>,
-    ) -> Result<Committed, StoreError> {
-        todo!("{upload:?}{completion:?}{precondition:?}{effect:?}")
-    }
-
-    /// Gives an upload up.
-    ///
-    /// # Errors
-    /// `NoSuchUpload`, …
-    pub async fn abort_upload(
+    async fn delete_which(
         &self,
         bucket: BucketName,
         key: ObjectKey,
-        id: UploadId,
-    ) -> Result<(), StoreError> {
-        todo!("{bucket}{key}{id:?}")
+        which: Which,
+    ) -> Result<Deletion, StoreError> {
+        let names = Name::of_object(&bucket, &key);
+        let work = Work::Delete { bucket, key, which };
+        Ok(match self.ask(names, work).await? {
+            Some(_) => Deletion::Deleted,
+            None => Deletion::WasAbsent,
+        })
     }
 
-    /// # Errors
-    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
-    pub async fn list_uploads(
-        &self,
-        bucket: &BucketName,
-        request: &UploadListRequest,
-    ) -> Result<UploadListPage, StoreError> {
-        todo!("{bucket}{request:?}")
-    }
-
-    /// The parts of an object that a multipart upload made (or a copy of one); `None` for any other.
+    /// Sets (or, with `None`, removes) an object's tags (`k=v&k2=v2`); nothing else of it changes, its sequence included.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
-    pub async fn object_parts(&self, object: &Object) -> Result<Option<ObjectParts>, StoreError> {
-        todo!("{object:?}")
+    /// `NoSuchBucket`, `NoSuchKey`, …
+    pub async fn set_tags(
+        &self,
+        bucket: BucketName,
+        key: ObjectKey,
+        tagging: Option<String>,
+    ) -> Result<(), StoreError> {
+        let names = Name::of_object(&bucket, &key);
+        let work = Work::SetTags {
+            bucket,
+            key,
+            tagging,
+        };
+        self.ask(names, work).await.map(drop)
     }
 
     /// Changes rows of the caller's own. `names` are the rows that it judges and touches; `judge` runs in the writer's
@@ -502,12 +392,12 @@ impl Store {
     {
         let verdict: Arc<Mutex<Option<Result<T, E>>>> = Arc::default();
         let told = verdict.clone();
-        let judge: writer::Judge = Box::new(move |connection| {
+        let judge: Judge = Box::new(move |connection| {
             let judged = judge(connection);
             Box::pin(async move {
                 let (answer, effect) = match judged.await {
                     Ok(Judged { effect, answer }) => (Ok(answer), Ok(effect)),
-                    Err(refusal) => (Err(refusal), Err(writer::Refused)),
+                    Err(refusal) => (Err(refusal), Err(Refused)),
                 };
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                 effect
@@ -537,8 +427,11 @@ impl Store {
         self.ask(names, Work::New(effect)).await.map(drop)
     }
 
-    async fn ask(&self, names: Vec<Name>, work: Work) -> Result<Outcome, StoreError> {
-        let requests = read_lock(&self.inner.requests)
+    /// Asks the writer for a change; `None`: there was nothing to record.
+    async fn ask(&self, names: Vec<Name>, work: Work) -> Result<Option<Recorded>, StoreError> {
+        let requests = self.inner.requests.read();
+        let requests = requests
+            .unwrap_or_else(PoisonError::into_inner)
             .clone()
             .ok_or_else(stopped)?;
         let (answer, answered) = oneshot::channel();
@@ -551,6 +444,13 @@ impl Store {
             .await
             .map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Asks for a change that is refused or recorded.
+    async fn change(&self, names: Vec<Name>, work: Work) -> Result<Recorded, StoreError> {
+        self.ask(names, work).await?.ok_or_else(|| {
+            StoreError::Unavailable("the writer recorded nothing of a change".to_owned())
+        })
     }
 
     /// The current object of a key.
@@ -575,15 +475,24 @@ impl Store {
         object: &Object,
         range: Option<ByteRange>,
     ) -> Result<Reading, StoreError> {
-        let range = range.unwrap_or(ByteRange {
-            start: 0,
-            end: object.size_bytes,
-        });
-        self.inner
-            .bodies
-            .clone()
-            .read(object.extents.clone(), range)
-            .await
+        let range = range.unwrap_or_else(|| object.whole());
+        let bodies = self.inner.bodies.clone();
+        bodies.read(object.content.clone(), range).await
+    }
+
+    /// Reads all of an object (or a range of it), verified, for digests that were not stored with it.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn digest(
+        &self,
+        object: &Object,
+        range: Option<ByteRange>,
+        wanted: &Wanted,
+    ) -> Result<Digests, StoreError> {
+        let range = range.unwrap_or_else(|| object.whole());
+        let bodies = self.inner.bodies.clone();
+        bodies.digest(object.content.clone(), range, wanted).await
     }
 
     /// # Errors
@@ -598,6 +507,28 @@ impl Store {
         }
         let mut connection = self.inner.readers.acquire().await?;
         Ok(listing::list(&mut connection, bucket, request).await?)
+    }
+
+    /// A page of whole objects, for looking at each: in order of their keys, those that begin with `prefix` and come
+    /// after `after`, at most `max`. A page that is not full is the last.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
+    pub async fn sweep_page(
+        &self,
+        bucket: &BucketName,
+        after: Option<&str>,
+        prefix: &str,
+        max: u32,
+    ) -> Result<Vec<Object>, StoreError> {
+        if !self.inner.state.has_bucket(bucket) {
+            return Err(StoreError::NoSuchBucket);
+        }
+        let after = after.filter(|after| *after >= prefix);
+        let from = (after.unwrap_or(prefix), after);
+        let end = listing::successor(prefix);
+        let mut connection = self.inner.readers.acquire().await?;
+        Ok(meta::objects(&mut connection, bucket, from, end.as_deref(), max).await?)
     }
 
     #[must_use]

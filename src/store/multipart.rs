@@ -3,10 +3,17 @@
 //! A part's bytes are a body like any other; completing an upload is one record that makes the parts' bodies the extents
 //! of an object, and moves none. A part that was replaced, and the parts of an upload that was aborted, are released.
 
-use super::ObjectMeta;
-use super::meta::Extent;
+use super::content::{Extent, cut, joined};
+use super::judging::Work;
+use super::names::Name;
+use super::record::{PartCopied, UploadCompleted, UploadCreated};
+use super::{
+    Committed, Effect, Object, ObjectMeta, Sealed, Store, StoreError, meta, upload_listing,
+};
 use crate::clock::Timestamp;
-use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
+use crate::s3::conditional::WritePrecondition;
+use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
 use std::sync::Arc;
 
@@ -17,7 +24,17 @@ use std::sync::Arc;
 #[serde(transparent)]
 pub struct UploadId(Arc<str>);
 
+/// Most extents of one object: a record of so many is far below what a statement may take.
+const EXTENTS_LIMIT: usize = 100_000;
+
 impl UploadId {
+    fn new(at: Timestamp) -> Self {
+        let seconds = u64::try_from(at.as_secs()).unwrap_or_default();
+        let nanos = u32::try_from(at.as_millis().rem_euclid(1000)).unwrap_or_default() * 1_000_000;
+        let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
+        Self(uuid::Uuid::new_v7(at).simple().to_string().into())
+    }
+
     /// `None` where it cannot be the id of an upload.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -74,7 +91,7 @@ pub struct Part {
     pub checksums: Vec<Checksum>,
     /// That of the record that brought it.
     pub(super) sequence: u64,
-    pub(super) extents: Arc<[Extent]>,
+    pub(super) extents: Vec<Extent>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -84,18 +101,36 @@ pub struct PartPage {
     pub is_truncated: bool,
 }
 
-/// A part of an object that a multipart upload made.
+/// A part of an object that a multipart upload made. Records and rows have it as `[number, bytes, checksums]`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "(u16, u64, Vec<Checksum>)", into = "(u16, u64, Vec<Checksum>)")]
 pub struct ObjectPart {
     pub number: u16,
     pub size_bytes: u64,
     pub checksums: Vec<Checksum>,
 }
 
+impl From<(u16, u64, Vec<Checksum>)> for ObjectPart {
+    fn from((number, size_bytes, checksums): (u16, u64, Vec<Checksum>)) -> Self {
+        Self {
+            number,
+            size_bytes,
+            checksums,
+        }
+    }
+}
+
+impl From<ObjectPart> for (u16, u64, Vec<Checksum>) {
+    fn from(part: ObjectPart) -> Self {
+        (part.number, part.size_bytes, part.checksums)
+    }
+}
+
 /// What made an object of parts: kept with the object for `partNumber`, `GetObjectAttributes` and a repeated Complete.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ObjectParts {
     /// `None` for a copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadId>,
     pub parts: Vec<ObjectPart>,
 }
@@ -128,4 +163,267 @@ pub struct Completion {
     pub etag: ETag,
     /// Checksums of the whole, of the upload's type.
     pub checksums: Vec<Checksum>,
+}
+
+impl Store {
+    /// # Errors
+    /// `NoSuchBucket`, …
+    pub async fn create_upload(&self, new: NewUpload) -> Result<Upload, StoreError> {
+        let NewUpload {
+            bucket,
+            key,
+            meta,
+            checksum,
+        } = new;
+        let id = UploadId::new(self.inner.clock.now());
+        let created = UploadCreated {
+            upload: id.clone(),
+            bucket: bucket.clone(),
+            key: key.clone(),
+            meta: meta.clone(),
+            checksum,
+        };
+        let names = Name::of_upload(&bucket, &id);
+        let work = Work::CreateUpload(Box::new(created));
+        let recorded = self.change(names, work).await?;
+        Ok(Upload {
+            id,
+            bucket,
+            key,
+            initiated_at: recorded.at,
+            meta: Arc::new(meta),
+            checksum,
+        })
+    }
+
+    /// An upload under way.
+    ///
+    /// # Errors
+    /// `NoSuchUpload` where there is none of this id for this key.
+    pub async fn upload(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        id: &UploadId,
+    ) -> Result<Upload, StoreError> {
+        let mut connection = self.inner.readers.acquire().await?;
+        let upload = meta::upload(&mut connection, bucket, key, id).await?;
+        upload.ok_or(StoreError::NoSuchUpload)
+    }
+
+    /// Makes sealed bytes part `number` (1 to 10,000) of an upload, in the place of an earlier one.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, …
+    pub async fn put_part(
+        &self,
+        upload: &Upload,
+        number: u16,
+        sealed: Sealed,
+    ) -> Result<Part, StoreError> {
+        let names = Name::of_part(&upload.bucket, &upload.id, number);
+        let (etag, size_bytes) = (sealed.etag(), sealed.size_bytes());
+        let checksums = sealed.checksums().to_vec();
+        let work = Work::PutPart {
+            upload: upload.clone(),
+            number,
+            sealed,
+        };
+        let recorded = self.change(names, work).await?;
+        let extent = Extent::whole(recorded.sequence, size_bytes);
+        Ok(Part {
+            number,
+            etag,
+            size_bytes,
+            last_modified: recorded.at,
+            checksums,
+            sequence: recorded.sequence,
+            extents: extent.into_iter().collect(),
+        })
+    }
+
+    /// Makes a range of an object part `number` of an upload, without moving bytes; they are read for the part's MD5 and
+    /// checksum.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, …
+    pub async fn copy_part(
+        &self,
+        upload: &Upload,
+        number: u16,
+        source: &Object,
+        range: Option<ByteRange>,
+    ) -> Result<Part, StoreError> {
+        let range = range.unwrap_or_else(|| source.whole());
+        let checksums = upload.checksum.iter();
+        let wanted = Wanted {
+            sha256: false,
+            checksums: checksums.map(|checksum| checksum.algorithm).collect(),
+        };
+        let digests = self.digest(source, Some(range), &wanted).await?;
+        let (etag, extents) = (
+            ETag::from_md5(digests.md5),
+            cut(&source.content.extents, range),
+        );
+        let copied = PartCopied {
+            bucket: upload.bucket.clone(),
+            upload: upload.id.clone(),
+            number,
+            etag: etag.clone(),
+            size_bytes: digests.size_bytes,
+            extents: extents.clone(),
+            checksums: digests.checksums.clone(),
+        };
+        let names = Name::of_part(&upload.bucket, &upload.id, number);
+        let work = Work::CopyPart {
+            upload: upload.clone(),
+            part: Box::new(copied),
+        };
+        let recorded = self.change(names, work).await?;
+        Ok(Part {
+            number,
+            etag,
+            size_bytes: digests.size_bytes,
+            last_modified: recorded.at,
+            checksums: digests.checksums,
+            sequence: recorded.sequence,
+            extents,
+        })
+    }
+
+    /// The parts of an upload with numbers above `after`, in order, at most `max`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index does not answer.
+    pub async fn parts(
+        &self,
+        upload: &Upload,
+        after: u16,
+        max: u32,
+    ) -> Result<PartPage, StoreError> {
+        let mut connection = self.inner.readers.acquire().await?;
+        let look = max.saturating_add(1);
+        let mut parts = meta::parts(&mut connection, &upload.id, after, look).await?;
+        let most = usize::try_from(max).unwrap_or(usize::MAX);
+        let is_truncated = parts.len() > most;
+        parts.truncate(most);
+        Ok(PartPage {
+            parts,
+            is_truncated,
+        })
+    }
+
+    /// Makes the parts named the object of the upload's key; the upload and its other parts are gone. No byte moves.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, `UploadChanged` where one of the parts was replaced since it was read, `PreconditionFailed`,
+    /// `TooManyPieces`, …
+    pub async fn complete_upload(
+        &self,
+        upload: &Upload,
+        completion: Completion,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Committed, StoreError> {
+        let Completion {
+            parts: seen,
+            etag,
+            checksums,
+        } = completion;
+        let extents = joined(seen.iter().flat_map(|part| part.extents.iter().copied()));
+        if extents.len() > EXTENTS_LIMIT {
+            return Err(StoreError::TooManyPieces);
+        }
+        let parts = seen.iter().map(|part| ObjectPart {
+            number: part.number,
+            size_bytes: part.size_bytes,
+            checksums: part.checksums.clone(),
+        });
+        let completed = UploadCompleted {
+            upload: upload.id.clone(),
+            bucket: upload.bucket.clone(),
+            key: upload.key.clone(),
+            etag: etag.clone(),
+            size_bytes: seen.iter().map(|part| part.size_bytes).sum(),
+            extents,
+            meta: ObjectMeta {
+                checksums,
+                checksum_type: upload
+                    .checksum
+                    .map(|checksum| checksum.checksum_type)
+                    .unwrap_or_default(),
+                ..(*upload.meta).clone()
+            },
+            parts: ObjectParts {
+                upload: Some(upload.id.clone()),
+                parts: parts.collect(),
+            },
+        };
+        let mut names = Name::of_completion(&upload.bucket, &upload.key, &upload.id);
+        names.extend(Name::of_effect(effect.as_ref()));
+        let work = Work::CompleteUpload {
+            completed: Box::new(completed),
+            seen,
+            precondition,
+            effect,
+        };
+        let recorded = self.change(names, work).await?;
+        Ok(Committed::new(etag, recorded))
+    }
+
+    /// Gives an upload up.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, …
+    pub async fn abort_upload(
+        &self,
+        bucket: BucketName,
+        key: ObjectKey,
+        id: UploadId,
+    ) -> Result<(), StoreError> {
+        let names = Name::of_upload(&bucket, &id);
+        let work = Work::AbortUpload {
+            bucket,
+            key,
+            upload: id,
+        };
+        self.ask(names, work).await.map(drop)
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
+    pub async fn list_uploads(
+        &self,
+        bucket: &BucketName,
+        request: &UploadListRequest,
+    ) -> Result<UploadListPage, StoreError> {
+        if !self.inner.state.has_bucket(bucket) {
+            return Err(StoreError::NoSuchBucket);
+        }
+        let mut connection = self.inner.readers.acquire().await?;
+        Ok(upload_listing::list(&mut connection, bucket, request).await?)
+    }
+
+    /// The oldest uploads under way that were begun before a time, at most `max`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index does not answer.
+    pub async fn uploads_before(
+        &self,
+        initiated_before: Timestamp,
+        max: u32,
+    ) -> Result<Vec<Upload>, StoreError> {
+        let mut connection = self.inner.readers.acquire().await?;
+        Ok(meta::uploads_before(&mut connection, initiated_before, max).await?)
+    }
+
+    /// The parts of an object that a multipart upload made (or a copy of one); `None` for any other.
+    ///
+    /// # Errors
+    /// `UploadChanged` where this very object is not there any more, `Unavailable` when the index does not answer.
+    pub async fn object_parts(&self, object: &Object) -> Result<Option<ObjectParts>, StoreError> {
+        let mut connection = self.inner.readers.acquire().await?;
+        let parts = meta::object_parts(&mut connection, object).await?;
+        parts.ok_or(StoreError::UploadChanged)
+    }
 }

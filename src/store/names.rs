@@ -3,12 +3,13 @@
 //! A change that meets a name under way waits until the change that holds it is in the index, or void. So a judge sees
 //! a database in which nothing that it judges is about to change, and no two changes of one group touch one row.
 
-use crate::s3::{BucketName, ObjectKey};
+use super::{Effect, UploadId};
+use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hold {
-    /// With others of its kind: uploads into one bucket.
+    /// With others of its kind: objects of one bucket, parts of one upload.
     Shared,
     Exclusive,
 }
@@ -20,33 +21,72 @@ pub(super) struct Name {
 }
 
 impl Name {
-    /// An object's row, and its bucket's as long as it stays.
-    pub(super) fn of_object(bucket: &BucketName, key: &ObjectKey) -> Vec<Self> {
-        vec![
-            Self {
-                text: format!("bucket:{bucket}").into(),
-                hold: Hold::Shared,
-            },
-            Self {
-                text: format!("object:{bucket}/{key}").into(),
-                hold: Hold::Exclusive,
-            },
-        ]
+    fn new(hold: Hold, text: String) -> Self {
+        Self {
+            text: text.into(),
+            hold,
+        }
+    }
+
+    /// A bucket's row as long as it stays.
+    fn bucket(bucket: &BucketName) -> Self {
+        Self::new(Hold::Shared, format!("bucket:{bucket}"))
     }
 
     pub(super) fn exclusive_bucket(bucket: &BucketName) -> Self {
-        Self {
-            text: format!("bucket:{bucket}").into(),
-            hold: Hold::Exclusive,
-        }
+        Self::new(Hold::Exclusive, format!("bucket:{bucket}"))
+    }
+
+    /// A document that is set of a bucket.
+    pub(super) fn of_setting(bucket: &BucketName, setting: BucketSetting) -> Vec<Self> {
+        let name = format!("setting:{bucket}/{setting:?}");
+        vec![Self::bucket(bucket), Self::new(Hold::Exclusive, name)]
+    }
+
+    pub(super) fn of_object(bucket: &BucketName, key: &ObjectKey) -> Vec<Self> {
+        let name = format!("object:{bucket}/{key}");
+        vec![Self::bucket(bucket), Self::new(Hold::Exclusive, name)]
+    }
+
+    /// An upload with all its parts.
+    pub(super) fn of_upload(bucket: &BucketName, upload: &UploadId) -> Vec<Self> {
+        let name = format!("upload:{}", upload.as_str());
+        vec![Self::bucket(bucket), Self::new(Hold::Exclusive, name)]
+    }
+
+    /// One part, and its upload as long as that stays.
+    pub(super) fn of_part(bucket: &BucketName, upload: &UploadId, number: u16) -> Vec<Self> {
+        let upload = upload.as_str();
+        vec![
+            Self::bucket(bucket),
+            Self::new(Hold::Shared, format!("upload:{upload}")),
+            Self::new(Hold::Exclusive, format!("part:{upload}/{number}")),
+        ]
+    }
+
+    /// An upload and the object that it becomes.
+    pub(super) fn of_completion(
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: &UploadId,
+    ) -> Vec<Self> {
+        let name = format!("upload:{}", upload.as_str());
+        let mut names = Self::of_object(bucket, key);
+        names.push(Self::new(Hold::Exclusive, name));
+        names
+    }
+
+    /// The rows that an effect touches.
+    pub(super) fn of_effect(effect: Option<&Effect>) -> impl Iterator<Item = Self> {
+        effect
+            .into_iter()
+            .flat_map(|effect| &effect.touches)
+            .map(|row| Self::row(row))
     }
 
     /// A row of another module, by the name that it gave.
     pub(super) fn row(name: &str) -> Self {
-        Self {
-            text: format!("row:{name}").into(),
-            hold: Hold::Exclusive,
-        }
+        Self::new(Hold::Exclusive, format!("row:{name}"))
     }
 }
 

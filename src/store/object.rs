@@ -1,9 +1,11 @@
 //! What the vault keeps, and what is asked of it.
 
+use super::content::Content;
 use super::error::StoreError;
-use super::meta::Extent;
+use super::writer::Recorded;
 use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumType};
+use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -57,6 +59,15 @@ pub struct Committed {
     pub last_modified: Timestamp,
     pub sequence: u64,
 }
+impl Committed {
+    pub(super) fn new(etag: ETag, recorded: Recorded) -> Self {
+        Self {
+            etag,
+            last_modified: recorded.at,
+            sequence: recorded.sequence,
+        }
+    }
+}
 /// An object as its row has it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Object {
@@ -67,7 +78,15 @@ pub struct Object {
     pub last_modified: Timestamp,
     pub meta: Arc<ObjectMeta>,
     pub sequence: u64,
-    pub(super) extents: Arc<[Extent]>,
+    pub(super) content: Arc<Content>,
+}
+impl Object {
+    pub(super) fn whole(&self) -> ByteRange {
+        ByteRange {
+            start: 0,
+            end: self.size_bytes,
+        }
+    }
 }
 #[derive(Debug, Clone)]
 pub struct Bucket {

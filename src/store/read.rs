@@ -1,10 +1,10 @@
 //! Reading an object's bytes: whole MiB blocks of its bodies, each held against its CRC before a byte of it is given.
 
 use super::blobs::blob_path;
+use super::content::{Content, Place};
 use super::log::OpenSegments;
-use super::meta::{Extent, Place};
 use super::{Reading, StoreError};
-use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
+use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -27,66 +27,88 @@ pub(super) struct BodyReader {
 /// A part of one block of one body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
-    extent: usize,
+    body: u64,
     block: u64,
     /// Within the block.
     from: u64,
     to: u64,
 }
 
-/// The pieces that make up a range of an object, in order.
-fn pieces(extents: &[Extent], range: ByteRange) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut position = 0;
-    for (index, extent) in extents.iter().enumerate() {
-        let from = range.start.max(position);
-        let to = range.end.min(position + extent.length);
-        if from < to {
-            let in_body = extent.start + (from - position)..extent.start + (to - position);
-            for block in in_body.start / BLOCK..=(in_body.end - 1) / BLOCK {
-                pieces.push(Piece {
-                    extent: index,
-                    block,
-                    from: in_body.start.max(block * BLOCK) - block * BLOCK,
-                    to: in_body.end.min((block + 1) * BLOCK) - block * BLOCK,
-                });
-            }
+/// The pieces that make up a range of an object, in order. One at a time: an object may have millions.
+fn pieces(content: Arc<Content>, range: ByteRange) -> impl Iterator<Item = Piece> + Send {
+    let mut at = range.start;
+    // The extent that holds it, and where that begins in the object.
+    let (mut index, mut begins) = (0, 0);
+    std::iter::from_fn(move || {
+        if at >= range.end {
+            return None;
         }
-        position += extent.length;
-    }
-    pieces
+        let extent = loop {
+            let extent = content.extents.get(index)?;
+            if at < begins + extent.length {
+                break extent;
+            }
+            begins += extent.length;
+            index += 1;
+        };
+        let in_body = extent.start + (at - begins);
+        let from = in_body % BLOCK;
+        let rest = (begins + extent.length).min(range.end) - at;
+        let length = (BLOCK - from).min(rest);
+        at += length;
+        Some(Piece {
+            body: extent.body,
+            block: in_body / BLOCK,
+            from,
+            to: from + length,
+        })
+    })
 }
 
 impl BodyReader {
     pub(super) async fn read(
         self: Arc<Self>,
-        extents: Arc<[Extent]>,
+        content: Arc<Content>,
         range: ByteRange,
     ) -> Result<Reading, StoreError> {
-        let mut pieces = pieces(&extents, range).into_iter();
+        let mut pieces = pieces(content.clone(), range);
         let Some(first) = pieces.next() else {
             return Ok(Reading {
                 first: Bytes::new(),
                 rest: stream::empty().boxed(),
             });
         };
-        let reader = Pieces {
-            reader: self,
-            extents,
-            open: None,
-        };
-        let (reader, first) = reader.read(first).await?;
-        let rest = stream::try_unfold((reader, pieces), |(reader, mut pieces)| async move {
+        let (open, first) = blocking(Open::new(self, content), first, Open::read).await?;
+        let rest = stream::try_unfold((open, pieces), |(open, mut pieces)| async move {
             let Some(piece) = pieces.next() else {
                 return Ok(None);
             };
-            let (reader, bytes) = reader.read(piece).await?;
-            Ok(Some((bytes, (reader, pieces))))
+            let (open, bytes) = blocking(open, piece, Open::read).await?;
+            Ok(Some((bytes, (open, pieces))))
         });
         Ok(Reading {
             first,
             rest: rest.boxed(),
         })
+    }
+
+    /// Reads a range for its digests alone.
+    pub(super) async fn digest(
+        self: Arc<Self>,
+        content: Arc<Content>,
+        range: ByteRange,
+        wanted: &Wanted,
+    ) -> Result<Digests, StoreError> {
+        let mut open = Open::new(self, content.clone());
+        let mut hasher = Box::new(Hasher::new(wanted));
+        for piece in pieces(content, range) {
+            (open, hasher) = blocking(open, piece, move |open, piece| {
+                hasher.update(&open.read(piece)?);
+                Ok(hasher)
+            })
+            .await?;
+        }
+        Ok(hasher.finish())
     }
 
     fn open(&self, place: &Place) -> io::Result<(Arc<File>, u64)> {
@@ -99,47 +121,62 @@ impl BodyReader {
     }
 }
 
-/// Reads one piece after the other; a body stays open while its pieces are read.
-struct Pieces {
-    reader: Arc<BodyReader>,
-    extents: Arc<[Extent]>,
-    open: Option<(usize, Arc<File>, u64)>,
+/// Does what blocks with one piece, and gives the reader back.
+async fn blocking<T: Send + 'static>(
+    mut open: Open,
+    piece: Piece,
+    with: impl FnOnce(&mut Open, Piece) -> Result<T, StoreError> + Send + 'static,
+) -> Result<(Open, T), StoreError> {
+    tokio::task::spawn_blocking(move || with(&mut open, piece).map(|done| (open, done)))
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unavailable("a read was given up".to_owned())))
 }
 
-impl Pieces {
-    async fn read(self, piece: Piece) -> Result<(Self, Bytes), StoreError> {
-        tokio::task::spawn_blocking(move || self.read_blocking(piece))
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable("a read was given up".to_owned())))
+/// Reads one piece after the other; a body stays open while its pieces are read.
+struct Open {
+    reader: Arc<BodyReader>,
+    content: Arc<Content>,
+    file: Option<(u64, Arc<File>, u64)>,
+}
+
+impl Open {
+    fn new(reader: Arc<BodyReader>, content: Arc<Content>) -> Self {
+        Self {
+            reader,
+            content,
+            file: None,
+        }
     }
 
-    fn read_blocking(mut self, piece: Piece) -> Result<(Self, Bytes), StoreError> {
-        let extent = &self.extents[piece.extent];
-        let (file, offset) = match &self.open {
-            Some((index, file, offset)) if *index == piece.extent => (file.clone(), *offset),
+    fn read(&mut self, piece: Piece) -> Result<Bytes, StoreError> {
+        let Some(body) = self.content.bodies.get(&piece.body) else {
+            return Err(StoreError::Damaged(format!("body {} is gone", piece.body)));
+        };
+        let (file, offset) = match self.file.take() {
+            Some((id, file, offset)) if id == piece.body => (file, offset),
             _ => self
                 .reader
-                .open(&extent.place)
-                .map_err(|error| trouble(&extent.place, &error))?,
+                .open(&body.place)
+                .map_err(|error| trouble(&body.place, &error))?,
         };
         let block_start = piece.block * BLOCK;
-        let length = BLOCK.min(extent.body_bytes.saturating_sub(block_start));
+        let length = BLOCK.min(body.size_bytes.saturating_sub(block_start));
         let expected = usize::try_from(piece.block)
             .ok()
-            .and_then(|at| extent.block_crcs.get(at));
+            .and_then(|at| body.block_crcs.get(at));
         let mut bytes = vec![0; usize::try_from(length).expect("at most a MiB")];
         file.read_exact_at(&mut bytes, offset + block_start)
-            .map_err(|error| trouble(&extent.place, &error))?;
+            .map_err(|error| trouble(&body.place, &error))?;
         if expected != Some(&crc64_nvme(&bytes)) || piece.to > length {
             return Err(StoreError::Damaged(format!(
                 "{:?}: the MiB at byte {block_start} is not what was stored",
-                extent.place
+                body.place
             )));
         }
-        self.open = Some((piece.extent, file, offset));
+        self.file = Some((piece.body, file, offset));
         let (from, to) = (usize::try_from(piece.from), usize::try_from(piece.to));
         let (from, to) = (from.expect("below a MiB"), to.expect("at most a MiB"));
-        Ok((self, Bytes::from(bytes).slice(from..to)))
+        Ok(Bytes::from(bytes).slice(from..to))
     }
 }
 
@@ -154,19 +191,9 @@ fn trouble(place: &Place, error: &io::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::content::Extent;
     use super::*;
     use proptest::prelude::*;
-
-    fn extent(start: u64, length: u64) -> Extent {
-        let place = Place::Blob { id: String::new() };
-        Extent {
-            start,
-            length,
-            body_bytes: start + length,
-            place,
-            block_crcs: Vec::new(),
-        }
-    }
 
     proptest! {
         #[test]
@@ -174,14 +201,17 @@ mod tests {
             lengths in prop::collection::vec((0..3 * BLOCK, 1..3 * BLOCK), 1..5),
             ends in (any::<u64>(), any::<u64>()),
         ) {
-            let extents: Vec<Extent> = lengths.iter().map(|(start, length)| extent(*start, *length)).collect();
+            let extents = lengths.iter().zip(0..);
+            let extents = extents.map(|((start, length), body)| Extent::from((body, *start, *length)));
+            let content = Content { extents: extents.collect(), ..Content::default() };
             let size: u64 = lengths.iter().map(|(_, length)| length).sum();
             let (start, end) = (ends.0 % size, ends.1 % size);
             let range = ByteRange { start: start.min(end), end: start.max(end) + 1 };
             let mut position = range.start;
-            for piece in pieces(&extents, range) {
-                let before: u64 = lengths[..piece.extent].iter().map(|(_, length)| length).sum();
-                let in_object = before + piece.block * BLOCK + piece.from - extents[piece.extent].start;
+            for piece in pieces(Arc::new(content), range) {
+                let body = usize::try_from(piece.body).unwrap();
+                let before: u64 = lengths[..body].iter().map(|(_, length)| length).sum();
+                let in_object = before + piece.block * BLOCK + piece.from - lengths[body].0;
                 prop_assert_eq!(in_object, position);
                 prop_assert!(piece.from < piece.to && piece.to <= BLOCK);
                 position += piece.to - piece.from;

@@ -20,11 +20,12 @@
 //! Numbers are little-endian. Records begin at a multiple of 8; one that holds a body begins and ends at a multiple of
 //! 4096, so that its body can be punched out. What lies between records is zero.
 
+use super::content::{Extent, Place};
 use super::names::Name;
-use super::{Effect, ObjectMeta};
+use super::{Effect, ObjectMeta, ObjectParts, UploadChecksum, UploadId};
 use crate::clock::Timestamp;
-use crate::s3::checksum::crc64_nvme;
-use crate::s3::{BucketName, ETag, ObjectKey};
+use crate::s3::checksum::{Checksum, crc64_nvme};
+use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +71,36 @@ pub(super) enum Change {
         bucket: BucketName,
         key: ObjectKey,
     },
+    /// Bytes that are there already are the object of a key.
+    Copied(Box<Copied>),
+    /// Tags of an object; nothing else of it.
+    Tagged {
+        bucket: BucketName,
+        key: ObjectKey,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tagging: Option<String>,
+    },
+    UploadCreated(Box<UploadCreated>),
+    PartPut(Box<PartPut>),
+    PartCopied(Box<PartCopied>),
+    /// Its parts are an object's; those that are not named go with it.
+    UploadCompleted(Box<UploadCompleted>),
+    UploadAborted {
+        bucket: BucketName,
+        upload: UploadId,
+    },
     BucketCreated {
         bucket: BucketName,
+    },
+    /// With its uploads and all that was set of it.
+    BucketDeleted {
+        bucket: BucketName,
+    },
+    BucketSet {
+        bucket: BucketName,
+        setting: BucketSetting,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        document: Option<String>,
     },
     /// Nothing here: the effect is all.
     Domain,
@@ -94,6 +123,73 @@ pub(super) struct Put {
     pub(super) meta: ObjectMeta,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Copied {
+    pub(super) bucket: BucketName,
+    pub(super) key: ObjectKey,
+    pub(super) etag: ETag,
+    #[serde(rename = "size")]
+    pub(super) size_bytes: u64,
+    pub(super) extents: Vec<Extent>,
+    pub(super) meta: ObjectMeta,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parts: Option<ObjectParts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct UploadCreated {
+    pub(super) upload: UploadId,
+    pub(super) bucket: BucketName,
+    pub(super) key: ObjectKey,
+    pub(super) meta: ObjectMeta,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) checksum: Option<UploadChecksum>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct PartPut {
+    pub(super) bucket: BucketName,
+    pub(super) upload: UploadId,
+    pub(super) number: u16,
+    pub(super) etag: ETag,
+    #[serde(rename = "size")]
+    pub(super) size_bytes: u64,
+    /// Hex
+    pub(super) md5: String,
+    /// CRC64-NVME of each MiB, 16 hex digits each
+    pub(super) block_crcs: String,
+    pub(super) body: BodyPlace,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) checksums: Vec<Checksum>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct PartCopied {
+    pub(super) bucket: BucketName,
+    pub(super) upload: UploadId,
+    pub(super) number: u16,
+    pub(super) etag: ETag,
+    #[serde(rename = "size")]
+    pub(super) size_bytes: u64,
+    pub(super) extents: Vec<Extent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) checksums: Vec<Checksum>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct UploadCompleted {
+    pub(super) upload: UploadId,
+    pub(super) bucket: BucketName,
+    pub(super) key: ObjectKey,
+    pub(super) etag: ETag,
+    #[serde(rename = "size")]
+    pub(super) size_bytes: u64,
+    pub(super) extents: Vec<Extent>,
+    pub(super) meta: ObjectMeta,
+    /// The upload's id is in here once more.
+    pub(super) parts: ObjectParts,
+}
+
 /// Where a record says that its body is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,15 +204,23 @@ pub(super) enum BodyPlace {
 }
 
 impl Change {
-    /// The number in the record's head. 11 copy, 13 tags and ACL, 20 to 23 multipart uploads, 30 adopted, 31 moved,
-    /// 32 freed, 41 bucket deleted and 42 bucket settings are kept for what comes.
+    /// The number in the record's head. 30 adopted, 31 moved and 32 freed are kept for what comes.
     fn kind(&self) -> u16 {
         match self {
             Self::Begun { .. } => 1,
             Self::Put(_) => 10,
+            Self::Copied(_) => 11,
             Self::Delete { .. } => 12,
+            Self::Tagged { .. } => 13,
+            Self::UploadCreated(_) => 20,
+            Self::PartPut(_) => 21,
+            Self::UploadCompleted(_) => 22,
+            Self::UploadAborted { .. } => 23,
+            Self::PartCopied(_) => 24,
             Self::Void => 33,
             Self::BucketCreated { .. } => 40,
+            Self::BucketDeleted { .. } => 41,
+            Self::BucketSet { .. } => 42,
             Self::Domain => 50,
         }
     }
@@ -157,14 +261,39 @@ impl Record {
     pub(super) fn names(&self) -> Vec<Name> {
         let mut names = match &self.change {
             Change::Put(put) => Name::of_object(&put.bucket, &put.key),
-            Change::Delete { bucket, key } => Name::of_object(bucket, key),
-            Change::BucketCreated { bucket } => vec![Name::exclusive_bucket(bucket)],
+            Change::Copied(copied) => Name::of_object(&copied.bucket, &copied.key),
+            Change::Delete { bucket, key } | Change::Tagged { bucket, key, .. } => {
+                Name::of_object(bucket, key)
+            }
+            Change::UploadCreated(created) => Name::of_upload(&created.bucket, &created.upload),
+            Change::PartPut(part) => Name::of_part(&part.bucket, &part.upload, part.number),
+            Change::PartCopied(part) => Name::of_part(&part.bucket, &part.upload, part.number),
+            Change::UploadCompleted(completed) => {
+                Name::of_completion(&completed.bucket, &completed.key, &completed.upload)
+            }
+            Change::UploadAborted { bucket, upload } => Name::of_upload(bucket, upload),
+            Change::BucketCreated { bucket } | Change::BucketDeleted { bucket } => {
+                vec![Name::exclusive_bucket(bucket)]
+            }
+            Change::BucketSet {
+                bucket, setting, ..
+            } => Name::of_setting(bucket, *setting),
             Change::Begun { .. } | Change::Domain | Change::Void => Vec::new(),
         };
-        if let Some(effect) = &self.effect {
-            names.extend(effect.touches.iter().map(|row| Name::row(row)));
-        }
+        names.extend(Name::of_effect(self.effect.as_ref()));
         names
+    }
+
+    /// Where the index finds the body that this record brought.
+    pub(super) fn place(&self, body: &BodyPlace) -> Option<Place> {
+        match body {
+            BodyPlace::Empty => None,
+            BodyPlace::Here => Some(Place::Log {
+                segment: self.segment,
+                offset: self.body_offset,
+            }),
+            BodyPlace::Blob { id } => Some(Place::Blob { id: id.clone() }),
+        }
     }
 }
 

@@ -6,20 +6,14 @@
 //! cannot take what the log holds, is final: nothing is written after it until a restart.
 
 use super::blobs::NewBlob;
+use super::judging::{Judging, Verdict, Work};
 use super::log::{AppendError, End, Log, Written};
 use super::meta;
 use super::names::{Held, Name};
-use super::record::{BodyPlace, Change, Draft, LogId, Put, Record};
-use super::staging::{Permits, Sealed, SealedBody};
-use super::{
-    Bucket, BucketCreation, Committed, Deletion, Effect, EffectKind, State, StoreError, Target,
-    unavailable,
-};
-use crate::clock::Clock;
-use crate::s3::conditional::WritePrecondition;
-use crate::s3::{BucketName, ObjectKey};
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use super::record::{Draft, LogId, Record};
+use super::state::State;
+use super::{EffectKind, StoreError, unavailable};
+use crate::clock::Timestamp;
 use sqlx::SqliteConnection;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -31,48 +25,15 @@ pub(super) const QUEUE: usize = 1024;
 const GROUP_CHANGES: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
 
-/// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
-pub(super) type Judge = Box<
-    dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Option<Effect>, Refused>>
-        + Send,
->;
-
-/// The judge has told its caller why.
-pub(super) struct Refused;
-
-pub(super) enum Work {
-    Put(Box<NewBytes>),
-    Delete {
-        bucket: BucketName,
-        key: ObjectKey,
-        precondition: WritePrecondition,
-    },
-    CreateBucket(BucketName),
-    Judge(Judge),
-    /// Needs no judging: a new row under a new id.
-    New(Effect),
+/// What stands in the log of a change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recorded {
+    pub(super) sequence: u64,
+    pub(super) at: Timestamp,
 }
 
-/// Sealed bytes for a key.
-pub(super) struct NewBytes {
-    pub(super) target: Target,
-    pub(super) sealed: Sealed,
-    pub(super) precondition: WritePrecondition,
-    pub(super) effect: Option<Effect>,
-}
-
-/// What became of a change.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    Committed(Committed),
-    Deleted(Deletion),
-    Bucket(BucketCreation),
-    Recorded,
-    /// The judge refused, or had nothing to record.
-    Nothing,
-}
-
-pub(super) type Answer = oneshot::Sender<Result<Outcome, StoreError>>;
+/// `None`: there was nothing to record.
+pub(super) type Answer = oneshot::Sender<Result<Option<Recorded>, StoreError>>;
 
 pub(super) struct Request {
     pub(super) names: Vec<Name>,
@@ -84,7 +45,6 @@ pub(super) struct Request {
 struct Judged {
     draft: Draft,
     blob: Option<NewBlob>,
-    outcome: Outcome,
     names: Vec<Name>,
     answer: Answer,
 }
@@ -92,7 +52,6 @@ struct Judged {
 /// A change that is on disk and not in the index yet.
 struct Logged {
     record: Record,
-    outcome: Outcome,
     names: Vec<Name>,
     answer: Answer,
 }
@@ -102,12 +61,10 @@ pub(super) struct Writer {
     /// Away while a group is being written.
     pub(super) log: Option<Log>,
     pub(super) end: End,
-    /// Only reads.
-    pub(super) judging: SqliteConnection,
+    pub(super) judging: Judging,
     /// The folder of blobs, opened once: running out of files must not look like a failed sync.
     pub(super) blobs: Arc<File>,
     pub(super) state: Arc<State>,
-    pub(super) clock: Clock,
     pub(super) indexer: mpsc::Sender<(Vec<LoggedGroup>, End)>,
     pub(super) released: mpsc::UnboundedReceiver<Vec<Name>>,
 }
@@ -160,20 +117,19 @@ impl Writer {
     async fn carry_out(&mut self, group: Vec<Request>, held: &mut Held) {
         let mut judged = Vec::with_capacity(group.len());
         for request in group {
-            match self.judge(request.work).await {
-                Ok(Verdict::Record(draft, blob, outcome)) => {
+            match self.judging.judge(request.work).await {
+                Ok(Verdict::Record(draft, blob)) => {
                     let (names, answer) = (request.names, request.answer);
                     judged.push(Judged {
                         draft: *draft,
                         blob,
-                        outcome,
                         names,
                         answer,
                     });
                 }
-                Ok(Verdict::Nothing(outcome)) => {
+                Ok(Verdict::Nothing) => {
                     held.release(&request.names);
-                    answer(request.answer, Ok(outcome));
+                    answer(request.answer, Ok(None));
                 }
                 Err(error) => {
                     held.release(&request.names);
@@ -215,14 +171,13 @@ impl Writer {
         for Judged {
             draft,
             blob,
-            outcome,
             names,
             answer,
         } in judged
         {
             has_blob |= blob.is_some();
             drafts.push(draft);
-            rest.push((blob, outcome, names, answer));
+            rest.push((blob, names, answer));
         }
         let blobs = has_blob.then(|| self.blobs.clone());
         let (drafts, result) = self.append(drafts, blobs).await;
@@ -244,10 +199,9 @@ impl Writer {
                     }
                 };
                 let judged = drafts.into_iter().zip(rest);
-                let judged = judged.map(|(draft, (blob, outcome, names, answer))| Judged {
+                let judged = judged.map(|(draft, (blob, names, answer))| Judged {
                     draft,
                     blob,
-                    outcome,
                     names,
                     answer,
                 });
@@ -255,19 +209,13 @@ impl Writer {
             }
         };
         let mut logged = Vec::with_capacity(written.len());
-        for ((draft, written), (blob, mut outcome, names, answer)) in
-            drafts.into_iter().zip(written).zip(rest)
-        {
+        for ((draft, written), (blob, names, answer)) in drafts.into_iter().zip(written).zip(rest) {
             if let Some(blob) = blob {
                 blob.keep();
-            }
-            if let Outcome::Committed(committed) = &mut outcome {
-                committed.sequence = written.sequence;
             }
             let record = record(draft, written);
             logged.push(LoggedGroup(Logged {
                 record,
-                outcome,
                 names,
                 answer,
             }));
@@ -307,142 +255,6 @@ impl Writer {
             ),
         }
     }
-
-    async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
-        match work {
-            Work::Put(new) => {
-                let NewBytes {
-                    target,
-                    sealed,
-                    precondition,
-                    effect,
-                } = *new;
-                if !self.state.has_bucket(&target.bucket) {
-                    return Err(StoreError::NoSuchBucket);
-                }
-                self.require(&target.bucket, &target.key, &precondition)
-                    .await?;
-                Ok(self.put(target, sealed, effect))
-            }
-            Work::Delete {
-                bucket,
-                key,
-                precondition,
-            } => {
-                if !self.state.has_bucket(&bucket) {
-                    return Err(StoreError::NoSuchBucket);
-                }
-                let current = self.etag(&bucket, &key).await?;
-                if !precondition.holds(current.as_ref()) {
-                    return Err(StoreError::PreconditionFailed);
-                }
-                if current.is_none() {
-                    return Ok(Verdict::Nothing(Outcome::Deleted(Deletion::WasAbsent)));
-                }
-                let change = Change::Delete { bucket, key };
-                Ok(self.record(change, None, Outcome::Deleted(Deletion::Deleted)))
-            }
-            Work::CreateBucket(bucket) => {
-                if self.state.has_bucket(&bucket) {
-                    return Ok(Verdict::Nothing(Outcome::Bucket(
-                        BucketCreation::AlreadyThere,
-                    )));
-                }
-                let change = Change::BucketCreated { bucket };
-                Ok(self.record(change, None, Outcome::Bucket(BucketCreation::Created)))
-            }
-            Work::Judge(judge) => match judge(&mut self.judging).await {
-                Ok(Some(effect)) => {
-                    Ok(self.record(Change::Domain, Some(effect), Outcome::Recorded))
-                }
-                Ok(None) | Err(Refused) => Ok(Verdict::Nothing(Outcome::Nothing)),
-            },
-            Work::New(effect) => Ok(self.record(Change::Domain, Some(effect), Outcome::Recorded)),
-        }
-    }
-
-    async fn require(
-        &mut self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        precondition: &WritePrecondition,
-    ) -> Result<(), StoreError> {
-        if *precondition == WritePrecondition::None {
-            return Ok(());
-        }
-        let current = self.etag(bucket, key).await?;
-        if precondition.holds(current.as_ref()) {
-            Ok(())
-        } else {
-            Err(StoreError::PreconditionFailed)
-        }
-    }
-
-    async fn etag(
-        &mut self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-    ) -> Result<Option<crate::s3::ETag>, StoreError> {
-        meta::etag(&mut self.judging, bucket, key)
-            .await
-            .map_err(StoreError::from)
-    }
-
-    fn put(&self, target: Target, sealed: Sealed, effect: Option<Effect>) -> Verdict {
-        let Target { bucket, key, meta } = target;
-        let etag = sealed.etag();
-        let Sealed { digests, body, .. } = sealed;
-        let (place, bytes, blob) = match body {
-            SealedBody::Memory { bytes, .. } if bytes.is_empty() => {
-                (BodyPlace::Empty, Bytes::new(), None)
-            }
-            SealedBody::Memory { bytes, permits } => (
-                BodyPlace::Here,
-                Bytes::from_owner(HeldBody(bytes, permits)),
-                None,
-            ),
-            SealedBody::Blob(blob) => (
-                BodyPlace::Blob {
-                    id: blob.id().to_owned(),
-                },
-                Bytes::new(),
-                Some(blob),
-            ),
-        };
-        let at = self.clock.now();
-        let put = Put {
-            bucket,
-            key,
-            etag: etag.clone(),
-            size_bytes: digests.size_bytes,
-            md5: hex::encode(digests.md5),
-            block_crcs: meta::crcs_to_hex(&digests.block_crcs),
-            body: place,
-            meta,
-        };
-        let draft = Draft {
-            at,
-            change: Change::Put(Box::new(put)),
-            effect,
-            body: bytes,
-        };
-        let committed = Committed {
-            etag,
-            last_modified: at,
-            sequence: 0,
-        };
-        Verdict::Record(Box::new(draft), blob, Outcome::Committed(committed))
-    }
-
-    fn record(&self, change: Change, effect: Option<Effect>, outcome: Outcome) -> Verdict {
-        let draft = Draft {
-            at: self.clock.now(),
-            change,
-            effect,
-            body: Bytes::new(),
-        };
-        Verdict::Record(Box::new(draft), None, outcome)
-    }
 }
 
 /// A panic must not leave a server that looks ready and writes nothing.
@@ -454,23 +266,6 @@ impl Drop for FailWhenUnwinding {
             self.0.fail("the writer met a fault of its own");
         }
     }
-}
-
-/// A body in memory together with its share of the memory, which it gives back when the body is written.
-struct HeldBody(
-    Bytes,
-    #[expect(dead_code, reason = "held until dropped")] Permits,
-);
-
-impl AsRef<[u8]> for HeldBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-enum Verdict {
-    Record(Box<Draft>, Option<NewBlob>, Outcome),
-    Nothing(Outcome),
 }
 
 /// Takes from what waits, in order of arrival, what meets no name under way and none of what waits before it.
@@ -487,10 +282,7 @@ fn admit(pending: &mut VecDeque<Request>, held: &mut Held) -> Vec<Request> {
         }
         if blocked.admits(&request.names) && held.admits(&request.names) {
             held.hold(&request.names);
-            bytes += match &request.work {
-                Work::Put(new) => new.sealed.memory_bytes(),
-                _ => 0,
-            };
+            bytes += request.work.memory_bytes();
             group.push(request);
         } else {
             blocked.hold(&request.names);
@@ -513,7 +305,7 @@ fn record(draft: Draft, written: Written) -> Record {
     }
 }
 
-fn answer(to: Answer, result: Result<Outcome, StoreError>) {
+fn answer(to: Answer, result: Result<Option<Recorded>, StoreError>) {
     // A caller that went away does not need to know.
     drop(to.send(result));
 }
@@ -538,10 +330,9 @@ impl Indexer {
                 .map(
                     |LoggedGroup(Logged {
                          record,
-                         outcome,
                          names,
                          answer,
-                     })| { (record, (outcome, names, answer)) },
+                     })| { (record, (names, answer)) },
                 )
                 .unzip();
             let failure = match self.state.failure() {
@@ -549,21 +340,16 @@ impl Indexer {
                 None => self.apply(&records, end).await,
             };
             if failure.is_none() {
-                for record in &records {
-                    if let Change::BucketCreated { bucket } = &record.change {
-                        let bucket = Bucket {
-                            name: bucket.clone(),
-                            created_at: record.at,
-                            settings: Arc::default(),
-                        };
-                        self.state.add_bucket(bucket);
-                    }
-                }
+                records.iter().for_each(|record| self.state.follow(record));
             }
-            for (outcome, names, caller) in callers {
+            for (record, (names, caller)) in records.iter().zip(callers) {
                 drop(self.released.send(names));
+                let recorded = Recorded {
+                    sequence: record.sequence,
+                    at: record.at,
+                };
                 match &failure {
-                    None => answer(caller, Ok(outcome)),
+                    None => answer(caller, Ok(Some(recorded))),
                     Some(failure) => answer(caller, Err(StoreError::Unavailable(failure.clone()))),
                 }
             }

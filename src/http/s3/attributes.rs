@@ -1,15 +1,71 @@
 //! `GetObjectAttributes`.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html>
 
-use super::Exchange;
 use super::access::Permitted;
+use super::bucket::xml_answer;
+use super::{Exchange, error};
+use crate::s3::attributes::{self, AskedAttributes, Attributes, PartAttributes};
+use crate::s3::multipart::PartsQuery;
+use crate::s3::time::http_date;
 use crate::s3::{BucketName, ObjectKey, S3Error};
 use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderValue};
 
 pub(super) async fn get_attributes(
-    _exchange: &Exchange<'_>,
+    exchange: &Exchange<'_>,
     _permitted: &Permitted,
-    _bucket: &BucketName,
-    _key: &ObjectKey,
+    bucket: &BucketName,
+    key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    Err(crate::s3::ErrorCode::NotImplemented.into())
+    const MARKER: &str = "x-amz-part-number-marker";
+    const MAX: &str = "x-amz-max-parts";
+    let asked = AskedAttributes::parse(&asked_names(exchange))?;
+    let page = PartsQuery::of(
+        (MARKER, exchange.header(MARKER)),
+        (MAX, exchange.header(MAX)),
+    )?;
+    let store = &exchange.rooms.store;
+    if store.bucket(bucket).is_none() {
+        return Err(error::no_such_bucket(bucket));
+    }
+    let object = store
+        .object(bucket, key)
+        .await?
+        .ok_or_else(|| error::no_such_key(key))?;
+    let parts = if asked.wants_parts() {
+        store.object_parts(&object).await?
+    } else {
+        None
+    };
+    let parts = parts.map(|parts| parts.parts).unwrap_or_default();
+    let attributes = Attributes {
+        etag: &object.etag,
+        size_bytes: object.size_bytes,
+        storage_class: object.meta.storage_class.as_deref(),
+        checksums: &object.meta.checksums,
+        checksum_type: object.meta.checksum_type,
+        parts: parts
+            .iter()
+            .map(|part| PartAttributes {
+                size_bytes: part.size_bytes,
+                checksums: &part.checksums,
+            })
+            .collect(),
+    };
+    let mut answer = xml_answer(attributes::document(asked, &page, &attributes));
+    if let Ok(modified) = HeaderValue::from_str(&http_date(object.last_modified)) {
+        answer.headers_mut().insert(header::LAST_MODIFIED, modified);
+    }
+    Ok(answer)
+}
+
+/// Some SDKs send each name in a header line of its own.
+fn asked_names(exchange: &Exchange<'_>) -> String {
+    let lines: Vec<&str> = exchange
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "x-amz-object-attributes")
+        .map(|(_, names)| names.as_str())
+        .collect();
+    lines.join(",")
 }

@@ -1,15 +1,156 @@
 //! `CopyObject`: an object becomes another without moving its bytes.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
-use super::Exchange;
 use super::access::Permitted;
-use crate::s3::{BucketName, ObjectKey, S3Error};
+use super::bucket::xml_answer;
+use super::{Exchange, error, metadata, precondition};
+use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
+use crate::s3::copy::{self, CopySource, Directive};
+use crate::s3::{BucketName, ObjectKey, S3Error, multipart};
+use crate::store::{Object, ObjectMeta, Target};
 use actix_web::HttpResponse;
 
 pub(super) async fn copy_object(
-    _exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    _bucket: &BucketName,
-    _key: &ObjectKey,
+    exchange: &Exchange<'_>,
+    permitted: &Permitted,
+    bucket: &BucketName,
+    key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    Err(crate::s3::ErrorCode::NotImplemented.into())
+    let store = &exchange.rooms.store;
+    let asked = Asked::parse(exchange)?;
+    let precondition = precondition::parse(exchange)?;
+    if store.bucket(bucket).is_none() {
+        return Err(error::no_such_bucket(bucket));
+    }
+    let source = find_source(exchange, permitted).await?;
+    if asked.changes_nothing && (&source.bucket, &source.key) == (bucket, key) {
+        return Err(copy::changes_nothing());
+    }
+    let (checksums, checksum_type) = checksums(exchange, &source, asked.algorithm).await?;
+    let meta = ObjectMeta {
+        checksums: checksums.clone(),
+        checksum_type,
+        ..asked.meta_of(&source.meta)
+    };
+    let target = Target {
+        bucket: bucket.clone(),
+        key: key.clone(),
+        meta,
+    };
+    match store
+        .copy(&source, target, precondition.clone(), None)
+        .await
+    {
+        Ok(copied) => Ok(xml_answer(copy::object_result(
+            &copied.etag,
+            copied.last_modified,
+            &checksums,
+            checksum_type,
+        ))),
+        Err(refusal) => {
+            Err(precondition::explain(exchange, (bucket, key), &precondition, refusal).await)
+        }
+    }
+}
+
+/// The object that `x-amz-copy-source` names, once its reader and the conditions on it were judged.
+///
+/// # Errors
+/// `AccessDenied` before anything is said of what there is; `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
+pub(super) async fn find_source(
+    exchange: &Exchange<'_>,
+    permitted: &Permitted,
+) -> Result<Object, S3Error> {
+    let store = &exchange.rooms.store;
+    let source = CopySource::parse(exchange.header(copy::SOURCE).unwrap_or_default())?;
+    permitted.require_read(exchange, &source.bucket, &source.key)?;
+    if store.bucket(&source.bucket).is_none() {
+        return Err(error::no_such_bucket(&source.bucket));
+    }
+    let object = store
+        .object(&source.bucket, &source.key)
+        .await?
+        .ok_or_else(|| error::no_such_key(&source.key))?;
+    let header = |name| exchange.header(name);
+    copy::judge_conditions(header, &object.etag, object.last_modified)?;
+    Ok(object)
+}
+
+/// What the request asks of the copy.
+struct Asked {
+    meta: ObjectMeta,
+    metadata: Directive,
+    tagging: Directive,
+    algorithm: Option<ChecksumAlgorithm>,
+    /// Whether onto itself it would leave all as it is.
+    changes_nothing: bool,
+}
+
+impl Asked {
+    fn parse(exchange: &Exchange<'_>) -> Result<Self, S3Error> {
+        let stated = |name| exchange.header(name).is_some();
+        let metadata = Directive::parse("metadata", exchange.header("x-amz-metadata-directive"))?;
+        let algorithm = exchange
+            .header("x-amz-checksum-algorithm")
+            .map(multipart::parse_algorithm)
+            .transpose()?;
+        Ok(Self {
+            meta: metadata::object_meta(&exchange.headers)?,
+            metadata,
+            tagging: Directive::parse("tagging", exchange.header("x-amz-tagging-directive"))?,
+            algorithm,
+            changes_nothing: metadata == Directive::Copy
+                && algorithm.is_none()
+                && !stated("x-amz-storage-class")
+                && !stated("x-amz-website-redirect-location"),
+        })
+    }
+
+    /// AWS: the storage class is never copied, the tags are unless they are to be replaced.
+    fn meta_of(self, source: &ObjectMeta) -> ObjectMeta {
+        let tagging = match self.tagging {
+            Directive::Copy => source.tagging.clone(),
+            Directive::Replace => self.meta.tagging.clone(),
+        };
+        match self.metadata {
+            Directive::Replace => ObjectMeta {
+                tagging,
+                ..self.meta
+            },
+            Directive::Copy => ObjectMeta {
+                tagging,
+                storage_class: self.meta.storage_class,
+                ..source.clone()
+            },
+        }
+    }
+}
+
+/// The source's checksums, or the one asked for, computed where the source has it not.
+async fn checksums(
+    exchange: &Exchange<'_>,
+    source: &Object,
+    asked: Option<ChecksumAlgorithm>,
+) -> Result<(Vec<Checksum>, ChecksumType), S3Error> {
+    let meta = &source.meta;
+    let Some(algorithm) = asked else {
+        return Ok((meta.checksums.clone(), meta.checksum_type));
+    };
+    let present = meta
+        .checksums
+        .iter()
+        .find(|checksum| checksum.algorithm == algorithm)
+        .filter(|_| meta.checksum_type == ChecksumType::FullObject);
+    let checksums = match present {
+        Some(present) => vec![present.clone()],
+        None => {
+            let wanted = Wanted {
+                sha256: false,
+                checksums: vec![algorithm],
+            };
+            let store = &exchange.rooms.store;
+            store.digest(source, None, &wanted).await?.checksums
+        }
+    };
+    Ok((checksums, ChecksumType::FullObject))
 }

@@ -78,6 +78,7 @@ impl From<StoreError> for S3Error {
             StoreError::NoSuchKey => ErrorCode::NoSuchKey,
             StoreError::NoSuchUpload => ErrorCode::NoSuchUpload,
             StoreError::UploadChanged => ErrorCode::OperationAborted,
+            StoreError::TooManyPieces => ErrorCode::InvalidRequest,
             StoreError::PreconditionFailed => ErrorCode::PreconditionFailed,
             StoreError::Full => ErrorCode::InsufficientStorage,
             StoreError::Unavailable(_) => ErrorCode::ServiceUnavailable,

@@ -1,8 +1,8 @@
 //! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
 //! lower-case names and values, and mean the same.
 
-use super::tagging;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
+use crate::s3::tagging::{Tagged, Tags};
 use crate::s3::{ErrorCode, S3Error};
 use crate::store::ObjectMeta;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -149,12 +149,21 @@ pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
         ..ObjectMeta::default()
     };
     add_user_metadata(fields, &mut meta)?;
-    meta.tagging = match (field(fields, "x-amz-tagging"), field(fields, "tagging")) {
-        (Some(query), _) if !query.is_empty() => Some(tagging::from_query(query)?),
-        (_, Some(xml)) if !xml.trim().is_empty() => Some(tagging::from_xml(xml)?),
-        _ => None,
-    };
+    meta.tagging = tags(fields)?;
     Ok(meta)
+}
+
+/// Tags that a header or a form's field states, as they are kept.
+///
+/// # Errors
+/// As [`Tags::from_header`] and [`Tags::from_xml`].
+pub(super) fn tags(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
+    let stated = match (field(fields, "x-amz-tagging"), field(fields, "tagging")) {
+        (Some(query), _) if !query.is_empty() => Tags::from_header(query)?,
+        (_, Some(xml)) if !xml.trim().is_empty() => Tags::from_xml(xml, Tagged::Object)?,
+        _ => return Ok(None),
+    };
+    Ok((!stated.is_empty()).then(|| stated.to_query()))
 }
 
 /// AWS: `aws-chunked` frames the request's body and is no encoding of the object.

@@ -2,11 +2,12 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 
 use super::access::Permitted;
-use super::{Exchange, error, tagging};
+use super::{Exchange, error, metadata, tagging};
 use crate::http::serve::{self, Representation, ServeRefusal};
+use crate::s3::checksum::Checksum;
 use crate::s3::conditional::WritePrecondition;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::Object;
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart};
+use crate::store::{Object, StoreError};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 
@@ -14,7 +15,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 const DEFAULT_TYPE: &str = "binary/octet-stream";
 
 /// The query's overrides and the headers that they stand for.
-const OVERRIDES: [(&str, HeaderName); 5] = [
+const OVERRIDES: [(&str, HeaderName); 6] = [
+    ("response-content-type", header::CONTENT_TYPE),
     ("response-cache-control", header::CACHE_CONTROL),
     ("response-content-disposition", header::CONTENT_DISPOSITION),
     ("response-content-encoding", header::CONTENT_ENCODING),
@@ -37,7 +39,9 @@ pub(super) async fn read_object(
         .object(bucket, key)
         .await?
         .ok_or_else(|| error::no_such_key(key))?;
-    let mut representation = represent(exchange, &object)?;
+    let part = asked_part(exchange, &object).await?;
+    let mut representation = represent(exchange, &object, part.as_ref());
+    apply_overrides(exchange, permitted, &mut representation)?;
     if permitted.is_for_browsers() {
         serve::harden(exchange.req, &mut representation).map_err(|refusal| {
             S3Error::with_message(
@@ -50,19 +54,76 @@ pub(super) async fn read_object(
             representation.set(header::CACHE_CONTROL, HeaderValue::from_static("private"));
         }
     }
-    serve::respond(exchange.req, store, &object, representation)
-        .await
-        .map_err(|refusal| match refusal {
-            ServeRefusal::PreconditionFailed => S3Error::new(ErrorCode::PreconditionFailed),
-            ServeRefusal::RangeNotSatisfiable { size } => {
-                error::invalid_range(size, exchange.header("range").unwrap_or_default())
-            }
-            ServeRefusal::Store(trouble) => trouble.into(),
-        })
+    let answered = match part {
+        // An empty object is its only part, and no Content-Range can name that.
+        Some(part) if object.size_bytes > 0 => {
+            serve::respond_with_part(exchange.req, store, &object, representation, part.bytes).await
+        }
+        _ => serve::respond(exchange.req, store, &object, representation).await,
+    };
+    answered.map_err(|refusal| match refusal {
+        ServeRefusal::PreconditionFailed => S3Error::new(ErrorCode::PreconditionFailed),
+        ServeRefusal::RangeNotSatisfiable { size } => {
+            error::invalid_range(size, exchange.header("range").unwrap_or_default())
+        }
+        ServeRefusal::Store(trouble) => trouble.into(),
+    })
 }
 
-/// What was stored with the object, and what the query puts in its place.
-fn represent(exchange: &Exchange<'_>, object: &Object) -> Result<Representation, S3Error> {
+/// What `partNumber` asks for.
+struct AskedPart {
+    bytes: std::ops::Range<u64>,
+    /// Of how many; `None` for an object that no multipart upload made, which is one part.
+    count: Option<usize>,
+    checksums: Vec<Checksum>,
+}
+
+/// Parts are counted from 1 in their order, whatever numbers they were sent under.
+async fn asked_part(
+    exchange: &Exchange<'_>,
+    object: &Object,
+) -> Result<Option<AskedPart>, S3Error> {
+    let Some(number) = metadata::field(&exchange.query, "partNumber") else {
+        return Ok(None);
+    };
+    let number = multipart::parse_part_number(number)?;
+    if exchange.header("range").is_some() {
+        return Err(S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "Cannot specify both Range header and partNumber query parameter",
+        ));
+    }
+    let no_such_part = || {
+        S3Error::with_message(
+            ErrorCode::InvalidPart,
+            "The requested partnumber is not satisfiable",
+        )
+        .extra("PartNumber", number.to_string())
+    };
+    let before = usize::from(number) - 1;
+    let Some(made_of) = exchange.rooms.store.object_parts(object).await? else {
+        return match before {
+            0 => Ok(Some(AskedPart {
+                bytes: 0..object.size_bytes,
+                count: None,
+                checksums: object.meta.checksums.clone(),
+            })),
+            _ => Err(no_such_part()),
+        };
+    };
+    let part = made_of.parts.get(before).ok_or_else(no_such_part)?;
+    let sizes = made_of.parts[..before].iter().map(|part| part.size_bytes);
+    let start = sizes.sum::<u64>().min(object.size_bytes);
+    let end = (start + part.size_bytes).min(object.size_bytes);
+    Ok(Some(AskedPart {
+        bytes: start..end,
+        count: Some(made_of.parts.len()),
+        checksums: part.checksums.clone(),
+    }))
+}
+
+/// What was stored with the object.
+fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>) -> Representation {
     let meta = &object.meta;
     let mut representation = Representation {
         content_type: meta
@@ -101,9 +162,13 @@ fn represent(exchange: &Exchange<'_>, object: &Object) -> Result<Representation,
             &count,
         );
     }
-    add_checksums(exchange, object, &mut representation);
-    apply_overrides(exchange, &mut representation)?;
-    Ok(representation)
+    if let Some(count) = part.and_then(|part| part.count) {
+        let name = HeaderName::from_static("x-amz-mp-parts-count");
+        put(&mut representation, name, &count.to_string());
+    }
+    let checksums = part.map_or(&object.meta.checksums, |part| &part.checksums);
+    add_checksums(exchange, object, checksums, &mut representation);
+    representation
 }
 
 fn put(representation: &mut Representation, name: HeaderName, value: &str) {
@@ -112,38 +177,51 @@ fn put(representation: &mut Representation, name: HeaderName, value: &str) {
     }
 }
 
-/// A part of an object has other checksums than the object.
-fn add_checksums(exchange: &Exchange<'_>, object: &Object, representation: &mut Representation) {
+/// A range of an object has no checksum, a part of it its own.
+fn add_checksums(
+    exchange: &Exchange<'_>,
+    object: &Object,
+    checksums: &[Checksum],
+    representation: &mut Representation,
+) {
     let enabled = exchange
         .header("x-amz-checksum-mode")
         .is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));
-    if !enabled || exchange.header("range").is_some() || object.meta.checksums.is_empty() {
+    if !enabled || exchange.header("range").is_some() || checksums.is_empty() {
         return;
     }
-    for checksum in &object.meta.checksums {
+    for checksum in checksums {
         let name = HeaderName::from_static(checksum.algorithm.header());
         put(representation, name, &checksum.value);
     }
-    put(
-        representation,
-        HeaderName::from_static("x-amz-checksum-type"),
-        "FULL_OBJECT",
-    );
+    let name = HeaderName::from_static("x-amz-checksum-type");
+    put(representation, name, object.meta.checksum_type.as_str());
 }
 
+/// What the query puts in the place of what was stored.
 fn apply_overrides(
     exchange: &Exchange<'_>,
+    permitted: &Permitted,
     representation: &mut Representation,
 ) -> Result<(), S3Error> {
     for (parameter, value) in &exchange.query {
-        let refusal =
-            || S3Error::invalid_argument("The value cannot be a header's.", parameter, value);
-        if parameter == "response-content-type" {
-            HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refusal())?;
+        let overridden = OVERRIDES.iter().find(|(known, _)| known == parameter);
+        let Some((_, name)) = overridden else {
+            continue;
+        };
+        if !permitted.is_signed() {
+            return Err(S3Error::with_message(
+                ErrorCode::InvalidRequest,
+                "Request specific response headers cannot be used for anonymous GET requests.",
+            ));
+        }
+        let header = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            S3Error::invalid_argument("The value cannot be a header's.", parameter, value)
+        })?;
+        if *name == header::CONTENT_TYPE {
             representation.content_type.clone_from(value);
-        } else if let Some((_, name)) = OVERRIDES.iter().find(|(known, _)| known == parameter) {
-            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refusal())?;
-            representation.set(name.clone(), value);
+        } else {
+            representation.set(name.clone(), header);
         }
     }
     Ok(())
@@ -159,7 +237,21 @@ pub(super) async fn delete_object(
     if store.bucket(&bucket).is_none() {
         return Err(error::no_such_bucket(&bucket));
     }
+    for name in ["x-amz-if-match-size", "x-amz-if-match-last-modified-time"] {
+        // AWS: conditions that only directory buckets know. What is not judged must not delete.
+        if exchange.header(name).is_some() {
+            return Err(S3Error::new(ErrorCode::NotImplemented).extra("Header", name));
+        }
+    }
     let precondition = WritePrecondition::parse(exchange.header("if-match"), None)?;
-    store.delete(bucket, key, precondition).await?;
+    match store
+        .delete(bucket.clone(), key.clone(), precondition)
+        .await
+    {
+        Ok(_) => {}
+        // AWS: what is not there needs no condition to go.
+        Err(StoreError::PreconditionFailed) if store.object(&bucket, &key).await?.is_none() => {}
+        Err(refusal) => return Err(refusal.into()),
+    }
     Ok(HttpResponse::NoContent().finish())
 }

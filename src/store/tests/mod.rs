@@ -1,10 +1,13 @@
 //! The vault, driven through its door.
 
+mod bucket;
 mod history;
 mod listing;
 mod log;
+mod multipart;
 
 use super::*;
+use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -56,12 +59,16 @@ fn note(id: &str, text: &str) -> Effect {
 }
 
 async fn open(dir: &Path) -> Result<Store, OpenError> {
+    open_at(dir, Clock::default()).await
+}
+
+async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
     let config = StoreConfig {
         data_dir: dir.to_owned(),
         allow_unsafe_fs: true,
         multipart_expires: std::time::Duration::from_hours(7 * 24),
     };
-    Store::open(config, Clock::default(), notes()).await
+    Store::open(config, clock, notes()).await
 }
 
 /// A store with the bucket `uploads`.
@@ -131,7 +138,12 @@ async fn dump(store: &Store) -> Vec<String> {
     let rows = sqlx::query(
         "SELECT json_array('bucket', name, created_ms, sequence) FROM buckets
          UNION ALL SELECT json_array('body', id, size_bytes, place, md5, block_crcs, refs) FROM bodies
-         UNION ALL SELECT json_array('object', bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta) FROM objects
+         UNION ALL SELECT json_array('object', bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta, parts)
+                   FROM objects
+         UNION ALL SELECT json_array('upload', id, bucket, key, initiated_ms, meta, checksum) FROM uploads
+         UNION ALL SELECT json_array('part', upload, number, sequence, etag, size_bytes, modified_ms, extents, checksums)
+                   FROM parts
+         UNION ALL SELECT json_array('setting', bucket, setting, document) FROM bucket_settings
          UNION ALL SELECT json_array('position', log_id, sequence, segment, end_offset) FROM position",
     )
     .fetch_all(&mut *connection)
@@ -222,7 +234,8 @@ async fn a_flipped_byte_is_never_served() {
         .await
         .unwrap()
         .unwrap();
-    let meta::Place::Log { offset, .. } = small.extents[0].place else {
+    let small_body = small.content.bodies.values().next().unwrap();
+    let content::Place::Log { offset, .. } = small_body.place else {
         panic!("not in the log")
     };
     flip(

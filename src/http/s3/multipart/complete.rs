@@ -1,0 +1,154 @@
+//! `CompleteMultipartUpload`: the parts named become the object of the key.
+//!
+//! Guarantees: what is judged is what is made the object, for the vault refuses where a part was replaced in between;
+//! asked again for what it did, it answers again.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
+
+use super::parts::held;
+use super::{about_upload, asked_id, begun_with, no_such_upload, require_bucket};
+use crate::http::limits::Body;
+use crate::http::origin::Origin;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::bucket::xml_answer;
+use crate::http::s3::document::read_document;
+use crate::http::s3::{Exchange, precondition};
+use crate::s3::multipart::{self, StatedPart, StatedWhole, Whole};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, uri};
+use crate::store::{Completion, Part, StoreError, Upload, UploadId};
+use actix_web::HttpResponse;
+
+/// 10,000 parts with their tags and their longest checksums.
+const DOCUMENT_BYTES: usize = 2 * 1024 * 1024;
+/// How often parts are read anew that were replaced while they were judged.
+const ATTEMPTS: usize = 5;
+/// Parts that are read at once.
+const PAGE: u32 = 1000;
+
+pub(in crate::http::s3) async fn complete(
+    exchange: &Exchange<'_>,
+    permitted: &Permitted,
+    bucket: &BucketName,
+    key: &ObjectKey,
+    body: &mut Body,
+) -> Result<HttpResponse, S3Error> {
+    let document = read_document(exchange, permitted, body, DOCUMENT_BYTES).await?;
+    let stated = multipart::parse_completion(&document)?;
+    let whole = StatedWhole::parse(|name| exchange.header(name))?;
+    let precondition = precondition::parse(exchange)?;
+    require_bucket(exchange, bucket)?;
+    let id = asked_id(exchange)?;
+    let store = &exchange.rooms.store;
+    for _ in 0..ATTEMPTS {
+        let upload = match store.upload(bucket, key, &id).await {
+            Err(StoreError::NoSuchUpload) => {
+                return answer_again(exchange, bucket, key, &id).await;
+            }
+            found => found?,
+        };
+        let completion = judge(exchange, &upload, &stated, &whole).await?;
+        let (etag, checksums) = (completion.etag.clone(), completion.checksums.clone());
+        match store
+            .complete_upload(&upload, completion, precondition.clone(), None)
+            .await
+        {
+            Ok(_) => {
+                let checksum_type = begun_with(&upload).map(|(_, kind)| kind);
+                return Ok(xml_answer(multipart::completed(
+                    &location(exchange, bucket, key),
+                    (bucket, key),
+                    &etag,
+                    &checksums,
+                    checksum_type.unwrap_or_default(),
+                )));
+            }
+            // Somebody else replaced a part, or ended the upload: look again.
+            Err(StoreError::UploadChanged | StoreError::NoSuchUpload) => {}
+            Err(refusal @ StoreError::PreconditionFailed) => {
+                let target = (bucket, key);
+                return Err(precondition::explain(exchange, target, &precondition, refusal).await);
+            }
+            Err(refusal) => return Err(about_upload(exchange, refusal)),
+        }
+    }
+    Err(ErrorCode::OperationAborted.into())
+}
+
+/// What the parts named make, from what the vault holds of them.
+async fn judge(
+    exchange: &Exchange<'_>,
+    upload: &Upload,
+    stated: &[StatedPart],
+    whole: &StatedWhole,
+) -> Result<Completion, S3Error> {
+    let parts = all_parts(exchange, upload).await?;
+    let named: Vec<Part> = stated
+        .iter()
+        .map(|stated| {
+            parts
+                .binary_search_by_key(&stated.number, |part| part.number)
+                .ok()
+                .map(|at| &parts[at])
+                .filter(|part| stated.is(&held(part)))
+                .cloned()
+                .ok_or_else(|| stated.refuse())
+        })
+        .collect::<Result<_, _>>()?;
+    let lent: Vec<_> = named.iter().map(held).collect();
+    let made = Whole::of(&lent, begun_with(upload), whole)?;
+    Ok(Completion {
+        parts: named,
+        etag: made.etag,
+        checksums: made.checksum.into_iter().collect(),
+    })
+}
+
+async fn all_parts(exchange: &Exchange<'_>, upload: &Upload) -> Result<Vec<Part>, S3Error> {
+    let mut parts: Vec<Part> = Vec::new();
+    loop {
+        let after = parts.last().map_or(0, |part| part.number);
+        let page = exchange.rooms.store.parts(upload, after, PAGE).await?;
+        let more_follow = page.is_truncated && !page.parts.is_empty();
+        parts.extend(page.parts);
+        if !more_follow {
+            return Ok(parts);
+        }
+    }
+}
+
+/// The answer to a request that was answered before: clients repeat one whose answer they did not get.
+async fn answer_again(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+    key: &ObjectKey,
+    id: &UploadId,
+) -> Result<HttpResponse, S3Error> {
+    let store = &exchange.rooms.store;
+    let Some(object) = store.object(bucket, key).await? else {
+        return Err(no_such_upload(exchange));
+    };
+    let made_by = store.object_parts(&object).await?;
+    if made_by.and_then(|parts| parts.upload).as_ref() != Some(id) {
+        return Err(no_such_upload(exchange));
+    }
+    Ok(xml_answer(multipart::completed(
+        &location(exchange, bucket, key),
+        (bucket, key),
+        &object.etag,
+        &object.meta.checksums,
+        object.meta.checksum_type,
+    )))
+}
+
+/// Where the object is: absolute, or a path where the request names no host that a link could hold.
+fn location(exchange: &Exchange<'_>, bucket: &BucketName, key: &ObjectKey) -> String {
+    let key = uri::encode_path(key.as_str());
+    let path = if exchange.virtual_bucket.is_some() {
+        format!("/{key}")
+    } else {
+        format!("/{bucket}/{key}")
+    };
+    match Origin::of(exchange.req, &exchange.rooms.config) {
+        Ok(origin) => format!("{origin}{path}"),
+        Err(_) => path,
+    }
+}

@@ -1,0 +1,33 @@
+//! The preconditions of a write: what the headers ask of the object that is there, and the answer where it does not hold.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+
+use super::{Exchange, error};
+use crate::s3::conditional::WritePrecondition;
+use crate::s3::{BucketName, ObjectKey, S3Error};
+use crate::store::StoreError;
+
+/// # Errors
+/// `NotImplemented` for a form that no write takes.
+pub(super) fn parse(exchange: &Exchange<'_>) -> Result<WritePrecondition, S3Error> {
+    WritePrecondition::parse(
+        exchange.header("if-match"),
+        exchange.header("if-none-match"),
+    )
+}
+
+/// The refusal of a write. AWS: `If-Match` on a key without an object is a 404.
+pub(super) async fn explain(
+    exchange: &Exchange<'_>,
+    (bucket, key): (&BucketName, &ObjectKey),
+    precondition: &WritePrecondition,
+    refusal: StoreError,
+) -> S3Error {
+    if !matches!(refusal, StoreError::PreconditionFailed) || !precondition.wants_object() {
+        return refusal.into();
+    }
+    match exchange.rooms.store.object(bucket, key).await {
+        Ok(None) => error::no_such_key(key),
+        Ok(Some(_)) => refusal.into(),
+        Err(trouble) => trouble.into(),
+    }
+}

@@ -1,0 +1,160 @@
+//! The body of a request that becomes bytes of the vault: the object of a PUT, a part of an upload.
+//!
+//! Guarantees: what can be refused from the head alone is refused before the body is read; what is sealed is what was
+//! announced, whatever its framing.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
+
+use super::metadata::{self, StatedChecksums};
+use super::{Exchange, error};
+use crate::http::limits::Body;
+use crate::s3::checksum::{Checksum, ChecksumAlgorithm, Wanted};
+use crate::s3::sigv4::Payload;
+use crate::s3::sigv4::chunked::Decoder;
+use crate::s3::{ErrorCode, S3Error};
+use crate::store::{Expected, Sealed};
+use actix_web::HttpResponseBuilder;
+
+/// What one request may hold: 5 GiB.
+pub(super) const MOST_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
+/// What the head says of a body.
+pub(super) struct Announced {
+    checksums: StatedChecksums,
+    expected: Expected,
+}
+
+impl Announced {
+    /// # Errors
+    /// `MissingContentLength`, `EntityTooLarge`, `InvalidDigest`, `InvalidRequest` or `InvalidArgument`
+    pub(super) fn parse(exchange: &Exchange<'_>, payload: &Payload) -> Result<Self, S3Error> {
+        let fields = &exchange.headers;
+        let length_bytes = length(exchange, payload)?;
+        let checksums = StatedChecksums::parse(fields)?;
+        if checksums.trailer.is_some() && !matches!(payload, Payload::Chunked(_)) {
+            return Err(S3Error::with_message(
+                ErrorCode::InvalidRequest,
+                "x-amz-trailer is given, but x-amz-content-sha256 announces a body without trailers.",
+            ));
+        }
+        let sha256 = match payload {
+            Payload::Sha256(stated) => Some(parse_sha256(stated)?),
+            Payload::Unsigned | Payload::Chunked(_) => None,
+        };
+        Ok(Self {
+            expected: Expected {
+                min_bytes: 0,
+                exact_bytes: length_bytes,
+                sha256,
+                md5: metadata::content_md5(fields)?,
+                checksums: checksums.value.clone().into_iter().collect(),
+            },
+            checksums,
+        })
+    }
+
+    /// The algorithm of the checksum that comes in the head or the trailer.
+    pub(super) fn algorithm(&self) -> Option<ChecksumAlgorithm> {
+        self.checksums.algorithm()
+    }
+
+    /// Reads the body until it is whole and holds what was stated. It gets a checksum of `algorithm`, which is the one
+    /// stated where one is.
+    ///
+    /// # Errors
+    /// As a body, its framing and its digests can fail.
+    pub(super) async fn receive(
+        self,
+        exchange: &Exchange<'_>,
+        body: &mut Body,
+        payload: &Payload,
+        algorithm: Option<ChecksumAlgorithm>,
+    ) -> Result<Sealed, S3Error> {
+        let wanted = Wanted {
+            sha256: self.expected.sha256.is_some(),
+            checksums: algorithm.into_iter().collect(),
+        };
+        let mut staging = exchange.rooms.store.stage(&wanted, MOST_BYTES);
+        let mut expected = self.expected;
+        match payload {
+            Payload::Unsigned | Payload::Sha256(_) => {
+                while let Some(bytes) = body.next().await? {
+                    staging.write(bytes).await?;
+                }
+            }
+            Payload::Chunked(framing) => {
+                let mut decoder = Decoder::new(framing.clone());
+                let mut decoded = Vec::new();
+                while let Some(bytes) = body.next().await? {
+                    decoder.push(bytes, &mut decoded)?;
+                    for piece in decoded.drain(..) {
+                        staging.write(piece).await?;
+                    }
+                }
+                let trailer = decoder.finish()?;
+                judge_trailer(&trailer, &self.checksums)?;
+                expected.checksums.extend(trailer);
+            }
+        }
+        Ok(staging.seal(&expected).await?)
+    }
+}
+
+/// The bytes that will be stored, where the head says so.
+fn length(exchange: &Exchange<'_>, payload: &Payload) -> Result<Option<u64>, S3Error> {
+    let (name, required) = match payload {
+        Payload::Chunked(_) => ("x-amz-decoded-content-length", true),
+        // A body in HTTP's own chunks says where it ends.
+        Payload::Unsigned | Payload::Sha256(_) => (
+            "content-length",
+            exchange.header("transfer-encoding").is_none(),
+        ),
+    };
+    let Some(text) = exchange.header(name) else {
+        return if required {
+            Err(S3Error::new(ErrorCode::MissingContentLength))
+        } else {
+            Ok(None)
+        };
+    };
+    let bytes: u64 = text
+        .trim()
+        .parse()
+        .map_err(|_| S3Error::invalid_argument("The length is not a number.", name, text))?;
+    if bytes > MOST_BYTES {
+        return Err(error::too_large(MOST_BYTES, bytes));
+    }
+    Ok(Some(bytes))
+}
+
+fn parse_sha256(text: &str) -> Result<[u8; 32], S3Error> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest).map_err(|_| {
+        S3Error::invalid_argument(
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- value or a SHA-256 in hex.",
+            "x-amz-content-sha256",
+            text,
+        )
+    })?;
+    Ok(digest)
+}
+
+/// What the trailer states must be what the head announced: only that was computed.
+fn judge_trailer(trailer: &[Checksum], announced: &StatedChecksums) -> Result<(), S3Error> {
+    let stated: Vec<_> = trailer.iter().map(|checksum| checksum.algorithm).collect();
+    let wanted: Vec<_> = announced.trailer.into_iter().collect();
+    if stated == wanted {
+        Ok(())
+    } else {
+        Err(S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "The trailer does not state the checksum that x-amz-trailer announced.",
+        ))
+    }
+}
+
+/// Checksums as headers.
+pub(super) fn state_checksums(answer: &mut HttpResponseBuilder, checksums: &[Checksum]) {
+    for checksum in checksums {
+        answer.insert_header((checksum.algorithm.header(), checksum.value.as_str()));
+    }
+}

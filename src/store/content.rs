@@ -1,0 +1,135 @@
+//! Where an object's bytes lie: runs of bodies, one after the other.
+
+use crate::s3::range::ByteRange;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `length` bytes of a body from `start` on. Records and rows have it as `[body, start, length]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64, u64)", into = "(u64, u64, u64)")]
+pub(super) struct Extent {
+    /// Sequence of the record that brought the body.
+    pub(super) body: u64,
+    pub(super) start: u64,
+    /// Never 0.
+    pub(super) length: u64,
+}
+
+impl From<(u64, u64, u64)> for Extent {
+    fn from((body, start, length): (u64, u64, u64)) -> Self {
+        Self {
+            body,
+            start,
+            length,
+        }
+    }
+}
+
+impl From<Extent> for (u64, u64, u64) {
+    fn from(extent: Extent) -> Self {
+        (extent.body, extent.start, extent.length)
+    }
+}
+
+impl Extent {
+    /// All of a body; none where it has no bytes.
+    pub(super) fn whole(body: u64, length: u64) -> Option<Self> {
+        (length > 0).then_some(Self {
+            body,
+            start: 0,
+            length,
+        })
+    }
+}
+
+/// Where a body lies, as the index has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Place {
+    Log { segment: u64, offset: u64 },
+    Blob { id: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Body {
+    pub(super) size_bytes: u64,
+    pub(super) place: Place,
+    /// CRC64-NVME of each MiB.
+    pub(super) block_crcs: Vec<u64>,
+}
+
+/// The bytes of an object, and all that is needed to read them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Content {
+    pub(super) extents: Vec<Extent>,
+    /// Each body that an extent names.
+    pub(super) bodies: BTreeMap<u64, Body>,
+}
+
+/// The extents that a range of these covers.
+pub(super) fn cut(extents: &[Extent], range: ByteRange) -> Vec<Extent> {
+    let mut position = 0;
+    let mut within = Vec::new();
+    for extent in extents {
+        let from = range.start.max(position);
+        let to = range.end.min(position + extent.length);
+        if from < to {
+            within.push(Extent {
+                start: extent.start + (from - position),
+                length: to - from,
+                ..*extent
+            });
+        }
+        position += extent.length;
+    }
+    within
+}
+
+/// Makes one of what lies together in one body: ranges of one source, copied part by part, are one extent again.
+pub(super) fn joined(extents: impl IntoIterator<Item = Extent>) -> Vec<Extent> {
+    let mut joined: Vec<Extent> = Vec::new();
+    for extent in extents {
+        match joined.last_mut() {
+            Some(last) if last.body == extent.body && last.start + last.length == extent.start => {
+                last.length += extent.length;
+            }
+            _ => joined.push(extent),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Which byte of which body each byte is.
+    fn bytes(extents: &[Extent]) -> Vec<(u64, u64)> {
+        let each = |extent: &Extent| {
+            (extent.start..extent.start + extent.length)
+                .map(|at| (extent.body, at))
+                .collect::<Vec<_>>()
+        };
+        extents.iter().flat_map(each).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_cut_and_joined_is_that_range(
+            extents in prop::collection::vec((0..3_u64, 0..4_u64, 1..5_u64), 1..8),
+            ends in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        ) {
+            let extents: Vec<Extent> = extents.into_iter().map(Extent::from).collect();
+            let all = bytes(&extents);
+            let (one, other) = (ends.0.index(all.len()), ends.1.index(all.len()));
+            let (start, end) = (one.min(other), one.max(other) + 1);
+            let range = ByteRange { start: start as u64, end: end as u64 };
+            let cut = cut(&extents, range);
+            prop_assert_eq!(bytes(&cut), &all[start..end]);
+            let joined = joined(cut.iter().copied());
+            prop_assert_eq!(bytes(&joined), &all[start..end]);
+            prop_assert!(joined.len() <= cut.len());
+        }
+    }
+}

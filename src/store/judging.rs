@@ -1,0 +1,455 @@
+//! What is asked of the writer, and what may be recorded of it.
+//!
+//! Each change is judged in its order of arrival, against an index in which nothing that it names is about to change:
+//! so what was judged holds when its record is applied. A record holds outcomes, never something to judge again.
+
+use super::blobs::NewBlob;
+use super::meta;
+use super::record::{
+    BodyPlace, Change, Copied, Draft, PartCopied, PartPut, Put, UploadCompleted, UploadCreated,
+};
+use super::staging::{Permits, Sealed, SealedBody};
+use super::state::State;
+use super::{Effect, Part, StoreError, Target, Upload, UploadId};
+use crate::clock::Clock;
+use crate::s3::conditional::WritePrecondition;
+use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+use std::sync::Arc;
+
+/// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
+pub(super) type Judge = Box<
+    dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Option<Effect>, Refused>>
+        + Send,
+>;
+
+/// The judge has told its caller why.
+pub(super) struct Refused;
+
+pub(super) enum Work {
+    Put(Box<NewBytes>),
+    Copy {
+        copied: Box<Copied>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    },
+    Delete {
+        bucket: BucketName,
+        key: ObjectKey,
+        which: Which,
+    },
+    SetTags {
+        bucket: BucketName,
+        key: ObjectKey,
+        tagging: Option<String>,
+    },
+    CreateUpload(Box<UploadCreated>),
+    PutPart {
+        upload: Upload,
+        number: u16,
+        sealed: Sealed,
+    },
+    CopyPart {
+        upload: Upload,
+        part: Box<PartCopied>,
+    },
+    CompleteUpload {
+        completed: Box<UploadCompleted>,
+        /// The parts as they were when they were looked up.
+        seen: Vec<Part>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    },
+    AbortUpload {
+        bucket: BucketName,
+        key: ObjectKey,
+        upload: UploadId,
+    },
+    CreateBucket(BucketName),
+    DeleteBucket(BucketName),
+    SetBucket {
+        bucket: BucketName,
+        setting: BucketSetting,
+        document: Option<String>,
+    },
+    Judge(Judge),
+    /// Needs no judging: a new row under a new id.
+    New(Effect),
+}
+
+impl Work {
+    /// What it takes of memory until it is written, about, bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        /// Of an extent and of a part in a statement.
+        const ROW_BYTES: usize = 100;
+        let rows = match self {
+            Self::Put(new) => return new.sealed.memory_bytes(),
+            Self::PutPart { sealed, .. } => return sealed.memory_bytes(),
+            Self::Copy { copied, .. } => {
+                copied.extents.len() + copied.parts.as_ref().map_or(0, |parts| parts.parts.len())
+            }
+            Self::CopyPart { part, .. } => part.extents.len(),
+            Self::CompleteUpload { completed, .. } => {
+                completed.extents.len() + completed.parts.parts.len()
+            }
+            _ => 0,
+        };
+        rows * ROW_BYTES
+    }
+}
+
+/// Sealed bytes for a key.
+pub(super) struct NewBytes {
+    pub(super) target: Target,
+    pub(super) sealed: Sealed,
+    pub(super) precondition: WritePrecondition,
+    pub(super) effect: Option<Effect>,
+}
+
+/// Which object of a key is to go.
+pub(super) enum Which {
+    Current(WritePrecondition),
+    /// That of one sequence.
+    This(u64),
+}
+
+/// What is to be done of a change.
+pub(super) enum Verdict {
+    Record(Box<Draft>, Option<NewBlob>),
+    /// All is as it was wanted already, or the caller's own judge refused.
+    Nothing,
+}
+
+/// Judges changes.
+pub(super) struct Judging {
+    /// Only reads.
+    pub(super) index: SqliteConnection,
+    pub(super) state: Arc<State>,
+    pub(super) clock: Clock,
+}
+
+impl Judging {
+    pub(super) async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
+        match work {
+            Work::Put(new) => self.put(*new).await,
+            Work::Copy {
+                copied,
+                precondition,
+                effect,
+            } => self.copy(copied, precondition, effect).await,
+            Work::Delete { bucket, key, which } => self.delete(bucket, key, which).await,
+            Work::SetTags {
+                bucket,
+                key,
+                tagging,
+            } => self.set_tags(bucket, key, tagging).await,
+            Work::CreateUpload(created) => self.create_upload(created),
+            Work::PutPart {
+                upload,
+                number,
+                sealed,
+            } => self.put_part(upload, number, sealed).await,
+            Work::CopyPart { upload, part } => self.copy_part(upload, part).await,
+            Work::CompleteUpload {
+                completed,
+                seen,
+                precondition,
+                effect,
+            } => {
+                self.complete_upload(completed, seen, precondition, effect)
+                    .await
+            }
+            Work::AbortUpload {
+                bucket,
+                key,
+                upload,
+            } => self.abort_upload(bucket, key, upload).await,
+            Work::CreateBucket(bucket) => Ok(self.create_bucket(bucket)),
+            Work::DeleteBucket(bucket) => self.delete_bucket(bucket).await,
+            Work::SetBucket {
+                bucket,
+                setting,
+                document,
+            } => self.set_bucket(bucket, setting, document),
+            Work::Judge(judge) => match judge(&mut self.index).await {
+                Ok(Some(effect)) => Ok(self.record(Change::Domain, Some(effect))),
+                Ok(None) | Err(Refused) => Ok(Verdict::Nothing),
+            },
+            Work::New(effect) => Ok(self.record(Change::Domain, Some(effect))),
+        }
+    }
+
+    async fn put(&mut self, new: NewBytes) -> Result<Verdict, StoreError> {
+        let NewBytes {
+            target: Target { bucket, key, meta },
+            sealed,
+            precondition,
+            effect,
+        } = new;
+        self.require(&bucket, &key, &precondition).await?;
+        let etag = sealed.etag();
+        let Sealed { digests, body, .. } = sealed;
+        let (place, bytes, blob) = placed(body);
+        let put = Put {
+            bucket,
+            key,
+            etag,
+            size_bytes: digests.size_bytes,
+            md5: hex::encode(digests.md5),
+            block_crcs: meta::crcs_to_hex(&digests.block_crcs),
+            body: place,
+            meta,
+        };
+        let mut draft = self.draft(Change::Put(Box::new(put)), effect);
+        draft.body = bytes;
+        Ok(Verdict::Record(Box::new(draft), blob))
+    }
+
+    async fn copy(
+        &mut self,
+        copied: Box<Copied>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Verdict, StoreError> {
+        self.require(&copied.bucket, &copied.key, &precondition)
+            .await?;
+        Ok(self.record(Change::Copied(copied), effect))
+    }
+
+    async fn delete(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        which: Which,
+    ) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        let current = meta::current(&mut self.index, &bucket, &key).await?;
+        let (etag, sequence) = current.unzip();
+        let is_meant = match which {
+            Which::Current(precondition) => precondition.holds(etag.as_ref()),
+            Which::This(wanted) => sequence.is_none_or(|sequence| sequence == wanted),
+        };
+        if !is_meant {
+            return Err(StoreError::PreconditionFailed);
+        }
+        if sequence.is_none() {
+            return Ok(Verdict::Nothing);
+        }
+        Ok(self.record(Change::Delete { bucket, key }, None))
+    }
+
+    async fn set_tags(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        tagging: Option<String>,
+    ) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        if self.etag(&bucket, &key).await?.is_none() {
+            return Err(StoreError::NoSuchKey);
+        }
+        let change = Change::Tagged {
+            bucket,
+            key,
+            tagging,
+        };
+        Ok(self.record(change, None))
+    }
+
+    fn create_upload(&self, created: Box<UploadCreated>) -> Result<Verdict, StoreError> {
+        self.require_bucket(&created.bucket)?;
+        Ok(self.record(Change::UploadCreated(created), None))
+    }
+
+    async fn put_part(
+        &mut self,
+        upload: Upload,
+        number: u16,
+        sealed: Sealed,
+    ) -> Result<Verdict, StoreError> {
+        self.require_upload(&upload.bucket, &upload.key, &upload.id)
+            .await?;
+        let etag = sealed.etag();
+        let Sealed { digests, body, .. } = sealed;
+        let (place, bytes, blob) = placed(body);
+        let put = PartPut {
+            bucket: upload.bucket,
+            upload: upload.id,
+            number,
+            etag,
+            size_bytes: digests.size_bytes,
+            md5: hex::encode(digests.md5),
+            block_crcs: meta::crcs_to_hex(&digests.block_crcs),
+            body: place,
+            checksums: digests.checksums,
+        };
+        let mut draft = self.draft(Change::PartPut(Box::new(put)), None);
+        draft.body = bytes;
+        Ok(Verdict::Record(Box::new(draft), blob))
+    }
+
+    async fn copy_part(
+        &mut self,
+        upload: Upload,
+        part: Box<PartCopied>,
+    ) -> Result<Verdict, StoreError> {
+        self.require_upload(&upload.bucket, &upload.key, &upload.id)
+            .await?;
+        Ok(self.record(Change::PartCopied(part), None))
+    }
+
+    async fn complete_upload(
+        &mut self,
+        completed: Box<UploadCompleted>,
+        seen: Vec<Part>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Verdict, StoreError> {
+        let UploadCompleted {
+            bucket,
+            key,
+            upload,
+            ..
+        } = &*completed;
+        self.require_upload(bucket, key, upload).await?;
+        self.require(bucket, key, &precondition).await?;
+        if !meta::are_unchanged(&mut self.index, upload, &seen).await? {
+            return Err(StoreError::UploadChanged);
+        }
+        Ok(self.record(Change::UploadCompleted(completed), effect))
+    }
+
+    async fn abort_upload(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        upload: UploadId,
+    ) -> Result<Verdict, StoreError> {
+        self.require_upload(&bucket, &key, &upload).await?;
+        let change = Change::UploadAborted { bucket, upload };
+        Ok(self.record(change, None))
+    }
+
+    fn create_bucket(&self, bucket: BucketName) -> Verdict {
+        if self.state.has_bucket(&bucket) {
+            return Verdict::Nothing;
+        }
+        self.record(Change::BucketCreated { bucket }, None)
+    }
+
+    async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        if meta::has_objects(&mut self.index, &bucket).await? {
+            return Err(StoreError::BucketNotEmpty);
+        }
+        Ok(self.record(Change::BucketDeleted { bucket }, None))
+    }
+
+    fn set_bucket(
+        &self,
+        bucket: BucketName,
+        setting: BucketSetting,
+        document: Option<String>,
+    ) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        let change = Change::BucketSet {
+            bucket,
+            setting,
+            document,
+        };
+        Ok(self.record(change, None))
+    }
+
+    fn require_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
+        if self.state.has_bucket(bucket) {
+            Ok(())
+        } else {
+            Err(StoreError::NoSuchBucket)
+        }
+    }
+
+    /// That the bucket is there, and what must hold of the object that is about to be replaced.
+    async fn require(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        precondition: &WritePrecondition,
+    ) -> Result<(), StoreError> {
+        self.require_bucket(bucket)?;
+        if *precondition == WritePrecondition::None {
+            return Ok(());
+        }
+        let current = self.etag(bucket, key).await?;
+        if precondition.holds(current.as_ref()) {
+            Ok(())
+        } else {
+            Err(StoreError::PreconditionFailed)
+        }
+    }
+
+    async fn require_upload(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: &UploadId,
+    ) -> Result<(), StoreError> {
+        self.require_bucket(bucket)?;
+        match meta::upload(&mut self.index, bucket, key, upload).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::NoSuchUpload),
+        }
+    }
+
+    async fn etag(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<Option<ETag>, StoreError> {
+        let current = meta::current(&mut self.index, bucket, key).await?;
+        Ok(current.map(|(etag, _)| etag))
+    }
+
+    fn draft(&self, change: Change, effect: Option<Effect>) -> Draft {
+        Draft {
+            at: self.clock.now(),
+            change,
+            effect,
+            body: Bytes::new(),
+        }
+    }
+
+    fn record(&self, change: Change, effect: Option<Effect>) -> Verdict {
+        Verdict::Record(Box::new(self.draft(change, effect)), None)
+    }
+}
+
+/// What a record says of a body, what it holds of it, and the blob that it names.
+fn placed(body: SealedBody) -> (BodyPlace, Bytes, Option<NewBlob>) {
+    match body {
+        SealedBody::Memory { bytes, .. } if bytes.is_empty() => {
+            (BodyPlace::Empty, Bytes::new(), None)
+        }
+        SealedBody::Memory { bytes, permits } => {
+            let bytes = Bytes::from_owner(HeldBody(bytes, permits));
+            (BodyPlace::Here, bytes, None)
+        }
+        SealedBody::Blob(blob) => {
+            let id = blob.id().to_owned();
+            (BodyPlace::Blob { id }, Bytes::new(), Some(blob))
+        }
+    }
+}
+
+/// A body in memory together with its share of the memory, which it gives back when the body is written.
+struct HeldBody(
+    Bytes,
+    #[expect(dead_code, reason = "held until dropped")] Permits,
+);
+
+impl AsRef<[u8]> for HeldBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
