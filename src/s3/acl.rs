@@ -138,10 +138,7 @@ pub fn not_supported() -> S3Error {
 #[must_use]
 pub fn access_control_policy() -> String {
     xml::document("AccessControlPolicy", Namespace::S3, |policy| {
-        policy.element("Owner", |owner| {
-            owner.text("ID", OWNER_ID);
-            owner.text("DisplayName", OWNER_NAME);
-        });
+        policy.owner("Owner");
         policy.element("AccessControlList", |list| {
             list.element("Grant", |grant| {
                 let kind = [

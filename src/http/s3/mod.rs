@@ -178,7 +178,7 @@ async fn carry_out(
     }
     let permitted = access::permit(&exchange, &operation)?;
     metadata::refuse_encryption(&exchange.headers)?;
-    acl::refuse_blocked(&exchange, operation.bucket())?;
+    acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
         document::read_signed(body, permitted.payload(), document::NEEDLESS_BYTES).await?;
