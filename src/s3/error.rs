@@ -45,6 +45,7 @@ macro_rules! error_codes {
 
 error_codes! {
     AccessDenied 403 "Access Denied";
+    AccessForbidden 403 "CORSResponse: This CORS request is not allowed.";
     AccessControlListNotSupported 400 "The bucket does not allow ACLs";
     AuthorizationHeaderMalformed 400 "The authorization header that you provided is not valid.";
     AuthorizationQueryParametersError 400 "The authorization query parameters that you provided are not valid.";
@@ -54,7 +55,6 @@ error_codes! {
     BucketAlreadyOwnedByYou 409 "Your previous request to create the named bucket succeeded and you already own it.";
     BucketNotEmpty 409 "The bucket you tried to delete is not empty";
     ConditionalRequestConflict 409 "The conditional request cannot succeed due to a conflicting operation against this resource.";
-    CORSForbidden 403 "CORSResponse: This CORS request is not allowed.";
     EntityTooLarge 400 "Your proposed upload exceeds the maximum allowed size";
     EntityTooSmall 400 "Your proposed upload is smaller than the minimum allowed size";
     ExpiredToken 400 "The provided token has expired.";
@@ -85,6 +85,7 @@ error_codes! {
     MalformedACLError 400 "The XML you provided was not well-formed or did not validate against our published schema";
     MalformedPOSTRequest 400 "The body of your POST request is not well-formed multipart/form-data.";
     MalformedPolicy 400 "This policy contains invalid Json";
+    MalformedTrailerError 400 "The request contained trailing data that was not well-formed or did not conform to our published schema.";
     MalformedXML 400 "The XML you provided was not well-formed or did not validate against our published schema";
     MaxMessageLengthExceeded 400 "Your request was too large.";
     MaxPostPreDataLengthExceeded 400 "Your POST request fields preceding the upload file were too large.";

@@ -4,6 +4,7 @@
 //! *Amazon S3 API Reference* and *Authenticating Requests (AWS Signature Version 4)*.
 
 pub mod attributes;
+pub mod acl;
 pub mod bucket;
 pub mod bucket_policy;
 pub mod checksum;
@@ -20,7 +21,9 @@ pub mod listing;
 pub mod multipart;
 pub mod network;
 pub mod op;
+pub mod ownership;
 pub mod policy;
+pub mod public_access;
 pub mod range;
 pub mod signature;
 pub mod sigv2;

@@ -41,6 +41,8 @@ pub enum BucketOperation {
     PutAcl,
     /// A feature that no bucket here has.
     GetUnconfigured(Feature),
+    /// There is nothing to remove.
+    DeleteUnconfigured(Feature),
 }
 
 /// Features of S3 whose configuration can be asked for and is never there.
@@ -143,15 +145,15 @@ const BUCKET: &[Row<BucketOperation>] = &[
     row("DELETE", &["lifecycle"], "DeleteBucketLifecycle", Some(BucketOperation::DeleteSetting(BucketSetting::Lifecycle))),
     row("GET", &["encryption"], "GetBucketEncryption", Some(BucketOperation::GetUnconfigured(Feature::Encryption))),
     row("PUT", &["encryption"], "PutBucketEncryption", None),
-    row("DELETE", &["encryption"], "DeleteBucketEncryption", None),
+    row("DELETE", &["encryption"], "DeleteBucketEncryption", Some(BucketOperation::DeleteUnconfigured(Feature::Encryption))),
     row("GET", &["object-lock"], "GetObjectLockConfiguration", Some(BucketOperation::GetUnconfigured(Feature::ObjectLock))),
     row("PUT", &["object-lock"], "PutObjectLockConfiguration", None),
     row("GET", &["replication"], "GetBucketReplication", Some(BucketOperation::GetUnconfigured(Feature::Replication))),
     row("PUT", &["replication"], "PutBucketReplication", None),
-    row("DELETE", &["replication"], "DeleteBucketReplication", None),
+    row("DELETE", &["replication"], "DeleteBucketReplication", Some(BucketOperation::DeleteUnconfigured(Feature::Replication))),
     row("GET", &["website"], "GetBucketWebsite", Some(BucketOperation::GetUnconfigured(Feature::Website))),
     row("PUT", &["website"], "PutBucketWebsite", None),
-    row("DELETE", &["website"], "DeleteBucketWebsite", None),
+    row("DELETE", &["website"], "DeleteBucketWebsite", Some(BucketOperation::DeleteUnconfigured(Feature::Website))),
     row("GET", &["notification"], "GetBucketNotificationConfiguration", Some(BucketOperation::GetUnconfigured(Feature::Notification))),
     row("PUT", &["notification"], "PutBucketNotificationConfiguration", None),
     row("GET", &["logging"], "GetBucketLogging", Some(BucketOperation::GetUnconfigured(Feature::Logging))),
@@ -279,8 +281,7 @@ impl Operation {
         let path = uri::decode(raw_path).ok_or_else(|| S3Error::new(ErrorCode::InvalidURI))?;
         let (bucket, key) = split_path(&path, virtual_bucket);
         if method == "OPTIONS" {
-            let bucket = bucket.and_then(|name| BucketName::parse(name).ok());
-            return Ok(Self::Preflight(bucket));
+            return Ok(Self::Preflight(addressed_bucket(raw_path, virtual_bucket)));
         }
         if !matches!(method, "GET" | "HEAD" | "PUT" | "POST" | "DELETE") {
             return Err(method_not_allowed(method));
@@ -381,6 +382,14 @@ fn name_in<Served: PartialEq>(table: &[Row<Served>], operation: Served) -> &'sta
         .iter()
         .find(|row| row.served.as_ref() == Some(&operation))
         .map_or("", |row| row.name)
+}
+
+/// The bucket that a request is about, by its raw path, whatever it asks; `None` where that is no bucket's name.
+#[must_use]
+pub fn addressed_bucket(raw_path: &str, virtual_bucket: Option<&str>) -> Option<BucketName> {
+    let path = uri::decode(raw_path)?;
+    let (bucket, _) = split_path(&path, virtual_bucket);
+    BucketName::parse(bucket?).ok()
 }
 
 /// The bucket and the key that a decoded path addresses; what follows the bucket's `/`, if anything, is the key.

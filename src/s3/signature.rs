@@ -9,6 +9,7 @@
 use super::sigv4::{self, Credential, Payload, RegionRule, SigningKey};
 use super::time::Timestamp;
 use super::{ErrorCode, S3Error, sigv2, time, uri};
+use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::SecretString;
 use std::time::Duration;
 
@@ -216,6 +217,23 @@ pub(super) fn check_skew(signed_at: Timestamp, now: Timestamp) -> Result<(), S3E
             "MaxAllowedSkewMilliseconds",
             MAX_SKEW.as_millis().to_string(),
         ))
+}
+
+/// A date as `Date` has it: `Tue, 27 Mar 2007 19:36:42 +0000` and its like, or `20070327T193642Z`.
+// AWS: does not look at the day of the week; botocore writes `-0000` for the zone.
+/// # Errors
+/// `AccessDenied`
+pub(super) fn parse_date(text: &str) -> Result<Timestamp, S3Error> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    time::parse_amz_date(text)
+        .or_else(|| {
+            let parsed = PARSER.parse_timestamp(text).ok()?;
+            Some(Timestamp::from_millis(parsed.as_millisecond()))
+        })
+        .or_else(|| time::parse_http_date(text))
+        // Before there were clocks that count from 1970 nobody signed anything.
+        .filter(|at| at.as_millis() >= 0)
+        .ok_or_else(needs_a_date)
 }
 
 /// AWS: the words for a date that is missing or is none.

@@ -6,7 +6,7 @@
 //!
 //! Pure, as [`super::sigv4`] is; the proof is [`super::signature::Verified`].
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html>
-use super::signature::{RequestHead, check_skew, needs_a_date};
+use super::signature::{RequestHead, check_skew, needs_a_date, parse_date};
 use super::sigv4::Payload;
 use super::time::Timestamp;
 use super::{ErrorCode, S3Error, op, time, uri};
@@ -86,24 +86,10 @@ pub(super) fn parse_header(stated: &str, head: &RequestHead<'_>) -> Result<Unver
         access_key: access_key.to_owned(),
         signature: signature.to_owned(),
         place: Place::Header {
-            signed_at: parse_date(date.trim()).ok_or_else(needs_a_date)?,
+            signed_at: parse_date(date.trim())?,
             signed_date: signed_date.to_owned(),
         },
     })
-}
-
-/// `Tue, 27 Mar 2007 19:36:42 +0000` and its like. AWS: does not look at the day of the week.
-fn parse_date(text: &str) -> Option<Timestamp> {
-    const PARSER: jiff::fmt::rfc2822::DateTimeParser =
-        jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    let parsed = PARSER
-        .parse_timestamp(text)
-        .ok()
-        .map(|at| Timestamp::from_millis(at.as_millisecond()))
-        .or_else(|| time::parse_http_date(text))
-        .or_else(|| time::parse_amz_date(text));
-    // Before there were clocks that count from 1970 nobody signed anything.
-    parsed.filter(|at| at.as_millis() >= 0)
 }
 
 /// The parameters of a signed query, decoded.

@@ -75,6 +75,18 @@ impl Elements {
         write(self);
         self.event(Event::End(BytesEnd::new(name)));
     }
+    /// `<name attribute="value">…</name>` with elements inside.
+    pub fn element_with(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, &str)],
+        write: impl FnOnce(&mut Self),
+    ) {
+        let start = BytesStart::new(name).with_attributes(attributes.iter().copied());
+        self.event(Event::Start(start));
+        write(self);
+        self.event(Event::End(BytesEnd::new(name)));
+    }
     /// `<name>text</name>`, escaped.
     pub fn text(&mut self, name: &str, text: &str) {
         self.element(name, |inside| inside.characters(text));

@@ -12,6 +12,7 @@ def s3_client(server, access_key=None, secret_key=None, region="us-east-1", **co
         aws_access_key_id=access_key or server.access_key,
         aws_secret_access_key=secret_key or server.secret_key,
         region_name=region,
+        verify=server.verify,
         config=botocore.config.Config(
             signature_version="s3v4",
             retries={"total_max_attempts": 1, "mode": "standard"},

@@ -1,9 +1,12 @@
 """Fixtures: running servers and the clients that judge them."""
 
+import uuid
+
 import boto3
 import botocore
 import pytest
 
+from authority import Authority
 from clients import s3_client
 from server import Hangar
 
@@ -24,6 +27,29 @@ def hangar(tmp_path_factory):
     yield server
     assert server.stop() == 0, server.said()
     assert "panicked" not in server.said()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def endpoint(request, tmp_path_factory):
+    """As `hangar`, once over HTTP and once over TLS: clients speak differently over each."""
+    authority = request.getfixturevalue("authority") if request.param == "tls" else None
+    server = Hangar(tmp_path_factory.mktemp(request.param), authority=authority).start()
+    yield server
+    assert server.stop() == 0, server.said()
+    assert "panicked" not in server.said()
+
+
+@pytest.fixture
+def bucket(endpoint):
+    """A fresh bucket of `endpoint`."""
+    name = f"bucket-{uuid.uuid4()}"
+    s3_client(endpoint).create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture

@@ -54,13 +54,15 @@ def run(*arguments, **settings):
 class Hangar:
     """A server on a free port of loopback, with a data folder and a known key pair."""
 
-    def __init__(self, folder, settings=None, command=None, port=None):
-        """`settings` add to the defaults below; a value of None takes a default away."""
+    def __init__(self, folder, settings=None, command=None, port=None, authority=None):
+        """`settings` add to the defaults below; a value of None takes a default away. With an `authority` it speaks TLS."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
         self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.authority = authority
+        self.scheme = "https" if authority else "http"
+        self.url = f"{self.scheme}://127.0.0.1:{self.port}"
         self.bucket = BUCKET
         self.access_key = ACCESS_KEY
         self.secret_key = SECRET_KEY
@@ -71,6 +73,8 @@ class Hangar:
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "API_KEY_RATE_LIMIT": "off",
         }
+        if authority:
+            defaults |= {"HANGAR_TLS_CERT": authority.certificate, "HANGAR_TLS_KEY": authority.key}
         chosen = defaults | (settings or {})
         self.settings = {name: value for name, value in chosen.items() if value is not None}
         self.command = command or ["serve"]
@@ -103,7 +107,7 @@ class Hangar:
 
     def is_ready(self):
         try:
-            return requests.get(f"{self.url}/-/health/ready", timeout=PATIENCE_SECONDS).status_code == 200
+            return self.request("GET", "/-/health/ready").status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -137,6 +141,11 @@ class Hangar:
 
     # Asking
 
+    @property
+    def verify(self):
+        """What requests and boto3 are told of certificates."""
+        return str(self.authority.root) if self.authority else None
+
     def command_line(self, *arguments):
         """A command beside the running server, with the server's own settings."""
         return run(*arguments, **self.settings)
@@ -151,6 +160,7 @@ class Hangar:
         """Redirects are not followed: they are answers to judge."""
         how.setdefault("timeout", PATIENCE_SECONDS)
         how.setdefault("allow_redirects", False)
+        how.setdefault("verify", self.verify)
         return requests.request(method, self.url + path, **how)
 
     def ask(self, token, path="/api/v1/assets/user-assets/", **fields):

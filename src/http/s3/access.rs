@@ -385,7 +385,7 @@ impl Sender {
                 .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
         Self {
             address: peer.map(|peer| proxies.client(peer, &forwarded)),
-            came_by_tls: vouched || req.app_config().secure(),
+            came_by_tls: vouched || exchange.rooms.config.tls.is_some(),
         }
     }
 }

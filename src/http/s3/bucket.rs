@@ -3,10 +3,11 @@
 
 use super::access::Permitted;
 use super::document::read_document;
-use super::{Exchange, error, metadata};
+use super::{Exchange, acl, error};
 use crate::http::limits::Body;
 use crate::s3::listing::{self, ListBucketsQuery};
-use crate::s3::xml::{self, Namespace};
+use crate::s3::ownership::ObjectOwnership;
+use crate::s3::xml;
 use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error};
 use crate::store::{Bucket, BucketCreation};
 use actix_web::HttpResponse;
@@ -16,11 +17,6 @@ use serde::de::IgnoredAny;
 
 const DEFAULT_REGION: &str = "us-east-1";
 const MOST_REGION_BYTES: usize = 64;
-const OWNERSHIPS: [&str; 3] = [
-    "BucketOwnerPreferred",
-    "ObjectWriter",
-    "BucketOwnerEnforced",
-];
 /// A `CreateBucketConfiguration` is some hundred bytes.
 const CONFIGURATION_BYTES: usize = 64 * 1024;
 
@@ -58,7 +54,7 @@ pub(super) fn head_bucket(
         .finish())
 }
 
-fn find(exchange: &Exchange<'_>, bucket: &BucketName) -> Result<Bucket, S3Error> {
+pub(super) fn find(exchange: &Exchange<'_>, bucket: &BucketName) -> Result<Bucket, S3Error> {
     let found = exchange.rooms.store.bucket(bucket);
     found.ok_or_else(|| error::no_such_bucket(bucket))
 }
@@ -124,24 +120,19 @@ fn judge_headers(exchange: &Exchange<'_>) -> Result<Option<String>, S3Error> {
             "hangar does not lock objects.",
         ));
     }
-    metadata::judge_acl(&exchange.headers)?;
+    acl::stated(&exchange.headers)?;
     let Some(ownership) = exchange.header("x-amz-object-ownership") else {
         return Ok(None);
     };
-    if !OWNERSHIPS.contains(&ownership) {
-        return Err(S3Error::invalid_argument(
-            "Invalid x-amz-object-ownership header",
-            "x-amz-object-ownership",
-            ownership,
-        ));
-    }
-    Ok(Some(xml::document(
-        "OwnershipControls",
-        Namespace::S3,
-        |controls| {
-            controls.element("Rule", |rule| rule.text("ObjectOwnership", ownership));
-        },
-    )))
+    ObjectOwnership::from_name(ownership)
+        .map(|ownership| Some(ownership.to_xml()))
+        .ok_or_else(|| {
+            S3Error::invalid_argument(
+                "Invalid x-amz-object-ownership header",
+                "x-amz-object-ownership",
+                ownership,
+            )
+        })
 }
 
 #[derive(Deserialize)]

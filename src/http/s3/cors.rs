@@ -1,8 +1,12 @@
-//! What a browser's page may do with this face: any origin, without credentials.
-//! <https://fetch.spec.whatwg.org/#http-cors-protocol>
+//! What a browser's page may do with this face: any origin, without credentials, until a bucket has rules of its own,
+//! which then replace that entirely.
+//! <https://fetch.spec.whatwg.org/#http-cors-protocol>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
-use crate::s3::{ErrorCode, S3Error};
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use crate::http::{Rooms, origin};
+use crate::s3::cors::{Allowed, CorsRules};
+use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error, op};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
@@ -11,9 +15,22 @@ const EXPOSED: &str = "ETag, Location, Accept-Ranges, Content-Range, Content-Dis
      x-amz-request-id, x-amz-id-2, x-amz-checksum-crc32, x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, \
      x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type, x-amz-tagging-count, *";
 const MAX_AGE_SECONDS: &str = "86400";
+/// What an answer under a bucket's rules depends on.
+const VARY: HeaderValue = HeaderValue::from_static(
+    "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
+);
 
-/// Adds what lets a page of another origin read this answer. `Always`: a form's answer, whoever asks.
-pub(super) fn allow(req: &HttpRequest, always: bool, headers: &mut HeaderMap) {
+/// Adds what lets a page of another origin read this answer. `always`: a form's answer, whoever asks.
+pub(super) fn allow(req: &HttpRequest, rooms: &Rooms, always: bool, headers: &mut HeaderMap) {
+    let virtual_bucket = origin::virtual_bucket(req.head(), &rooms.config);
+    let bucket = op::addressed_bucket(req.uri().path(), virtual_bucket.as_deref());
+    match bucket.and_then(|bucket| rules_of(rooms, &bucket)) {
+        Some(rules) => allow_by_rules(req, &rules, headers),
+        None => allow_any(req, always, headers),
+    }
+}
+
+fn allow_any(req: &HttpRequest, always: bool, headers: &mut HeaderMap) {
     if always || req.headers().contains_key(header::ORIGIN) {
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -26,47 +43,152 @@ pub(super) fn allow(req: &HttpRequest, always: bool, headers: &mut HeaderMap) {
     }
 }
 
-/// `OPTIONS`: may a page send this? It says nothing of what exists.
+fn allow_by_rules(req: &HttpRequest, rules: &CorsRules, headers: &mut HeaderMap) {
+    headers.append(header::VARY, VARY);
+    let Some(origin) = stated(req, &header::ORIGIN) else {
+        return;
+    };
+    let method = stated(req, &header::ACCESS_CONTROL_REQUEST_METHOD);
+    let method = method.unwrap_or(req.method().as_str());
+    if let Some(allowed) = rules.allow(origin, method, "") {
+        state(&allowed, origin, headers);
+    }
+}
+
+/// A bucket's rules, where it has some.
+fn rules_of(rooms: &Rooms, bucket: &BucketName) -> Option<CorsRules> {
+    let bucket = rooms.store.bucket(bucket)?;
+    let document = bucket.setting(BucketSetting::Cors)?;
+    // What is kept was judged when it was put.
+    CorsRules::parse(document).ok()
+}
+
+/// A header's value, where it is text.
+fn stated<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
+    req.headers().get(name)?.to_str().ok()
+}
+
+/// Never `Access-Control-Allow-Credentials`: who asks is told by a signature alone.
+fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
+    let origin = if allowed.any_origin { "*" } else { origin };
+    let lines = [
+        (
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            Some(origin.to_owned()),
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            Some(allowed.methods()),
+        ),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, allowed.exposed()),
+        (
+            header::ACCESS_CONTROL_MAX_AGE,
+            allowed.max_age_seconds().map(|seconds| seconds.to_string()),
+        ),
+    ];
+    for (name, value) in lines {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// `OPTIONS`: may a page send this? Of what exists it says no more than the rules of a bucket do.
 ///
 /// # Errors
-/// 400 where it is no preflight, 403 for a method that is not allowed.
-pub(super) fn preflight(req: &HttpRequest) -> Result<HttpResponse, S3Error> {
-    let headers = req.headers();
-    if !headers.contains_key(header::ORIGIN) {
-        return Err(S3Error::with_message(
-            ErrorCode::BadRequest,
-            "Insufficient information. Origin request header needed.",
-        ));
+/// 400 where it is no preflight, 403 for what is not allowed.
+pub(super) fn preflight(
+    req: &HttpRequest,
+    rooms: &Rooms,
+    bucket: Option<&BucketName>,
+) -> Result<HttpResponse, S3Error> {
+    let asked = Preflight::parse(req.headers())?;
+    match bucket.and_then(|bucket| rules_of(rooms, bucket)) {
+        Some(rules) => asked.by_rules(&rules),
+        None => asked.by_default(),
     }
-    let Some(method) = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD) else {
-        return Err(S3Error::with_message(
-            ErrorCode::BadRequest,
-            "Invalid Access-Control-Request-Method: null",
-        ));
-    };
-    if !METHODS
-        .split(", ")
-        .any(|allowed| allowed.as_bytes() == method.as_bytes())
-    {
-        return Err(S3Error::with_message(
-            ErrorCode::CORSForbidden,
-            "CORSResponse: This CORS request is not allowed: its method is none of GET, HEAD, PUT, POST, DELETE.",
-        ));
+}
+
+struct Preflight<'a> {
+    origin: &'a HeaderValue,
+    method: &'a HeaderValue,
+    headers: Option<&'a HeaderValue>,
+}
+
+impl<'a> Preflight<'a> {
+    fn parse(headers: &'a HeaderMap) -> Result<Self, S3Error> {
+        let origin = headers.get(header::ORIGIN).ok_or_else(|| {
+            S3Error::with_message(
+                ErrorCode::BadRequest,
+                "Insufficient information. Origin request header needed.",
+            )
+        })?;
+        let method = headers
+            .get(header::ACCESS_CONTROL_REQUEST_METHOD)
+            .ok_or_else(|| {
+                S3Error::with_message(
+                    ErrorCode::BadRequest,
+                    "Invalid Access-Control-Request-Method: null",
+                )
+            })?;
+        Ok(Self {
+            origin,
+            method,
+            headers: headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS),
+        })
     }
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS));
-    answer.insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS));
-    answer.insert_header((
-        header::VARY,
-        "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
-    ));
-    // Echoed rather than `*`, which would leave out Authorization.
-    if let Some(asked) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        answer.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone()));
+
+    fn by_default(&self) -> Result<HttpResponse, S3Error> {
+        if !METHODS
+            .split(", ")
+            .any(|allowed| allowed.as_bytes() == self.method.as_bytes())
+        {
+            return Err(S3Error::with_message(
+                ErrorCode::AccessForbidden,
+                "CORSResponse: This CORS request is not allowed: its method is none of GET, HEAD, PUT, POST, DELETE.",
+            ));
+        }
+        let mut answer = HttpResponse::Ok();
+        answer.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS));
+        answer.insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS));
+        answer.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+        answer.insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED));
+        Ok(self.finish(answer.finish()))
     }
-    let mut answer = answer.finish();
-    allow(req, true, answer.headers_mut());
-    Ok(answer)
+
+    fn by_rules(&self, rules: &CorsRules) -> Result<HttpResponse, S3Error> {
+        let headers = self.headers.map_or(Ok(""), HeaderValue::to_str);
+        let allowed = match (self.origin.to_str(), self.method.to_str(), headers) {
+            (Ok(origin), Ok(method), Ok(headers)) => rules
+                .allow(origin, method, headers)
+                .map(|allowed| (allowed, origin)),
+            _ => None,
+        };
+        let (allowed, origin) = allowed.ok_or_else(not_whitelisted)?;
+        let mut answer = HttpResponse::Ok().finish();
+        state(&allowed, origin, answer.headers_mut());
+        Ok(self.finish(answer))
+    }
+
+    /// Headers are echoed rather than `*`, which would leave out Authorization.
+    fn finish(&self, mut answer: HttpResponse) -> HttpResponse {
+        let headers = answer.headers_mut();
+        headers.insert(header::VARY, VARY);
+        if let Some(asked) = self.headers {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+        }
+        answer
+    }
+}
+
+/// AWS: its words, spelling included.
+fn not_whitelisted() -> S3Error {
+    S3Error::with_message(
+        ErrorCode::AccessForbidden,
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, \
+         request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by \
+         the resource's CORS spec.",
+    )
 }
 
 #[cfg(test)]
@@ -86,6 +208,60 @@ mod tests {
         lines.join("\n")
     }
 
+    fn asked(req: &HttpRequest) -> Result<HttpResponse, S3Error> {
+        Preflight::parse(req.headers())?.by_default()
+    }
+
+    fn rules() -> CorsRules {
+        CorsRules::parse(
+            "<CORSConfiguration><CORSRule><AllowedOrigin>https://*.example.com</AllowedOrigin>\
+             <AllowedMethod>GET</AllowedMethod><AllowedMethod>PUT</AllowedMethod><AllowedHeader>x-amz-*</AllowedHeader>\
+             <ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>60</MaxAgeSeconds></CORSRule>\
+             <CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>HEAD</AllowedMethod></CORSRule></CORSConfiguration>",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_bucket_s_rules_replace_the_default_for_preflights() {
+        let of = |origin: &'static str, method: &'static str, headers: &'static str| {
+            TestRequest::default()
+                .insert_header(("origin", origin))
+                .insert_header(("access-control-request-method", method))
+                .insert_header(("access-control-request-headers", headers))
+                .to_http_request()
+        };
+        let judged = |req: &HttpRequest| Preflight::parse(req.headers())?.by_rules(&rules());
+        let req = of("https://plane.example.com", "PUT", "X-Amz-Date");
+        insta::assert_snapshot!(shown(&judged(&req).unwrap()), @"");
+        let req = of("https://elsewhere.com", "HEAD", "");
+        insta::assert_snapshot!(shown(&judged(&req).unwrap()), @"");
+        for refused in [
+            of("https://plane.example.com", "DELETE", ""),
+            of("https://plane.example.com", "PUT", "authorization"),
+            of("https://elsewhere.com", "PUT", ""),
+        ] {
+            assert_eq!(
+                judged(&refused).unwrap_err().code,
+                ErrorCode::AccessForbidden
+            );
+        }
+    }
+
+    #[test]
+    fn a_bucket_s_rules_replace_the_default_for_answers() {
+        let answer = |origin: &'static str| {
+            let req = TestRequest::default()
+                .insert_header(("origin", origin))
+                .to_http_request();
+            let mut answer = HttpResponse::NotFound().finish();
+            allow_by_rules(&req, &rules(), answer.headers_mut());
+            shown(&answer)
+        };
+        insta::assert_snapshot!(answer("https://plane.example.com"), @"");
+        insta::assert_snapshot!(answer("https://elsewhere.com"), @"");
+    }
+
     #[test]
     fn a_preflight_of_any_origin_is_allowed_without_credentials() {
         let req = TestRequest::default()
@@ -96,7 +272,7 @@ mod tests {
                 "authorization,content-type",
             ))
             .to_http_request();
-        insta::assert_snapshot!(shown(&preflight(&req).unwrap()), @r"
+        insta::assert_snapshot!(shown(&asked(&req).unwrap()), @r"
         200 OK
         access-control-allow-headers: authorization,content-type
         access-control-allow-methods: GET, HEAD, PUT, POST, DELETE
@@ -109,11 +285,11 @@ mod tests {
     #[test]
     fn options_without_origin_or_method_is_no_preflight() {
         let bare = TestRequest::default().to_http_request();
-        assert_eq!(preflight(&bare).unwrap_err().code, ErrorCode::BadRequest);
+        assert_eq!(asked(&bare).unwrap_err().code, ErrorCode::BadRequest);
         let origin = TestRequest::default()
             .insert_header(("origin", "https://plane.example.com"))
             .to_http_request();
-        assert_eq!(preflight(&origin).unwrap_err().code, ErrorCode::BadRequest);
+        assert_eq!(asked(&origin).unwrap_err().code, ErrorCode::BadRequest);
     }
 
     #[test]
@@ -122,7 +298,7 @@ mod tests {
             .insert_header(("origin", "https://plane.example.com"))
             .insert_header(("access-control-request-method", "PATCH"))
             .to_http_request();
-        assert_eq!(preflight(&req).unwrap_err().code, ErrorCode::CORSForbidden);
+        assert_eq!(asked(&req).unwrap_err().code, ErrorCode::AccessForbidden);
     }
 
     #[test]
@@ -131,7 +307,7 @@ mod tests {
             .insert_header(("origin", "https://plane.example.com"))
             .to_http_request();
         let mut answer = HttpResponse::Forbidden().finish();
-        allow(&req, false, answer.headers_mut());
+        allow_any(&req, false, answer.headers_mut());
         insta::assert_snapshot!(shown(&answer), @r"
         403 Forbidden
         access-control-allow-origin: *

@@ -1,8 +1,9 @@
 //! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
 //! lower-case names and values, and mean the same.
 
-use super::tagging;
+use super::acl;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
+use crate::s3::tagging::{Tagged, Tags};
 use crate::s3::{ErrorCode, S3Error};
 use crate::store::ObjectMeta;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -13,16 +14,6 @@ use base64::engine::general_purpose::STANDARD;
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
 const USER_METADATA_BYTES: usize = 2 * 1024;
 
-const CANNED_ACLS: [&str; 8] = [
-    "private",
-    "public-read",
-    "public-read-write",
-    "authenticated-read",
-    "aws-exec-read",
-    "bucket-owner-read",
-    "bucket-owner-full-control",
-    "log-delivery-write",
-];
 const STORAGE_CLASSES: [&str; 11] = [
     "STANDARD",
     "REDUCED_REDUNDANCY",
@@ -119,9 +110,9 @@ pub(super) fn refuse_encryption(fields: &[(String, String)]) -> Result<(), S3Err
 /// All that is kept with an object, but for its checksums.
 ///
 /// # Errors
-/// `InvalidArgument`, `MetadataTooLarge`, or `NotImplemented` for grants.
+/// `InvalidArgument`, `MetadataTooLarge`, or `AccessControlListNotSupported` for grants.
 pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3Error> {
-    judge_acl(fields)?;
+    acl::stated(fields)?;
     refuse_lock(fields)?;
     let kept = |name: &str| -> Result<Option<String>, S3Error> {
         match field(fields, name)
@@ -149,12 +140,21 @@ pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
         ..ObjectMeta::default()
     };
     add_user_metadata(fields, &mut meta)?;
-    meta.tagging = match (field(fields, "x-amz-tagging"), field(fields, "tagging")) {
-        (Some(query), _) if !query.is_empty() => Some(tagging::from_query(query)?),
-        (_, Some(xml)) if !xml.trim().is_empty() => Some(tagging::from_xml(xml)?),
-        _ => None,
-    };
+    meta.tagging = tags(fields)?;
     Ok(meta)
+}
+
+/// Tags that a header or a form's field states, as they are kept.
+///
+/// # Errors
+/// As [`Tags::from_header`] and [`Tags::from_xml`].
+pub(super) fn tags(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
+    let stated = match (field(fields, "x-amz-tagging"), field(fields, "tagging")) {
+        (Some(query), _) if !query.is_empty() => Tags::from_header(query)?,
+        (_, Some(xml)) if !xml.trim().is_empty() => Tags::from_xml(xml, Tagged::Object)?,
+        _ => return Ok(None),
+    };
+    Ok((!stated.is_empty()).then(|| stated.to_query()))
 }
 
 /// AWS: `aws-chunked` frames the request's body and is no encoding of the object.
@@ -208,34 +208,6 @@ fn storage_class(fields: &[(String, String)]) -> Result<Option<String>, S3Error>
             Err(S3Error::new(ErrorCode::InvalidStorageClass).extra("StorageClassRequested", class))
         }
     }
-}
-
-/// Canned ACLs are taken and grant nothing; grants cannot be kept, so they are not taken.
-///
-/// # Errors
-/// `InvalidArgument` for an ACL that is none, `NotImplemented` for grants.
-pub(super) fn judge_acl(fields: &[(String, String)]) -> Result<(), S3Error> {
-    let acl = field(fields, "x-amz-acl").or_else(|| field(fields, "acl"));
-    if let Some(acl) = acl
-        && !CANNED_ACLS.contains(&acl)
-    {
-        return Err(S3Error::invalid_argument(
-            "The canned ACL is not a known one.",
-            "x-amz-acl",
-            acl,
-        ));
-    }
-    if let Some((name, _)) = fields
-        .iter()
-        .find(|(name, _)| name.starts_with("x-amz-grant-"))
-    {
-        return Err(S3Error::with_message(
-            ErrorCode::NotImplemented,
-            "hangar does not keep grants: use a bucket policy.",
-        )
-        .extra("Header", name.as_str()));
-    }
-    Ok(())
 }
 
 /// AWS: the code and the words for a bucket without object lock. A lock that nobody keeps is not promised.

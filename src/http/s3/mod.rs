@@ -24,14 +24,13 @@ mod precondition;
 mod put_object;
 mod receive;
 mod settings;
-mod tagging;
 mod verify;
 
 use crate::http::Rooms;
 use crate::http::limits::{Body, UnverifiedMemory};
 use crate::http::{origin, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, tagging, uri};
 use access::Permitted;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
@@ -132,7 +131,7 @@ pub(super) async fn answer(
             .insert(header::REFERRER_POLICY, no_referrer);
     }
     if operation != PREFLIGHT {
-        cors::allow(&req, operation == POST_OBJECT, answer.headers_mut());
+        cors::allow(&req, &rooms, operation == POST_OBJECT, answer.headers_mut());
     }
     trace::waited_for_client(&req, body.waited());
     body.settle(answer).await
@@ -170,7 +169,7 @@ async fn carry_out(
     };
     *name = operation.name();
     match operation {
-        Operation::Preflight(_) => return cors::preflight(req),
+        Operation::Preflight(bucket) => return cors::preflight(req, rooms, bucket.as_ref()),
         // A form's signature is in its fields.
         Operation::OnBucket(BucketOperation::PostObject, bucket) => {
             return post_object::post_object(&exchange, memory, bucket, body).await;
@@ -179,6 +178,7 @@ async fn carry_out(
     }
     let permitted = access::permit(&exchange, &operation)?;
     metadata::refuse_encryption(&exchange.headers)?;
+    acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
         document::read_signed(body, permitted.payload(), document::NEEDLESS_BYTES).await?;
@@ -217,7 +217,7 @@ async fn on_bucket(
             delete_objects::delete_objects(exchange, permitted, &bucket, body).await
         }
         Op::GetSetting(setting) => {
-            settings::get_setting(exchange, permitted, &bucket, setting).await
+            settings::get_setting(exchange, permitted, &bucket, setting)
         }
         Op::PutSetting(setting) => {
             settings::put_setting(exchange, permitted, &bucket, setting, body).await
@@ -225,13 +225,14 @@ async fn on_bucket(
         Op::DeleteSetting(setting) => {
             settings::delete_setting(exchange, permitted, &bucket, setting).await
         }
-        Op::GetPolicyStatus => settings::get_policy_status(exchange, permitted, &bucket).await,
-        Op::GetVersioning => settings::get_versioning(exchange, permitted, &bucket).await,
+        Op::GetPolicyStatus => settings::get_policy_status(exchange, permitted, &bucket),
+        Op::GetVersioning => settings::get_versioning(exchange, permitted, &bucket),
         Op::PutVersioning => settings::put_versioning(exchange, permitted, &bucket, body).await,
         Op::GetUnconfigured(feature) => {
-            settings::get_unconfigured(exchange, permitted, &bucket, feature).await
+            settings::get_unconfigured(exchange, permitted, &bucket, feature)
         }
-        Op::GetAcl => acl::get_bucket_acl(exchange, permitted, &bucket).await,
+        Op::DeleteUnconfigured(_) => settings::delete_unconfigured(exchange, permitted, &bucket),
+        Op::GetAcl => acl::get_bucket_acl(exchange, permitted, &bucket),
         Op::PutAcl => acl::put_bucket_acl(exchange, permitted, &bucket, body).await,
         Op::PostObject => unreachable!("answered before a signature was asked for"),
     }

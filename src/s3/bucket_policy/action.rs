@@ -237,6 +237,8 @@ fn needed_of_bucket(operation: BucketOperation) -> &'static [Action] {
             Feature::RequestPayment => &[Action::GetBucketRequestPayment],
             Feature::Accelerate => &[Action::GetAccelerateConfiguration],
         },
+        // What no bucket has, only its owner removes.
+        Op::DeleteUnconfigured(_) => &[Action::DeleteBucket],
     }
 }
 

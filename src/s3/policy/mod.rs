@@ -5,6 +5,7 @@
 //! its grant says so ([`Grant::access_key`]): whether anybody may write there is its caller's to ask. It refuses to know
 //! which access keys there are and what the file holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
+use super::checksum::ChecksumAlgorithm;
 use super::signature::{Keys, MAX_SKEW, Rules, Sigv2};
 use super::sigv4::{Credential, RegionRule, SigningKey};
 use super::{BucketName, ErrorCode, ObjectKey, S3Error, key, op, sigv2, time};
@@ -371,12 +372,14 @@ const V2_FIELDS: &[&str] = &["awsaccesskeyid", "signature"];
 fn without_path(file_name: &str) -> &str {
     file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
 }
-/// AWS: the fields that may be posted though no condition names them.
+/// AWS: the fields that may be posted though no condition names them. A checksum as well: it widens nothing that the
+/// policy allows, and Ceph's suite posts one so.
 fn needs_no_condition(name: &str) -> bool {
     matches!(
         name,
         "x-amz-signature" | "file" | "policy" | "awsaccesskeyid" | "signature"
     ) || name.starts_with("x-ignore-")
+        || ChecksumAlgorithm::from_header(name).is_some()
 }
 fn denied(reason: &str) -> S3Error {
     S3Error::with_message(

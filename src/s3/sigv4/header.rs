@@ -6,7 +6,7 @@ use super::{
     ALGORITHM, Credential, Place, RegionRule, RequestHead, UNREADABLE_CREDENTIAL, Unverified,
     wrong_region,
 };
-use crate::s3::signature::{needs_a_date, unsupported_mechanism};
+use crate::s3::signature::{needs_a_date, parse_date, unsupported_mechanism};
 use crate::s3::time::Timestamp;
 use crate::s3::{ErrorCode, S3Error, time};
 
@@ -85,16 +85,12 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// `x-amz-date`, else `Date`, which may also be an HTTP-date.
+/// `x-amz-date`, else `Date`, which may be in other forms too.
 fn signing_date(head: &RequestHead<'_>) -> Result<Timestamp, S3Error> {
-    let date = match head.value("x-amz-date")? {
-        Some(amz_date) => time::parse_amz_date(amz_date.trim()),
-        None => head
-            .value("date")?
-            .map(str::trim)
-            .and_then(|date| time::parse_amz_date(date).or_else(|| time::parse_http_date(date))),
-    };
-    date.ok_or_else(needs_a_date)
+    match head.value("x-amz-date")? {
+        Some(amz_date) => time::parse_amz_date(amz_date.trim()).ok_or_else(needs_a_date),
+        None => parse_date(head.value("date")?.ok_or_else(needs_a_date)?.trim()),
+    }
 }
 
 fn payload_term(head: &RequestHead<'_>) -> Result<PayloadTerm, S3Error> {
