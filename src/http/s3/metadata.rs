@@ -165,7 +165,7 @@ fn without_aws_chunked(coding: &str) -> Option<String> {
         .map(str::trim)
         .filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("aws-chunked"))
         .collect();
-    (!kept.is_empty()).then(|| kept.join(","))
+    (!kept.is_empty()).then(|| kept.join(", "))
 }
 
 fn add_user_metadata(fields: &[(String, String)], meta: &mut ObjectMeta) -> Result<(), S3Error> {

@@ -216,9 +216,7 @@ async fn on_bucket(
         Op::DeleteObjects => {
             delete_objects::delete_objects(exchange, permitted, &bucket, body).await
         }
-        Op::GetSetting(setting) => {
-            settings::get_setting(exchange, permitted, &bucket, setting)
-        }
+        Op::GetSetting(setting) => settings::get_setting(exchange, permitted, &bucket, setting),
         Op::PutSetting(setting) => {
             settings::put_setting(exchange, permitted, &bucket, setting, body).await
         }

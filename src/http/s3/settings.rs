@@ -3,10 +3,10 @@
 //! Guarantees: what is kept is carried out, or has no effect where objects have one version and one class; a document
 //! that asks for more is refused. Each is kept in the form in which it is given back.
 
+use super::Exchange;
 use super::access::Permitted;
 use super::bucket::{find, xml_answer};
 use super::document::read_document;
-use super::Exchange;
 use crate::http::limits::Body;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::CorsRules;
@@ -35,9 +35,9 @@ pub(super) fn get_setting(
     setting: BucketSetting,
 ) -> Result<HttpResponse, S3Error> {
     let found = find(exchange, bucket)?;
-    let document = found.setting(setting).ok_or_else(|| {
-        S3Error::new(not_there(setting)).extra("BucketName", bucket.as_str())
-    })?;
+    let document = found
+        .setting(setting)
+        .ok_or_else(|| S3Error::new(not_there(setting)).extra("BucketName", bucket.as_str()))?;
     Ok(match setting {
         BucketSetting::Policy => HttpResponse::Ok()
             .content_type("application/json")
@@ -179,12 +179,10 @@ pub(super) async fn put_versioning(
         xml::read(&text).ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))?;
     match (asked.status.as_deref(), asked.mfa_delete.as_deref()) {
         (Some("Suspended"), None | Some("Disabled")) => Ok(HttpResponse::Ok().finish()),
-        (Some("Enabled"), _) | (Some("Suspended"), Some("Enabled")) => {
-            Err(S3Error::with_message(
-                ErrorCode::NotImplemented,
-                "hangar keeps one version of each object: versioning cannot be enabled.",
-            ))
-        }
+        (Some("Enabled"), _) | (Some("Suspended"), Some("Enabled")) => Err(S3Error::with_message(
+            ErrorCode::NotImplemented,
+            "hangar keeps one version of each object: versioning cannot be enabled.",
+        )),
         _ => Err(ErrorCode::MalformedXML.into()),
     }
 }
