@@ -1,10 +1,12 @@
 //! The server as its clients see it: each test has one of its own.
 
 mod app;
+mod copies;
 mod edge;
 mod expect;
 mod forms;
 mod hostile;
 mod house;
+mod multipart;
 mod objects;
 mod tls;
