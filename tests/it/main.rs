@@ -7,6 +7,7 @@ mod expect;
 mod forms;
 mod hostile;
 mod house;
+mod lists;
 mod multipart;
 mod objects;
 mod tls;
