@@ -159,7 +159,7 @@ pub(super) fn judge_tag(key: &str, value: &str) -> Result<(), S3Error> {
         .is_some_and(|start| start.eq_ignore_ascii_case(RESERVED));
     if reserved {
         return Err(
-            refusal("System tags cannot be added/updated by requester").extra("TagKey", key),
+            refusal("System tags cannot be added/updated by requester").extra("TagKey", key)
         );
     }
     Ok(())
