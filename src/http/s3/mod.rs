@@ -30,7 +30,7 @@ use crate::http::Rooms;
 use crate::http::limits::{Body, UnverifiedMemory};
 use crate::http::{origin, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, tagging, uri};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};

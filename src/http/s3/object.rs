@@ -2,11 +2,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 
 use super::access::Permitted;
-use super::{Exchange, error, metadata, tagging};
+use super::{Exchange, error, metadata, settings};
 use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::checksum::Checksum;
 use crate::s3::conditional::WritePrecondition;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart, tagging};
 use crate::store::{Object, ObjectParts, StoreError};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -194,6 +194,10 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
             HeaderName::from_static("x-amz-tagging-count"),
             &count,
         );
+    }
+    let expiration = settings::expiration(exchange, &object.bucket, &object.as_subject());
+    if let Some((name, value)) = expiration {
+        put(&mut representation, name, &value);
     }
     if let Some(count) = part.and_then(|part| part.count) {
         let name = HeaderName::from_static("x-amz-mp-parts-count");

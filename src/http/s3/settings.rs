@@ -10,7 +10,7 @@ use super::document::read_document;
 use crate::http::limits::Body;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::CorsRules;
-use crate::s3::lifecycle::Lifecycle;
+use crate::s3::lifecycle::{Lifecycle, Subject};
 use crate::s3::op::Feature;
 use crate::s3::ownership::ObjectOwnership;
 use crate::s3::public_access::PublicAccessBlock;
@@ -19,6 +19,7 @@ use crate::s3::xml::{self, Namespace};
 use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error};
 use crate::store::Bucket;
 use actix_web::HttpResponse;
+use actix_web::http::header::HeaderName;
 use serde::Deserialize;
 
 /// AWS: 64 KB of CORS rules; the other small documents have far less.
@@ -112,6 +113,19 @@ pub(super) fn public_access_block(bucket: &Bucket) -> PublicAccessBlock {
         .setting(BucketSetting::PublicAccessBlock)
         .and_then(|document| PublicAccessBlock::parse(document).ok())
         .unwrap_or_default()
+}
+
+/// `x-amz-expiration` of an object, where the bucket's lifecycle ends it.
+pub(super) fn expiration(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+    object: &Subject<'_>,
+) -> Option<(HeaderName, String)> {
+    let found = exchange.rooms.store.bucket(bucket)?;
+    let document = found.setting(BucketSetting::Lifecycle)?;
+    let lifecycle = Lifecycle::parse(document).ok()?;
+    let expiry = lifecycle.expiry(object)?;
+    Some((HeaderName::from_static("x-amz-expiration"), expiry.header()))
 }
 
 /// AWS: 204 whether the document was there or not.
