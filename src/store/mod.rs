@@ -222,8 +222,7 @@ impl Store {
         self.ask(names, Work::DeleteBucket(name)).await.map(drop)
     }
 
-    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is the caller's: it is kept as it is, and
-    /// must be below 8 MiB.
+    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is kept as it is.
     ///
     /// # Errors
     /// `NoSuchBucket`, …

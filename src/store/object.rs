@@ -42,6 +42,7 @@ pub struct ObjectMeta {
     pub checksum_type: ChecksumType,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_default(checksum_type: &ChecksumType) -> bool {
     *checksum_type == ChecksumType::default()
 }
