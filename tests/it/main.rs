@@ -1,5 +1,6 @@
 //! The server as its clients see it: each test has one of its own.
 
+mod access;
 mod app;
 mod copies;
 mod edge;

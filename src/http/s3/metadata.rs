@@ -48,7 +48,8 @@ pub(super) fn header_fields(headers: &HeaderMap) -> Vec<(String, String)> {
 
 /// Whether a decoded query states a signature.
 pub(super) fn is_presigned(query: &[(String, String)]) -> bool {
-    query.iter().any(|(name, _)| name == "X-Amz-Signature")
+    let states = |wanted: &str| query.iter().any(|(name, _)| name == wanted);
+    states("X-Amz-Signature") || (states("AWSAccessKeyId") && states("Signature"))
 }
 
 /// AWS: signers move `x-amz-*` headers into the query of a presigned URL, where they mean the same. Not so checksums:
