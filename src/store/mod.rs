@@ -175,6 +175,7 @@ impl Store {
             log: folder.log(),
             blobs: folder.blobs(),
             segments: log::OpenSegments::default(),
+            memory: read::ReadMemory::default(),
         };
         Ok(Self {
             inner: Arc::new(Inner {
