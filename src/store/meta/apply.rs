@@ -127,7 +127,7 @@ impl<'a> Rows<'a> {
     fn add(&mut self, record: &'a Record) {
         match &record.change {
             Change::Put(_) | Change::Copied(_) | Change::UploadCompleted(_) => {
-                self.add_object(record)
+                self.add_object(record);
             }
             Change::PartPut(_) | Change::PartCopied(_) => self.add_part(record),
             Change::Delete { bucket, key } => self.gone.push(KeyRow { bucket, key }),
@@ -298,9 +298,7 @@ impl<'a> Rows<'a> {
         self.apply_references(connection, &ended).await?;
         self.apply_objects(connection).await?;
         if !self.parts.is_empty() {
-            let rows = json(&self.parts);
-            delete_parts(connection, &rows).await?;
-            insert_parts(connection, &rows).await?;
+            insert_parts(connection, &json(&self.parts)).await?;
         }
         if !ended.is_empty() {
             delete_uploads(connection, &json(&ended)).await?;
@@ -551,20 +549,10 @@ async fn delete_uploads(connection: &mut SqliteConnection, ids: &str) -> Result<
         .map(drop)
 }
 
-async fn delete_parts(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM parts WHERE (upload, number) IN
-         (SELECT value ->> 'upload', value ->> 'number' FROM json_each(?1))",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
+/// Each in the place of the one that has its number.
 async fn insert_parts(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO parts (upload, number, sequence, etag, size_bytes, modified_ms, extents, checksums)
+        "INSERT OR REPLACE INTO parts (upload, number, sequence, etag, size_bytes, modified_ms, extents, checksums)
          SELECT value ->> 'upload', value ->> 'number', value ->> 'sequence', value ->> 'etag', value ->> 'size',
                 value ->> 'modified', value -> 'extents', value -> 'checksums'
          FROM json_each(?1)",

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod history;
+mod janitor;
 mod listing;
 mod log;
 mod multipart;
