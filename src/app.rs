@@ -124,6 +124,7 @@ impl Application {
     pub async fn run_until_stopped(mut self) -> std::io::Result<()> {
         // What is to be done beside serving, for as long as it serves.
         let mut chores = JoinSet::new();
+        chores.spawn(self.rooms.store.janitor().run());
         if let Some(tls) = self.tls.clone() {
             chores.spawn(tls.keep_current(self.reloader.0));
         }

@@ -5,12 +5,25 @@
 pub use crate::s3::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The wall clock, plus what a test has advanced it by.
-#[derive(Debug, Clone, Default)]
+/// The wall clock and the monotonic one, plus what a test has advanced both by.
+#[derive(Debug, Clone)]
 pub struct Clock {
+    began: Instant,
     advanced_millis: Arc<AtomicI64>,
+    /// What a test has set the wall clock by.
+    jumped_millis: Arc<AtomicI64>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            advanced_millis: Arc::default(),
+            jumped_millis: Arc::default(),
+        }
+    }
 }
 
 impl Clock {
@@ -24,7 +37,23 @@ impl Clock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let wall = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(wall.saturating_add(self.advanced_millis.load(Ordering::Relaxed)))
+        let moved = self
+            .advanced_millis
+            .load(Ordering::Relaxed)
+            .saturating_add(self.jumped_millis.load(Ordering::Relaxed));
+        Timestamp::from_millis(wall.saturating_add(moved))
+    }
+
+    /// Time since this clock was made, by the monotonic clock: nobody sets that one.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        let advanced = self.advanced_millis.load(Ordering::Relaxed);
+        self.began.elapsed() + Duration::from_millis(advanced.unsigned_abs())
+    }
+
+    /// Sets the wall clock alone, as a time server may.
+    pub fn jump(&self, by_millis: i64) {
+        self.jumped_millis.fetch_add(by_millis, Ordering::Relaxed);
     }
 
     /// Moves this clock, and all its clones, forward.

@@ -180,8 +180,14 @@ mod tests {
     #[case::everybody(&granted("<URI>http://acs.amazonaws.com/groups/global/AllUsers</URI>", "READ"), ErrorCode::AccessControlListNotSupported)]
     #[case::another(&granted("<ID>another</ID>", "READ"), ErrorCode::AccessControlListNotSupported)]
     #[case::unknown_permission(&granted("<ID>another</ID>", "DANCE"), ErrorCode::MalformedACLError)]
-    #[case::nobody("<AccessControlPolicy><AccessControlList/></AccessControlPolicy>", ErrorCode::AccessControlListNotSupported)]
-    #[case::another_owner("<AccessControlPolicy><Owner><ID>x</ID></Owner><AccessControlList/></AccessControlPolicy>", ErrorCode::AccessDenied)]
+    #[case::nobody(
+        "<AccessControlPolicy><AccessControlList/></AccessControlPolicy>",
+        ErrorCode::AccessControlListNotSupported
+    )]
+    #[case::another_owner(
+        "<AccessControlPolicy><Owner><ID>x</ID></Owner><AccessControlList/></AccessControlPolicy>",
+        ErrorCode::AccessDenied
+    )]
     #[case::no_policy("<AccessControlPolicy/>", ErrorCode::MalformedACLError)]
     fn a_list_that_cannot_be_kept_is_refused(#[case] text: &str, #[case] code: ErrorCode) {
         assert_eq!(judge_policy(text).unwrap_err().code, code);
@@ -204,6 +210,10 @@ mod tests {
             ErrorCode::InvalidArgument
         );
         assert!(CannedAcl::parse("public-read").unwrap().is_public());
-        assert!(!CannedAcl::parse("bucket-owner-full-control").unwrap().is_public());
+        assert!(
+            !CannedAcl::parse("bucket-owner-full-control")
+                .unwrap()
+                .is_public()
+        );
     }
 }

@@ -3,8 +3,8 @@
 //! Nothing here knows a clock, a disk, a socket, SQL, actix or tokio. Source of the rules: AWS's
 //! *Amazon S3 API Reference* and *Authenticating Requests (AWS Signature Version 4)*.
 
-pub mod attributes;
 pub mod acl;
+pub mod attributes;
 pub mod bucket;
 pub mod bucket_policy;
 pub mod checksum;

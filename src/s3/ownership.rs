@@ -86,7 +86,9 @@ mod tests {
 
     #[rstest]
     #[case("<OwnershipControls/>")]
-    #[case("<OwnershipControls><Rule><ObjectOwnership>Me</ObjectOwnership></Rule></OwnershipControls>")]
+    #[case(
+        "<OwnershipControls><Rule><ObjectOwnership>Me</ObjectOwnership></Rule></OwnershipControls>"
+    )]
     #[case(&format!("<OwnershipControls>{}</OwnershipControls>", "<Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule>".repeat(2)))]
     fn other_controls_are_malformed(#[case] text: &str) {
         assert_eq!(

@@ -18,11 +18,7 @@ pub struct PublicAccessBlock {
     #[serde(rename = "BlockPublicPolicy", default, deserialize_with = "switch")]
     pub block_public_policy: bool,
     /// A public policy allows nobody but who signs.
-    #[serde(
-        rename = "RestrictPublicBuckets",
-        default,
-        deserialize_with = "switch"
-    )]
+    #[serde(rename = "RestrictPublicBuckets", default, deserialize_with = "switch")]
     pub restrict_public_buckets: bool,
 }
 

@@ -87,13 +87,9 @@ impl Work {
         let rows = match self {
             Self::Put(new) => return new.sealed.memory_bytes(),
             Self::PutPart { sealed, .. } => return sealed.memory_bytes(),
-            Self::Copy { copied, .. } => {
-                copied.extents.len() + copied.parts.as_ref().map_or(0, |parts| parts.parts.len())
-            }
+            Self::Copy { copied, .. } => copied.rows(),
             Self::CopyPart { part, .. } => part.extents.len(),
-            Self::CompleteUpload { completed, .. } => {
-                completed.extents.len() + completed.parts.parts.len()
-            }
+            Self::CompleteUpload { completed, .. } => completed.rows(),
             _ => 0,
         };
         rows * ROW_BYTES

@@ -3,7 +3,7 @@
 //! Segments are named by the sequence of their first record. A segment is sealed when it has passed
 //! [`SEGMENT_LIMIT_BYTES`]; the next one is used only when the folder that names it is on disk.
 
-use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, LogId, Record};
+use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, LogId, Record, STATEMENT_LIMIT_BYTES};
 use crate::s3::checksum::crc64_nvme;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -113,6 +113,11 @@ impl Log {
             let head = record::write(draft, self.id, sequence, synced);
             let start = record::start_after(end.offset, !draft.body.is_empty());
             let statement_bytes = head.len() - HEAD_BYTES;
+            if statement_bytes > STATEMENT_LIMIT_BYTES {
+                // No reader would take it for a record.
+                let cause = io::Error::other("a change is too long for the log");
+                return Err(AppendError::Refused(cause));
+            }
             let span = record::span(statement_bytes, draft.body.len() as u64);
             let body_offset = start + head.len() as u64;
             let padding = span - head.len() as u64 - draft.body.len() as u64;

@@ -12,6 +12,7 @@ mod content;
 mod effect;
 mod error;
 mod folder;
+mod janitor;
 mod judging;
 mod listing;
 mod log;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use effect::{ApplyEffects, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
+pub use janitor::{Janitor, Swept};
 pub use multipart::{
     Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
     UploadId, UploadListPage, UploadListRequest,
@@ -90,6 +92,7 @@ pub struct Store {
 struct Inner {
     folder: Arc<folder::Folder>,
     clock: Clock,
+    multipart_expires: std::time::Duration,
     state: Arc<State>,
     readers: Readers,
     bodies: Arc<read::BodyReader>,
@@ -172,11 +175,13 @@ impl Store {
             log: folder.log(),
             blobs: folder.blobs(),
             segments: log::OpenSegments::default(),
+            memory: read::ReadMemory::default(),
         };
         Ok(Self {
             inner: Arc::new(Inner {
                 folder,
                 clock,
+                multipart_expires: config.multipart_expires,
                 state,
                 readers,
                 bodies: Arc::new(bodies),
@@ -222,8 +227,7 @@ impl Store {
         self.ask(names, Work::DeleteBucket(name)).await.map(drop)
     }
 
-    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is the caller's: it is kept as it is, and
-    /// must be below 8 MiB.
+    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is kept as it is.
     ///
     /// # Errors
     /// `NoSuchBucket`, …

@@ -5,6 +5,7 @@ use super::error::StoreError;
 use super::writer::Recorded;
 use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumType};
+use crate::s3::lifecycle::Subject;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
@@ -42,6 +43,7 @@ pub struct ObjectMeta {
     pub checksum_type: ChecksumType,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_default(checksum_type: &ChecksumType) -> bool {
     *checksum_type == ChecksumType::default()
 }
@@ -85,6 +87,18 @@ impl Object {
         ByteRange {
             start: 0,
             end: self.size_bytes,
+        }
+    }
+}
+impl Object {
+    /// As a lifecycle's rules look at it.
+    #[must_use]
+    pub fn as_subject(&self) -> Subject<'_> {
+        Subject {
+            key: self.key.as_str(),
+            size_bytes: self.size_bytes,
+            tagging: self.meta.tagging.as_deref(),
+            last_modified: self.last_modified,
         }
     }
 }

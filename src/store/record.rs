@@ -35,7 +35,7 @@ pub(super) const HEAD_BYTES: usize = 80;
 /// Bodies up to this many bytes lie in their record.
 pub(super) const INLINE_LIMIT_BYTES: usize = 256 * 1024;
 /// A statement longer than this is damage, not a statement.
-const STATEMENT_LIMIT_BYTES: usize = 16 << 20;
+pub(super) const STATEMENT_LIMIT_BYTES: usize = 16 << 20;
 const RECORD_ALIGNMENT: u64 = 8;
 const BODY_ALIGNMENT: u64 = 4096;
 
@@ -190,6 +190,18 @@ pub(super) struct UploadCompleted {
     pub(super) parts: ObjectParts,
 }
 
+impl Copied {
+    pub(super) fn rows(&self) -> usize {
+        self.extents.len() + self.parts.as_ref().map_or(0, |parts| parts.parts.len())
+    }
+}
+
+impl UploadCompleted {
+    pub(super) fn rows(&self) -> usize {
+        self.extents.len() + self.parts.parts.len()
+    }
+}
+
 /// Where a record says that its body is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -204,6 +216,16 @@ pub(super) enum BodyPlace {
 }
 
 impl Change {
+    /// How much it lists: what makes some statements a thousand times longer than others.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Copied(copied) => copied.rows(),
+            Self::PartCopied(part) => part.extents.len(),
+            Self::UploadCompleted(completed) => completed.rows(),
+            _ => 0,
+        }
+    }
+
     /// The number in the record's head. 30 adopted, 31 moved and 32 freed are kept for what comes.
     fn kind(&self) -> u16 {
         match self {

@@ -15,6 +15,8 @@ use std::path::Path;
 
 /// Records that are applied in one transaction.
 const BATCH: usize = 1000;
+/// What these may list, together ([`Change::rows`]).
+const BATCH_ROWS: usize = 100_000;
 
 /// The log's writing end and an index that holds all of it.
 pub(super) struct Replayed {
@@ -66,6 +68,7 @@ pub(super) async fn replay(
         id,
         batch: Vec::new(),
         held: Held::default(),
+        rows: 0,
         end: from,
         applied: 0,
     };
@@ -211,6 +214,8 @@ struct Replay<'a> {
     batch: Vec<Record>,
     /// What the batch touches.
     held: Held,
+    /// What the batch lists.
+    rows: usize,
     /// Where the last record of the batch ends.
     end: End,
     applied: u64,
@@ -264,10 +269,12 @@ impl Replay<'_> {
             return Err(newer("log"));
         }
         let names = record.names();
-        if self.batch.len() == BATCH || !self.held.admits(&names) {
+        let is_full = self.batch.len() == BATCH || self.rows > BATCH_ROWS;
+        if is_full || !self.held.admits(&names) {
             self.apply().await?;
         }
         self.held.hold(&names);
+        self.rows += record.change.rows();
         self.batch.push(record);
         self.end = end;
         Ok(())
@@ -283,6 +290,7 @@ impl Replay<'_> {
         self.applied += self.batch.len() as u64;
         self.batch.clear();
         self.held.clear();
+        self.rows = 0;
         Ok(())
     }
 }

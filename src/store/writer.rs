@@ -340,7 +340,9 @@ impl Indexer {
                 None => self.apply(&records, end).await,
             };
             if failure.is_none() {
-                records.iter().for_each(|record| self.state.follow(record));
+                for record in &records {
+                    self.state.follow(record);
+                }
             }
             for (record, (names, caller)) in records.iter().zip(callers) {
                 drop(self.released.send(names));

@@ -6,7 +6,7 @@
 //! A policy denies even the owner, who can always read, change and remove it. It allows those who do not sign what
 //! concerns objects and lists, never what a bucket is; a key's limits it does not widen.
 
-use super::{Exchange, error, verify};
+use super::{Exchange, error, settings, verify};
 use crate::auth::{AccessKey, KeyLimits};
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
@@ -14,6 +14,7 @@ use crate::s3::policy::Grant;
 use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
 use crate::s3::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error};
+use crate::store::Bucket;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -274,14 +275,25 @@ impl Requester {
         if matches!(self, Self::Owner) && is_of_the_policy(action) {
             return Ok(());
         }
-        let decision = match bucket.setting(BucketSetting::Policy) {
-            Some(policy) => decide(exchange, policy, name, action, question)?,
-            None => Decision::Silent,
+        let Some(policy) = policy_of(&bucket)? else {
+            return match self {
+                Self::Anybody => Err(denied(NOT_SIGNED)),
+                Self::Owner | Self::Limited(_) => Ok(()),
+            };
         };
-        match (decision, self) {
-            (Decision::Allowed, _) | (Decision::Silent, Self::Owner | Self::Limited(_)) => Ok(()),
-            (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
+        match (decide(exchange, &policy, name, action, question), self) {
             (Decision::Denied, _) => Err(denied("the bucket's policy denies it")),
+            (_, Self::Owner | Self::Limited(_)) => Ok(()),
+            (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
+            (Decision::Allowed, Self::Anybody) => {
+                let block = settings::public_access_block(&bucket);
+                if block.restrict_public_buckets && policy.is_public() {
+                    return Err(denied(
+                        "the bucket's public access block lets nobody in who does not sign",
+                    ));
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -329,27 +341,35 @@ fn within(limits: &KeyLimits, action: Action, question: &Question<'_>) -> Result
     }
 }
 
-/// What the bucket's policy says.
+/// # Errors
+/// `AccessDenied` where it cannot be read: it was judged when it was set, and now nobody knows whom it denies what.
+fn policy_of(bucket: &Bucket) -> Result<Option<BucketPolicy>, S3Error> {
+    let Some(policy) = bucket.setting(BucketSetting::Policy) else {
+        return Ok(None);
+    };
+    BucketPolicy::parse(policy, &bucket.name)
+        .map(Some)
+        .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))
+}
+
+/// What a bucket's policy says.
 fn decide(
     exchange: &Exchange<'_>,
-    policy: &str,
+    policy: &BucketPolicy,
     bucket: &BucketName,
     action: Action,
     question: &Question<'_>,
-) -> Result<Decision, S3Error> {
-    // It was judged when it was set. Where it cannot be read now, nobody knows whom it denies what.
-    let policy = BucketPolicy::parse(policy, bucket)
-        .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))?;
+) -> Decision {
     if action.level() == Level::Object && question.key.is_none() {
         // The keys of a list of objects to delete are asked for one by one.
-        return Ok(if policy.may_allow(action) {
+        return if policy.may_allow(action) {
             Decision::Allowed
         } else {
             Decision::Silent
-        });
+        };
     }
     let sender = Sender::of(exchange);
-    Ok(policy.evaluate(&Asked {
+    policy.evaluate(&Asked {
         action,
         bucket,
         key: question.key.map(ObjectKey::as_str),
@@ -360,7 +380,7 @@ fn decide(
         prefix: question.prefix,
         delimiter: question.delimiter,
         canned_acl: question.canned_acl,
-    }))
+    })
 }
 
 /// Where a request came from and how, as far as that is known and not only claimed.

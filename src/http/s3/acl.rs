@@ -47,7 +47,10 @@ fn grants(fields: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
 ///
 /// # Errors
 /// As [`stated`] and [`judge_for`].
-pub(super) fn refuse_blocked(exchange: &Exchange<'_>, operation: &Operation) -> Result<(), S3Error> {
+pub(super) fn refuse_blocked(
+    exchange: &Exchange<'_>,
+    operation: &Operation,
+) -> Result<(), S3Error> {
     let writes = [Method::PUT, Method::POST].contains(exchange.req.method());
     let bucket = operation
         .bucket()

@@ -72,10 +72,7 @@ fn stated<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
 fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
     let origin = if allowed.any_origin { "*" } else { origin };
     let lines = [
-        (
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            Some(origin.to_owned()),
-        ),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, Some(origin.to_owned())),
         (
             header::ACCESS_CONTROL_ALLOW_METHODS,
             Some(allowed.methods()),

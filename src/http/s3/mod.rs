@@ -30,7 +30,7 @@ use crate::http::Rooms;
 use crate::http::limits::{Body, UnverifiedMemory};
 use crate::http::{origin, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, tagging, uri};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
@@ -216,9 +216,7 @@ async fn on_bucket(
         Op::DeleteObjects => {
             delete_objects::delete_objects(exchange, permitted, &bucket, body).await
         }
-        Op::GetSetting(setting) => {
-            settings::get_setting(exchange, permitted, &bucket, setting)
-        }
+        Op::GetSetting(setting) => settings::get_setting(exchange, permitted, &bucket, setting),
         Op::PutSetting(setting) => {
             settings::put_setting(exchange, permitted, &bucket, setting, body).await
         }

@@ -3,9 +3,10 @@
 
 use super::access::Permitted;
 use super::receive::{self, Announced};
-use super::{Exchange, error, metadata, precondition};
+use super::{Exchange, error, metadata, precondition, settings};
 use crate::http::limits::Body;
 use crate::s3::checksum::ChecksumType;
+use crate::s3::lifecycle::Subject;
 use crate::s3::{BucketName, ObjectKey, S3Error};
 use crate::store::{ObjectMeta, Target};
 use actix_web::HttpResponse;
@@ -34,6 +35,7 @@ pub(super) async fn put_object(
         .check_content(&bucket, &key, sealed.head())
         .await?;
     let checksums = sealed.checksums().to_vec();
+    let (size_bytes, tagging) = (sealed.size_bytes(), meta.tagging.clone());
     let target = Target {
         bucket: bucket.clone(),
         key: key.clone(),
@@ -50,6 +52,15 @@ pub(super) async fn put_object(
         Ok(committed) => {
             let mut answer = HttpResponse::Ok();
             answer.insert_header((header::ETAG, committed.etag.quoted()));
+            let subject = Subject {
+                key: key.as_str(),
+                size_bytes,
+                tagging: tagging.as_deref(),
+                last_modified: committed.last_modified,
+            };
+            if let Some(expiration) = settings::expiration(exchange, &bucket, &subject) {
+                answer.insert_header(expiration);
+            }
             receive::state_checksums(&mut answer, &checksums);
             if !checksums.is_empty() {
                 let whole = ChecksumType::FullObject;

@@ -3,14 +3,14 @@
 //! Guarantees: what is kept is carried out, or has no effect where objects have one version and one class; a document
 //! that asks for more is refused. Each is kept in the form in which it is given back.
 
+use super::Exchange;
 use super::access::Permitted;
 use super::bucket::{find, xml_answer};
 use super::document::read_document;
-use super::Exchange;
 use crate::http::limits::Body;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::CorsRules;
-use crate::s3::lifecycle::Lifecycle;
+use crate::s3::lifecycle::{Lifecycle, Subject};
 use crate::s3::op::Feature;
 use crate::s3::ownership::ObjectOwnership;
 use crate::s3::public_access::PublicAccessBlock;
@@ -19,6 +19,7 @@ use crate::s3::xml::{self, Namespace};
 use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error};
 use crate::store::Bucket;
 use actix_web::HttpResponse;
+use actix_web::http::header::HeaderName;
 use serde::Deserialize;
 
 /// AWS: 64 KB of CORS rules; the other small documents have far less.
@@ -35,9 +36,9 @@ pub(super) fn get_setting(
     setting: BucketSetting,
 ) -> Result<HttpResponse, S3Error> {
     let found = find(exchange, bucket)?;
-    let document = found.setting(setting).ok_or_else(|| {
-        S3Error::new(not_there(setting)).extra("BucketName", bucket.as_str())
-    })?;
+    let document = found
+        .setting(setting)
+        .ok_or_else(|| S3Error::new(not_there(setting)).extra("BucketName", bucket.as_str()))?;
     Ok(match setting {
         BucketSetting::Policy => HttpResponse::Ok()
             .content_type("application/json")
@@ -114,6 +115,19 @@ pub(super) fn public_access_block(bucket: &Bucket) -> PublicAccessBlock {
         .unwrap_or_default()
 }
 
+/// `x-amz-expiration` of an object, where the bucket's lifecycle ends it.
+pub(super) fn expiration(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+    object: &Subject<'_>,
+) -> Option<(HeaderName, String)> {
+    let found = exchange.rooms.store.bucket(bucket)?;
+    let document = found.setting(BucketSetting::Lifecycle)?;
+    let lifecycle = Lifecycle::parse(document).ok()?;
+    let expiry = lifecycle.expiry(object)?;
+    Some((HeaderName::from_static("x-amz-expiration"), expiry.header()))
+}
+
 /// AWS: 204 whether the document was there or not.
 pub(super) async fn delete_setting(
     exchange: &Exchange<'_>,
@@ -179,12 +193,10 @@ pub(super) async fn put_versioning(
         xml::read(&text).ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))?;
     match (asked.status.as_deref(), asked.mfa_delete.as_deref()) {
         (Some("Suspended"), None | Some("Disabled")) => Ok(HttpResponse::Ok().finish()),
-        (Some("Enabled"), _) | (Some("Suspended"), Some("Enabled")) => {
-            Err(S3Error::with_message(
-                ErrorCode::NotImplemented,
-                "hangar keeps one version of each object: versioning cannot be enabled.",
-            ))
-        }
+        (Some("Enabled"), _) | (Some("Suspended"), Some("Enabled")) => Err(S3Error::with_message(
+            ErrorCode::NotImplemented,
+            "hangar keeps one version of each object: versioning cannot be enabled.",
+        )),
         _ => Err(ErrorCode::MalformedXML.into()),
     }
 }

@@ -215,9 +215,7 @@ fn judge_filter(filter: &Filter) -> Result<(), S3Error> {
         .as_ref()
         .is_some_and(|prefix| prefix.len() > PREFIX_BYTES)
     {
-        return Err(invalid_request(
-            "The maximum size of a prefix is 1024.",
-        ));
+        return Err(invalid_request("The maximum size of a prefix is 1024."));
     }
     for (key, value) in &filter.tags {
         tagging::judge_tag(key, value)?;

@@ -191,7 +191,7 @@ impl Decoder {
     }
 
     /// # Errors
-    /// `SignatureDoesNotMatch`, `InvalidRequest`/`IncompleteBody` for broken framing; lines and sizes are bounded.
+    /// `SignatureDoesNotMatch`, `InvalidRequest`, `MalformedTrailerError` or `IncompleteBody` for broken framing; lines and sizes are bounded.
     pub fn push(&mut self, input: Bytes, decoded: &mut Vec<Bytes>) -> Result<(), S3Error> {
         let pushed = self.advance(input, decoded);
         if pushed.is_err() {
@@ -437,10 +437,12 @@ impl Trailer {
     fn read(&mut self, line: &[u8], chain: Option<&Chain>) -> Result<TrailerEnd, S3Error> {
         self.size_bytes += line.len();
         if self.size_bytes > MAX_TRAILERS {
-            return Err(broken("The trailers of the aws-chunked body are too long."));
+            return Err(malformed_trailer(
+                "The trailers of the aws-chunked body are too long.",
+            ));
         }
         let line = std::str::from_utf8(line)
-            .map_err(|_| broken("A trailer is no text."))?
+            .map_err(|_| malformed_trailer("A trailer is no text."))?
             .trim_end_matches(['\r', '\n']);
         if line.is_empty() {
             return match chain {
@@ -450,10 +452,12 @@ impl Trailer {
         }
         let (name, value) = line
             .split_once(':')
-            .ok_or_else(|| broken("A trailer is no header."))?;
+            .ok_or_else(|| malformed_trailer("A trailer is no header."))?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
         match chain {
-            _ if self.is_signed => Err(broken("A trailer comes after the trailers' signature.")),
+            _ if self.is_signed => Err(malformed_trailer(
+                "A trailer comes after the trailers' signature.",
+            )),
             Some(chain) if name == "x-amz-trailer-signature" => {
                 chain.check_trailer(&self.canonical, value)?;
                 self.is_signed = true;
@@ -475,7 +479,7 @@ impl Trailer {
                     .all(|other| other.algorithm != *algorithm)
             })
             .ok_or_else(|| {
-                broken("A trailer was not announced by x-amz-trailer, or comes twice.")
+                malformed_trailer("A trailer was not announced by x-amz-trailer, or comes twice.")
             })?;
         self.stated.push(Checksum::parse(algorithm, value)?);
         for part in [name, ":", value, "\n"] {
@@ -488,12 +492,18 @@ impl Trailer {
         if self.stated.len() == self.announced.len() {
             return Ok(());
         }
-        Err(broken("A trailer that x-amz-trailer announces is missing."))
+        Err(malformed_trailer(
+            "A trailer that x-amz-trailer announces is missing.",
+        ))
     }
 
     fn into_stated(self) -> Vec<Checksum> {
         self.stated
     }
+}
+
+fn malformed_trailer(why: &'static str) -> S3Error {
+    S3Error::with_message(ErrorCode::MalformedTrailerError, why)
 }
 
 fn broken(why: &'static str) -> S3Error {

@@ -8,6 +8,7 @@ use crate::s3::uri;
 use secrecy::SecretString;
 
 mod presigned;
+mod sdk;
 mod vectors;
 
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -127,7 +127,7 @@ impl<'a> Rows<'a> {
     fn add(&mut self, record: &'a Record) {
         match &record.change {
             Change::Put(_) | Change::Copied(_) | Change::UploadCompleted(_) => {
-                self.add_object(record)
+                self.add_object(record);
             }
             Change::PartPut(_) | Change::PartCopied(_) => self.add_part(record),
             Change::Delete { bucket, key } => self.gone.push(KeyRow { bucket, key }),

@@ -288,7 +288,7 @@ impl World {
                     | Step::PutPart { .. }
                     | Step::CopyPart { .. }
                     | Step::Complete { .. }
-                    | Step::Abort { .. } => self.change_upload(step, &before),
+                    | Step::Abort { .. } => self.change_upload(&step, &before),
                     Step::Side { .. } | Step::Set { .. } => self.change_bucket(step),
                     Step::Note { id, text } => {
                         let (id, text) = (format!("note {id}"), text.to_string());
@@ -389,9 +389,9 @@ impl World {
         }
     }
 
-    fn change_upload(&mut self, step: Step, before: &Model) -> Changing {
+    fn change_upload(&mut self, step: &Step, before: &Model) -> Changing {
         let store = self.store().clone();
-        if let Step::Begin { upload: at } = step {
+        if let Step::Begin { upload: at } = *step {
             if self.uploads.contains_key(&at) {
                 return Box::pin(async { None });
             }
@@ -411,14 +411,14 @@ impl World {
         let (Step::PutPart { upload: at, .. }
         | Step::CopyPart { upload: at, .. }
         | Step::Complete { upload: at, .. }
-        | Step::Abort { upload: at }) = step
+        | Step::Abort { upload: at }) = *step
         else {
             panic!("not of an upload: {step:?}")
         };
         let Some(upload) = self.uploads.get(&at).cloned() else {
             return Box::pin(async { None });
         };
-        match step {
+        match *step {
             Step::PutPart { number, size, .. } => {
                 let body = self.body(size);
                 let parts = self.model.uploads.get_mut(&upload.id);

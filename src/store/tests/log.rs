@@ -280,3 +280,19 @@ async fn an_effect_that_nobody_here_knows_stops_the_replay() {
     let sentence = refusal(dir.path()).await;
     assert!(sentence.contains("newer hangar"), "{sentence}");
 }
+
+#[tokio::test]
+async fn a_change_that_no_reader_would_take_is_refused_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let long = "x".repeat(record::STATEMENT_LIMIT_BYTES);
+    let set = store.set_bucket(name("uploads"), BucketSetting::Policy, Some(long));
+    let (refused, _) = tokio::join!(set, put(&store, "a", b"a"));
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    put(&store, "b", b"b").await;
+    store.close().await;
+    lose_index(dir.path());
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(get(&store, "a").await.unwrap(), b"a");
+    assert_eq!(get(&store, "b").await.unwrap(), b"b");
+}

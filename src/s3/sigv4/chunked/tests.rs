@@ -211,7 +211,7 @@ fn awss_chunked_upload_with_a_trailer_decodes(#[case] between: &str) {
     "x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:\r\n\r\n",
     ErrorCode::SignatureDoesNotMatch
 )]
-#[case(&format!("x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:{AWS_TRAILER_SIGNATURE}\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"), ErrorCode::InvalidRequest)]
+#[case(&format!("x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:{AWS_TRAILER_SIGNATURE}\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"), ErrorCode::MalformedTrailerError)]
 #[case(&format!("x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:{AWS_TRAILER_SIGNATURE}\r\n"), ErrorCode::IncompleteBody)]
 fn a_trailer_that_was_changed_is_refused(#[case] trailer: &str, #[case] code: ErrorCode) {
     assert_eq!(aws_with_trailer(trailer).unwrap_err().code, code);
@@ -312,14 +312,17 @@ fn an_announcement_that_does_not_hold_is_refused(
 #[case(b"\r\n", ErrorCode::InvalidRequest)]
 #[case(b"5\r\nhello!\r\n0\r\n\r\n", ErrorCode::InvalidRequest)]
 #[case(b"5\r\nhello\n0\r\n\r\n", ErrorCode::InvalidRequest)]
-#[case(b"5\r\nhello\r\n0\r\nno header\r\n\r\n", ErrorCode::InvalidRequest)]
+#[case(
+    b"5\r\nhello\r\n0\r\nno header\r\n\r\n",
+    ErrorCode::MalformedTrailerError
+)]
 #[case(
     b"5\r\nhello\r\n0\r\nx-amz-checksum-sha1:AAAA\r\n\r\n",
-    ErrorCode::InvalidRequest
+    ErrorCode::MalformedTrailerError
 )]
 #[case(
     b"5\r\nhello\r\n0\r\nx-amz-trailer-signature:00\r\n\r\n",
-    ErrorCode::InvalidRequest
+    ErrorCode::MalformedTrailerError
 )]
 #[case(b"5\r\nhello\r\n0\r\n\r\nx", ErrorCode::InvalidRequest)]
 #[case(b"5\r\nhello\r\n0\r\n\r\n\r\n\r\n\r\n", ErrorCode::InvalidRequest)]

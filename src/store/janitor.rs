@@ -1,0 +1,321 @@
+//! What ends by age: objects and unfinished uploads by a bucket's lifecycle, any unfinished upload by
+//! `HANGAR_MULTIPART_EXPIRES`.
+//!
+//! Guarantees: nothing ends by a clock that jumped, until the wall clock has kept step with the monotonic one for an
+//! hour; what was replaced since it was looked at stays; work comes in pages, so that others' requests pass. An object
+//! is deleted as a client would delete it: by a record of the log.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html>
+
+use super::{Object, Store, StoreError, Upload, UploadListRequest};
+use crate::clock::Timestamp;
+use crate::s3::lifecycle::Lifecycle;
+use crate::s3::{BucketName, BucketSetting};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::time::Duration;
+
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+/// Objects, or uploads, that are looked at together.
+const PAGE: u32 = 1000;
+/// Deletions under way at one time: enough for the log to write them in groups, few enough not to be in the way.
+const AT_ONCE: usize = 16;
+
+/// Ends what is due. One for each store.
+pub struct Janitor {
+    store: Store,
+    wall_clock: WallClock,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub objects: u64,
+    pub uploads: u64,
+}
+
+impl Store {
+    /// Its clock is watched from now on.
+    #[must_use]
+    pub fn janitor(&self) -> Janitor {
+        let clock = &self.inner.clock;
+        Janitor {
+            store: self.clone(),
+            wall_clock: WallClock::watch(clock.now(), clock.elapsed()),
+        }
+    }
+}
+
+impl Janitor {
+    /// Sweeps each hour, for as long as it is polled.
+    pub async fn run(mut self) {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            match self.sweep().await {
+                Ok(Some(Swept { objects, uploads })) if objects + uploads > 0 => {
+                    tracing::info!(objects, uploads, "deleted what ended by its age");
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => tracing::warn!(
+                    "nothing is deleted by its age yet: the clock has jumped in the last hour"
+                ),
+                Err(error) => {
+                    tracing::warn!(%error, "what ended by its age is deleted at the next sweep");
+                }
+            }
+        }
+    }
+
+    /// Deletes the objects and gives up the uploads that have ended; `None` while the clock is not to be believed.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Full`, … The next sweep does what is left.
+    pub async fn sweep(&mut self) -> Result<Option<Swept>, StoreError> {
+        let clock = &self.store.inner.clock;
+        let now = clock.now();
+        if !self.wall_clock.is_believed(now, clock.elapsed()) {
+            return Ok(None);
+        }
+        let mut swept = Swept::default();
+        for bucket in self.store.buckets() {
+            let Some(document) = bucket.setting(BucketSetting::Lifecycle) else {
+                continue;
+            };
+            match Lifecycle::parse(document) {
+                Ok(lifecycle) => {
+                    let rules = Rules {
+                        store: &self.store,
+                        bucket: &bucket.name,
+                        document,
+                        lifecycle,
+                    };
+                    swept.objects += rules.expire_objects(now).await?;
+                    swept.uploads += rules.abort_uploads(now).await?;
+                }
+                Err(error) => {
+                    tracing::warn!(bucket = %bucket.name, %error, "a lifecycle cannot be read");
+                }
+            }
+        }
+        swept.uploads += self.abort_old_uploads(now).await?;
+        Ok(Some(swept))
+    }
+
+    /// `HANGAR_MULTIPART_EXPIRES`
+    async fn abort_old_uploads(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let age = i64::try_from(self.store.inner.multipart_expires.as_millis()).unwrap_or(i64::MAX);
+        let limit = Timestamp::from_millis(now.as_millis().saturating_sub(age));
+        let mut aborted = 0;
+        loop {
+            let uploads = self.store.uploads_before(limit, PAGE).await?;
+            let found = uploads.len();
+            let ended = abort(&self.store, uploads).await?;
+            aborted += ended;
+            if found < PAGE as usize || ended == 0 {
+                return Ok(aborted);
+            }
+        }
+    }
+}
+
+/// A bucket's lifecycle as it is carried out.
+struct Rules<'a> {
+    store: &'a Store,
+    bucket: &'a BucketName,
+    document: &'a str,
+    lifecycle: Lifecycle,
+}
+
+impl Rules<'_> {
+    /// Whether they are the bucket's rules still: what was changed in the meantime is for the next sweep.
+    fn hold(&self) -> bool {
+        self.store
+            .bucket(self.bucket)
+            .is_some_and(|bucket| bucket.setting(BucketSetting::Lifecycle) == Some(self.document))
+    }
+
+    async fn expire_objects(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut expired = 0;
+        for prefix in self.lifecycle.expiring_prefixes() {
+            let mut after: Option<String> = None;
+            while self.hold() {
+                let page = self
+                    .store
+                    .sweep_page(self.bucket, after.as_deref(), prefix, PAGE)
+                    .await;
+                let page = unless_gone(page)?.unwrap_or_default();
+                let is_last = page.len() < PAGE as usize;
+                after = page.last().map(|object| object.key.as_str().to_owned());
+                let ended = page
+                    .into_iter()
+                    .filter(|object| self.has_ended(object, now))
+                    .collect();
+                expired += delete(self.store, ended).await?;
+                if is_last {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(expired)
+    }
+
+    fn has_ended(&self, object: &Object, now: Timestamp) -> bool {
+        self.lifecycle
+            .expiry(&object.as_subject())
+            .is_some_and(|expiry| expiry.at <= now)
+    }
+
+    async fn abort_uploads(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut aborted = 0;
+        for prefix in self.lifecycle.aborting_prefixes() {
+            let mut request = UploadListRequest {
+                prefix: prefix.to_owned(),
+                max: PAGE,
+                ..UploadListRequest::default()
+            };
+            while self.hold() {
+                let page = self.store.list_uploads(self.bucket, &request).await;
+                let page = unless_gone(page)?.unwrap_or_default();
+                let ended = page
+                    .uploads
+                    .into_iter()
+                    .filter(|upload| {
+                        self.lifecycle
+                            .upload_expiry(upload.key.as_str(), upload.initiated_at)
+                            .is_some_and(|at| at <= now)
+                    })
+                    .collect();
+                aborted += abort(self.store, ended).await?;
+                let Some((key, upload)) = page.next else {
+                    break;
+                };
+                request.after_key = Some(key);
+                request.after_upload = Some(upload);
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(aborted)
+    }
+}
+
+/// Deletes these very objects, and says how many of them were still there.
+async fn delete(store: &Store, objects: Vec<Object>) -> Result<u64, StoreError> {
+    let deleted: Vec<Option<_>> = stream::iter(objects)
+        .map(|object| async move {
+            let deleted = store
+                .delete_this(object.bucket.clone(), object.key.clone(), object.sequence)
+                .await;
+            unless_gone(deleted)
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(deleted.iter().flatten().count() as u64)
+}
+
+/// Gives these uploads up, and says how many of them were still under way.
+async fn abort(store: &Store, uploads: Vec<Upload>) -> Result<u64, StoreError> {
+    let aborted: Vec<Option<()>> = stream::iter(uploads)
+        .map(|upload| async move {
+            let aborted = store
+                .abort_upload(upload.bucket, upload.key, upload.id)
+                .await;
+            unless_gone(aborted)
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(aborted.iter().flatten().count() as u64)
+}
+
+/// What somebody removed or replaced first is none of ours.
+fn unless_gone<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(
+            StoreError::NoSuchBucket
+            | StoreError::NoSuchKey
+            | StoreError::NoSuchUpload
+            | StoreError::PreconditionFailed,
+        ) => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// The wall clock, held against the monotonic one.
+#[derive(Debug)]
+struct WallClock {
+    /// What the wall clock is ahead of the monotonic one, in milliseconds.
+    ahead_millis: i64,
+    /// Since when, by the monotonic clock, they have kept step.
+    in_step_since: Duration,
+}
+
+impl WallClock {
+    /// How long they must have kept step.
+    const PROBATION: Duration = Duration::from_hours(1);
+    /// What the wall clock may be slewed by between two looks.
+    const TOLERATED_MILLIS: u64 = 60_000;
+
+    fn watch(wall: Timestamp, monotonic: Duration) -> Self {
+        Self {
+            ahead_millis: Self::ahead(wall, monotonic),
+            in_step_since: monotonic,
+        }
+    }
+
+    fn is_believed(&mut self, wall: Timestamp, monotonic: Duration) -> bool {
+        let ahead_millis = Self::ahead(wall, monotonic);
+        if ahead_millis.abs_diff(self.ahead_millis) > Self::TOLERATED_MILLIS {
+            self.in_step_since = monotonic;
+        }
+        self.ahead_millis = ahead_millis;
+        monotonic.saturating_sub(self.in_step_since) >= Self::PROBATION
+    }
+
+    fn ahead(wall: Timestamp, monotonic: Duration) -> i64 {
+        let monotonic = i64::try_from(monotonic.as_millis()).unwrap_or(i64::MAX);
+        wall.as_millis().saturating_sub(monotonic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn wall(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_795_425_490_215 + millis)
+    }
+
+    fn in_step(at: Duration) -> Timestamp {
+        wall(i64::try_from(at.as_millis()).unwrap())
+    }
+
+    #[test]
+    fn a_clock_is_believed_after_an_hour_in_step() {
+        let mut clock = WallClock::watch(wall(0), Duration::ZERO);
+        let almost = HOUR.checked_sub(Duration::from_secs(1)).unwrap();
+        assert!(!clock.is_believed(in_step(almost), almost));
+        assert!(clock.is_believed(in_step(HOUR), HOUR));
+    }
+
+    #[test]
+    fn a_jump_and_its_correction_each_cost_an_hour() {
+        let day = Duration::from_hours(24);
+        let mut clock = WallClock::watch(wall(0), Duration::ZERO);
+        assert!(!clock.is_believed(in_step(HOUR + day), HOUR));
+        assert!(clock.is_believed(in_step(HOUR * 2 + day), HOUR * 2));
+        assert!(!clock.is_believed(in_step(HOUR * 3), HOUR * 3));
+        assert!(clock.is_believed(in_step(HOUR * 4), HOUR * 4));
+    }
+
+    #[test]
+    fn a_slewed_clock_is_believed() {
+        let mut clock = WallClock::watch(wall(0), Duration::ZERO);
+        for hours in 1..100 {
+            let slewed = in_step(HOUR * hours).plus(Duration::from_secs(2) * hours);
+            assert!(clock.is_believed(slewed, HOUR * hours));
+        }
+    }
+}
