@@ -74,13 +74,12 @@ pub(super) fn parse_header(stated: &str, head: &RequestHead<'_>) -> Result<Unver
             )
             .extra("ArgumentName", "Authorization")
         })?;
-    let (date, signed_date) = match head.value("x-amz-date")? {
+    let (date, signed_date) = if let Some(date) = head.value("x-amz-date")? {
         // AWS: it is signed as a header, and stands in the place of `Date`, whose own line is empty then.
-        Some(date) => (date, ""),
-        None => {
-            let date = head.value("date")?.ok_or_else(needs_a_date)?;
-            (date, date.trim())
-        }
+        (date, "")
+    } else {
+        let date = head.value("date")?.ok_or_else(needs_a_date)?;
+        (date, date.trim())
     };
     Ok(Unverified {
         access_key: access_key.to_owned(),
@@ -250,10 +249,13 @@ impl Unverified {
                 }
             }
         }
-        headers
-            .into_iter()
-            .map(|(name, value)| format!("{name}:{value}\n"))
-            .collect()
+        let mut text = String::new();
+        for (name, value) in &headers {
+            for part in [name, ":", value, "\n"] {
+                text.push_str(part);
+            }
+        }
+        text
     }
 }
 

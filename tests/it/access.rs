@@ -399,7 +399,7 @@ async fn a_key_below_a_prefix_reaches_nothing_else() {
 // ---- Signature Version 2
 
 fn signature(string_to_sign: &str) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(SECRET_KEY.as_bytes()).unwrap();
+    let mut mac = Hmac::<Sha1>::new_from_slice(SECRET_KEY.as_bytes()).expect("any length");
     mac.update(string_to_sign.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
 }

@@ -95,9 +95,12 @@ actions! {
     GetBucketAcl Bucket Reads Signed;
     PutBucketAcl Bucket Writes Owner;
     GetEncryptionConfiguration Bucket Reads Signed;
+    PutEncryptionConfiguration Bucket Writes Owner;
     GetBucketObjectLockConfiguration Bucket Reads Signed;
     GetReplicationConfiguration Bucket Reads Signed;
+    PutReplicationConfiguration Bucket Writes Owner;
     GetBucketWebsite Bucket Reads Signed;
+    DeleteBucketWebsite Bucket Writes Owner;
     GetBucketNotification Bucket Reads Signed;
     GetBucketLogging Bucket Reads Signed;
     GetBucketRequestPayment Bucket Reads Signed;
@@ -117,7 +120,6 @@ actions! {
 
 /// Actions that AWS knows and nothing here needs: a policy may name them, and they allow and deny nothing.
 const OF_BUCKETS_ELSEWHERE: &[&str] = &[
-    "DeleteBucketWebsite",
     "GetAnalyticsConfiguration",
     "GetIntelligentTieringConfiguration",
     "GetInventoryConfiguration",
@@ -129,11 +131,9 @@ const OF_BUCKETS_ELSEWHERE: &[&str] = &[
     "PutBucketObjectLockConfiguration",
     "PutBucketRequestPayment",
     "PutBucketWebsite",
-    "PutEncryptionConfiguration",
     "PutIntelligentTieringConfiguration",
     "PutInventoryConfiguration",
     "PutMetricsConfiguration",
-    "PutReplicationConfiguration",
 ];
 const OF_OBJECTS_ELSEWHERE: &[&str] = &[
     "BypassGovernanceRetention",
@@ -218,10 +218,9 @@ fn needed_of_bucket(operation: BucketOperation) -> &'static [Action] {
         Op::DeleteObjects => &[Action::DeleteObject],
         Op::PostObject => &[Action::PutObject],
         Op::GetSetting(setting) => needed_to_get(setting),
-        Op::PutSetting(setting) => needed_to_put(setting),
         Op::DeleteSetting(BucketSetting::Policy) => &[Action::DeleteBucketPolicy],
-        // AWS: to delete one is to put none.
-        Op::DeleteSetting(setting) => needed_to_put(setting),
+        // AWS: to delete one of the others is to put none.
+        Op::PutSetting(setting) | Op::DeleteSetting(setting) => needed_to_put(setting),
         Op::GetPolicyStatus => &[Action::GetBucketPolicyStatus],
         Op::GetVersioning => &[Action::GetBucketVersioning],
         Op::PutVersioning => &[Action::PutBucketVersioning],
@@ -237,8 +236,21 @@ fn needed_of_bucket(operation: BucketOperation) -> &'static [Action] {
             Feature::RequestPayment => &[Action::GetBucketRequestPayment],
             Feature::Accelerate => &[Action::GetAccelerateConfiguration],
         },
-        // What no bucket has, only its owner removes.
-        Op::DeleteUnconfigured(_) => &[Action::DeleteBucket],
+        Op::DeleteUnconfigured(feature) => needed_to_remove(feature),
+    }
+}
+
+fn needed_to_remove(feature: Feature) -> &'static [Action] {
+    match feature {
+        Feature::Encryption => &[Action::PutEncryptionConfiguration],
+        Feature::Replication => &[Action::PutReplicationConfiguration],
+        Feature::Website => &[Action::DeleteBucketWebsite],
+        // S3 removes none of these; who asked would be the owner.
+        Feature::ObjectLock
+        | Feature::Notification
+        | Feature::Logging
+        | Feature::RequestPayment
+        | Feature::Accelerate => &[Action::DeleteBucket],
     }
 }
 

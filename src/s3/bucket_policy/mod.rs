@@ -299,9 +299,8 @@ fn read_resource(text: &str, bucket: &BucketName) -> Result<Resource, String> {
         .ok_or(INVALID_RESOURCE)?;
     let levels = match below.chars().next() {
         None => vec![Level::Bucket],
-        Some('/') => vec![Level::Object],
         Some('*') if below.chars().all(|c| c == '*') => vec![Level::Bucket, Level::Object],
-        Some('*') => vec![Level::Object],
+        Some('*' | '/') => vec![Level::Object],
         Some(_) => return Err(INVALID_RESOURCE.to_owned()),
     };
     Ok(Resource {

@@ -259,7 +259,7 @@ fn what_cannot_be_evaluated_is_refused(
 #[case::variable(r#"{"StringEquals":{"aws:Referer":"${aws:username}"}}"#)]
 #[case::number(r#"{"NumericLessThan":{"s3:max-keys":"10"}}"#)]
 #[case::no_values(r#"{"StringEquals":{"aws:Referer":[]}}"#)]
-#[case::list(r#"[]"#)]
+#[case::list("[]")]
 #[case::text(r#"{"StringEquals":"a"}"#)]
 fn a_condition_that_cannot_be_evaluated_is_refused(#[case] block: &str) {
     let condition = format!(r#","Condition":{block}"#);

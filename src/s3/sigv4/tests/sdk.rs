@@ -47,7 +47,9 @@ fn signed_by_sdk(
     let mut target = target.to_owned();
     for (name, value) in instructions.params() {
         target.push(if target.contains('?') { '&' } else { '?' });
-        target.push_str(&format!("{name}={}", uri::encode_query(value)));
+        for part in [name, "=", &uri::encode_query(value)] {
+            target.push_str(part);
+        }
     }
     let added = instructions.headers();
     let all: Vec<(&str, &str)> = headers
