@@ -6,7 +6,7 @@
 //! A policy denies even the owner, who can always read, change and remove it. It allows those who do not sign what
 //! concerns objects and lists, never what a bucket is; a key's limits it does not widen.
 
-use super::{Exchange, error, verify};
+use super::{Exchange, error, settings, verify};
 use crate::auth::{AccessKey, KeyLimits};
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
@@ -14,6 +14,7 @@ use crate::s3::policy::Grant;
 use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
 use crate::s3::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error};
+use crate::store::Bucket;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -274,8 +275,13 @@ impl Requester {
         if matches!(self, Self::Owner) && is_of_the_policy(action) {
             return Ok(());
         }
-        let decision = match bucket.setting(BucketSetting::Policy) {
-            Some(policy) => decide(exchange, policy, name, action, question)?,
+        let decision = match policy_of(&bucket)? {
+            Some(policy) if matches!(self, Self::Anybody) && is_restricted(&bucket, &policy) => {
+                return Err(denied(
+                    "the bucket's public access block restricts its policy",
+                ));
+            }
+            Some(policy) => decide(exchange, &policy, name, action, question),
             None => Decision::Silent,
         };
         match (decision, self) {
@@ -330,26 +336,37 @@ fn within(limits: &KeyLimits, action: Action, question: &Question<'_>) -> Result
 }
 
 /// What the bucket's policy says.
+fn policy_of(bucket: &Bucket) -> Result<Option<BucketPolicy>, S3Error> {
+    let document = bucket.setting(BucketSetting::Policy);
+    document
+        .map(|policy| BucketPolicy::parse(policy, &bucket.name))
+        .transpose()
+        // It was judged when it was set. Where it cannot be read now, nobody knows whom it denies what.
+        .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))
+}
+
+/// `RestrictPublicBuckets`: a public policy allows only those who sign.
+fn is_restricted(bucket: &Bucket, policy: &BucketPolicy) -> bool {
+    settings::public_access_block(bucket).restrict_public_buckets && policy.is_public()
+}
+
 fn decide(
     exchange: &Exchange<'_>,
-    policy: &str,
+    policy: &BucketPolicy,
     bucket: &BucketName,
     action: Action,
     question: &Question<'_>,
-) -> Result<Decision, S3Error> {
-    // It was judged when it was set. Where it cannot be read now, nobody knows whom it denies what.
-    let policy = BucketPolicy::parse(policy, bucket)
-        .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))?;
+) -> Decision {
     if action.level() == Level::Object && question.key.is_none() {
         // The keys of a list of objects to delete are asked for one by one.
-        return Ok(if policy.may_allow(action) {
+        return if policy.may_allow(action) {
             Decision::Allowed
         } else {
             Decision::Silent
-        });
+        };
     }
     let sender = Sender::of(exchange);
-    Ok(policy.evaluate(&Asked {
+    policy.evaluate(&Asked {
         action,
         bucket,
         key: question.key.map(ObjectKey::as_str),
@@ -360,7 +377,7 @@ fn decide(
         prefix: question.prefix,
         delimiter: question.delimiter,
         canned_acl: question.canned_acl,
-    }))
+    })
 }
 
 /// Where a request came from and how, as far as that is known and not only claimed.
