@@ -1,6 +1,6 @@
 //! Tags: of objects, stated by a header's query form, a form field's XML or a document; of buckets, by a document.
 //!
-//! Tags that were judged keep their order. It refuses to know what is tagged, but for how many tags that may have.
+//! Tags are in order of their keys, however they were stated. It refuses to know what is tagged, but for how many tags that may have.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html>
 
 use super::xml::{self, Elements, Namespace};
@@ -29,7 +29,7 @@ impl Tagged {
     }
 }
 
-/// Keys and values, no key twice.
+/// Keys and values in order, no key twice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(Vec<(String, String)>);
 
@@ -87,11 +87,16 @@ impl Tags {
     /// What [`Tags::to_query`] wrote, or another server did: not judged again.
     #[must_use]
     pub fn stored(text: &str) -> Self {
-        Self(uri::parse_query(text).unwrap_or_default())
+        Self::in_order(uri::parse_query(text).unwrap_or_default())
     }
 
-    /// Sorted by their keys, as they are then given back.
-    fn judged(mut tags: Vec<(String, String)>, tagged: Tagged) -> Result<Self, S3Error> {
+    /// By their keys.
+    fn in_order(mut tags: Vec<(String, String)>) -> Self {
+        tags.sort();
+        Self(tags)
+    }
+
+    fn judged(tags: Vec<(String, String)>, tagged: Tagged) -> Result<Self, S3Error> {
         if tags.len() > tagged.most() {
             return Err(refusal(match tagged {
                 Tagged::Object => "Object tags cannot be greater than 10",
@@ -106,8 +111,7 @@ impl Tags {
                 refusal("Cannot provide multiple Tags with the same key").extra("TagKey", key)
             );
         }
-        tags.sort();
-        Ok(Self(tags))
+        Ok(Self::in_order(tags))
     }
 
     /// `k=v&k2=v2`, percent-encoded: the form in which an object's tags are kept.
@@ -276,8 +280,8 @@ mod tests {
     }
 
     #[test]
-    fn a_document_states_the_tags_sorted_by_key() {
-        let tags = Tags::from_header("e&a%2Fb=c%20d&Hello=World").unwrap();
+    fn tags_are_given_back_in_order() {
+        let tags = Tags::from_header("a%2Fb=c%20d&e&Hello=World").unwrap();
         insta::assert_snapshot!(tags.to_xml(), @r#"<?xml version="1.0" encoding="UTF-8"?><Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>Hello</Key><Value>World</Value></Tag><Tag><Key>a/b</Key><Value>c d</Value></Tag><Tag><Key>e</Key><Value></Value></Tag></TagSet></Tagging>"#);
         assert_eq!(tags.to_query(), "Hello=World&a%2Fb=c%20d&e=");
         assert_eq!(count(&tags.to_query()), 3);

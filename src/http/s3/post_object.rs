@@ -6,7 +6,7 @@
 //! share, and nothing is staged.
 
 use super::metadata::{self, StatedChecksums};
-use super::{Exchange, access, error, verify};
+use super::{Exchange, access, acl, error, verify};
 use crate::http::limits::{Body, UnverifiedMemory, UnverifiedShare};
 use crate::http::origin::Origin;
 use crate::s3::checksum::Wanted;
@@ -94,6 +94,9 @@ impl Upload {
     fn begin(exchange: &Exchange<'_>, grant: Grant) -> Result<Self, S3Error> {
         let fields = &grant.fields().fields;
         metadata::refuse_encryption(fields)?;
+        if let Some(bucket) = exchange.rooms.store.bucket(grant.bucket()) {
+            acl::judge_for(&bucket, fields)?;
+        }
         let checksums = StatedChecksums::parse(fields)?;
         let mut meta = metadata::object_meta(fields)?;
         meta.content_type
