@@ -284,15 +284,27 @@ async fn refusal(certificate: &Path, key: &Path) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let environment = Environment::from_pairs([
         ("HANGAR_LISTEN", "127.0.0.1:0"),
-        ("HANGAR_DATA_DIR", folder.path().to_str().expect("a path of ours is text")),
-        ("HANGAR_TLS_CERT", certificate.to_str().expect("a path of ours is text")),
-        ("HANGAR_TLS_KEY", key.to_str().expect("a path of ours is text")),
+        (
+            "HANGAR_DATA_DIR",
+            folder.path().to_str().expect("a path of ours is text"),
+        ),
+        (
+            "HANGAR_TLS_CERT",
+            certificate.to_str().expect("a path of ours is text"),
+        ),
+        (
+            "HANGAR_TLS_KEY",
+            key.to_str().expect("a path of ours is text"),
+        ),
     ]);
-    let composed = Config::compose(Role::Standalone, &Flags::default(), &environment).expect("the settings are right");
+    let composed = Config::compose(Role::Standalone, &Flags::default(), &environment)
+        .expect("the settings are right");
     match Application::build(composed.config, Clock::default()).await {
         Ok(_) => "it started".to_owned(),
         Err(refusal) => {
-            let left = std::fs::read_dir(folder.path()).expect("it is there").count();
+            let left = std::fs::read_dir(folder.path())
+                .expect("it is there")
+                .count();
             assert_eq!(left, 0, "a refused start makes nothing");
             let said = refusal.to_string();
             let shown = said.replace(&certificate.display().to_string(), "CERT");
