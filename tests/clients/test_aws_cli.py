@@ -7,6 +7,8 @@ import pytest
 from bodies import LARGE, body
 from tools import run_tool, surroundings, tool
 
+# Version 1 of the CLI, which PyPI has.
+REFUSED = 255
 ODD_NAMES = ["ü ☕ a.txt", "a+b c%20d.txt", "inner/quote'd (1).txt", "inner/😀/plain.txt"]
 
 
@@ -74,6 +76,8 @@ def test_a_folder_is_kept_in_sync(aws, bucket, tree, tmp_path):
 
 
 def test_a_presigned_url_opens(aws, bucket, endpoint, tmp_path):
+    # Where nothing else is set, version 1 of the CLI presigns with Signature Version 2, which hangar takes only when told to.
+    aws("configure", "set", "default.s3.signature_version", "s3v4")
     (tmp_path / "file").write_bytes(b"hello")
     aws("s3", "cp", "file", f"s3://{bucket}/a b")
     url = aws("s3", "presign", f"s3://{bucket}/a b", "--expires-in", "60").stdout.decode().strip()
@@ -96,7 +100,7 @@ def test_an_upload_in_parts_by_hand(api, tmp_path):
     assert api("head-object", "--key", "k")["ContentLength"] == (5 << 20) + 4
     other = ["--key", "k", "--upload-id", api("create-multipart-upload", "--key", "k")["UploadId"]]
     api("abort-multipart-upload", *other)
-    assert "NoSuchUpload" in api("list-parts", *other, status=254)
+    assert "NoSuchUpload" in api("list-parts", *other, status=REFUSED)
 
 
 def test_objects_their_tags_copies_and_attributes(api, bucket, tmp_path):
@@ -107,7 +111,7 @@ def test_objects_their_tags_copies_and_attributes(api, bucket, tmp_path):
     api("put-object-tagging", "--key", "ü k", "--tagging", "TagSet=[{Key=b,Value=2}]")
     assert api("get-object-tagging", "--key", "ü k")["TagSet"] == [{"Key": "b", "Value": "2"}]
     api("delete-object-tagging", "--key", "ü k")
-    assert api("copy-object", "--key", "copy", "--copy-source", f"{bucket}/%C3%BC%20k")["CopyObjectResult"]["ETag"] == put["ETag"]
+    assert api("copy-object", "--key", "copy", "--copy-source", f"{bucket}/ü k")["CopyObjectResult"]["ETag"] == put["ETag"]
     told = api("get-object-attributes", "--key", "copy", "--object-attributes", "ETag", "ObjectSize", "Checksum")
     assert (told["ObjectSize"], told["Checksum"]["ChecksumSHA256"]) == (5, put["ChecksumSHA256"])
     assert api("get-object", "--key", "copy", "--range", "bytes=1-3", "out")["ContentRange"] == "bytes 1-3/5"
@@ -115,8 +119,8 @@ def test_objects_their_tags_copies_and_attributes(api, bucket, tmp_path):
     assert [one["Key"] for one in api("list-objects-v2")["Contents"]] == ["copy", "ü k"]
     assert [one["VersionId"] for one in api("list-object-versions")["Versions"]] == ["null", "null"]
     api("delete-objects", "--delete", json.dumps({"Objects": [{"Key": "copy"}, {"Key": "ü k"}]}))
-    assert "NoSuchKey" in api("get-object", "--key", "copy", "out", status=254)
-    assert "404" in api("head-object", "--key", "copy", status=254)
+    assert "NoSuchKey" in api("get-object", "--key", "copy", "out", status=REFUSED)
+    assert "404" in api("head-object", "--key", "copy", status=REFUSED)
 
 
 def test_what_a_bucket_can_be_told(api, bucket):
@@ -137,5 +141,5 @@ def test_what_a_bucket_can_be_told(api, bucket):
     assert "Status" not in (api("get-bucket-versioning") or {})
     for what, code in (("tagging", "NoSuchTagSet"), ("policy", "NoSuchBucketPolicy"), ("cors", "NoSuchCORSConfiguration")):
         api(f"delete-bucket-{what}")
-        assert code in api(f"get-bucket-{what}", status=254)
+        assert code in api(f"get-bucket-{what}", status=REFUSED)
     assert bucket in [one["Name"] for one in api("list-buckets", at=None)["Buckets"]]

@@ -39,6 +39,8 @@ def home(tmp_path):
 @pytest.fixture(params=["Minio", "AWS", "Other"])
 def rclone(request, endpoint, home, tmp_path):
     path = tool("rclone")
+    if request.param == "AWS" and endpoint.scheme == "http":
+        pytest.skip("as AWS's client, rclone streams with trailing checksums, which it does over TLS alone")
     environment = surroundings(
         endpoint,
         home,
@@ -174,6 +176,8 @@ dbs:
 """
     (tmp_path / "litestream.yml").write_text(settings)
     environment = surroundings(endpoint, home)
+    # It has a client of its own, which takes its authorities from SSL_CERT_FILE and cannot take more.
+    environment.pop("AWS_CA_BUNDLE", None)
     database = sqlite3.connect(tmp_path / "app.db")
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("CREATE TABLE words (word TEXT)")

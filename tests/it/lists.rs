@@ -35,12 +35,12 @@ fn list<const N: usize>(
 async fn objects_of_a_list_are_deleted_each_with_its_own_answer() {
     let app = spawn_app().await;
     let s3 = app.s3();
-    for key in [" ", "a&b", "kept"] {
+    for key in ["_ ", "a&b", "kept"] {
         put(&app, "uploads", key).await;
     }
     let etag = put(&app, "uploads", "matched").await;
     let asked = list([
-        object(" "),
+        object("_ "),
         object("a&b").version_id(NULL_VERSION),
         object("missing").e_tag("badetag"),
         object("kept").e_tag("badetag"),
@@ -50,7 +50,7 @@ async fn objects_of_a_list_are_deleted_each_with_its_own_answer() {
     let answer = s3.delete_objects().bucket("uploads").delete(asked).send();
     let answer = answer.await.unwrap();
     let deleted: Vec<_> = answer.deleted().iter().filter_map(|it| it.key()).collect();
-    assert_eq!(deleted, [" ", "a&b", "missing", "matched"]);
+    assert_eq!(deleted, ["_ ", "a&b", "missing", "matched"]);
     let refused: Vec<_> = answer
         .errors()
         .iter()

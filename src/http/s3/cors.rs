@@ -171,7 +171,7 @@ impl<'a> Preflight<'a> {
     fn finish(&self, mut answer: HttpResponse) -> HttpResponse {
         let headers = answer.headers_mut();
         headers.insert(header::VARY, VARY);
-        if let Some(asked) = self.headers {
+        if let Some(asked) = self.headers.filter(|asked| !asked.is_empty()) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
         }
         answer
@@ -230,9 +230,21 @@ mod tests {
         };
         let judged = |req: &HttpRequest| Preflight::parse(req.headers())?.by_rules(&rules());
         let req = of("https://plane.example.com", "PUT", "X-Amz-Date");
-        insta::assert_snapshot!(shown(&judged(&req).unwrap()), @"");
+        insta::assert_snapshot!(shown(&judged(&req).unwrap()), @r"
+        200 OK
+        access-control-allow-headers: X-Amz-Date
+        access-control-allow-methods: GET, PUT
+        access-control-allow-origin: https://plane.example.com
+        access-control-max-age: 60
+        vary: Origin, Access-Control-Request-Headers, Access-Control-Request-Method
+        ");
         let req = of("https://elsewhere.com", "HEAD", "");
-        insta::assert_snapshot!(shown(&judged(&req).unwrap()), @"");
+        insta::assert_snapshot!(shown(&judged(&req).unwrap()), @r"
+        200 OK
+        access-control-allow-methods: HEAD
+        access-control-allow-origin: *
+        vary: Origin, Access-Control-Request-Headers, Access-Control-Request-Method
+        ");
         for refused in [
             of("https://plane.example.com", "DELETE", ""),
             of("https://plane.example.com", "PUT", "authorization"),
@@ -255,8 +267,17 @@ mod tests {
             allow_by_rules(&req, &rules(), answer.headers_mut());
             shown(&answer)
         };
-        insta::assert_snapshot!(answer("https://plane.example.com"), @"");
-        insta::assert_snapshot!(answer("https://elsewhere.com"), @"");
+        insta::assert_snapshot!(answer("https://plane.example.com"), @r"
+        404 Not Found
+        access-control-allow-methods: GET, PUT
+        access-control-allow-origin: https://plane.example.com
+        access-control-max-age: 60
+        vary: Origin, Access-Control-Request-Headers, Access-Control-Request-Method
+        ");
+        insta::assert_snapshot!(answer("https://elsewhere.com"), @r"
+        404 Not Found
+        vary: Origin, Access-Control-Request-Headers, Access-Control-Request-Method
+        ");
     }
 
     #[test]

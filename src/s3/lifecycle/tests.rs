@@ -178,7 +178,7 @@ fn the_document_is_given_back_in_one_form() {
                 <Prefix>p/</Prefix></And></Filter><ID>one</ID><Status>Disabled</Status></Rule>\
                 <Rule><ID>two</ID><Prefix>test2/</Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload>\
                 <DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>";
-    insta::assert_snapshot!(lifecycle(text).unwrap().to_xml(), @"");
+    insta::assert_snapshot!(lifecycle(text).unwrap().to_xml(), @r#"<?xml version="1.0" encoding="UTF-8"?><LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ID>one</ID><Filter><And><Prefix>p/</Prefix><Tag><Key>a</Key><Value>b</Value></Tag></And></Filter><Status>Disabled</Status><Expiration><Days>31</Days></Expiration></Rule><Rule><ID>two</ID><Prefix>test2/</Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>"#);
 }
 
 #[rstest]
