@@ -144,7 +144,7 @@ mod tests {
         PartsQuery::of(("marker", Some(after)), ("max", Some(max))).unwrap()
     }
 
-    fn object<'a>(etag: &'a ETag, parts: usize) -> Attributes<'a> {
+    fn object(etag: &ETag, parts: usize) -> Attributes<'_> {
         let part = PartAttributes {
             size_bytes: 5,
             checksums: &[],

@@ -201,9 +201,11 @@ impl Checksum {
     #[must_use]
     pub fn composite(algorithm: ChecksumAlgorithm, parts: &[&Self]) -> Self {
         let raw: Vec<u8> = parts.iter().flat_map(|part| part.raw()).collect();
-        let mut whole = Self::of(algorithm, &raw);
-        whole.value.push_str(&format!("-{}", parts.len()));
-        whole
+        let whole = Self::of(algorithm, &raw);
+        Self {
+            value: format!("{}-{}", whole.value, parts.len()),
+            ..whole
+        }
     }
 
     /// `FULL_OBJECT`: the checksum of all bytes, from those of the parts and their lengths. `None` where the algorithm's

@@ -19,8 +19,8 @@ async fn put_source(app: &App) -> String {
         .body(ByteStream::from_static(b"123456789"))
         .send()
         .await
-        .unwrap();
-    put.e_tag().unwrap().to_owned()
+        .expect("the source is stored");
+    put.e_tag().expect("it has a tag").to_owned()
 }
 
 fn copy(app: &App, key: &str) -> CopyObjectFluentBuilder {
@@ -222,4 +222,21 @@ async fn overrides_take_the_place_of_what_was_stored() {
         Some("attachment; filename=a.csv")
     );
     assert_eq!(got.cache_control(), Some("no-store"));
+}
+
+#[tokio::test]
+async fn overrides_are_for_who_signed() {
+    let app = spawn_app().await;
+    put_source(&app).await;
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::uploads/*"}]}"#;
+    let put = app.s3().put_bucket_policy().bucket("uploads");
+    put.policy(policy).send().await.unwrap();
+    let address = app.url("/uploads/from/%C3%BC%25.txt");
+    let plain = reqwest::get(&address).await.unwrap();
+    assert_eq!(plain.status(), 200);
+    let overridden = reqwest::get(format!("{address}?response-content-type=text/csv"));
+    let overridden = overridden.await.unwrap();
+    assert_eq!(overridden.status(), 400);
+    let text = overridden.text().await.unwrap();
+    assert!(text.contains("<Code>InvalidRequest</Code>"), "{text}");
 }

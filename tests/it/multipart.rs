@@ -95,7 +95,8 @@ async fn two_parts(app: &App, key: &str) -> (String, Vec<u8>) {
         send_part(&s3, key, &id, 2, last.clone()).await,
     ];
     let done = complete(&s3, key, &id, parts).await.expect("it completes");
-    (done.e_tag().unwrap().to_owned(), [first, last].concat())
+    let etag = done.e_tag().expect("a completed object has a tag");
+    (etag.to_owned(), [first, last].concat())
 }
 
 #[tokio::test]
@@ -361,6 +362,26 @@ async fn a_part_is_read_by_its_place() {
 }
 
 #[tokio::test]
+async fn an_empty_last_part_is_read_as_nothing() {
+    let app = spawn_app().await;
+    let s3 = app.s3();
+    let id = begin(&s3, "k").await;
+    let parts = vec![
+        send_part(&s3, "k", &id, 1, bytes(1, 5 * MIB)).await,
+        send_part(&s3, "k", &id, 7, Vec::new()).await,
+    ];
+    complete(&s3, "k", &id, parts).await.unwrap();
+    let last = s3.get_object().bucket("uploads").key("k").part_number(2);
+    let last = last.send().await.unwrap();
+    assert_eq!(
+        (last.parts_count(), last.content_length()),
+        (Some(2), Some(0))
+    );
+    assert_eq!(last.content_range(), None);
+    assert!(last.body.collect().await.unwrap().to_vec().is_empty());
+}
+
+#[tokio::test]
 async fn a_plain_object_is_its_own_only_part() {
     let app = spawn_app().await;
     let s3 = app.s3();
@@ -552,7 +573,10 @@ async fn parts_and_uploads_are_listed_in_pages() {
     let list = s3.list_parts().bucket("uploads").key("a/k").upload_id(&id);
     let first = list.clone().max_parts(2).send().await.unwrap();
     let numbers = |parts: &[aws_sdk_s3::types::Part]| -> Vec<i32> {
-        parts.iter().filter_map(|part| part.part_number()).collect()
+        parts
+            .iter()
+            .filter_map(aws_sdk_s3::types::Part::part_number)
+            .collect()
     };
     assert_eq!(numbers(first.parts()), [1, 2]);
     assert_eq!(first.is_truncated(), Some(true));

@@ -141,16 +141,15 @@ async fn checksums(
         .iter()
         .find(|checksum| checksum.algorithm == algorithm)
         .filter(|_| meta.checksum_type == ChecksumType::FullObject);
-    let checksums = match present {
-        Some(present) => vec![present.clone()],
-        None => {
-            let wanted = Wanted {
-                sha256: false,
-                checksums: vec![algorithm],
-            };
-            let store = &exchange.rooms.store;
-            store.digest(source, None, &wanted).await?.checksums
-        }
+    let checksums = if let Some(present) = present {
+        vec![present.clone()]
+    } else {
+        let wanted = Wanted {
+            sha256: false,
+            checksums: vec![algorithm],
+        };
+        let store = &exchange.rooms.store;
+        store.digest(source, None, &wanted).await?.checksums
     };
     Ok((checksums, ChecksumType::FullObject))
 }

@@ -87,6 +87,7 @@ struct AskedPart {
 impl AskedPart {
     /// Parts are counted from 1 in their order, whatever numbers they were sent under.
     fn of(object: &Object, made_of: Option<ObjectParts>, number: u16) -> Result<Self, S3Error> {
+        // AWS: 416 `InvalidPartNumber`. Ceph's clients know this code; the text is AWS's.
         let no_such_part = || {
             S3Error::with_message(
                 ErrorCode::InvalidPart,
