@@ -5,11 +5,12 @@
 //! that ends early; an answer that leaves a body unread reaches the client, which is not reset while it still sends.
 //! Refuses to know what a body means.
 
+use super::{Face, Rooms, s3};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
@@ -48,9 +49,15 @@ pub(crate) async fn bound_head(
         .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
         .sum();
     if target + headers > HEAD_BYTES {
-        let answer = HttpResponse::build(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-            .force_close()
-            .finish();
+        let is_s3 = req
+            .app_data::<web::Data<Rooms>>()
+            .is_some_and(|rooms| Face::of(req.head(), &rooms.config) == Face::S3);
+        let mut answer = if is_s3 {
+            s3::head_too_large(req.request())
+        } else {
+            HttpResponse::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        };
+        answer.head_mut().set_connection_type(ConnectionType::Close);
         return Ok(req.into_response(answer));
     }
     Ok(next.call(req).await?.map_into_boxed_body())
@@ -189,7 +196,7 @@ impl Body {
         }
         let payload = self.payload;
         answer.map_body(|head, body| {
-            head.set_connection_type(actix_web::http::ConnectionType::Close);
+            head.set_connection_type(ConnectionType::Close);
             BoxBody::new(Held {
                 body: BoxBody::new(body),
                 _payload: payload,

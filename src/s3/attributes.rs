@@ -56,12 +56,6 @@ impl AskedAttributes {
         }
         Ok(asked)
     }
-
-    /// Whether the object's parts are asked for.
-    #[must_use]
-    pub fn wants_parts(&self) -> bool {
-        self.parts
-    }
 }
 
 /// A part of an object; its number is its place, from 1.

@@ -191,7 +191,11 @@ impl ListQuery {
         };
         xml::document(root, Namespace::S3, |result| {
             result.text("Name", bucket.as_str());
-            result.text("Prefix", &self.encoded(&self.prefix));
+            match self.start {
+                // AWS's SDK for Python decodes all of version 1 but the prefix.
+                Start::Objects { .. } => result.text("Prefix", &self.prefix),
+                _ => result.text("Prefix", &self.encoded(&self.prefix)),
+            }
             self.write_start(result);
             if let Some(next) = &page.next {
                 self.write_next(result, bucket, page, next);

@@ -225,13 +225,15 @@ const OBJECT: &[Row<ObjectOperation>] = &[
     row("GET", &["lambdaArn"], "GetObject with lambdaArn", None),
 ];
 
-/// The names of a query that refine an operation and select none. Those that begin with `x-` (`X-Amz-Signature`,
+/// The names of a query that refine an operation and select none, or repeat a header that is signed. Those that begin with `x-` (`X-Amz-Signature`,
 /// `x-id`) and `response-` are parameters as well.
 const PARAMETERS: &[&str] = &[
     "AWSAccessKeyId",
     "Expires",
     "Signature",
     "bucket-region",
+    "content-md5",
+    "content-type",
     "continuation-token",
     "delimiter",
     "encoding-type",

@@ -169,11 +169,20 @@ impl Unverified {
         virtual_bucket: Option<&str>,
     ) -> Result<Payload, S3Error> {
         self.check_time(now)?;
-        let string_to_sign = self.string_to_sign(head, virtual_bucket);
-        if !matches(secret, string_to_sign.as_bytes(), &self.signature) {
+        let resource = named_resource(head.raw_path, virtual_bucket);
+        // AWS: a bucket is the same with a slash behind it and without, and botocore signs one and asks for the other.
+        let other = other_name_of_a_bucket(&resource);
+        let holds = [Some(resource.as_str()), other.as_deref()]
+            .into_iter()
+            .flatten()
+            .any(|resource| {
+                let string_to_sign = self.string_to_sign(head, resource);
+                matches(secret, string_to_sign.as_bytes(), &self.signature)
+            });
+        if !holds {
             return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
                 .extra("AWSAccessKeyId", self.access_key.clone())
-                .extra("StringToSign", string_to_sign)
+                .extra("StringToSign", self.string_to_sign(head, &resource))
                 .extra("SignatureProvided", self.signature.clone())
                 .logged(format!(
                     "no signature of Version 2 by {:?} holds",
@@ -196,31 +205,19 @@ impl Unverified {
         }
     }
 
-    fn string_to_sign(&self, head: &RequestHead<'_>, virtual_bucket: Option<&str>) -> String {
+    fn string_to_sign(&self, head: &RequestHead<'_>, resource: &str) -> String {
         let query: Vec<(Cow<'_, [u8]>, &str)> = uri::split_query(head.raw_query)
             .map(|(name, value)| (uri::decode_bytes(name), value))
             .collect();
-        let positional = |name: &'static str| -> String {
-            let sent = head
-                .values(name)
-                .next()
-                .map(|value| value.trim().to_owned());
-            // AWS: of a signed query its parameters stand for headers that were not sent.
-            let from_query = || {
-                self.is_presigned()
-                    .then(|| parameter(&query, name))
-                    .flatten()
-            };
-            sent.or_else(from_query).unwrap_or_default()
-        };
+        let positional = |name| head.values(name).next().unwrap_or_default().trim();
         let (Place::Header { signed_date, .. } | Place::Query { signed_date, .. }) = &self.place;
-        let amz_headers = self.canonical_amz_headers(head, &query);
-        let resource = canonical_resource(head.raw_path, &query, virtual_bucket);
         format!(
-            "{}\n{}\n{}\n{signed_date}\n{amz_headers}{resource}",
+            "{}\n{}\n{}\n{signed_date}\n{}{resource}{}",
             head.method,
             positional("content-md5"),
             positional("content-type"),
+            self.canonical_amz_headers(head, &query),
+            canonical_sub_resources(&query),
         )
     }
 
@@ -260,25 +257,27 @@ impl Unverified {
     }
 }
 
-fn parameter(query: &[(Cow<'_, [u8]>, &str)], name: &str) -> Option<String> {
-    let (_, raw) = query
-        .iter()
-        .find(|(sent, _)| sent.eq_ignore_ascii_case(name.as_bytes()))?;
-    Some(String::from_utf8_lossy(&uri::decode_bytes(raw)).into_owned())
+/// The bucket of a virtual host and the path as it was sent.
+fn named_resource(raw_path: &str, virtual_bucket: Option<&str>) -> String {
+    let path = if raw_path.is_empty() { "/" } else { raw_path };
+    match virtual_bucket {
+        Some(bucket) => format!("/{bucket}{path}"),
+        None => path.to_owned(),
+    }
 }
 
-/// The bucket of a virtual host, the path as it was sent, and the sub-resources, sorted, their values decoded.
-fn canonical_resource(
-    raw_path: &str,
-    query: &[(Cow<'_, [u8]>, &str)],
-    virtual_bucket: Option<&str>,
-) -> String {
-    let mut resource = String::new();
-    if let Some(bucket) = virtual_bucket {
-        resource.push('/');
-        resource.push_str(bucket);
+/// Of `/bucket` `/bucket/`, and the other way round.
+fn other_name_of_a_bucket(resource: &str) -> Option<String> {
+    let bucket = resource.strip_prefix('/')?;
+    match bucket.split_once('/') {
+        None if !bucket.is_empty() => Some(format!("{resource}/")),
+        Some((bucket, "")) if !bucket.is_empty() => Some(format!("/{bucket}")),
+        _ => None,
     }
-    resource.push_str(if raw_path.is_empty() { "/" } else { raw_path });
+}
+
+/// Sorted, values decoded.
+fn canonical_sub_resources(query: &[(Cow<'_, [u8]>, &str)]) -> String {
     let mut signed: Vec<(&str, Cow<'_, [u8]>)> = query
         .iter()
         .filter_map(|(name, raw)| {
@@ -289,15 +288,16 @@ fn canonical_resource(
         })
         .collect();
     signed.sort_by_key(|(name, _)| *name);
+    let mut text = String::new();
     for (index, (name, value)) in signed.into_iter().enumerate() {
-        resource.push(if index == 0 { '?' } else { '&' });
-        resource.push_str(name);
+        text.push(if index == 0 { '?' } else { '&' });
+        text.push_str(name);
         if !value.is_empty() {
-            resource.push('=');
-            resource.push_str(&String::from_utf8_lossy(&value));
+            text.push('=');
+            text.push_str(&String::from_utf8_lossy(&value));
         }
     }
-    resource
+    text
 }
 
 fn is_signed(name: &str) -> bool {

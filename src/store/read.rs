@@ -1,4 +1,7 @@
 //! Reading an object's bytes: whole MiB blocks of its bodies, each held against its CRC before a byte of it is given.
+//!
+//! Guarantees: what readers hold is bounded, however many and slow they are. A block is kept for its reader while there
+//! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next.
 
 use super::blobs::blob_path;
 use super::content::{Content, Place};
@@ -10,11 +13,19 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const BLOCK: u64 = CRC_BLOCK_BYTES as u64;
+/// What a reader is given at once.
+const PIECE: u64 = 64 * 1024;
+/// Blocks kept for readers that have taken a part of them, in MiB.
+const KEPT_BLOCKS: usize = 128;
+/// Blocks under way from the disk, in MiB.
+const READ_BLOCKS: usize = 32;
 
 /// Opens bodies.
 #[derive(Debug)]
@@ -22,6 +33,23 @@ pub(super) struct BodyReader {
     pub(super) log: PathBuf,
     pub(super) blobs: PathBuf,
     pub(super) segments: OpenSegments,
+    pub(super) memory: ReadMemory,
+}
+
+/// The memory that all readers share.
+#[derive(Debug)]
+pub(super) struct ReadMemory {
+    kept: Arc<Semaphore>,
+    turns: Semaphore,
+}
+
+impl Default for ReadMemory {
+    fn default() -> Self {
+        Self {
+            kept: Arc::new(Semaphore::new(KEPT_BLOCKS)),
+            turns: Semaphore::new(READ_BLOCKS),
+        }
+    }
 }
 
 /// A part of one block of one body.
@@ -32,10 +60,17 @@ struct Piece {
     /// Within the block.
     from: u64,
     to: u64,
+    /// The next piece is of this block too.
+    goes_on: bool,
 }
 
-/// The pieces that make up a range of an object, in order. One at a time: an object may have millions.
-fn pieces(content: Arc<Content>, range: ByteRange) -> impl Iterator<Item = Piece> + Send {
+/// The pieces that make up a range of an object, in order, each of `most` bytes at most. One at a time: an object may
+/// have millions.
+fn pieces(
+    content: Arc<Content>,
+    range: ByteRange,
+    most: u64,
+) -> impl Iterator<Item = Piece> + Send {
     let mut at = range.start;
     // The extent that holds it, and where that begins in the object.
     let (mut index, mut begins) = (0, 0);
@@ -54,13 +89,15 @@ fn pieces(content: Arc<Content>, range: ByteRange) -> impl Iterator<Item = Piece
         let in_body = extent.start + (at - begins);
         let from = in_body % BLOCK;
         let rest = (begins + extent.length).min(range.end) - at;
-        let length = (BLOCK - from).min(rest);
+        let in_block = (BLOCK - from).min(rest);
+        let length = in_block.min(most);
         at += length;
         Some(Piece {
             body: extent.body,
             block: in_body / BLOCK,
             from,
             to: from + length,
+            goes_on: length < in_block,
         })
     })
 }
@@ -71,7 +108,7 @@ impl BodyReader {
         content: Arc<Content>,
         range: ByteRange,
     ) -> Result<Reading, StoreError> {
-        let mut pieces = pieces(content.clone(), range);
+        let mut pieces = pieces(content.clone(), range, PIECE);
         let Some(first) = pieces.next() else {
             return Ok(Reading {
                 first: Bytes::new(),
@@ -79,11 +116,14 @@ impl BodyReader {
             });
         };
         let (open, first) = blocking(Open::new(self, content), first, Open::read).await?;
-        let rest = stream::try_unfold((open, pieces), |(open, mut pieces)| async move {
+        let rest = stream::try_unfold((open, pieces), |(mut open, mut pieces)| async move {
             let Some(piece) = pieces.next() else {
                 return Ok(None);
             };
-            let (open, bytes) = blocking(open, piece, Open::read).await?;
+            let (open, bytes) = match open.kept(piece) {
+                Some(bytes) => (open, bytes),
+                None => blocking(open, piece, Open::read).await?,
+            };
             Ok(Some((bytes, (open, pieces))))
         });
         Ok(Reading {
@@ -101,7 +141,7 @@ impl BodyReader {
     ) -> Result<Digests, StoreError> {
         let mut open = Open::new(self, content.clone());
         let mut hasher = Box::new(Hasher::new(wanted));
-        for piece in pieces(content, range) {
+        for piece in pieces(content, range, BLOCK) {
             (open, hasher) = blocking(open, piece, move |open, piece| {
                 hasher.update(&open.read(piece)?);
                 Ok(hasher)
@@ -127,6 +167,8 @@ async fn blocking<T: Send + 'static>(
     piece: Piece,
     with: impl FnOnce(&mut Open, Piece) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<(Open, T), StoreError> {
+    let reader = open.reader.clone();
+    let _turn = reader.memory.turns.acquire().await;
     tokio::task::spawn_blocking(move || with(&mut open, piece).map(|done| (open, done)))
         .await
         .unwrap_or_else(|_| Err(StoreError::Unavailable("a read was given up".to_owned())))
@@ -137,6 +179,15 @@ struct Open {
     reader: Arc<BodyReader>,
     content: Arc<Content>,
     file: Option<(u64, Arc<File>, u64)>,
+    /// The last block, where its reader has not had all of it and there was place.
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    body: u64,
+    block: u64,
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Open {
@@ -145,10 +196,24 @@ impl Open {
             reader,
             content,
             file: None,
+            kept: None,
         }
     }
 
+    /// A piece of the block that was kept, which is let go with its last.
+    fn kept(&mut self, piece: Piece) -> Option<Bytes> {
+        let kept = self
+            .kept
+            .take_if(|kept| (kept.body, kept.block) == (piece.body, piece.block))?;
+        let bytes = kept.bytes.slice(within_block(piece));
+        if piece.goes_on {
+            self.kept = Some(kept);
+        }
+        Some(bytes)
+    }
+
     fn read(&mut self, piece: Piece) -> Result<Bytes, StoreError> {
+        self.kept = None;
         let Some(body) = self.content.bodies.get(&piece.body) else {
             return Err(StoreError::Damaged(format!("body {} is gone", piece.body)));
         };
@@ -174,10 +239,32 @@ impl Open {
             )));
         }
         self.file = Some((piece.body, file, offset));
-        let (from, to) = (usize::try_from(piece.from), usize::try_from(piece.to));
-        let (from, to) = (from.expect("below a MiB"), to.expect("at most a MiB"));
-        Ok(Bytes::from(bytes).slice(from..to))
+        let within = within_block(piece);
+        if !piece.goes_on {
+            return Ok(if within.len() == bytes.len() {
+                Bytes::from(bytes)
+            } else {
+                Bytes::copy_from_slice(&bytes[within])
+            });
+        }
+        let Ok(place) = self.reader.memory.kept.clone().try_acquire_owned() else {
+            return Ok(Bytes::copy_from_slice(&bytes[within]));
+        };
+        let bytes = Bytes::from(bytes);
+        let given = bytes.slice(within);
+        self.kept = Some(Kept {
+            body: piece.body,
+            block: piece.block,
+            bytes,
+            _place: place,
+        });
+        Ok(given)
     }
+}
+
+fn within_block(piece: Piece) -> Range<usize> {
+    let (from, to) = (usize::try_from(piece.from), usize::try_from(piece.to));
+    from.expect("below a MiB")..to.expect("at most a MiB")
 }
 
 fn trouble(place: &Place, error: &io::Error) -> StoreError {
@@ -200,6 +287,7 @@ mod tests {
         fn pieces_cover_a_range_once_and_in_order(
             lengths in prop::collection::vec((0..3 * BLOCK, 1..3 * BLOCK), 1..5),
             ends in (any::<u64>(), any::<u64>()),
+            most in prop::sample::select(vec![PIECE, BLOCK]),
         ) {
             let extents = lengths.iter().zip(0..);
             let extents = extents.map(|((start, length), body)| Extent::from((body, *start, *length)));
@@ -208,12 +296,13 @@ mod tests {
             let (start, end) = (ends.0 % size, ends.1 % size);
             let range = ByteRange { start: start.min(end), end: start.max(end) + 1 };
             let mut position = range.start;
-            for piece in pieces(Arc::new(content), range) {
+            for piece in pieces(Arc::new(content), range, most) {
                 let body = usize::try_from(piece.body).unwrap();
                 let before: u64 = lengths[..body].iter().map(|(_, length)| length).sum();
                 let in_object = before + piece.block * BLOCK + piece.from - lengths[body].0;
                 prop_assert_eq!(in_object, position);
                 prop_assert!(piece.from < piece.to && piece.to <= BLOCK);
+                prop_assert!(piece.to - piece.from <= most);
                 position += piece.to - piece.from;
             }
             prop_assert_eq!(position, range.end);

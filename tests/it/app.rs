@@ -106,14 +106,35 @@ impl App {
     }
 
     pub(crate) fn s3_with_secret(&self, secret: &str) -> aws_sdk_s3::Client {
+        self.s3_as(ACCESS_KEY, secret)
+    }
+
+    pub(crate) fn s3_as(&self, access_key: &str, secret: &str) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(self.url(""))
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new(ACCESS_KEY, secret, None, None, "test"))
+            .credentials_provider(Credentials::new(access_key, secret, None, None, "test"))
             .force_path_style(true)
             .build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// Makes an access key, as people do beside a running server: its id and its secret.
+    pub(crate) async fn new_access_key(&self, limits: &[&str]) -> (String, String) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hangar"));
+        command
+            .args(["access-key", "create", "--json", "--data-dir"])
+            .arg(self.folder.path())
+            .args(limits);
+        let made = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .expect("it does not panic")
+            .expect("the command runs");
+        let key: serde_json::Value =
+            serde_json::from_slice(&made.stdout).expect("the command prints a key");
+        let text = |name| key[name].as_str().expect("a text").to_owned();
+        (text("id"), text("secret"))
     }
 
     /// Sends these bytes as they are and reads until the server closes, for what no client would send.

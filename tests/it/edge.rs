@@ -66,7 +66,12 @@ async fn a_head_over_sixteen_kibibytes_is_431() {
         "GET /uploads/k HTTP/1.1\r\nHost: h\r\nX-Long: {}\r\n\r\n",
         "x".repeat(17 * 1024)
     );
-    assert_eq!(status(&app.raw(request.as_bytes()).await), "431");
+    let answer = app.raw(request.as_bytes()).await;
+    assert_eq!(status(&answer), "431");
+    assert!(
+        answer.contains("<Code>RequestHeaderSectionTooLarge</Code>"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

@@ -9,11 +9,11 @@ const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Sends this head and answers what comes before any byte of a body is sent.
 async fn told(app: &App, head: &str) -> (TcpStream, String) {
-    let mut socket = TcpStream::connect(&app.address).await.unwrap();
+    let mut socket = TcpStream::connect(&app.address).await.expect("it listens");
     let head = format!("{head}\r\nHost: h\r\nExpect: 100-continue\r\n\r\n");
-    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(head.as_bytes()).await.expect("it reads");
     let mut piece = vec![0; 16 * 1024];
-    let read = socket.read(&mut piece).await.unwrap();
+    let read = socket.read(&mut piece).await.expect("it answers");
     let said = String::from_utf8_lossy(&piece[..read]).into_owned();
     (socket, said)
 }

@@ -1,10 +1,14 @@
 //! The server as its clients see it: each test has one of its own.
 
+mod access;
 mod app;
+mod copies;
 mod edge;
 mod expect;
 mod forms;
 mod hostile;
 mod house;
+mod lists;
+mod multipart;
 mod objects;
 mod tls;

@@ -21,7 +21,7 @@ struct Files {
 impl Files {
     fn new() -> Self {
         let files = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
         };
         files.renew();
         files
@@ -29,10 +29,10 @@ impl Files {
 
     /// Writes another pair over the one that is there, and answers its certificate.
     fn renew(&self) -> reqwest::Certificate {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let key = KeyPair::generate().expect("a key can be made");
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
         params.distinguished_name.push(DnType::CommonName, "hangar");
-        let certificate = params.self_signed(&key).unwrap();
+        let certificate = params.self_signed(&key).expect("it can be signed");
         write(&self.certificate(), &certificate.pem());
         write(&self.key(), &key.serialize_pem());
         self.root()
@@ -47,7 +47,8 @@ impl Files {
     }
 
     fn root(&self) -> reqwest::Certificate {
-        reqwest::Certificate::from_pem(&std::fs::read(self.certificate()).unwrap()).unwrap()
+        let pem = std::fs::read(self.certificate()).expect("it was written");
+        reqwest::Certificate::from_pem(&pem).expect("a certificate")
     }
 
     fn settings(&self) -> TlsFiles {
@@ -61,8 +62,8 @@ impl Files {
 /// As programs that renew certificates do it: whole, or not at all.
 fn write(path: &Path, text: &str) {
     let new = path.with_extension("new");
-    std::fs::write(&new, text).unwrap();
-    std::fs::rename(new, path).unwrap();
+    std::fs::write(&new, text).expect("the folder is ours");
+    std::fs::rename(new, path).expect("the folder is ours");
 }
 
 async fn spawn(files: &Files) -> App {
@@ -89,7 +90,7 @@ fn url(app: &App, target: &str) -> String {
 async fn is_shown(app: &App, root: &reqwest::Certificate) -> bool {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(15) {
-        let client = client(root.clone()).build().unwrap();
+        let client = client(root.clone()).build().expect("a client");
         if client.get(url(app, "/-/health/live")).send().await.is_ok() {
             return true;
         }
@@ -280,18 +281,30 @@ async fn a_stop_says_goodbye_to_idle_connections_of_both_protocols() {
 
 /// What the start says with these settings.
 async fn refusal(certificate: &Path, key: &Path) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let environment = Environment::from_pairs([
         ("HANGAR_LISTEN", "127.0.0.1:0"),
-        ("HANGAR_DATA_DIR", folder.path().to_str().unwrap()),
-        ("HANGAR_TLS_CERT", certificate.to_str().unwrap()),
-        ("HANGAR_TLS_KEY", key.to_str().unwrap()),
+        (
+            "HANGAR_DATA_DIR",
+            folder.path().to_str().expect("a path of ours is text"),
+        ),
+        (
+            "HANGAR_TLS_CERT",
+            certificate.to_str().expect("a path of ours is text"),
+        ),
+        (
+            "HANGAR_TLS_KEY",
+            key.to_str().expect("a path of ours is text"),
+        ),
     ]);
-    let composed = Config::compose(Role::Standalone, &Flags::default(), &environment).unwrap();
+    let composed = Config::compose(Role::Standalone, &Flags::default(), &environment)
+        .expect("the settings are right");
     match Application::build(composed.config, Clock::default()).await {
         Ok(_) => "it started".to_owned(),
         Err(refusal) => {
-            let left = std::fs::read_dir(folder.path()).unwrap().count();
+            let left = std::fs::read_dir(folder.path())
+                .expect("it is there")
+                .count();
             assert_eq!(left, 0, "a refused start makes nothing");
             let said = refusal.to_string();
             let shown = said.replace(&certificate.display().to_string(), "CERT");

@@ -12,9 +12,12 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "clients"))
 
+from clients import s3_client  # noqa: E402
 from selection import plain  # noqa: E402
 from server import Hangar  # noqa: E402
 
+# Judged on a server of its own that holds no bucket at all.
+ALONE = "test_list_buckets_paginated"
 REASONS = ("out of scope: ", "bug: ")
 # src/s3/xml.rs: the one owner that there is.
 OWNER_ID = "696bbd88de75ea4dd210ea128653454eab6e6635a55db0197045bb54868b5a98"
@@ -90,7 +93,7 @@ def run_suite(checkout, server, folder, names, words):
         selected = folder / "selected"
         selected.write_text("\n".join(names))
         environment["S3TESTS_SELECTED"] = str(selected)
-    command = [sys.executable, "-m", "pytest", "-p", "selection", "-p", "no:cacheprovider", "-n2", "--timeout=20", "-q", "--tb=short", "-W", "ignore", "--no-header", "--no-summary"]
+    command = [sys.executable, "-m", "pytest", "-p", "selection", "-p", "no:cacheprovider", "-n", str(min(2, len(names or "--"))), "--timeout=20", "-q", "--tb=short", "-W", "ignore", "--no-header", "--no-summary"]
     if words:
         command += ["-k", words]
     if checkout:
@@ -142,14 +145,22 @@ def main():
     if strange := set(expected) - set(names.values()):
         raise SystemExit(f"{file} names what is on no list: {' '.join(sorted(strange))}")
 
-    with tempfile.TemporaryDirectory(prefix="hangar-s3-tests-") as folder:
-        folder = pathlib.Path(folder)
-        server = Hangar(folder / "hangar", {"HANGAR_S3_SIGV2": "true"}).start()
-        try:
-            ended = run_suite(how.checkout, server, folder, None if how.all else list(names.values()), how.words)
-        finally:
-            code = server.stop()
-        said = server.said()
+    faults, ended = [], {}
+    runs = [None if how.all else [name for name in names.values() if name != ALONE]]
+    if how.checkout and not how.words:
+        runs.append([ALONE])
+    for selected in runs:
+        with tempfile.TemporaryDirectory(prefix="hangar-s3-tests-") as folder:
+            folder = pathlib.Path(folder)
+            server = Hangar(folder / "hangar", {"HANGAR_S3_SIGV2": "true"}).start()
+            try:
+                if selected == [ALONE]:
+                    s3_client(server).delete_bucket(Bucket=server.bucket)
+                ended |= run_suite(how.checkout, server, folder, selected, how.words)
+            finally:
+                code = server.stop()
+            if code != 0 or "panicked" in server.said():
+                faults.append(f"hangar ended with exit code {code}; panicked: {'panicked' in server.said()}")
 
     outcomes, others = {}, {}
     for name, outcome in ended.items():
@@ -163,15 +174,13 @@ def main():
             for name, one in (outcomes | others).items() if one["outcome"] != "passed"
         ))
 
-    faults = [f"fails: {name}" for name, one in outcomes.items() if one["outcome"] != "passed" and name not in expected]
+    faults += [f"fails: {name}" for name, one in outcomes.items() if one["outcome"] != "passed" and name not in expected]
     faults += [f"passes, so take it out of {file}: {name}" for name, one in outcomes.items() if one["outcome"] == "passed" and name in expected]
     # The checkout has every test of the lists; the package of 2022 is older than some.
     if how.checkout and not how.words:
         faults += [f"is not in the suite: {name}" for name in names.values() if name not in outcomes]
     if not outcomes:
         faults.append("no test was run")
-    if code != 0 or "panicked" in said:
-        faults.append(f"hangar ended with exit code {code}, panicked: {'panicked' in said}")
     for fault in faults:
         print(fault)
     passed = sum(one["outcome"] == "passed" for one in outcomes.values())

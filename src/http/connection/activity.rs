@@ -29,6 +29,8 @@ pub(super) struct Activity {
     /// Of the last answer something may still have to be sent.
     unsent: Cell<bool>,
     shown_out: Notify,
+    /// It was shown out, and has not gone yet.
+    leaving: Cell<bool>,
 }
 
 impl Activity {
@@ -40,6 +42,7 @@ impl Activity {
             multiplexed: Cell::new(false),
             unsent: Cell::new(false),
             shown_out: Notify::new(),
+            leaving: Cell::new(false),
         }
     }
 
@@ -93,7 +96,13 @@ impl Activity {
             }
             tokio::select! {
                 () = sleep_until(now + GLANCE) => {}
-                () = self.shown_out.notified() => if self.waits() { return },
+                () = self.shown_out.notified() => {
+                    if self.waits() {
+                        return;
+                    }
+                    // It asked at the last moment.
+                    self.leaving.set(false);
+                }
             }
         }
     }
@@ -163,13 +172,17 @@ impl Drop for Place {
 impl Crowd {
     fn show_out(&self, count: usize) {
         let members = self.members.borrow();
-        let mut waiting: Vec<_> = members.values().filter(|one| one.waits()).collect();
+        let mut waiting: Vec<_> = members
+            .values()
+            .filter(|one| one.waits() && !one.leaving.get())
+            .collect();
         let count = count.min(waiting.len());
         if count == 0 {
             return;
         }
         waiting.select_nth_unstable_by_key(count - 1, |one| one.waits_since.get());
         for longest in &waiting[..count] {
+            longest.leaving.set(true);
             longest.shown_out.notify_one();
         }
     }

@@ -72,7 +72,9 @@ impl AsyncWrite for Stream {
                 None => return this.transport.poll_write(cx, buf),
             }
         }
-        while let Some(left) = this.refusal.as_mut().filter(|left| left.has_remaining()) {
+        while let Some(left) = &mut this.refusal
+            && left.has_remaining()
+        {
             let sent = ready!(this.transport.poll_write(cx, left))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

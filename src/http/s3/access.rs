@@ -275,19 +275,25 @@ impl Requester {
         if matches!(self, Self::Owner) && is_of_the_policy(action) {
             return Ok(());
         }
-        let decision = match policy_of(&bucket)? {
-            Some(policy) if matches!(self, Self::Anybody) && is_restricted(&bucket, &policy) => {
-                return Err(denied(
-                    "the bucket's public access block restricts its policy",
-                ));
-            }
-            Some(policy) => decide(exchange, &policy, name, action, question),
-            None => Decision::Silent,
+        let Some(policy) = policy_of(&bucket)? else {
+            return match self {
+                Self::Anybody => Err(denied(NOT_SIGNED)),
+                Self::Owner | Self::Limited(_) => Ok(()),
+            };
         };
-        match (decision, self) {
-            (Decision::Allowed, _) | (Decision::Silent, Self::Owner | Self::Limited(_)) => Ok(()),
-            (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
+        match (decide(exchange, &policy, name, action, question), self) {
             (Decision::Denied, _) => Err(denied("the bucket's policy denies it")),
+            (_, Self::Owner | Self::Limited(_)) => Ok(()),
+            (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
+            (Decision::Allowed, Self::Anybody) => {
+                let block = settings::public_access_block(&bucket);
+                if block.restrict_public_buckets && policy.is_public() {
+                    return Err(denied(
+                        "the bucket's public access block lets nobody in who does not sign",
+                    ));
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -335,21 +341,18 @@ fn within(limits: &KeyLimits, action: Action, question: &Question<'_>) -> Result
     }
 }
 
-/// What the bucket's policy says.
+/// # Errors
+/// `AccessDenied` where it cannot be read: it was judged when it was set, and now nobody knows whom it denies what.
 fn policy_of(bucket: &Bucket) -> Result<Option<BucketPolicy>, S3Error> {
-    let document = bucket.setting(BucketSetting::Policy);
-    document
-        .map(|policy| BucketPolicy::parse(policy, &bucket.name))
-        .transpose()
-        // It was judged when it was set. Where it cannot be read now, nobody knows whom it denies what.
+    let Some(policy) = bucket.setting(BucketSetting::Policy) else {
+        return Ok(None);
+    };
+    BucketPolicy::parse(policy, &bucket.name)
+        .map(Some)
         .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))
 }
 
-/// `RestrictPublicBuckets`: a public policy allows only those who sign.
-fn is_restricted(bucket: &Bucket, policy: &BucketPolicy) -> bool {
-    settings::public_access_block(bucket).restrict_public_buckets && policy.is_public()
-}
-
+/// What a bucket's policy says.
 fn decide(
     exchange: &Exchange<'_>,
     policy: &BucketPolicy,

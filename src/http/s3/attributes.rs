@@ -3,6 +3,7 @@
 
 use super::access::Permitted;
 use super::bucket::xml_answer;
+use super::object::find_with_parts;
 use super::{Exchange, error};
 use crate::s3::attributes::{self, AskedAttributes, Attributes, PartAttributes};
 use crate::s3::multipart::PartsQuery;
@@ -24,20 +25,11 @@ pub(super) async fn get_attributes(
         (MARKER, exchange.header(MARKER)),
         (MAX, exchange.header(MAX)),
     )?;
-    let store = &exchange.rooms.store;
-    if store.bucket(bucket).is_none() {
+    if exchange.rooms.store.bucket(bucket).is_none() {
         return Err(error::no_such_bucket(bucket));
     }
-    let object = store
-        .object(bucket, key)
-        .await?
-        .ok_or_else(|| error::no_such_key(key))?;
-    let parts = if asked.wants_parts() {
-        store.object_parts(&object).await?
-    } else {
-        None
-    };
-    let parts = parts.map(|parts| parts.parts).unwrap_or_default();
+    let (object, made_of) = find_with_parts(exchange, bucket, key).await?;
+    let parts = made_of.map(|made_of| made_of.parts).unwrap_or_default();
     let attributes = Attributes {
         etag: &object.etag,
         size_bytes: object.size_bytes,

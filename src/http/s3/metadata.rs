@@ -48,7 +48,8 @@ pub(super) fn header_fields(headers: &HeaderMap) -> Vec<(String, String)> {
 
 /// Whether a decoded query states a signature.
 pub(super) fn is_presigned(query: &[(String, String)]) -> bool {
-    query.iter().any(|(name, _)| name == "X-Amz-Signature")
+    let states = |wanted: &str| query.iter().any(|(name, _)| name == wanted);
+    states("X-Amz-Signature") || (states("AWSAccessKeyId") && states("Signature"))
 }
 
 /// AWS: signers move `x-amz-*` headers into the query of a presigned URL, where they mean the same. Not so checksums:
@@ -165,7 +166,7 @@ fn without_aws_chunked(coding: &str) -> Option<String> {
         .map(str::trim)
         .filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("aws-chunked"))
         .collect();
-    (!kept.is_empty()).then(|| kept.join(","))
+    (!kept.is_empty()).then(|| kept.join(", "))
 }
 
 fn add_user_metadata(fields: &[(String, String)], meta: &mut ObjectMeta) -> Result<(), S3Error> {

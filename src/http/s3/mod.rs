@@ -32,8 +32,8 @@ use crate::http::{origin, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// A request on its way to an answer.
@@ -269,6 +269,14 @@ async fn on_object(
         }
         Op::AbortMultipartUpload => multipart::abort(exchange, permitted, &bucket, &key).await,
     }
+}
+
+/// The answer to a head that is longer than anybody's.
+pub(super) fn head_too_large(req: &HttpRequest) -> HttpResponse {
+    let refusal = S3Error::new(ErrorCode::RequestHeaderSectionTooLarge);
+    let mut answer = error::answer(req, "", refusal);
+    *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    answer
 }
 
 /// `/minio`: the health addresses that compose files and charts probe; MinIO's administration is not here.

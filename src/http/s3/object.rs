@@ -7,7 +7,7 @@ use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::checksum::Checksum;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart, tagging};
-use crate::store::{Object, StoreError};
+use crate::store::{Object, ObjectParts, StoreError};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 
@@ -35,11 +35,17 @@ pub(super) async fn read_object(
     if store.bucket(bucket).is_none() {
         return Err(error::no_such_bucket(bucket));
     }
-    let object = store
-        .object(bucket, key)
-        .await?
-        .ok_or_else(|| error::no_such_key(key))?;
-    let part = asked_part(exchange, &object).await?;
+    let (object, part) = match asked_part_number(exchange)? {
+        None => {
+            let object = store.object(bucket, key).await?;
+            (object.ok_or_else(|| error::no_such_key(key))?, None)
+        }
+        Some(number) => {
+            let (object, made_of) = find_with_parts(exchange, bucket, key).await?;
+            let part = AskedPart::of(&object, made_of, number)?;
+            (object, Some(part))
+        }
+    };
     let mut representation = represent(exchange, &object, part.as_ref());
     apply_overrides(exchange, permitted, &mut representation)?;
     if permitted.is_for_browsers() {
@@ -78,11 +84,40 @@ struct AskedPart {
     checksums: Vec<Checksum>,
 }
 
-/// Parts are counted from 1 in their order, whatever numbers they were sent under.
-async fn asked_part(
-    exchange: &Exchange<'_>,
-    object: &Object,
-) -> Result<Option<AskedPart>, S3Error> {
+impl AskedPart {
+    /// Parts are counted from 1 in their order, whatever numbers they were sent under.
+    fn of(object: &Object, made_of: Option<ObjectParts>, number: u16) -> Result<Self, S3Error> {
+        let no_such_part = || {
+            S3Error::with_message(
+                ErrorCode::InvalidPart,
+                "The requested partnumber is not satisfiable",
+            )
+            .extra("PartNumber", number.to_string())
+        };
+        let before = usize::from(number) - 1;
+        let Some(made_of) = made_of else {
+            return match before {
+                0 => Ok(Self {
+                    bytes: 0..object.size_bytes,
+                    count: None,
+                    checksums: object.meta.checksums.clone(),
+                }),
+                _ => Err(no_such_part()),
+            };
+        };
+        let part = made_of.parts.get(before).ok_or_else(no_such_part)?;
+        let sizes = made_of.parts[..before].iter().map(|part| part.size_bytes);
+        let start = sizes.sum::<u64>().min(object.size_bytes);
+        let end = start.saturating_add(part.size_bytes).min(object.size_bytes);
+        Ok(Self {
+            bytes: start..end,
+            count: Some(made_of.parts.len()),
+            checksums: part.checksums.clone(),
+        })
+    }
+}
+
+fn asked_part_number(exchange: &Exchange<'_>) -> Result<Option<u16>, S3Error> {
     let Some(number) = metadata::field(&exchange.query, "partNumber") else {
         return Ok(None);
     };
@@ -93,33 +128,31 @@ async fn asked_part(
             "Cannot specify both Range header and partNumber query parameter",
         ));
     }
-    let no_such_part = || {
-        S3Error::with_message(
-            ErrorCode::InvalidPart,
-            "The requested partnumber is not satisfiable",
-        )
-        .extra("PartNumber", number.to_string())
-    };
-    let before = usize::from(number) - 1;
-    let Some(made_of) = exchange.rooms.store.object_parts(object).await? else {
-        return match before {
-            0 => Ok(Some(AskedPart {
-                bytes: 0..object.size_bytes,
-                count: None,
-                checksums: object.meta.checksums.clone(),
-            })),
-            _ => Err(no_such_part()),
-        };
-    };
-    let part = made_of.parts.get(before).ok_or_else(no_such_part)?;
-    let sizes = made_of.parts[..before].iter().map(|part| part.size_bytes);
-    let start = sizes.sum::<u64>().min(object.size_bytes);
-    let end = (start + part.size_bytes).min(object.size_bytes);
-    Ok(Some(AskedPart {
-        bytes: start..end,
-        count: Some(made_of.parts.len()),
-        checksums: part.checksums.clone(),
-    }))
+    Ok(Some(number))
+}
+
+/// An object and the parts that it was made of, if it was, as they are at one time.
+///
+/// # Errors
+/// `NoSuchKey`, or `OperationAborted` where the object is replaced each time that it is looked at.
+pub(super) async fn find_with_parts(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+    key: &ObjectKey,
+) -> Result<(Object, Option<ObjectParts>), S3Error> {
+    const ATTEMPTS: usize = 5;
+    let store = &exchange.rooms.store;
+    for _ in 0..ATTEMPTS {
+        let object = store
+            .object(bucket, key)
+            .await?
+            .ok_or_else(|| error::no_such_key(key))?;
+        match store.object_parts(&object).await {
+            Err(StoreError::UploadChanged) => {}
+            parts => return Ok((object, parts?)),
+        }
+    }
+    Err(ErrorCode::OperationAborted.into())
 }
 
 /// What was stored with the object.

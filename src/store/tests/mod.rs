@@ -210,6 +210,28 @@ async fn a_range_of_a_large_body_is_that_part_of_it() {
 }
 
 #[tokio::test]
+async fn readers_who_wait_share_what_they_hold_and_all_get_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "large", &pattern(2_500_000)).await;
+    let large = store.object(&name("uploads"), &key("large")).await;
+    let large = large.unwrap().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..200 {
+        waiting.push(store.read(&large, None).await.unwrap());
+    }
+    assert_eq!(
+        read(&store, &large, None).await.unwrap(),
+        pattern(2_500_000)
+    );
+    for one in waiting.drain(..).skip(100).step_by(10) {
+        let rest: Vec<Bytes> = one.rest.try_collect().await.unwrap();
+        let whole = [vec![one.first], rest].concat().concat();
+        assert_eq!(whole, pattern(2_500_000));
+    }
+}
+
+#[tokio::test]
 async fn a_flipped_byte_is_never_served() {
     use std::os::unix::fs::FileExt;
     let dir = tempfile::tempdir().unwrap();

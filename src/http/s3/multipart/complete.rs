@@ -11,6 +11,7 @@ use crate::http::origin::Origin;
 use crate::http::s3::access::Permitted;
 use crate::http::s3::bucket::xml_answer;
 use crate::http::s3::document::read_document;
+use crate::http::s3::object::find_with_parts;
 use crate::http::s3::{Exchange, precondition};
 use crate::s3::multipart::{self, StatedPart, StatedWhole, Whole};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, uri};
@@ -122,12 +123,13 @@ async fn answer_again(
     key: &ObjectKey,
     id: &UploadId,
 ) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.rooms.store;
-    let Some(object) = store.object(bucket, key).await? else {
-        return Err(no_such_upload(exchange));
+    let (object, made_of) = match find_with_parts(exchange, bucket, key).await {
+        Err(refusal) if refusal.code == ErrorCode::NoSuchKey => {
+            return Err(no_such_upload(exchange));
+        }
+        found => found?,
     };
-    let made_by = store.object_parts(&object).await?;
-    if made_by.and_then(|parts| parts.upload).as_ref() != Some(id) {
+    if made_of.and_then(|made_of| made_of.upload).as_ref() != Some(id) {
         return Err(no_such_upload(exchange));
     }
     Ok(xml_answer(multipart::completed(

@@ -1,0 +1,438 @@
+//! Who may do what: bucket policies, access keys with limits, and the old signature.
+
+use crate::app::{ACCESS_KEY, App, SECRET_KEY, spawn_app, spawn_with};
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier, PublicAccessBlockConfiguration};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hangar::http::TrustedProxies;
+use hangar::s3::time;
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+
+async fn put(s3: &aws_sdk_s3::Client, key: &str) -> Result<(), String> {
+    s3.put_object()
+        .bucket("uploads")
+        .key(key)
+        .body(ByteStream::from_static(b"hello"))
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|refusal| refusal.code().unwrap_or_default().to_owned())
+}
+
+async fn get(s3: &aws_sdk_s3::Client, key: &str) -> Result<(), String> {
+    s3.get_object()
+        .bucket("uploads")
+        .key(key)
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|refusal| refusal.code().unwrap_or_default().to_owned())
+}
+
+async fn list(s3: &aws_sdk_s3::Client, prefix: Option<&str>) -> Result<(), String> {
+    s3.list_objects_v2()
+        .bucket("uploads")
+        .set_prefix(prefix.map(str::to_owned))
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|refusal| refusal.code().unwrap_or_default().to_owned())
+}
+
+fn denied() -> Result<(), String> {
+    Err("AccessDenied".to_owned())
+}
+
+/// Sets a policy of these statements: effect, actions, resource below the bucket, condition.
+async fn set_policy(app: &App, statements: &[(&str, &str, &str, &str)]) {
+    let statements: Vec<String> = statements
+        .iter()
+        .map(|(effect, actions, below, condition)| {
+            format!(
+                r#"{{"Effect":"{effect}","Principal":{{"AWS":["*"]}},"Action":{actions},"Resource":"arn:aws:s3:::uploads{below}"{condition}}}"#
+            )
+        })
+        .collect();
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{}]}}"#,
+        statements.join(",")
+    );
+    app.s3()
+        .put_bucket_policy()
+        .bucket("uploads")
+        .policy(policy)
+        .send()
+        .await
+        .expect("the policy is set");
+}
+
+/// Status and code of what somebody who does not sign asks.
+async fn ask(app: &App, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+    let mut request = reqwest::Client::new().request(method.clone(), app.url(path));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    if method == reqwest::Method::PUT {
+        request = request.body("hello");
+    }
+    let answer = request.send().await.expect("an answer");
+    let status = answer.status().as_u16();
+    let text = answer.text().await.expect("a text");
+    match text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once('<'))
+    {
+        Some((code, _)) => format!("{status} {code}"),
+        None => status.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_policy_lets_strangers_do_what_it_says_and_nothing_else() {
+    let app = spawn_app().await;
+    put(&app.s3(), "open/a").await.unwrap();
+    put(&app.s3(), "a").await.unwrap();
+    assert_eq!(
+        ask(&app, "GET", "/uploads/open/a", &[]).await,
+        "403 AccessDenied"
+    );
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/open/*", "")]).await;
+    for (method, path, answer) in [
+        ("GET", "/uploads/open/a", "200"),
+        ("HEAD", "/uploads/open/a", "200"),
+        ("GET", "/uploads/open/missing", "403 AccessDenied"),
+        ("HEAD", "/uploads/open/missing", "403"),
+        ("GET", "/uploads/a", "403 AccessDenied"),
+        ("PUT", "/uploads/open/b", "403 AccessDenied"),
+        ("DELETE", "/uploads/open/a", "403 AccessDenied"),
+        ("GET", "/uploads", "403 AccessDenied"),
+        ("GET", "/uploads?policy", "403 AccessDenied"),
+        ("GET", "/elsewhere/a", "404 NoSuchBucket"),
+        ("PUT", "/elsewhere", "403 AccessDenied"),
+        ("GET", "/", "403 AccessDenied"),
+    ] {
+        assert_eq!(
+            ask(&app, method, path, &[]).await,
+            answer,
+            "{method} {path}"
+        );
+    }
+    app.s3()
+        .delete_bucket_policy()
+        .bucket("uploads")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        ask(&app, "GET", "/uploads/open/a", &[]).await,
+        "403 AccessDenied"
+    );
+}
+
+#[tokio::test]
+async fn who_may_list_is_told_what_is_not_there() {
+    let app = spawn_app().await;
+    set_policy(
+        &app,
+        &[
+            ("Allow", r#""s3:GetObject""#, "/*", ""),
+            (
+                "Allow",
+                r#"["s3:ListBucket","s3:GetBucketLocation"]"#,
+                "",
+                "",
+            ),
+        ],
+    )
+    .await;
+    assert_eq!(
+        ask(&app, "GET", "/uploads/missing", &[]).await,
+        "404 NoSuchKey"
+    );
+    assert_eq!(ask(&app, "GET", "/uploads?list-type=2", &[]).await, "200");
+    assert_eq!(ask(&app, "GET", "/uploads?location", &[]).await, "200");
+}
+
+#[tokio::test]
+async fn strangers_write_where_a_policy_lets_them() {
+    let app = spawn_app().await;
+    let writes = r#"["s3:PutObject","s3:DeleteObject"]"#;
+    set_policy(&app, &[("Allow", writes, "/in/*", "")]).await;
+    assert_eq!(ask(&app, "PUT", "/uploads/in/a", &[]).await, "200");
+    let tagged = [("x-amz-tagging", "a=b")];
+    assert_eq!(
+        ask(&app, "PUT", "/uploads/in/a", &tagged).await,
+        "403 AccessDenied"
+    );
+    let sha256 = [("x-amz-content-sha256", "0".repeat(64))];
+    let sha256 = sha256
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(
+        ask(&app, "PUT", "/uploads/in/b", &sha256).await,
+        "400 XAmzContentSHA256Mismatch"
+    );
+    for (key, status) in [("in/form", 204), ("form", 403)] {
+        let form = reqwest::multipart::Form::new().text("key", key).part(
+            "file",
+            reqwest::multipart::Part::bytes(b"hello").file_name("f"),
+        );
+        let client = reqwest::Client::new();
+        let answer = client
+            .post(app.url("/uploads"))
+            .multipart(form)
+            .send()
+            .await;
+        assert_eq!(answer.unwrap().status(), status, "{key}");
+    }
+    get(&app.s3(), "in/form").await.unwrap();
+    assert_eq!(ask(&app, "DELETE", "/uploads/in/a", &[]).await, "204");
+}
+
+#[tokio::test]
+async fn a_policy_denies_even_the_owner_who_can_always_change_it() {
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    set_policy(&app, &[("Deny", r#""s3:*""#, "*", "")]).await;
+    assert_eq!(get(&app.s3(), "a").await, denied());
+    assert_eq!(list(&app.s3(), None).await, denied());
+    app.s3()
+        .get_bucket_policy()
+        .bucket("uploads")
+        .send()
+        .await
+        .unwrap();
+    app.s3()
+        .delete_bucket_policy()
+        .bucket("uploads")
+        .send()
+        .await
+        .unwrap();
+    get(&app.s3(), "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_evaluated_is_refused_with_the_reason() {
+    let app = spawn_app().await;
+    let policy = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::other/*"}}"#;
+    let refused = app
+        .s3()
+        .put_bucket_policy()
+        .bucket("uploads")
+        .policy(policy)
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Some("MalformedPolicy"));
+    assert_eq!(refused.message(), Some("Policy has invalid resource"));
+}
+
+#[tokio::test]
+async fn a_public_policy_lets_nobody_in_where_the_bucket_restricts_it() {
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/*", "")]).await;
+    assert_eq!(ask(&app, "GET", "/uploads/a", &[]).await, "200");
+    let block = PublicAccessBlockConfiguration::builder().restrict_public_buckets(true);
+    app.s3()
+        .put_public_access_block()
+        .bucket("uploads")
+        .public_access_block_configuration(block.build())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        ask(&app, "GET", "/uploads/a", &[]).await,
+        "403 AccessDenied"
+    );
+    get(&app.s3(), "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_was_only_claimed_opens_nothing() {
+    const ELSEWHERE: &str = r#","Condition":{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}"#;
+    let claimed = [("x-forwarded-for", "203.0.113.9")];
+    for (trusted, answer) in [(None, "403 AccessDenied"), (Some("private"), "200")] {
+        let app = spawn_with(|config| {
+            if let Some(trusted) = trusted {
+                config.http.trusted_proxies = TrustedProxies::parse(trusted).expect("a setting");
+            }
+        })
+        .await;
+        put(&app.s3(), "a").await.unwrap();
+        set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/*", ELSEWHERE)]).await;
+        assert_eq!(
+            ask(&app, "GET", "/uploads/a", &[]).await,
+            "403 AccessDenied"
+        );
+        assert_eq!(ask(&app, "GET", "/uploads/a", &claimed).await, answer);
+    }
+}
+
+#[tokio::test]
+async fn what_strangers_read_is_harmless_unless_the_owner_says_otherwise() {
+    for safe_reads in [true, false] {
+        let app = spawn_with(|config| config.http.safe_reads = safe_reads).await;
+        app.s3()
+            .put_object()
+            .bucket("uploads")
+            .key("page")
+            .content_type("text/html")
+            .body(ByteStream::from_static(b"<p>"))
+            .send()
+            .await
+            .unwrap();
+        set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/*", "")]).await;
+        let answer = reqwest::get(app.url("/uploads/page")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(
+            answer.headers().contains_key("content-security-policy"),
+            safe_reads
+        );
+        let overridden = "/uploads/page?response-content-type=text/plain";
+        assert_eq!(
+            ask(&app, "GET", overridden, &[]).await,
+            "400 InvalidRequest"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_reads_only_changes_nothing() {
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    let (id, secret) = app.new_access_key(&["--read-only"]).await;
+    let s3 = app.s3_as(&id, &secret);
+    get(&s3, "a").await.unwrap();
+    list(&s3, None).await.unwrap();
+    assert_eq!(get(&s3, "missing").await, Err("NoSuchKey".to_owned()));
+    assert_eq!(put(&s3, "b").await, denied());
+    let copied = s3
+        .copy_object()
+        .bucket("uploads")
+        .key("b")
+        .copy_source("uploads/a")
+        .send()
+        .await;
+    assert_eq!(copied.unwrap_err().code(), Some("AccessDenied"));
+    let begun = s3
+        .create_multipart_upload()
+        .bucket("uploads")
+        .key("b")
+        .send()
+        .await;
+    assert_eq!(begun.unwrap_err().code(), Some("AccessDenied"));
+    let objects = ObjectIdentifier::builder().key("a").build().unwrap();
+    let list = Delete::builder().objects(objects).build().unwrap();
+    let deleted = s3
+        .delete_objects()
+        .bucket("uploads")
+        .delete(list)
+        .send()
+        .await;
+    assert_eq!(deleted.unwrap_err().code(), Some("AccessDenied"));
+    get(&app.s3(), "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_below_a_prefix_reaches_nothing_else() {
+    let app = spawn_app().await;
+    app.s3()
+        .create_bucket()
+        .bucket("elsewhere")
+        .send()
+        .await
+        .unwrap();
+    put(&app.s3(), "a").await.unwrap();
+    let limits = ["--bucket", "uploads", "--prefix", "in/"];
+    let (id, secret) = app.new_access_key(&limits).await;
+    let s3 = app.s3_as(&id, &secret);
+    put(&s3, "in/a").await.unwrap();
+    get(&s3, "in/a").await.unwrap();
+    list(&s3, Some("in/")).await.unwrap();
+    list(&s3, Some("in/a")).await.unwrap();
+    for prefix in [None, Some(""), Some("in"), Some("a")] {
+        assert_eq!(list(&s3, prefix).await, denied(), "{prefix:?}");
+    }
+    assert_eq!(get(&s3, "a").await, denied());
+    assert_eq!(put(&s3, "inn").await, denied());
+    let copied = s3
+        .copy_object()
+        .bucket("uploads")
+        .key("in/b")
+        .copy_source("uploads/a")
+        .send()
+        .await;
+    assert_eq!(copied.unwrap_err().code(), Some("AccessDenied"));
+    let buckets = s3.list_buckets().send().await.unwrap();
+    let names: Vec<_> = buckets
+        .buckets()
+        .iter()
+        .filter_map(|bucket| bucket.name())
+        .collect();
+    assert_eq!(names, ["uploads"]);
+    s3.head_bucket().bucket("uploads").send().await.unwrap();
+    assert!(s3.head_bucket().bucket("elsewhere").send().await.is_err());
+    let made = s3.create_bucket().bucket("another").send().await;
+    assert_eq!(made.unwrap_err().code(), Some("AccessDenied"));
+    let objects = ["in/a", "a"].map(|key| ObjectIdentifier::builder().key(key).build().unwrap());
+    let keys = Delete::builder()
+        .set_objects(Some(objects.to_vec()))
+        .build()
+        .unwrap();
+    let deleted = s3
+        .delete_objects()
+        .bucket("uploads")
+        .delete(keys)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(deleted.deleted().len(), 1);
+    assert_eq!(deleted.errors()[0].code(), Some("AccessDenied"));
+    get(&app.s3(), "a").await.unwrap();
+}
+
+// ---- Signature Version 2
+
+fn signature(string_to_sign: &str) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(SECRET_KEY.as_bytes()).unwrap();
+    mac.update(string_to_sign.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+#[tokio::test]
+async fn the_old_signature_is_believed_where_it_is_on_and_nowhere_else() {
+    for (sigv2, header_answer, query_answer) in [
+        (true, "200", "200"),
+        (false, "400 InvalidRequest", "400 InvalidRequest"),
+    ] {
+        let app = spawn_with(|config| config.http.sigv2 = sigv2).await;
+        put(&app.s3(), "a").await.unwrap();
+        let date = time::http_date(app.clock.now());
+        let signed = signature(&format!("GET\n\n\n{date}\n/uploads/a"));
+        let authorization = format!("AWS {ACCESS_KEY}:{signed}");
+        let headers = [("date", date.as_str()), ("authorization", &authorization)];
+        assert_eq!(
+            ask(&app, "GET", "/uploads/a", &headers).await,
+            header_answer
+        );
+        let expires = app.clock.now().as_secs() + 60;
+        let signed = signature(&format!("GET\n\n\n{expires}\n/uploads/a"))
+            .replace('+', "%2B")
+            .replace('=', "%3D");
+        let path =
+            format!("/uploads/a?AWSAccessKeyId={ACCESS_KEY}&Expires={expires}&Signature={signed}");
+        assert_eq!(ask(&app, "GET", &path, &[]).await, query_answer);
+        let tampered = path.replace("uploads/a", "uploads/b");
+        let refused = if sigv2 {
+            "403 SignatureDoesNotMatch"
+        } else {
+            query_answer
+        };
+        assert_eq!(ask(&app, "GET", &tampered, &[]).await, refused);
+    }
+}
