@@ -8,8 +8,8 @@
 
 use super::{Object, Store, StoreError, Upload, UploadListRequest};
 use crate::clock::Timestamp;
+use crate::s3::BucketName;
 use crate::s3::lifecycle::Lifecycle;
-use crate::s3::{BucketName, BucketSetting};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::time::Duration;
 
@@ -76,23 +76,14 @@ impl Janitor {
         }
         let mut swept = Swept::default();
         for bucket in self.store.buckets() {
-            let Some(document) = bucket.setting(BucketSetting::Lifecycle) else {
-                continue;
-            };
-            match Lifecycle::parse(document) {
-                Ok(lifecycle) => {
-                    let rules = Rules {
-                        store: &self.store,
-                        bucket: &bucket.name,
-                        document,
-                        lifecycle,
-                    };
-                    swept.objects += rules.expire_objects(now).await?;
-                    swept.uploads += rules.abort_uploads(now).await?;
-                }
-                Err(error) => {
-                    tracing::warn!(bucket = %bucket.name, %error, "a lifecycle cannot be read");
-                }
+            if let Some(lifecycle) = bucket.lifecycle() {
+                let rules = Rules {
+                    store: &self.store,
+                    bucket: &bucket.name,
+                    lifecycle,
+                };
+                swept.objects += rules.expire_objects(now).await?;
+                swept.uploads += rules.abort_uploads(now).await?;
             }
         }
         swept.uploads += self.abort_old_uploads(now).await?;
@@ -120,16 +111,14 @@ impl Janitor {
 struct Rules<'a> {
     store: &'a Store,
     bucket: &'a BucketName,
-    document: &'a str,
-    lifecycle: Lifecycle,
+    lifecycle: &'a Lifecycle,
 }
 
 impl Rules<'_> {
     /// Whether they are the bucket's rules still: what was changed in the meantime is for the next sweep.
     fn hold(&self) -> bool {
-        self.store
-            .bucket(self.bucket)
-            .is_some_and(|bucket| bucket.setting(BucketSetting::Lifecycle) == Some(self.document))
+        let bucket = self.store.bucket(self.bucket);
+        bucket.is_some_and(|bucket| bucket.lifecycle() == Some(self.lifecycle))
     }
 
     async fn expire_objects(&self, now: Timestamp) -> Result<u64, StoreError> {

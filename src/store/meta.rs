@@ -16,7 +16,7 @@ use super::log::End;
 use super::record::LogId;
 use super::{Bucket, Object};
 use crate::clock::Timestamp;
-use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use crate::s3::{BucketName, ETag, ObjectKey};
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -95,12 +95,11 @@ pub(super) async fn buckets(connection: &mut SqliteConnection) -> Result<Vec<Buc
     .await?;
     rows.iter()
         .map(|row| {
-            let settings: BTreeMap<BucketSetting, Arc<str>> = from_json("settings", row.get(2))?;
-            Ok(Bucket {
-                name: bucket_name(row.get(0))?,
-                created_at: Timestamp::from_millis(row.get(1)),
-                settings: Arc::new(settings),
-            })
+            Ok(Bucket::new(
+                bucket_name(row.get(0))?,
+                Timestamp::from_millis(row.get(1)),
+                from_json("settings", row.get(2))?,
+            ))
         })
         .collect()
 }

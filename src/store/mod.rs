@@ -8,6 +8,7 @@
 //! applied by the functions that their owners registered.
 
 mod blobs;
+mod bucket;
 mod content;
 mod effect;
 mod error;
@@ -30,6 +31,7 @@ mod tests;
 mod upload_listing;
 mod writer;
 
+pub use bucket::Bucket;
 pub use effect::{ApplyEffects, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use janitor::{Janitor, Swept};
@@ -38,8 +40,7 @@ pub use multipart::{
     UploadId, UploadListPage, UploadListRequest,
 };
 pub use object::{
-    Bucket, BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta,
-    Reading, Target,
+    BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Reading, Target,
 };
 pub use staging::{Sealed, Staging};
 

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumType};
 use crate::s3::lifecycle::Subject;
 use crate::s3::range::ByteRange;
-use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use crate::s3::{BucketName, ETag, ObjectKey};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,19 +100,6 @@ impl Object {
             tagging: self.meta.tagging.as_deref(),
             last_modified: self.last_modified,
         }
-    }
-}
-#[derive(Debug, Clone)]
-pub struct Bucket {
-    pub name: BucketName,
-    pub created_at: Timestamp,
-    pub(super) settings: Arc<BTreeMap<BucketSetting, Arc<str>>>,
-}
-impl Bucket {
-    /// A document of this bucket, as it was set.
-    #[must_use]
-    pub fn setting(&self, setting: BucketSetting) -> Option<&str> {
-        self.settings.get(&setting).map(AsRef::as_ref)
     }
 }
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

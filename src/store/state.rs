@@ -4,7 +4,7 @@ use super::Bucket;
 use super::record::{Change, Record};
 use crate::s3::BucketName;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -37,11 +37,7 @@ impl State {
     pub(super) fn follow(&self, record: &Record) {
         match &record.change {
             Change::BucketCreated { bucket } => {
-                let created = Bucket {
-                    name: bucket.clone(),
-                    created_at: record.at,
-                    settings: Arc::default(),
-                };
+                let created = Bucket::new(bucket.clone(), record.at, BTreeMap::new());
                 self.write().insert(bucket.clone(), created);
             }
             Change::BucketDeleted { bucket } => drop(self.write().remove(bucket)),
@@ -51,11 +47,7 @@ impl State {
                 document,
             } => {
                 if let Some(bucket) = self.write().get_mut(bucket) {
-                    let settings = Arc::make_mut(&mut bucket.settings);
-                    match document {
-                        Some(document) => settings.insert(*setting, document.as_str().into()),
-                        None => settings.remove(setting),
-                    };
+                    bucket.set(*setting, document.as_deref());
                 }
             }
             _ => {}

@@ -5,7 +5,8 @@
 
 use crate::http::{Rooms, origin};
 use crate::s3::cors::{Allowed, CorsRules};
-use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error, op};
+use crate::s3::{BucketName, ErrorCode, S3Error, op};
+use crate::store::Bucket;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -24,8 +25,9 @@ const VARY: HeaderValue = HeaderValue::from_static(
 pub(super) fn allow(req: &HttpRequest, rooms: &Rooms, always: bool, headers: &mut HeaderMap) {
     let virtual_bucket = origin::virtual_bucket(req.head(), &rooms.config);
     let bucket = op::addressed_bucket(req.uri().path(), virtual_bucket.as_deref());
-    match bucket.and_then(|bucket| rules_of(rooms, &bucket)) {
-        Some(rules) => allow_by_rules(req, &rules, headers),
+    let bucket = bucket.and_then(|name| rooms.store.bucket(&name));
+    match bucket.as_ref().and_then(Bucket::cors) {
+        Some(rules) => allow_by_rules(req, rules, headers),
         None => allow_any(req, always, headers),
     }
 }
@@ -53,14 +55,6 @@ fn allow_by_rules(req: &HttpRequest, rules: &CorsRules, headers: &mut HeaderMap)
     if let Some(allowed) = rules.allow(origin, method, "") {
         state(&allowed, origin, headers);
     }
-}
-
-/// A bucket's rules, where it has some.
-fn rules_of(rooms: &Rooms, bucket: &BucketName) -> Option<CorsRules> {
-    let bucket = rooms.store.bucket(bucket)?;
-    let document = bucket.setting(BucketSetting::Cors)?;
-    // What is kept was judged when it was put.
-    CorsRules::parse(document).ok()
 }
 
 /// A header's value, where it is text.
@@ -100,8 +94,9 @@ pub(super) fn preflight(
     bucket: Option<&BucketName>,
 ) -> Result<HttpResponse, S3Error> {
     let asked = Preflight::parse(req.headers())?;
-    match bucket.and_then(|bucket| rules_of(rooms, bucket)) {
-        Some(rules) => asked.by_rules(&rules),
+    let bucket = bucket.and_then(|name| rooms.store.bucket(name));
+    match bucket.as_ref().and_then(Bucket::cors) {
+        Some(rules) => asked.by_rules(rules),
         None => asked.by_default(),
     }
 }

@@ -122,9 +122,7 @@ pub(super) fn expiration(
     object: &Subject<'_>,
 ) -> Option<(HeaderName, String)> {
     let found = exchange.rooms.store.bucket(bucket)?;
-    let document = found.setting(BucketSetting::Lifecycle)?;
-    let lifecycle = Lifecycle::parse(document).ok()?;
-    let expiry = lifecycle.expiry(object)?;
+    let expiry = found.lifecycle()?.expiry(object)?;
     Some((HeaderName::from_static("x-amz-expiration"), expiry.header()))
 }
 

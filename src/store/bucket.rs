@@ -1,0 +1,97 @@
+//! A bucket, and what is set of it.
+//!
+//! Its documents are kept as text. What the edge asks of them at every request is read once, and again when they are
+//! set anew.
+
+use crate::clock::Timestamp;
+use crate::s3::cors::CorsRules;
+use crate::s3::lifecycle::Lifecycle;
+use crate::s3::{BucketName, BucketSetting};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    pub name: BucketName,
+    pub created_at: Timestamp,
+    settings: Arc<Settings>,
+}
+
+#[derive(Debug, Default)]
+struct Settings {
+    documents: BTreeMap<BucketSetting, Arc<str>>,
+    cors: OnceLock<Option<CorsRules>>,
+    lifecycle: OnceLock<Option<Lifecycle>>,
+}
+
+impl Bucket {
+    pub(super) fn new(
+        name: BucketName,
+        created_at: Timestamp,
+        documents: BTreeMap<BucketSetting, Arc<str>>,
+    ) -> Self {
+        let settings = Settings {
+            documents,
+            ..Settings::default()
+        };
+        Self {
+            name,
+            created_at,
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Sets (or, with `None`, removes) a document.
+    pub(super) fn set(&mut self, setting: BucketSetting, document: Option<&str>) {
+        let mut documents = self.settings.documents.clone();
+        match document {
+            Some(document) => documents.insert(setting, document.into()),
+            None => documents.remove(&setting),
+        };
+        *self = Self::new(self.name.clone(), self.created_at, documents);
+    }
+
+    /// A document of this bucket, as it was set.
+    #[must_use]
+    pub fn setting(&self, setting: BucketSetting) -> Option<&str> {
+        self.settings.documents.get(&setting).map(AsRef::as_ref)
+    }
+
+    /// Its rules of cross-origin access.
+    #[must_use]
+    pub fn cors(&self) -> Option<&CorsRules> {
+        // What cannot be read was never set: documents are judged before.
+        let read = || CorsRules::parse(self.setting(BucketSetting::Cors)?).ok();
+        self.settings.cors.get_or_init(read).as_ref()
+    }
+
+    /// Which of its objects and uploads end when.
+    #[must_use]
+    pub fn lifecycle(&self) -> Option<&Lifecycle> {
+        let read = || Lifecycle::parse(self.setting(BucketSetting::Lifecycle)?).ok();
+        self.settings.lifecycle.get_or_init(read).as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: &str = "<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin>\
+                         </CORSRule></CORSConfiguration>";
+
+    #[test]
+    fn a_document_is_read_anew_when_it_is_set_anew() {
+        let name = BucketName::parse("uploads").unwrap();
+        let mut bucket = Bucket::new(name, Timestamp::from_secs(0), BTreeMap::new());
+        assert!(bucket.cors().is_none());
+        bucket.set(BucketSetting::Cors, Some(RULES));
+        let earlier = bucket.clone();
+        assert!(bucket.cors().is_some());
+        bucket.set(BucketSetting::Cors, None);
+        assert!(bucket.cors().is_none());
+        assert!(earlier.cors().is_some());
+        assert_eq!(earlier.setting(BucketSetting::Cors), Some(RULES));
+    }
+}
