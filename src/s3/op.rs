@@ -334,8 +334,8 @@ impl Operation {
     pub fn name(&self) -> &'static str {
         match self {
             Self::ListBuckets => LIST_BUCKETS,
-            Self::OnBucket(operation, _) => name_in(BUCKET, *operation),
-            Self::OnObject(operation, ..) => name_in(OBJECT, *operation),
+            Self::OnBucket(operation, _) => name_in(BUCKET, operation),
+            Self::OnObject(operation, ..) => name_in(OBJECT, operation),
             Self::Preflight(_) => "Preflight",
         }
     }
@@ -379,10 +379,10 @@ impl BucketOperation {
     }
 }
 
-fn name_in<Served: PartialEq>(table: &[Row<Served>], operation: Served) -> &'static str {
+fn name_in<Served: PartialEq>(table: &[Row<Served>], operation: &Served) -> &'static str {
     table
         .iter()
-        .find(|row| row.served.as_ref() == Some(&operation))
+        .find(|row| row.served.as_ref() == Some(operation))
         .map_or("", |row| row.name)
 }
 

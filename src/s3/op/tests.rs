@@ -314,12 +314,12 @@ fn no_two_lines_of_a_table_select_the_same() {
 fn a_served_operation_has_the_name_of_its_line() {
     for row in BUCKET {
         if let Some(operation) = row.served {
-            assert_eq!(name_in(BUCKET, operation), row.name);
+            assert_eq!(name_in(BUCKET, &operation), row.name);
         }
     }
     for row in OBJECT {
         if let Some(operation) = row.served {
-            assert_eq!(name_in(OBJECT, operation), row.name);
+            assert_eq!(name_in(OBJECT, &operation), row.name);
         }
     }
 }
