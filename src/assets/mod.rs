@@ -9,11 +9,13 @@ pub mod model;
 pub mod name;
 mod repo;
 pub mod size;
+pub mod within;
 
 pub use entity::{EntityType, PointerKind};
 pub use model::{Asset, Bindings};
 pub use name::AssetName;
 pub use size::AskedSize;
+pub use within::{Binding, Change, UniqueIn, Within};
 
 use crate::auth::{AccessKeys, Recent};
 use crate::clock::Clock;
@@ -52,6 +54,11 @@ pub enum AssetError {
     /// Unknown, deleted, or somebody else's.
     #[error("there is no such asset")]
     NotFound,
+    /// Another has the same external id and source.
+    #[error("an asset with the same external id and source exists")]
+    Exists(Box<Asset>),
+    #[error("this asset is not the caller's to change")]
+    NotAllowed,
     #[error("storage did not take or give it")]
     Store(#[source] StoreError),
 }
@@ -76,6 +83,10 @@ pub struct UploadRequest {
     /// Bytes, at least one
     pub size: u64,
     pub bindings: Bindings,
+    pub external_id: Option<String>,
+    pub external_source: Option<String>,
+    /// Where the external id is judged, if both of the pair are there.
+    pub unique_in: Option<UniqueIn>,
     pub created_by: Uuid,
 }
 /// A recorded asset and the policy that its bytes come by.
@@ -151,8 +162,8 @@ impl Assets {
             attributes: attributes.to_string(),
             size: request.size,
             bindings: request.bindings,
-            external_id: None,
-            external_source: None,
+            external_id: request.external_id,
+            external_source: request.external_source,
             created_by: request.created_by,
             updated_by: None,
             created_at: now.into(),
@@ -198,6 +209,91 @@ impl Assets {
             credential: &credential,
         };
         Ok(policy.sign(&key))
+    }
+
+    /// An asset that is not deleted, among those that a route finds.
+    /// # Errors
+    /// `NotFound`.
+    pub async fn find(&self, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
+        todo!("{id} {within:?}")
+    }
+
+    /// The uploaded attachments of an issue with their objects, the newest first.
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn attachments(&self, within: &Within) -> Result<Vec<(Asset, Object)>, AssetError> {
+        todo!("{within:?}")
+    }
+
+    /// A PATCH. Asking again changes nothing.
+    /// # Errors
+    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    pub async fn change(
+        &self,
+        id: Uuid,
+        within: Within,
+        change: Change,
+        only_created_by: Option<Uuid>,
+    ) -> Result<(), AssetError> {
+        todo!("{id} {within:?} {change:?} {only_created_by:?}")
+    }
+
+    /// Deletes an asset, softly: its object stays. `empties_pointer`: a pointer that names it is emptied.
+    /// # Errors
+    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    pub async fn delete(
+        &self,
+        id: Uuid,
+        within: Within,
+        empties_pointer: bool,
+        only_created_by: Option<Uuid>,
+    ) -> Result<(), AssetError> {
+        todo!("{id} {within:?} {empties_pointer} {only_created_by:?}")
+    }
+
+    /// Brings a deleted asset back; one that is not deleted stays as it is. No pointer moves.
+    /// # Errors
+    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    pub async fn restore(
+        &self,
+        id: Uuid,
+        within: Within,
+        only_created_by: Option<Uuid>,
+    ) -> Result<(), AssetError> {
+        todo!("{id} {within:?} {only_created_by:?}")
+    }
+
+    /// Binds assets to what their types say; those that are not there are left out.
+    /// # Errors
+    /// `NotFound` where none of them is there.
+    pub async fn bind(&self, ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
+        todo!("{ids:?} {binding:?}")
+    }
+
+    /// Copies an uploaded asset with its bytes, in one record. `wanted`: its name, type and size are the source's.
+    /// # Errors
+    /// `NotFound` where the source is not uploaded.
+    pub async fn duplicate(
+        &self,
+        source: &Asset,
+        entity_type: EntityType,
+        bindings: Bindings,
+        created_by: Uuid,
+    ) -> Result<Asset, AssetError> {
+        todo!("{source:?} {entity_type:?} {bindings:?} {created_by}")
+    }
+
+    /// An absolute presigned URL of an asset's object. `origin`: `https://host[:port]`.
+    /// Plane contract, section 1.8, has its form.
+    /// # Errors
+    /// When the root key is gone.
+    pub fn presigned_url(
+        &self,
+        asset: &Asset,
+        origin: &str,
+        disposition: &str,
+    ) -> Result<String, StoreError> {
+        todo!("{asset:?} {origin} {disposition}")
     }
 
     /// Takes new `attributes` (the text of a JSON object; `None`: they stay) for a user's own avatar or cover.

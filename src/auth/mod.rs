@@ -10,6 +10,7 @@ mod repo;
 mod seal;
 mod token;
 mod user;
+mod workspace;
 
 pub use access_key::{AccessKey, AccessKeys, KeyLimits};
 pub use issuing::{CreatedAccessKey, NewAccessKey, SEALED_FOLDER};
@@ -19,6 +20,7 @@ pub use seal::KeyFile;
 pub(crate) use seal::{SealError, StoredSecret};
 pub use token::{DEFAULT_SCOPES, KNOWN_SCOPES};
 pub use user::User;
+pub use workspace::{Anchor, Role, Workspace};
 
 use crate::clock::{Clock, Timestamp};
 use crate::store::{EffectKind, Judged, RecordError, Store, StoreError};

@@ -82,7 +82,7 @@ impl PlaneError {
     /// What an asset's trouble is by a v1 route.
     pub(super) fn of_asset_v1(error: AssetError) -> Self {
         match error {
-            AssetError::NotFound => Self::NotFoundV1,
+            AssetError::NotFound | AssetError::Exists(_) | AssetError::NotAllowed => Self::NotFoundV1,
             AssetError::Store(error) => Self::Store(error),
         }
     }

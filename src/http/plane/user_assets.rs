@@ -71,6 +71,9 @@ fn parse_request(
             user_id: Some(user_id),
             ..Bindings::default()
         },
+        external_id: None,
+        external_source: None,
+        unique_in: None,
         created_by: user_id,
     })
 }
