@@ -11,12 +11,93 @@ pub const IMAGE_TYPES: [&str; 5] = [
     "image/gif",
 ];
 
+/// Types of attachments.
+// Plane: `ATTACHMENT_MIME_TYPES`; without `image/jpg`, `text/html` and programs.
+pub const ATTACHMENT_TYPES: [&str; 71] = [
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "image/svg+xml",
+    "image/webp",
+    "image/tiff",
+    "image/bmp",
+    "image/x-portable-graymap",
+    "image/x-portable-bitmap",
+    "image/x-portable-pixmap",
+    "application/pdf",
+    "application/msword",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/rtf",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.presentation",
+    "application/vnd.oasis.opendocument.graphics",
+    "application/vnd.oasis.opendocument.database",
+    "application/vnd.visio",
+    "text/plain",
+    "text/markdown",
+    "text/css",
+    "text/javascript",
+    "text/xml",
+    "text/csv",
+    "application/json",
+    "application/xml",
+    "application/x-sql",
+    "application/octet-stream",
+    "audio/mpeg",
+    "audio/wav",
+    "audio/ogg",
+    "audio/midi",
+    "audio/x-midi",
+    "audio/aac",
+    "audio/flac",
+    "audio/x-m4a",
+    "video/mp4",
+    "video/mpeg",
+    "video/ogg",
+    "video/webm",
+    "video/quicktime",
+    "video/x-msvideo",
+    "video/x-ms-wmv",
+    "application/zip",
+    "application/x-rar",
+    "application/x-rar-compressed",
+    "application/x-tar",
+    "application/gzip",
+    "application/x-gzip",
+    "application/x-zip",
+    "application/x-zip-compressed",
+    "application/x-7z-compressed",
+    "application/x-compressed",
+    "application/x-compressed-tar",
+    "application/x-compressed-tar-gz",
+    "application/x-compressed-tar-bz2",
+    "application/x-compressed-tar-zip",
+    "application/x-compressed-tar-7z",
+    "application/x-compressed-tar-rar",
+    "model/gltf-binary",
+    "model/gltf+json",
+    "font/ttf",
+    "font/otf",
+    "font/woff",
+    "font/woff2",
+];
+
 /// Bytes that [`ImageFormat::of`] needs to see.
 pub const MAGIC_BYTES: usize = 12;
 
 #[must_use]
 pub fn is_image_type(content_type: &str) -> bool {
     IMAGE_TYPES.contains(&content_type)
+}
+
+#[must_use]
+pub fn is_attachment_type(content_type: &str) -> bool {
+    ATTACHMENT_TYPES.contains(&content_type)
 }
 
 /// A format of the image list.

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedSize {
     Absent,
-    /// Bytes; `u64::MAX` stands for everything above it too.
+    /// Bytes, which may be none; `u64::MAX` stands for everything above it too.
     Bytes(u64),
-    /// Zero, negative, or no number of bytes at all.
+    /// Negative, or no number of bytes at all.
     Unusable,
 }
 impl AskedSize {
@@ -26,9 +26,7 @@ impl AskedSize {
             // A negative number rounds to zero or less; null, booleans, lists and objects are no sizes.
             _ => None,
         };
-        bytes
-            .filter(|bytes| *bytes > 0)
-            .map_or(Self::Unusable, Self::Bytes)
+        bytes.map_or(Self::Unusable, Self::Bytes)
     }
 
     /// The bytes that the policy allows; `None`: 400.
@@ -36,8 +34,8 @@ impl AskedSize {
     pub fn clamped(self, limit_bytes: u64) -> Option<u64> {
         match self {
             Self::Absent => Some(limit_bytes),
+            Self::Bytes(0) | Self::Unusable => None,
             Self::Bytes(bytes) => Some(bytes.min(limit_bytes)),
-            Self::Unusable => None,
         }
     }
 }

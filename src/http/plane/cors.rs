@@ -52,7 +52,10 @@ pub(super) fn present(
     answer: &mut HeaderMap,
 ) {
     for (name, value) in GENERAL {
-        answer.insert(name, value);
+        // A redirect to a presigned URL has a stricter referrer policy of its own.
+        if !answer.contains_key(&name) {
+            answer.insert(name, value);
+        }
     }
     let is_public =
         matches!(found, Found::Route(route, _) if matches!(route.access, Access::Public));

@@ -1,5 +1,12 @@
-//! The JSON that the asset API answers: key by key in Plane's order. Plane contract, sections 1.3 and 3.12.
+//! The JSON that the asset API answers: key by key in Plane's order. Plane contract, sections 1.3,
+//! 1.9, 3.3, 3.10 and 3.12.
+use crate::assets::model::Micros;
+use crate::assets::{Asset, EntityType};
+use crate::clock::Timestamp;
+use crate::s3::time;
+use crate::store::Object;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// The answer to every upload request.
@@ -7,7 +14,15 @@ use uuid::Uuid;
 pub(super) struct UploadAnswer {
     pub(super) upload_data: UploadData,
     pub(super) asset_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attachment: Option<Attachment>,
     pub(super) asset_url: Option<String>,
+    // Plane: these two are not there, and the Python SDK's `attachments.create()` cannot read the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<Uuid>,
+    /// The key
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) asset: Option<String>,
 }
 #[derive(Debug, Serialize)]
 pub(super) struct UploadData {
@@ -15,6 +30,140 @@ pub(super) struct UploadData {
     pub(super) url: String,
     #[serde(serialize_with = "as_object")]
     pub(super) fields: Vec<(&'static str, String)>,
+}
+
+/// An attachment, in lists and in the answer that asks for its bytes.
+#[derive(Debug, Serialize)]
+pub(super) struct Attachment {
+    id: Uuid,
+    /// v2 only; there `null` never comes, since an attachment always has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset_url: Option<String>,
+    created_at: String,
+    updated_at: String,
+    deleted_at: Option<String>,
+    attributes: Box<RawValue>,
+    /// The key
+    asset: String,
+    entity_type: EntityType,
+    // Plane: the column is never filled.
+    entity_identifier: Option<Uuid>,
+    is_deleted: bool,
+    is_archived: bool,
+    external_id: Option<String>,
+    external_source: Option<String>,
+    /// Whole, as a JSON float.
+    size: f64,
+    is_uploaded: bool,
+    storage_metadata: StorageMetadata,
+    created_by: Uuid,
+    updated_by: Option<Uuid>,
+    user: Option<Uuid>,
+    workspace: Option<Uuid>,
+    draft_issue: Option<Uuid>,
+    project: Option<Uuid>,
+    issue: Option<Uuid>,
+    comment: Option<Uuid>,
+    page: Option<Uuid>,
+}
+impl Attachment {
+    /// `object`: its bytes, where it is uploaded. `asset_url`: by v2.
+    pub(super) fn new(asset: &Asset, object: Option<&Object>, asset_url: Option<String>) -> Self {
+        let attributes = RawValue::from_string(asset.attributes.clone());
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the field is a float; a size past 2^53 loses its last digits"
+        )]
+        let size = asset.size as f64;
+        let bindings = &asset.bindings;
+        Self {
+            id: asset.id,
+            asset_url,
+            created_at: six_digits(asset.created_at),
+            updated_at: six_digits(asset.updated_at),
+            deleted_at: asset.deleted_at.map(six_digits),
+            attributes: attributes.unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            asset: asset.key.as_str().to_owned(),
+            entity_type: asset.entity_type,
+            entity_identifier: None,
+            is_deleted: asset.deleted_at.is_some(),
+            is_archived: false,
+            external_id: asset.external_id.clone(),
+            external_source: asset.external_source.clone(),
+            size,
+            is_uploaded: object.is_some(),
+            storage_metadata: StorageMetadata::of(object),
+            created_by: asset.created_by,
+            updated_by: asset.updated_by,
+            user: bindings.user_id,
+            workspace: bindings.workspace_id,
+            draft_issue: bindings.draft_issue_id,
+            project: bindings.project_id,
+            issue: bindings.issue_id,
+            comment: bindings.comment_id,
+            page: bindings.page_id,
+        }
+    }
+}
+
+/// What an upload left, as Plane's own storage tells of it; `{}` before.
+#[derive(Debug, Default, Serialize)]
+struct StorageMetadata {
+    #[serde(rename = "ETag", skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    #[serde(rename = "Metadata", skip_serializing_if = "Option::is_none")]
+    metadata: Option<std::collections::BTreeMap<String, String>>,
+    #[serde(rename = "ContentType", skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    #[serde(rename = "LastModified", skip_serializing_if = "Option::is_none")]
+    last_modified: Option<String>,
+    #[serde(rename = "ContentLength", skip_serializing_if = "Option::is_none")]
+    content_length: Option<u64>,
+}
+impl StorageMetadata {
+    fn of(object: Option<&Object>) -> Self {
+        object.map_or_else(Self::default, |object| Self {
+            etag: Some(object.etag.quoted()),
+            metadata: Some(object.meta.user.clone()),
+            content_type: object.meta.content_type.clone(),
+            last_modified: Some(time::iso8601_secs(object.last_modified).replace('Z', "+00:00")),
+            content_length: Some(object.size_bytes),
+        })
+    }
+}
+
+/// `2026-11-23T09:18:28.215524Z`
+fn six_digits(at: Micros) -> String {
+    let micros = at.as_micros();
+    let second = Timestamp::from_secs(micros.div_euclid(1_000_000));
+    let second = time::iso8601_secs(second);
+    let second = second.trim_end_matches('Z');
+    format!("{second}.{:06}Z", micros.rem_euclid(1_000_000))
+}
+
+/// One asset of a workspace by v1: the keys of Plane's source, and those that its documentation shows.
+#[derive(Debug, Serialize)]
+pub(super) struct AssetV1 {
+    pub(super) asset_id: Uuid,
+    /// Presigned
+    pub(super) asset_url: String,
+    pub(super) asset_name: String,
+    pub(super) asset_type: String,
+    pub(super) id: Uuid,
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) content_type: String,
+    pub(super) attributes: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Exists {
+    pub(super) exists: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Duplicate {
+    pub(super) asset_id: Uuid,
 }
 
 /// `GET /api/v1/users/me/`
@@ -52,7 +201,10 @@ mod tests {
                 ],
             },
             asset_id: Uuid::from_u128(10),
+            attachment: None,
             asset_url: None,
+            id: None,
+            asset: None,
         };
         insta::assert_snapshot!(
             serde_json::to_string(&answer).unwrap(),

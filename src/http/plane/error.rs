@@ -8,6 +8,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use std::borrow::Cow;
+use uuid::Uuid;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PlaneError {
@@ -39,20 +40,15 @@ pub(super) enum PlaneError {
     },
     #[error("the body is no JSON object")]
     NotAnObject,
-    /// A field with a text of its own.
+    /// 400 with `"status":false`: a wrong field with a text of its own.
     #[error("{0}")]
     Field(&'static str),
-    /// A value that the row cannot hold.
-    #[error("the payload is not valid")]
-    InvalidPayload,
-    /// v1: no such row, somebody else's, or deleted.
-    #[error("no such resource")]
-    NotFoundV1,
-    /// v2, static and anchor: the same.
-    #[error("no such object")]
-    NotFoundV2,
-    #[error("the asset has no bytes yet")]
-    NotUploaded,
+    /// `{"error":"…"}`
+    #[error("{1}")]
+    Told(StatusCode, &'static str),
+    /// 409, with what is in the way.
+    #[error("an asset with the same external id and source exists")]
+    Taken(Conflict),
     #[error("the request's host is none that a link could hold")]
     UnusableHost,
     #[error("a browser would run the upload")]
@@ -65,24 +61,101 @@ pub(super) enum PlaneError {
     Store(#[from] StoreError),
 }
 
-/// Texts of [`PlaneError::Field`].
+/// The asset that has the external id and source already, as each route tells of it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Conflict {
+    Asset {
+        message: &'static str,
+        asset_id: Uuid,
+        asset_url: Option<String>,
+    },
+    Attachment {
+        error: &'static str,
+        id: Uuid,
+    },
+}
+
+// Texts of `Field`.
 pub(super) const INVALID_ENTITY_TYPE: PlaneError = PlaneError::Field("Invalid entity type.");
 // Plane: the text of v1 is narrower than its rule.
 pub(super) const INVALID_IMAGE_TYPE_V1: PlaneError =
     PlaneError::Field("Invalid file type. Only JPEG and PNG files are allowed.");
+pub(super) const INVALID_IMAGE_TYPE: PlaneError =
+    PlaneError::Field("Invalid file type. Only JPEG, PNG, WebP, JPG and GIF files are allowed.");
+pub(super) const INVALID_FILE_TYPE: PlaneError = PlaneError::Field("Invalid file type.");
 pub(super) const UNUSABLE_SIZE: PlaneError =
     PlaneError::Field("Size must be a positive whole number of bytes.");
 pub(super) const NAME_TOO_LONG: PlaneError =
     PlaneError::Field("Name must not be longer than 255 bytes.");
+pub(super) const NAME_AND_SIZE_REQUIRED: PlaneError =
+    PlaneError::Field("Name and size are required fields.");
+pub(super) const INVALID_REQUEST: PlaneError = PlaneError::Field("Invalid request.");
+pub(super) const ATTACHMENT_NOT_UPLOADED: PlaneError =
+    PlaneError::Field("The asset is not uploaded.");
+
+// Texts of `Told`, by status.
+/// A UUID in the body that is none, a value of a wrong type.
+pub(super) const INVALID_DETAIL: PlaneError =
+    PlaneError::Told(StatusCode::BAD_REQUEST, "Please provide valid detail");
+/// A value that the row cannot hold.
+pub(super) const INVALID_PAYLOAD: PlaneError =
+    PlaneError::Told(StatusCode::BAD_REQUEST, "The payload is not valid");
+pub(super) const NOT_YET_UPLOADED: PlaneError =
+    PlaneError::Told(StatusCode::BAD_REQUEST, "Asset not yet uploaded");
+pub(super) const NO_ASSET_IDS: PlaneError =
+    PlaneError::Told(StatusCode::BAD_REQUEST, "No asset ids provided.");
+pub(super) const INVALID_ENTITY: PlaneError =
+    PlaneError::Told(StatusCode::BAD_REQUEST, "Invalid entity type or entity id");
+/// v2: no member of the workspace, or no such workspace.
+pub(super) const NO_RIGHTS: PlaneError = PlaneError::Told(
+    StatusCode::FORBIDDEN,
+    "You don't have the required permissions.",
+);
+pub(super) const MAY_NOT_UPLOAD: PlaneError = PlaneError::Told(
+    StatusCode::FORBIDDEN,
+    "You are not allowed to upload this attachment",
+);
+pub(super) const MAY_NOT_DOWNLOAD: PlaneError = PlaneError::Told(
+    StatusCode::FORBIDDEN,
+    "You are not allowed to download this attachment",
+);
+pub(super) const MAY_NOT_DELETE: PlaneError = PlaneError::Told(
+    StatusCode::FORBIDDEN,
+    "You are not allowed to delete this attachment",
+);
+/// v1: no such row, somebody else's, or deleted.
+pub(super) const NOT_FOUND_V1: PlaneError = PlaneError::Told(
+    StatusCode::NOT_FOUND,
+    "The requested resource does not exist.",
+);
+/// v2, static and anchor: the same.
+pub(super) const NOT_FOUND_V2: PlaneError =
+    PlaneError::Told(StatusCode::NOT_FOUND, "The required object does not exist.");
+/// The asset has no bytes yet; by some routes also: it is not there.
+pub(super) const NOT_UPLOADED: PlaneError = PlaneError::Told(
+    StatusCode::NOT_FOUND,
+    "The requested asset could not be found.",
+);
+pub(super) const NO_WORKSPACE: PlaneError =
+    PlaneError::Told(StatusCode::NOT_FOUND, "Workspace not found");
+pub(super) const NO_ASSET: PlaneError = PlaneError::Told(StatusCode::NOT_FOUND, "Asset not found");
+pub(super) const NO_ANCHOR: PlaneError = PlaneError::Told(
+    StatusCode::NOT_FOUND,
+    "Requested resource could not be found.",
+);
+pub(super) const NOT_PUBLISHED: PlaneError =
+    PlaneError::Told(StatusCode::NOT_FOUND, "Project is not published");
 
 /// Seconds after which asking again may help.
 const RETRY_AFTER: &str = "5";
 
 impl PlaneError {
-    /// What an asset's trouble is by a v1 route.
-    pub(super) fn of_asset_v1(error: AssetError) -> Self {
-        match error {
-            AssetError::NotFound | AssetError::Exists(_) | AssetError::NotAllowed => Self::NotFoundV1,
+    /// What an asset's trouble is by a route that says `missing` of an asset that it does not find.
+    pub(super) fn of_asset(missing: Self) -> impl FnOnce(AssetError) -> Self {
+        |error| match error {
+            AssetError::NotFound | AssetError::Exists(_) => missing,
+            AssetError::NotAllowed => Self::Forbidden,
             AssetError::Store(error) => Self::Store(error),
         }
     }
@@ -95,11 +168,10 @@ impl PlaneError {
             | Self::Unparsable { .. }
             | Self::NotAnObject
             | Self::Field(_)
-            | Self::InvalidPayload
             | Self::UnusableHost => StatusCode::BAD_REQUEST,
-            Self::PageNotFound | Self::NotFoundV1 | Self::NotFoundV2 | Self::NotUploaded => {
-                StatusCode::NOT_FOUND
-            }
+            Self::PageNotFound => StatusCode::NOT_FOUND,
+            Self::Told(status, _) => *status,
+            Self::Taken(_) => StatusCode::CONFLICT,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
             Self::InvalidToken | Self::Forbidden | Self::RunsUploads => StatusCode::FORBIDDEN,
@@ -126,10 +198,6 @@ impl PlaneError {
             Self::NotAnObject => {
                 r#"{"error":"The request body must be a JSON object.","status":false}"#
             }
-            Self::InvalidPayload => r#"{"error":"The payload is not valid"}"#,
-            Self::NotFoundV1 => r#"{"error":"The requested resource does not exist."}"#,
-            Self::NotFoundV2 => r#"{"error":"The required object does not exist."}"#,
-            Self::NotUploaded => r#"{"error":"The requested asset could not be found."}"#,
             Self::UnusableHost => {
                 r#"{"error":"The Host header is not a host name with an optional port."}"#
             }
@@ -160,6 +228,8 @@ impl PlaneError {
                 let status = false;
                 return json(&FieldBody { error, status });
             }
+            Self::Told(_, error) => return json(&ToldBody { error }),
+            Self::Taken(conflict) => return json(conflict),
         };
         Cow::Borrowed(fixed)
     }
@@ -192,6 +262,17 @@ fn status_of_trouble(error: &StoreError) -> StatusCode {
     }
 }
 
+/// 200 with a value of ours as JSON.
+pub(super) fn answer(value: &impl Serialize) -> HttpResponse {
+    json_answer(StatusCode::OK).body(json(value).into_owned())
+}
+/// 200 with a JSON value that holds a link which opens something.
+pub(super) fn answer_with_link(value: &impl Serialize) -> HttpResponse {
+    json_answer(StatusCode::OK)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(json(value).into_owned())
+}
+
 /// The head of every JSON answer: `application/json` without a charset.
 pub(super) fn json_answer(status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
@@ -204,6 +285,10 @@ struct DetailBody<'a> {
     detail: &'a str,
 }
 #[derive(Serialize)]
+struct ToldBody<'a> {
+    error: &'a str,
+}
+#[derive(Serialize)]
 struct FieldBody<'a> {
     error: &'a str,
     status: bool,
@@ -213,7 +298,7 @@ fn detail(detail: &str) -> DetailBody<'_> {
 }
 fn json(body: &impl Serialize) -> Cow<'static, str> {
     serde_json::to_string(body)
-        .expect("texts and booleans are JSON")
+        .expect("texts, numbers, ids and objects of texts are JSON")
         .into()
 }
 
@@ -252,10 +337,7 @@ mod tests {
         PlaneError::NotAnObject,
         r#"400 {"error":"The request body must be a JSON object.","status":false}"#
     )]
-    #[case(
-        PlaneError::InvalidPayload,
-        r#"400 {"error":"The payload is not valid"}"#
-    )]
+    #[case(INVALID_PAYLOAD, r#"400 {"error":"The payload is not valid"}"#)]
     #[case(
         INVALID_ENTITY_TYPE,
         r#"400 {"error":"Invalid entity type.","status":false}"#
@@ -273,15 +355,12 @@ mod tests {
         r#"400 {"error":"Name must not be longer than 255 bytes.","status":false}"#
     )]
     #[case(
-        PlaneError::NotFoundV1,
+        NOT_FOUND_V1,
         r#"404 {"error":"The requested resource does not exist."}"#
     )]
+    #[case(NOT_FOUND_V2, r#"404 {"error":"The required object does not exist."}"#)]
     #[case(
-        PlaneError::NotFoundV2,
-        r#"404 {"error":"The required object does not exist."}"#
-    )]
-    #[case(
-        PlaneError::NotUploaded,
+        NOT_UPLOADED,
         r#"404 {"error":"The requested asset could not be found."}"#
     )]
     #[case(StoreError::Full.into(), r#"507 {"error":"Something went wrong please try again later"}"#)]

@@ -3,14 +3,23 @@
 //! One function takes every request through the checks in their one order (Plane contract, section 2.1), so that no route
 //! can have another; what comes after them is a route's own. It refuses to know how assets, tokens and bytes are kept.
 mod accept;
+mod anchors;
+mod asked;
+mod attachments;
 mod body;
+mod bulk;
 mod cors;
+mod download;
 mod dto;
+mod duplicate;
 mod error;
-mod routes;
+pub(in crate::http) mod routes;
 mod static_assets;
+mod upload;
 mod user_assets;
 mod users;
+mod workspace_assets;
+mod workspace_assets_v1;
 
 #[cfg(test)]
 mod tests;
@@ -23,9 +32,9 @@ use crate::http::trace;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
-use body::{Fields, Received};
+use asked::Asked;
 use error::PlaneError;
-use routes::{Access, Endpoint, Found, Ids, Route};
+use routes::{Access, Endpoint, Found, Names, Route};
 use std::sync::Arc;
 
 /// Takes every request of the face [`Api`](crate::http::Face::Api).
@@ -71,8 +80,8 @@ async fn converse(
     found: &Found,
 ) -> Result<HttpResponse, PlaneError> {
     let body = body::receive(req, incoming, rooms.assets.file_size_limit()).await?;
-    let (route, ids) = match found {
-        Found::Route(route, ids) => (*route, ids),
+    let (route, names) = match found {
+        Found::Route(route, names) => (*route, names),
         Found::MissingSlash => return Ok(redirect_to_slash(req)),
         Found::Nothing => return Err(PlaneError::PageNotFound),
     };
@@ -87,7 +96,18 @@ async fn converse(
     if req.method() == Method::OPTIONS {
         return Ok(options(route));
     }
-    dispatch(req, rooms, route, ids, who.as_deref(), body).await
+    let Some(who) = who else {
+        return read_openly(req, rooms, route, names).await;
+    };
+    let asked = Asked {
+        req,
+        rooms,
+        who: &who,
+        version: route.version(),
+        names,
+        body,
+    };
+    dispatch(asked, route.endpoint).await
 }
 
 /// `Accept`, token and scope. `None`: the route is for anybody.
@@ -96,45 +116,72 @@ async fn admit(
     rooms: &Rooms,
     route: &Route,
 ) -> Result<Option<Arc<Principal>>, PlaneError> {
-    if matches!(route.access, Access::Public) {
-        return Ok(None);
-    }
-    if !accept::takes_json(req.headers()) {
+    let method = req.method().as_str();
+    if !route.gives_a_file(method) && !accept::takes_json(req.headers()) {
         return Err(PlaneError::NotAcceptable);
+    }
+    if route.is_open(method) {
+        return Ok(None);
     }
     let secret = presented_token(req.headers()).ok_or(PlaneError::NoCredentials)?;
     let who = rooms.auth.principal(secret).await?;
     let who = who.ok_or(PlaneError::InvalidToken)?;
-    match route.access.scopes(req.method().as_str()) {
+    match route.scopes(method) {
         Some(scopes) if !who.has_any_of(scopes) => Err(PlaneError::Forbidden),
         _ => Ok(Some(who)),
     }
 }
 
-async fn dispatch(
+/// What anybody may read.
+async fn read_openly(
     req: &HttpRequest,
     rooms: &Rooms,
     route: &Route,
-    ids: &Ids,
-    who: Option<&Principal>,
-    body: Received,
+    names: &Names,
 ) -> Result<HttpResponse, PlaneError> {
-    if route.endpoint == Endpoint::Static {
-        return static_assets::serve(req, rooms, ids.asset()).await;
+    match route.endpoint {
+        Endpoint::AnchorAsset => anchors::show(req, rooms, names).await,
+        _ => static_assets::serve(req, rooms, names.asset_id).await,
     }
-    let who = who.ok_or(PlaneError::NoCredentials)?;
-    match (route.endpoint, req.method()) {
-        (Endpoint::Me, _) => users::me(rooms, who).await,
-        (Endpoint::UserAssets, _) => {
-            let fields = Fields::read(req, body).await?;
-            user_assets::request_upload(req, rooms, who, &fields).await
+}
+
+/// The route's own handler. The method is one that the route allows; what is left is named by `_`.
+async fn dispatch(asked: Asked<'_>, endpoint: Endpoint) -> Result<HttpResponse, PlaneError> {
+    use workspace_assets::Level;
+    match (endpoint, asked.req.method().as_str()) {
+        (Endpoint::Me, _) => users::me(&asked).await,
+        (Endpoint::UserAssets, _) => user_assets::request_upload(asked).await,
+        (Endpoint::UserAsset, "PATCH") => user_assets::change(asked).await,
+        (Endpoint::UserAsset, _) => user_assets::delete(asked).await,
+        (Endpoint::AssetsV1, _) => workspace_assets_v1::request_upload(asked).await,
+        (Endpoint::AssetV1, "PATCH") => workspace_assets_v1::change(asked).await,
+        (Endpoint::AssetV1, _) => workspace_assets_v1::show(asked).await,
+        (Endpoint::Attachments, "POST") => attachments::request_upload(asked).await,
+        (Endpoint::Attachments, _) => attachments::list(asked).await,
+        (Endpoint::Attachment, "PATCH") => attachments::change(asked).await,
+        (Endpoint::Attachment, "DELETE") => attachments::delete(asked).await,
+        (Endpoint::Attachment, _) => attachments::show(asked).await,
+        (Endpoint::WorkspaceAssets, _) => {
+            workspace_assets::request_upload(asked, Level::Workspace).await
         }
-        (Endpoint::UserAsset, &Method::PATCH) => {
-            let fields = Fields::read(req, body).await?;
-            user_assets::change(rooms, who, ids.asset(), &fields).await
+        (Endpoint::ProjectAssets, _) => {
+            workspace_assets::request_upload(asked, Level::Project).await
         }
-        (Endpoint::UserAsset, _) => user_assets::delete(rooms, who, ids.asset()).await,
-        (Endpoint::Static, _) => Err(PlaneError::PageNotFound),
+        (Endpoint::WorkspaceAsset, _) => workspace_assets::item(asked, Level::Workspace).await,
+        (Endpoint::ProjectAsset, _) => workspace_assets::item(asked, Level::Project).await,
+        (Endpoint::Download, _) => workspace_assets::download(asked, Level::Workspace).await,
+        (Endpoint::ProjectDownload, _) => workspace_assets::download(asked, Level::Project).await,
+        (Endpoint::Check, _) => workspace_assets::check(asked).await,
+        (Endpoint::Restore, _) => workspace_assets::restore(asked).await,
+        (Endpoint::Duplicate, _) => duplicate::duplicate(asked).await,
+        (Endpoint::Bulk, _) => bulk::bind(asked).await,
+        (Endpoint::AnchorAssets, _) => anchors::request_upload(asked).await,
+        (Endpoint::AnchorAsset, "PATCH") => anchors::change(asked).await,
+        (Endpoint::AnchorAsset, "DELETE") => anchors::delete(asked).await,
+        (Endpoint::AnchorRestore, _) => anchors::restore(asked).await,
+        (Endpoint::AnchorBulk, _) => anchors::bind(asked).await,
+        // Read without a token.
+        (Endpoint::Static | Endpoint::AnchorAsset, _) => Err(PlaneError::PageNotFound),
     }
 }
 

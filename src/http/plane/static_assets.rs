@@ -2,7 +2,7 @@
 //!
 //! Uploaded bytes are hostile: they go out as the image that they are, or as a download, and never under a name that a
 //! user chose. No token is looked at.
-use super::error::PlaneError;
+use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
 use crate::http::Rooms;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
@@ -38,11 +38,11 @@ pub(super) async fn serve(
 /// In Plane's order: unknown, without bytes, not of a public type.
 async fn find(rooms: &Rooms, id: Uuid) -> Result<Object, PlaneError> {
     let asset = rooms.assets.asset(id).await?;
-    let asset = asset.ok_or(PlaneError::NotFoundV2)?;
+    let asset = asset.ok_or(NOT_FOUND_V2)?;
     let object = rooms.assets.object(&asset).await?;
-    let object = object.ok_or(PlaneError::NotUploaded)?;
+    let object = object.ok_or(NOT_UPLOADED)?;
     if !asset.entity_type.is_static() {
-        return Err(super::error::INVALID_ENTITY_TYPE);
+        return Err(INVALID_ENTITY_TYPE);
     }
     Ok(object)
 }

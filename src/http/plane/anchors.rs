@@ -1,0 +1,131 @@
+//! Files of published projects, by the anchor of each. Plane contract, section 3.11.
+//!
+//! Anybody reads them. A signed-in visitor may add files to comments and change what is his; only members change the rest.
+use super::asked::Asked;
+use super::bulk;
+use super::download::{self, Disposition};
+use super::error::{
+    INVALID_IMAGE_TYPE, NO_ANCHOR, NOT_FOUND_V2, NOT_PUBLISHED, NOT_UPLOADED, PlaneError,
+    answer_with_link,
+};
+use super::routes::Names;
+use super::upload::{self, PictureRules};
+use crate::assets::{Binding, Bindings, Change, EntityType, Within};
+use crate::auth::Anchor;
+use crate::http::Rooms;
+use actix_web::{HttpRequest, HttpResponse};
+use std::sync::Arc;
+use uuid::Uuid;
+
+fn is_published(entity_type: EntityType) -> bool {
+    matches!(
+        entity_type,
+        EntityType::IssueDescription | EntityType::CommentDescription
+    )
+}
+
+fn within(anchor: &Anchor) -> Within {
+    Within::Project {
+        workspace_id: anchor.workspace.id,
+        project_id: Some(anchor.project_id),
+    }
+}
+
+async fn published(asked: &Asked<'_>) -> Result<Arc<Anchor>, PlaneError> {
+    let anchor = asked.rooms.auth.anchor(&asked.names.place).await?;
+    anchor.ok_or(NOT_PUBLISHED)
+}
+
+/// The published project, and the creator whose assets alone the caller may change; `None`: he is a member.
+async fn changeable(asked: &Asked<'_>) -> Result<(Arc<Anchor>, Option<Uuid>), PlaneError> {
+    let anchor = published(asked).await?;
+    let role = asked.rooms.auth.role(asked.who, &anchor.workspace).await?;
+    let creator = role.is_none().then_some(asked.user_id());
+    Ok((anchor, creator))
+}
+
+/// GET: 302 to the bytes, for anybody.
+pub(super) async fn show(
+    req: &HttpRequest,
+    rooms: &Rooms,
+    names: &Names,
+) -> Result<HttpResponse, PlaneError> {
+    let anchor = rooms.auth.anchor(&names.place).await?.ok_or(NO_ANCHOR)?;
+    let asset = download::found(rooms, names.asset_id, &within(&anchor), NOT_FOUND_V2).await?;
+    if !is_published(asset.entity_type) {
+        return Err(NOT_FOUND_V2);
+    }
+    if rooms.assets.object(&asset).await?.is_none() {
+        return Err(NOT_UPLOADED);
+    }
+    download::redirect(req, rooms, &asset, Disposition::InlineUnnamed)
+}
+
+/// POST: 200 with the policy, for anybody with a token.
+pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    let anchor = published(&asked).await?;
+    let fields = asked.fields().await?;
+    let rules = PictureRules {
+        takes: is_published,
+        wrong_type: INVALID_IMAGE_TYPE,
+    };
+    let user_id = asked.user_id();
+    let request = upload::picture(&fields, asked.limit_bytes(), user_id, rules, |_| {
+        Ok(Bindings {
+            workspace_id: Some(anchor.workspace.id),
+            project_id: Some(anchor.project_id),
+            // Plane: whatever the type.
+            comment_id: upload::identifier(&fields, "entity_identifier")?,
+            ..Bindings::default()
+        })
+    })?;
+    let (_, answer) = upload::open(&asked, request, Some(&anchor.workspace.slug)).await?;
+    Ok(answer_with_link(&answer))
+}
+
+/// PATCH: 204, again and again.
+pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    let (anchor, creator) = changeable(&asked).await?;
+    let fields = asked.fields().await?;
+    let change = Change {
+        attributes: upload::attributes(&fields)?,
+        updated_by: asked.user_id(),
+        moves_pointer: false,
+        takes_over: false,
+    };
+    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let changing = assets.change(id, within(&anchor), change, creator).await;
+    changing.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// DELETE: 204; a second one is a 404.
+pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    let (anchor, creator) = changeable(&asked).await?;
+    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let deleting = assets.delete(id, within(&anchor), false, creator).await;
+    deleting.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// POST: 204, also where the asset is not deleted; the body is not read.
+pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    let (anchor, creator) = changeable(&asked).await?;
+    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let restoring = assets.restore(id, within(&anchor), creator).await;
+    restoring.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// POST: 204. Comments' files are bound, and nothing else.
+pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    let (anchor, only_created_by) = changeable(&asked).await?;
+    let binding = Binding {
+        workspace_id: anchor.workspace.id,
+        project_id: anchor.project_id,
+        entity_id: asked.names.entity_id,
+        is_public: true,
+        only_created_by,
+    };
+    bulk::bind_by(&mut asked, binding).await
+}

@@ -1,0 +1,70 @@
+//! A request past the checks that all routes share: what a handler is given.
+//!
+//! Guarantees: a body is parsed only when a handler asks for its fields, which it does after the workspace's gate. It refuses to
+//! know what a route does.
+use super::body::{Fields, Received};
+use super::error::{NO_RIGHTS, NOT_FOUND_V1, NOT_FOUND_V2, PlaneError};
+use super::routes::{Names, Version};
+use crate::auth::{Principal, Role, Workspace};
+use crate::http::Rooms;
+use crate::http::origin::Origin;
+use actix_web::HttpRequest;
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(super) struct Asked<'a> {
+    pub(super) req: &'a HttpRequest,
+    pub(super) rooms: &'a Rooms,
+    pub(super) who: &'a Principal,
+    pub(super) version: Version,
+    pub(super) names: &'a Names,
+    pub(super) body: Received,
+}
+impl Asked<'_> {
+    pub(super) fn user_id(&self) -> Uuid {
+        self.who.user_id
+    }
+
+    /// The fields of the body; a second time there are none.
+    pub(super) async fn fields(&mut self) -> Result<Fields, PlaneError> {
+        Fields::read(self.req, std::mem::take(&mut self.body)).await
+    }
+
+    /// Bytes that an upload may be asked for.
+    pub(super) fn limit_bytes(&self) -> u64 {
+        self.rooms.assets.file_size_limit()
+    }
+
+    /// The gate: the path's workspace, where the caller is a member of it.
+    pub(super) async fn workspace(
+        &self,
+        unknown: PlaneError,
+        outsider: PlaneError,
+    ) -> Result<(Arc<Workspace>, Role), PlaneError> {
+        let auth = &self.rooms.auth;
+        let makes = !self.req.method().is_safe();
+        let workspace = auth.workspace(&self.names.place, self.who, makes).await?;
+        let workspace = workspace.ok_or(unknown)?;
+        let role = auth.role(self.who, &workspace).await?;
+        Ok((workspace, role.ok_or(outsider)?))
+    }
+
+    /// The gate of v2, which does not tell an unknown workspace from another's.
+    pub(super) async fn own_workspace(&self) -> Result<Arc<Workspace>, PlaneError> {
+        let (workspace, _) = self.workspace(NO_RIGHTS, NO_RIGHTS).await?;
+        Ok(workspace)
+    }
+
+    /// 404 for a row, in the words of the route's API.
+    pub(super) fn not_found(&self) -> PlaneError {
+        match self.version {
+            Version::V1 => NOT_FOUND_V1,
+            Version::V2 => NOT_FOUND_V2,
+        }
+    }
+}
+
+/// Where the links of an answer lead.
+pub(super) fn origin_of(req: &HttpRequest, rooms: &Rooms) -> Result<Origin, PlaneError> {
+    Origin::of(req, &rooms.config).map_err(|_| PlaneError::UnusableHost)
+}

@@ -1,0 +1,55 @@
+//! Binding many assets at once to what they were uploaded for. Plane contract, sections 3.10 and 3.11.
+use super::asked::Asked;
+use super::body::Fields;
+use super::error::{INVALID_DETAIL, NO_ASSET_IDS, NOT_UPLOADED, PlaneError};
+use crate::assets::Binding;
+use actix_web::HttpResponse;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Ids of one request.
+const MOST_IDS: usize = 1000;
+
+/// POST: 204. Ids that are not there are left out.
+pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    let workspace = asked.own_workspace().await?;
+    let binding = Binding {
+        workspace_id: workspace.id,
+        project_id: asked.names.project_id.unwrap_or_default(),
+        entity_id: asked.names.entity_id,
+        is_public: false,
+        only_created_by: None,
+    };
+    bind_by(&mut asked, binding).await
+}
+
+/// What the body names is bound.
+pub(super) async fn bind_by(
+    asked: &mut Asked<'_>,
+    binding: Binding,
+) -> Result<HttpResponse, PlaneError> {
+    let ids = parse_ids(&asked.fields().await?)?;
+    let binding = asked.rooms.assets.bind(ids, binding).await;
+    binding.map_err(PlaneError::of_asset(NOT_UPLOADED))?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `asset_ids`, in their order.
+// Plane: what Python takes for nothing is no ids; what is then no list of UUIDs fails in the query.
+fn parse_ids(fields: &Fields) -> Result<Vec<Uuid>, PlaneError> {
+    let sent = fields.get("asset_ids").ok_or(NO_ASSET_IDS)?;
+    let list = match serde_json::from_str(sent.get()).map_err(|_| INVALID_DETAIL)? {
+        Value::Null | Value::Bool(false) => return Err(NO_ASSET_IDS),
+        Value::String(text) if text.is_empty() => return Err(NO_ASSET_IDS),
+        Value::Array(list) => list,
+        _ => return Err(INVALID_DETAIL),
+    };
+    if list.is_empty() {
+        return Err(NO_ASSET_IDS);
+    }
+    if list.len() > MOST_IDS {
+        return Err(INVALID_DETAIL);
+    }
+    let ids = list.iter().map(|id| Uuid::try_parse(id.as_str()?).ok());
+    ids.collect::<Option<_>>().ok_or(INVALID_DETAIL)
+}

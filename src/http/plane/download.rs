@@ -1,0 +1,142 @@
+//! Downloads that are redirects to a presigned URL. Plane contract, section 1.8.
+use super::asked::origin_of;
+use super::error::PlaneError;
+use crate::assets::{Asset, Within};
+use crate::http::Rooms;
+use crate::s3::uri::encode_path;
+use crate::store::Object;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// Under which name a file comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disposition {
+    /// To be kept, named by `attributes`.
+    Attachment,
+    /// To be shown, named by `attributes`.
+    Inline,
+    /// To be shown, under a name that tells nothing.
+    InlineUnnamed,
+}
+impl Disposition {
+    /// `attachment; filename*=UTF-8''…`
+    fn text(self, attributes: &Map<String, Value>) -> String {
+        let (word, name) = match self {
+            Self::Attachment => ("attachment", text_of(attributes, "name")),
+            Self::Inline => ("inline", text_of(attributes, "name")),
+            Self::InlineUnnamed => ("inline", None),
+        };
+        match name {
+            Some("") => word.to_owned(),
+            Some(name) => format!("{word}; filename*=UTF-8''{}", encode_path(name)),
+            None => format!("{word}; filename*=UTF-8''{}", Uuid::new_v4().simple()),
+        }
+    }
+}
+
+/// The stored `attributes`, which are an object.
+pub(super) fn attributes_of(asset: &Asset) -> Map<String, Value> {
+    serde_json::from_str(&asset.attributes).unwrap_or_default()
+}
+pub(super) fn text_of<'a>(attributes: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    attributes.get(name).and_then(Value::as_str)
+}
+
+/// An asset with its bytes, among those that a route finds.
+pub(super) async fn uploaded(
+    rooms: &Rooms,
+    id: Uuid,
+    within: &Within,
+    missing: PlaneError,
+    not_uploaded: PlaneError,
+) -> Result<(Asset, Object), PlaneError> {
+    let asset = found(rooms, id, within, missing).await?;
+    let object = rooms.assets.object(&asset).await?;
+    Ok((asset, object.ok_or(not_uploaded)?))
+}
+/// An asset, uploaded or not.
+pub(super) async fn found(
+    rooms: &Rooms,
+    id: Uuid,
+    within: &Within,
+    missing: PlaneError,
+) -> Result<Asset, PlaneError> {
+    let finding = rooms.assets.find(id, within).await;
+    finding.map_err(PlaneError::of_asset(missing))
+}
+
+/// An absolute URL that opens the bytes for a while.
+pub(super) fn presigned(
+    req: &HttpRequest,
+    rooms: &Rooms,
+    asset: &Asset,
+    disposition: Disposition,
+) -> Result<String, PlaneError> {
+    let origin = origin_of(req, rooms)?.to_string();
+    let disposition = disposition.text(&attributes_of(asset));
+    Ok(rooms.assets.presigned_url(asset, &origin, &disposition)?)
+}
+
+// Plane: the Python SDK and the live server read `Location`; the body is empty.
+pub(super) fn redirect(
+    req: &HttpRequest,
+    rooms: &Rooms,
+    asset: &Asset,
+    disposition: Disposition,
+) -> Result<HttpResponse, PlaneError> {
+    let location = presigned(req, rooms, asset, disposition)?;
+    Ok(HttpResponse::Found()
+        .insert_header((header::LOCATION, location))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .content_type("text/html; charset=utf-8")
+        .finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[rstest]
+    #[case(
+        Disposition::Attachment,
+        "notes ą (1).txt",
+        "attachment; filename*=UTF-8''notes%20%C4%85%20%281%29.txt"
+    )]
+    #[case(
+        Disposition::Inline,
+        "a/b~c_d-e.'*!",
+        "inline; filename*=UTF-8''a/b~c_d-e.%27%2A%21"
+    )]
+    #[case(Disposition::Attachment, "", "attachment")]
+    #[case(Disposition::Inline, "", "inline")]
+    fn a_file_is_named_by_its_attributes(
+        #[case] disposition: Disposition,
+        #[case] name: &str,
+        #[case] text: &str,
+    ) {
+        let attributes = json!({"name": name});
+        assert_eq!(disposition.text(attributes.as_object().unwrap()), text);
+    }
+
+    #[rstest]
+    #[case(Disposition::InlineUnnamed, json!({"name": "secret.pdf"}), "inline; filename*=UTF-8''")]
+    #[case(Disposition::Attachment, json!({}), "attachment; filename*=UTF-8''")]
+    #[case(Disposition::Inline, json!({"name": 5}), "inline; filename*=UTF-8''")]
+    fn what_has_no_name_gets_a_random_one(
+        #[case] disposition: Disposition,
+        #[case] attributes: Value,
+        #[case] start: &str,
+    ) {
+        let attributes = attributes.as_object().unwrap();
+        let (one, other) = (disposition.text(attributes), disposition.text(attributes));
+        assert_ne!(one, other);
+        let digits = one.strip_prefix(start).unwrap();
+        assert_eq!(digits.len(), 32);
+        assert!(digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+}

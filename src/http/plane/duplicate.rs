@@ -1,0 +1,42 @@
+//! Copies of assets, also from one workspace to another. Plane contract, section 3.10.
+use super::asked::Asked;
+use super::dto::Duplicate;
+use super::error::{INVALID_ENTITY, NO_ASSET, PlaneError, answer};
+use super::upload::{self, Place};
+use crate::assets::Asset;
+use actix_web::HttpResponse;
+
+/// POST: 200 once the copy is there. The path's workspace is where it goes.
+pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    let workspace = asked.own_workspace().await?;
+    let fields = asked.fields().await?;
+    let entity_type = upload::entity_type(&fields)?.ok_or(INVALID_ENTITY)?;
+    let place = Place {
+        workspace_id: workspace.id,
+        project_id: upload::identifier(&fields, "project_id")?,
+        user_id: asked.user_id(),
+        binds_drafts: false,
+    };
+    let source = find_source(&asked).await?;
+    let bindings = place.bindings(entity_type, upload::identifier(&fields, "entity_id")?)?;
+    let assets = &asked.rooms.assets;
+    let copying = assets.duplicate(&source, entity_type, bindings, asked.user_id());
+    let copy = copying.await.map_err(PlaneError::of_asset(NO_ASSET))?;
+    Ok(answer(&Duplicate { asset_id: copy.id }))
+}
+
+/// The source, in any workspace where the caller is a member. That it is uploaded is judged when it is copied.
+async fn find_source(asked: &Asked<'_>) -> Result<Asset, PlaneError> {
+    let rooms = asked.rooms;
+    let source = rooms.assets.asset(asked.names.asset_id).await?;
+    let source = source.ok_or(NO_ASSET)?;
+    let workspace_id = source.bindings.workspace_id.ok_or(NO_ASSET)?;
+    let workspace = rooms.auth.workspace_by_id(workspace_id).await?;
+    let workspace = workspace.ok_or(NO_ASSET)?;
+    let role = rooms.auth.role(asked.who, &workspace).await?;
+    role.ok_or(NO_ASSET)?;
+    if rooms.assets.object(&source).await?.is_none() {
+        return Err(NO_ASSET);
+    }
+    Ok(source)
+}
