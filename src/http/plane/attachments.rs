@@ -175,3 +175,58 @@ pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError>
     })?;
     Ok(HttpResponse::NoContent().finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    const PDF: &str = "application/pdf";
+    const INVALID: &str = "Invalid request.";
+    const SIZE: &str = "Size must be a positive whole number of bytes.";
+    const TYPE: &str = "Invalid file type.";
+    const DETAIL: &str = "Please provide valid detail";
+
+    fn judged(body: &Value, version: Version) -> Result<u64, String> {
+        Wanted::parse(&Fields::of(body), version, 5000)
+            .map(|wanted| wanted.size)
+            .map_err(|error| error.to_string())
+    }
+
+    #[rstest]
+    #[case(json!({"size": 1, "type": PDF}), INVALID)]
+    #[case(json!({"name": "a/", "size": 1, "type": PDF}), INVALID)]
+    #[case(json!({"name": "", "size": "x", "type": "x"}), INVALID)]
+    #[case(json!({"name": "a", "type": PDF}), INVALID)]
+    #[case(json!({"name": "a", "size": null}), INVALID)]
+    #[case(json!({"name": "a", "size": 0}), INVALID)]
+    #[case(json!({"name": "a", "size": 0.0}), INVALID)]
+    #[case(json!({"name": "a", "size": ""}), INVALID)]
+    #[case(json!({"name": "a", "size": []}), INVALID)]
+    #[case(json!({"name": "a", "size": {}}), INVALID)]
+    #[case(json!({"name": "a", "size": false}), INVALID)]
+    #[case(json!({"name": "a", "size": true}), SIZE)]
+    #[case(json!({"name": "a", "size": -1}), SIZE)]
+    #[case(json!({"name": "a", "size": "0"}), SIZE)]
+    #[case(json!({"name": "a", "size": 0.5}), SIZE)]
+    #[case(json!({"name": "a", "size": [1]}), SIZE)]
+    #[case(json!({"name": "a", "size": "abc", "type": "x"}), SIZE)]
+    #[case(json!({"name": "a", "size": 1}), TYPE)]
+    #[case(json!({"name": "a", "size": 1, "type": "text/html", "external_id": 5}), TYPE)]
+    #[case(json!({"name": "a", "size": 1, "type": PDF, "external_id": 5}), DETAIL)]
+    fn by_v1_the_first_wrong_field_decides(#[case] body: Value, #[case] told: &str) {
+        assert_eq!(judged(&body, Version::V1).unwrap_err(), told);
+    }
+
+    #[rstest]
+    #[case(json!({"size": 0, "type": "x"}), Err(SIZE))]
+    #[case(json!({"size": null}), Err(SIZE))]
+    #[case(json!({"name": "a", "size": 1}), Err(TYPE))]
+    #[case(json!({"type": PDF}), Ok(5000))]
+    #[case(json!({"type": PDF, "size": 9999, "external_id": 5}), Ok(5000))]
+    fn by_v2_only_the_type_is_required(#[case] body: Value, #[case] expected: Result<u64, &str>) {
+        let judged = judged(&body, Version::V2);
+        assert_eq!(judged.as_ref().copied().map_err(String::as_str), expected);
+    }
+}

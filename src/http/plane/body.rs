@@ -164,6 +164,14 @@ impl FromIterator<(String, Box<RawValue>)> for Fields {
     }
 }
 
+#[cfg(test)]
+impl Fields {
+    /// As a body of JSON would have them.
+    pub(super) fn of(body: &serde_json::Value) -> Self {
+        Self::of_json(body.to_string().as_bytes()).expect("an object is a body")
+    }
+}
+
 fn raw_text((name, text): (String, String)) -> Result<(String, Box<RawValue>), PlaneError> {
     let value = to_raw_value(&text).map_err(|error| not_a_form("Form", error))?;
     Ok((name, value))

@@ -53,3 +53,40 @@ fn parse_ids(fields: &Fields) -> Result<Vec<Uuid>, PlaneError> {
     let ids = list.iter().map(|id| Uuid::try_parse(id.as_str()?).ok());
     ids.collect::<Option<_>>().ok_or(INVALID_DETAIL)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    const ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
+    const NO_IDS: &str = "No asset ids provided.";
+    const DETAIL: &str = "Please provide valid detail";
+
+    #[rstest]
+    #[case(json!({}), Err(NO_IDS))]
+    #[case(json!({"asset_ids": null}), Err(NO_IDS))]
+    #[case(json!({"asset_ids": []}), Err(NO_IDS))]
+    #[case(json!({"asset_ids": ""}), Err(NO_IDS))]
+    #[case(json!({"asset_ids": false}), Err(NO_IDS))]
+    #[case(json!({"asset_ids": ID}), Err(DETAIL))]
+    #[case(json!({"asset_ids": {"id": ID}}), Err(DETAIL))]
+    #[case(json!({"asset_ids": 5}), Err(DETAIL))]
+    #[case(json!({"asset_ids": [ID, "x"]}), Err(DETAIL))]
+    #[case(json!({"asset_ids": [ID, null]}), Err(DETAIL))]
+    #[case(json!({"asset_ids": [[ID]]}), Err(DETAIL))]
+    #[case(json!({"asset_ids": vec![ID; 1001]}), Err(DETAIL))]
+    #[case(json!({"asset_ids": vec![ID; 1000]}), Ok(1000))]
+    #[case(json!({"asset_ids": [ID.to_uppercase(), ID.replace('-', "")]}), Ok(2))]
+    fn ids_are_a_list_of_at_most_a_thousand_uuids(
+        #[case] body: Value,
+        #[case] expected: Result<usize, &str>,
+    ) {
+        let parsed = parse_ids(&Fields::of(&body));
+        let told = parsed
+            .map(|ids| ids.len())
+            .map_err(|error| error.to_string());
+        assert_eq!(told.as_ref().copied().map_err(String::as_str), expected);
+    }
+}

@@ -212,6 +212,48 @@ mod tests {
         );
     }
 
+    fn attachment() -> Asset {
+        Asset {
+            id: Uuid::from_u128(10),
+            entity_type: EntityType::IssueAttachment,
+            bucket: crate::s3::BucketName::parse("uploads").unwrap(),
+            key: crate::s3::ObjectKey::parse("7/10/spec v1.pdf").unwrap(),
+            content_type: "application/pdf".to_owned(),
+            attributes: r#"{"name":"spec v1.pdf","size":24,"type":"application/pdf"}"#.to_owned(),
+            size: 24,
+            bindings: crate::assets::Bindings {
+                workspace_id: Some(Uuid::from_u128(7)),
+                ..Default::default()
+            },
+            external_id: Some("x".to_owned()),
+            external_source: None,
+            created_by: Uuid::from_u128(1),
+            updated_by: None,
+            created_at: Micros::from_micros(1_795_425_508_000_005),
+            updated_at: Micros::from_micros(-1),
+            deleted_at: None,
+            pointer_wanted: false,
+        }
+    }
+
+    #[test]
+    fn an_attachment_is_shown_with_keys_in_order() {
+        let shown = Attachment::new(&attachment(), None, None);
+        insta::assert_snapshot!(
+            serde_json::to_string(&shown).unwrap(),
+            @r#"{"id":"00000000-0000-0000-0000-00000000000a","created_at":"2026-11-23T09:18:28.000005Z","updated_at":"1969-12-31T23:59:59.999999Z","deleted_at":null,"attributes":{"name":"spec v1.pdf","size":24,"type":"application/pdf"},"asset":"7/10/spec v1.pdf","entity_type":"ISSUE_ATTACHMENT","entity_identifier":null,"is_deleted":false,"is_archived":false,"external_id":"x","external_source":null,"size":24.0,"is_uploaded":false,"storage_metadata":{},"created_by":"00000000-0000-0000-0000-000000000001","updated_by":null,"user":null,"workspace":"00000000-0000-0000-0000-000000000007","draft_issue":null,"project":null,"issue":null,"comment":null,"page":null}"#
+        );
+    }
+
+    #[test]
+    fn by_v2_an_attachment_has_its_url_after_its_id() {
+        let shown = Attachment::new(&attachment(), None, Some("/api/x/".to_owned()));
+        let shown = serde_json::to_string(&shown).unwrap();
+        let start =
+            r#"{"id":"00000000-0000-0000-0000-00000000000a","asset_url":"/api/x/","created_at":"#;
+        assert!(shown.starts_with(start), "{shown}");
+    }
+
     #[test]
     fn a_user_is_shown_with_keys_in_order() {
         let me = Me {

@@ -363,6 +363,55 @@ mod tests {
         NOT_UPLOADED,
         r#"404 {"error":"The requested asset could not be found."}"#
     )]
+    #[case(
+        INVALID_IMAGE_TYPE,
+        r#"400 {"error":"Invalid file type. Only JPEG, PNG, WebP, JPG and GIF files are allowed.","status":false}"#
+    )]
+    #[case(
+        INVALID_FILE_TYPE,
+        r#"400 {"error":"Invalid file type.","status":false}"#
+    )]
+    #[case(
+        NAME_AND_SIZE_REQUIRED,
+        r#"400 {"error":"Name and size are required fields.","status":false}"#
+    )]
+    #[case(INVALID_REQUEST, r#"400 {"error":"Invalid request.","status":false}"#)]
+    #[case(
+        ATTACHMENT_NOT_UPLOADED,
+        r#"400 {"error":"The asset is not uploaded.","status":false}"#
+    )]
+    #[case(INVALID_DETAIL, r#"400 {"error":"Please provide valid detail"}"#)]
+    #[case(NOT_YET_UPLOADED, r#"400 {"error":"Asset not yet uploaded"}"#)]
+    #[case(NO_ASSET_IDS, r#"400 {"error":"No asset ids provided."}"#)]
+    #[case(INVALID_ENTITY, r#"400 {"error":"Invalid entity type or entity id"}"#)]
+    #[case(
+        NO_RIGHTS,
+        r#"403 {"error":"You don't have the required permissions."}"#
+    )]
+    #[case(
+        MAY_NOT_UPLOAD,
+        r#"403 {"error":"You are not allowed to upload this attachment"}"#
+    )]
+    #[case(
+        MAY_NOT_DOWNLOAD,
+        r#"403 {"error":"You are not allowed to download this attachment"}"#
+    )]
+    #[case(
+        MAY_NOT_DELETE,
+        r#"403 {"error":"You are not allowed to delete this attachment"}"#
+    )]
+    #[case(NO_WORKSPACE, r#"404 {"error":"Workspace not found"}"#)]
+    #[case(NO_ASSET, r#"404 {"error":"Asset not found"}"#)]
+    #[case(NO_ANCHOR, r#"404 {"error":"Requested resource could not be found."}"#)]
+    #[case(NOT_PUBLISHED, r#"404 {"error":"Project is not published"}"#)]
+    #[case(
+        PlaneError::Taken(Conflict::Asset { message: "m", asset_id: Uuid::nil(), asset_url: None }),
+        r#"409 {"message":"m","asset_id":"00000000-0000-0000-0000-000000000000","asset_url":null}"#
+    )]
+    #[case(
+        PlaneError::Taken(Conflict::Attachment { error: "e", id: Uuid::nil() }),
+        r#"409 {"error":"e","id":"00000000-0000-0000-0000-000000000000"}"#
+    )]
     #[case(StoreError::Full.into(), r#"507 {"error":"Something went wrong please try again later"}"#)]
     #[case(StoreError::Unavailable("why".to_owned()).into(), r#"503 {"error":"Something went wrong please try again later"}"#)]
     fn an_error_has_its_status_and_body(#[case] error: PlaneError, #[case] answer: &str) {

@@ -251,3 +251,6 @@ pub(super) fn attributes(fields: &Fields) -> Result<Option<String>, PlaneError> 
     }
     Ok(Some(text))
 }
+
+#[cfg(test)]
+mod tests;

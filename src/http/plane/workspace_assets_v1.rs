@@ -121,3 +121,106 @@ fn within(workspace: &Workspace) -> Within {
         workspace_id: workspace.id,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    const PDF: &str = "application/pdf";
+    const REQUIRED: &str = "Name and size are required fields.";
+    const SIZE: &str = "Size must be a positive whole number of bytes.";
+    const TYPE: &str = "Invalid file type.";
+    const DETAIL: &str = "Please provide valid detail";
+    const NAME: &str = "Name must not be longer than 255 bytes.";
+
+    fn parsed(body: &Value) -> Result<UploadRequest, String> {
+        let workspace = Workspace {
+            id: Uuid::from_u128(7),
+            slug: "acme".to_owned(),
+        };
+        parse_request(&Fields::of(body), 5000, &workspace, Uuid::from_u128(1))
+            .map_err(|error| error.to_string())
+    }
+
+    #[rstest]
+    #[case(json!({"size": "abc"}), SIZE)]
+    #[case(json!({"size": -1, "name": "a"}), SIZE)]
+    #[case(json!({"size": null, "name": "a"}), SIZE)]
+    #[case(json!({"size": 0, "name": "a", "type": "x"}), REQUIRED)]
+    #[case(json!({"size": "0", "name": "a"}), REQUIRED)]
+    #[case(json!({"size": 1, "type": "x"}), REQUIRED)]
+    #[case(json!({"name": " / ", "type": "x"}), REQUIRED)]
+    #[case(json!({"name": 5, "type": "x"}), REQUIRED)]
+    #[case(json!({"name": "a"}), TYPE)]
+    #[case(json!({"name": "a", "type": "image/jpg", "project_id": "x"}), TYPE)]
+    #[case(json!({"name": "a", "type": PDF, "external_id": []}), DETAIL)]
+    #[case(json!({"name": "a", "type": PDF, "external_source": "x".repeat(256)}), DETAIL)]
+    #[case(json!({"name": "a", "type": PDF, "project_id": ""}), DETAIL)]
+    #[case(json!({"name": "x".repeat(256), "type": PDF, "project_id": 5}), DETAIL)]
+    #[case(json!({"name": "x".repeat(256), "type": PDF}), NAME)]
+    fn the_first_wrong_field_decides(#[case] body: Value, #[case] told: &str) {
+        assert_eq!(parsed(&body).unwrap_err(), told);
+    }
+
+    #[test]
+    fn a_request_is_for_an_attachment_of_no_issue() {
+        let project = Uuid::from_u128(9);
+        let body = json!({"name": "a", "type": PDF, "project_id": project, "external_id": "x"});
+        let request = parsed(&body).unwrap();
+        assert_eq!(request.entity_type, EntityType::IssueAttachment);
+        assert_eq!(request.size, 5000);
+        let bindings = Bindings {
+            workspace_id: Some(Uuid::from_u128(7)),
+            project_id: Some(project),
+            ..Bindings::default()
+        };
+        assert_eq!(request.bindings, bindings);
+        assert_eq!(request.external_id.as_deref(), Some("x"));
+        assert_eq!(request.unique_in, None);
+    }
+
+    #[rstest]
+    #[case("x", "y", Some(UniqueIn::Workspace))]
+    #[case("x", "", None)]
+    #[case("", "y", None)]
+    fn a_pair_of_external_id_and_source_is_judged(
+        #[case] id: &str,
+        #[case] source: &str,
+        #[case] unique_in: Option<UniqueIn>,
+    ) {
+        let body = json!({"name": "a", "type": PDF, "external_id": id, "external_source": source});
+        assert_eq!(parsed(&body).unwrap().unique_in, unique_in);
+    }
+
+    #[rstest]
+    #[case(json!({}), "")]
+    #[case(json!({"is_uploaded": true}), "")]
+    #[case(json!({"is_uploaded": false}), "")]
+    #[case(json!({"is_uploaded": 1}), "")]
+    #[case(json!({"is_uploaded": 0}), "")]
+    #[case(json!({"is_uploaded": "True"}), "")]
+    #[case(json!({"is_uploaded": "False"}), "")]
+    #[case(json!({"is_uploaded": "t"}), "")]
+    #[case(json!({"is_uploaded": "f"}), "")]
+    #[case(json!({"is_uploaded": "1"}), "")]
+    #[case(json!({"is_uploaded": "0"}), "")]
+    #[case(json!({"is_uploaded": null}), "The payload is not valid")]
+    #[case(json!({"is_uploaded": "yes"}), DETAIL)]
+    #[case(json!({"is_uploaded": "true"}), DETAIL)]
+    #[case(json!({"is_uploaded": ""}), DETAIL)]
+    #[case(json!({"is_uploaded": 2}), DETAIL)]
+    #[case(json!({"is_uploaded": []}), DETAIL)]
+    #[case(json!({"is_uploaded": {}}), DETAIL)]
+    fn uploaded_is_a_boolean_as_django_reads_them(#[case] body: Value, #[case] told: &str) {
+        let judged = judge_is_uploaded(&Fields::of(&body));
+        assert_eq!(
+            judged
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default(),
+            told
+        );
+    }
+}
