@@ -8,6 +8,7 @@ import pytest
 
 from authority import Authority
 from clients import s3_client
+from plane_api import Workspace
 from server import Hangar
 
 
@@ -71,6 +72,12 @@ def start_hangar(tmp_path):
 @pytest.fixture(scope="module")
 def token(hangar):
     return hangar.make_token()["token"]
+
+
+@pytest.fixture(scope="module")
+def acme(hangar):
+    """A workspace with its people."""
+    return Workspace(hangar, "acme")
 
 
 @pytest.fixture

@@ -10,30 +10,29 @@ import pytest
 import requests
 
 import pictures
+from plane_api import (
+    BAD_ENTITY,
+    BAD_NAME,
+    BAD_PAYLOAD,
+    BAD_SIZE,
+    BAD_TYPE,
+    NO_BYTES,
+    NO_OBJECT,
+    NO_PAGE,
+    NO_PERMISSION,
+    NO_ROW,
+    NO_ROW_V2,
+    NOT_ACCEPTABLE,
+    NOT_PROVIDED,
+    NOT_VALID,
+    TOO_LARGE,
+    USER_ASSETS as ASSETS,
+    UUID,
+    assert_answer,
+    assert_general_headers,
+)
 from policy import signature
 from server import wait_until
-
-ASSETS = "/api/v1/assets/user-assets/"
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-
-NOT_PROVIDED = '{"detail":"Authentication credentials were not provided."}'
-NOT_VALID = '{"detail":"Given API token is not valid"}'
-NO_PERMISSION = '{"detail":"You do not have permission to perform this action."}'
-NO_PAGE = '{"error": "Page not found."}'
-NO_ROW = '{"error":"The requested resource does not exist."}'
-NO_STATIC = '{"error":"The required object does not exist."}'
-NO_BYTES = '{"error":"The requested asset could not be found."}'
-NO_OBJECT = '{"error":"The request body must be a JSON object.","status":false}'
-BAD_ENTITY = '{"error":"Invalid entity type.","status":false}'
-BAD_TYPE = '{"error":"Invalid file type. Only JPEG and PNG files are allowed.","status":false}'
-BAD_SIZE = '{"error":"Size must be a positive whole number of bytes.","status":false}'
-BAD_NAME = '{"error":"Name must not be longer than 255 bytes.","status":false}'
-BAD_PAYLOAD = '{"error":"The payload is not valid"}'
-TOO_LARGE = (
-    '{"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}'
-)
-NOT_ACCEPTABLE = '{"detail":"Could not satisfy the request Accept header."}'
-
 
 @pytest.fixture
 def api(hangar, token):
@@ -49,24 +48,6 @@ def api(hangar, token):
 def asset(hangar, token):
     """An asset that was asked for."""
     return hangar.ask(token, name="me.png", type="image/png", size=73, entity_type="USER_AVATAR")
-
-
-def assert_answer(answer, status, text):
-    assert (answer.status_code, answer.text) == (status, text)
-    if text:
-        assert answer.headers["Content-Type"] == "application/json"
-    assert_general_headers(answer)
-
-
-def assert_general_headers(answer):
-    expected = {
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-    }
-    assert {name: answer.headers.get(name) for name in expected} == expected
-    assert "origin" in answer.headers["Vary"].lower()
 
 
 # The answer and its policy
@@ -590,7 +571,7 @@ def test_static_takes_only_reading_methods(hangar, method):
 
 def test_static_of_an_unknown_asset_is_404(hangar):
     answer = hangar.request("GET", f"/api/assets/v2/static/{KNOWN}/")
-    assert_answer(answer, 404, NO_STATIC)
+    assert_answer(answer, 404, NO_ROW_V2)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 

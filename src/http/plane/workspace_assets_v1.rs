@@ -65,7 +65,7 @@ fn parse_request(
 /// GET: 200 with a presigned URL, of any asset of the workspace.
 pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let gate = asked.workspace(NO_WORKSPACE, PlaneError::Forbidden).await;
-    let within = within(&*gate?.0);
+    let within = within(&gate?.0);
     let (rooms, id) = (asked.rooms, asked.names.asset_id);
     let (asset, _) = download::uploaded(rooms, id, &within, NO_ASSET, NOT_YET_UPLOADED).await?;
     let attributes = attributes_of(&asset);
