@@ -34,7 +34,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use asked::Asked;
 use error::PlaneError;
-use routes::{Access, Endpoint, Found, Names, Route};
+use routes::{Endpoint, Found, Names, Route};
 use std::sync::Arc;
 
 /// Takes every request of the face [`Api`](crate::http::Face::Api).
@@ -64,7 +64,7 @@ fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse 
     };
     trace::note(req, note);
     let mut answer = error.answer();
-    if matches!(found, Found::Route(route, _) if matches!(route.access, Access::Public)) {
+    if matches!(found, Found::Route(route, _) if route.is_open(req.method().as_str())) {
         // What is missing now may be there in a moment.
         let no_store = HeaderValue::from_static("no-store");
         answer.headers_mut().insert(header::CACHE_CONTROL, no_store);
