@@ -356,7 +356,7 @@ def test_head_equals_get_without_a_body(acme, issue_v2):
     for path in (issue_v2.path, issue_v2.item(made)):
         got, head = acme.member("GET", path), acme.member("HEAD", path)
         assert head.content == b""
-        varying = {"date", "location", "transfer-encoding"}
+        varying = {"date", "location", "x-request-id"}
         headers = [{name.lower(): value for name, value in answer.headers.items() if name.lower() not in varying} for answer in (got, head)]
         assert (head.status_code, headers[1]) == (got.status_code, headers[0])
 
