@@ -7,7 +7,10 @@ use serde::{Deserialize, Deserializer};
 
 /// The four switches. ACLs grant nothing here whatever the two of them say, so all they do is to refuse public ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[allow(clippy::struct_excessive_bools, reason = "the four independent switches of AWS's document")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the four independent switches of AWS's document"
+)]
 pub struct PublicAccessBlock {
     /// A public ACL is refused.
     #[serde(rename = "BlockPublicAcls", default, deserialize_with = "switch")]
