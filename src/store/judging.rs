@@ -17,6 +17,7 @@ use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
@@ -67,7 +68,10 @@ pub(super) enum Work {
         key: ObjectKey,
         upload: UploadId,
     },
-    CreateBucket(BucketName),
+    CreateBucket {
+        bucket: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    },
     DeleteBucket(BucketName),
     SetBucket {
         bucket: BucketName,
@@ -162,7 +166,7 @@ impl Judging {
                 key,
                 upload,
             } => self.abort_upload(bucket, key, upload).await,
-            Work::CreateBucket(bucket) => Ok(self.create_bucket(bucket)),
+            Work::CreateBucket { bucket, settings } => Ok(self.create_bucket(bucket, settings)),
             Work::DeleteBucket(bucket) => self.delete_bucket(bucket).await,
             Work::SetBucket {
                 bucket,
@@ -328,11 +332,15 @@ impl Judging {
         Ok(self.record(change, None))
     }
 
-    fn create_bucket(&self, bucket: BucketName) -> Verdict {
+    fn create_bucket(
+        &self,
+        bucket: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    ) -> Verdict {
         if self.state.has_bucket(&bucket) {
             return Verdict::Nothing;
         }
-        self.record(Change::BucketCreated { bucket }, None)
+        self.record(Change::BucketCreated { bucket, settings }, None)
     }
 
     async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Verdict, StoreError> {

@@ -59,6 +59,7 @@ use names::Name;
 use record::Copied;
 use sqlx::{Connection, SqliteConnection};
 use state::State;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
@@ -202,8 +203,24 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn create_bucket(&self, name: BucketName) -> Result<BucketCreation, StoreError> {
+        self.create_bucket_with(name, BTreeMap::new()).await
+    }
+
+    /// Makes a bucket together with what is set of it. One that is there keeps what it has.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn create_bucket_with(
+        &self,
+        name: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    ) -> Result<BucketCreation, StoreError> {
         let names = vec![Name::exclusive_bucket(&name)];
-        Ok(match self.ask(names, Work::CreateBucket(name)).await? {
+        let work = Work::CreateBucket {
+            bucket: name,
+            settings,
+        };
+        Ok(match self.ask(names, work).await? {
             Some(_) => BucketCreation::Created,
             None => BucketCreation::AlreadyThere,
         })

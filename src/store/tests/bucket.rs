@@ -170,3 +170,24 @@ async fn a_sweep_sees_every_object_under_its_prefix_once() {
     let missing = store.sweep_page(&name("missing"), None, "", 2).await;
     assert!(matches!(missing, Err(StoreError::NoSuchBucket)));
 }
+
+#[tokio::test]
+async fn a_bucket_is_made_together_with_what_it_was_asked_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let stated = |region: &str| [(BucketSetting::Location, region.to_owned())].into();
+    let make = |region| store.create_bucket_with(name("far-away"), stated(region));
+    assert_eq!(make("eu-west-1").await.unwrap(), BucketCreation::Created);
+    assert_eq!(
+        make("af-south-1").await.unwrap(),
+        BucketCreation::AlreadyThere
+    );
+    let region = |store: &Store| {
+        let bucket = store.bucket(&name("far-away")).unwrap();
+        bucket.setting(BucketSetting::Location).map(str::to_owned)
+    };
+    assert_eq!(region(&store).as_deref(), Some("eu-west-1"));
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(region(&store).as_deref(), Some("eu-west-1"));
+}
