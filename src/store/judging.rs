@@ -111,8 +111,11 @@ pub(super) struct NewBytes {
 /// Which object of a key is to go.
 pub(super) enum Which {
     Current(WritePrecondition),
-    /// That of one sequence.
-    This(u64),
+    /// One as it was looked up.
+    This {
+        sequence: u64,
+        tagging: Option<String>,
+    },
 }
 
 /// What is to be done of a change.
@@ -226,15 +229,19 @@ impl Judging {
     ) -> Result<Verdict, StoreError> {
         self.require_bucket(&bucket)?;
         let current = meta::current(&mut self.index, &bucket, &key).await?;
-        let (etag, sequence) = current.unzip();
-        let is_meant = match which {
-            Which::Current(precondition) => precondition.holds(etag.as_ref()),
-            Which::This(wanted) => sequence.is_none_or(|sequence| sequence == wanted),
+        let is_meant = match (&which, &current) {
+            (Which::Current(precondition), current) => {
+                precondition.holds(current.as_ref().map(|current| &current.etag))
+            }
+            (Which::This { sequence, tagging }, Some(current)) => {
+                current.sequence == *sequence && current.tagging == *tagging
+            }
+            (Which::This { .. }, None) => true,
         };
         if !is_meant {
             return Err(StoreError::PreconditionFailed);
         }
-        if sequence.is_none() {
+        if current.is_none() {
             return Ok(Verdict::Nothing);
         }
         Ok(self.record(Change::Delete { bucket, key }, None))
@@ -412,7 +419,7 @@ impl Judging {
         key: &ObjectKey,
     ) -> Result<Option<ETag>, StoreError> {
         let current = meta::current(&mut self.index, bucket, key).await?;
-        Ok(current.map(|(etag, _)| etag))
+        Ok(current.map(|current| current.etag))
     }
 
     fn draft(&self, change: Change, effect: Option<Effect>) -> Draft {

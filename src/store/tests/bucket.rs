@@ -134,13 +134,21 @@ async fn tags_change_and_nothing_else_does() {
 async fn only_the_object_that_was_looked_up_is_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
-    let old = put(&store, "a", b"same").await;
-    let new = put(&store, "a", b"same").await;
-    let delete = |sequence| store.delete_this(name("uploads"), key("a"), sequence);
-    let refused = delete(old.sequence).await;
-    assert!(matches!(refused, Err(StoreError::PreconditionFailed)));
-    assert_eq!(delete(new.sequence).await.unwrap(), Deletion::Deleted);
-    assert_eq!(delete(new.sequence).await.unwrap(), Deletion::WasAbsent);
+    let look = async || store.object(&name("uploads"), &key("a")).await.unwrap();
+    put(&store, "a", b"same").await;
+    let old = look().await.unwrap();
+    put(&store, "a", b"same").await;
+    let untagged = look().await.unwrap();
+    let tagging = Some("keep=yes".to_owned());
+    let tagged = store.set_tags(name("uploads"), key("a"), tagging).await;
+    tagged.unwrap();
+    for changed in [old, untagged] {
+        let refused = store.delete_this(&changed).await;
+        assert!(matches!(refused, Err(StoreError::PreconditionFailed)));
+    }
+    let new = look().await.unwrap();
+    assert_eq!(store.delete_this(&new).await.unwrap(), Deletion::Deleted);
+    assert_eq!(store.delete_this(&new).await.unwrap(), Deletion::WasAbsent);
 }
 
 #[tokio::test]
