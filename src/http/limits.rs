@@ -207,7 +207,7 @@ impl Body {
 
 /// The pace of the window under way. A window is time spent waiting for the client.
 #[derive(Debug)]
-struct Pace {
+pub(crate) struct Pace {
     window: Duration,
     bytes: u64,
     waited: Duration,
@@ -220,6 +220,23 @@ impl Pace {
             bytes: 0,
             waited: Duration::ZERO,
         }
+    }
+
+    /// The pace at which readers take what is answered.
+    pub(crate) fn of_a_reader() -> Self {
+        Self::begin(BODY_PACE_TIME)
+    }
+
+    /// Counts what a reader takes after it was waited for.
+    /// # Errors
+    /// `TooSlow` where it took too little in a window that is over.
+    pub(crate) fn count(&mut self, waited: Duration, bytes: usize) -> Result<(), BodyError> {
+        self.waited += waited;
+        if self.waited >= self.window {
+            self.next_window()?;
+        }
+        self.bytes += bytes as u64;
+        Ok(())
     }
 
     fn next_window(&mut self) -> Result<(), BodyError> {
@@ -243,20 +260,12 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::error::Error + 'static,
 {
-    let begun = (
-        pieces,
-        Bytes::new(),
-        Pace::begin(BODY_PACE_TIME),
-        Instant::now(),
-    );
+    let begun = (pieces, Bytes::new(), Pace::of_a_reader(), Instant::now());
     stream::try_unfold(
         begun,
         async |(mut pieces, mut left, mut pace, handed_at)| {
             // A piece is asked for when the one before has left our hands.
-            pace.waited += handed_at.elapsed();
-            if pace.waited >= pace.window {
-                pace.next_window()?;
-            }
+            pace.count(handed_at.elapsed(), 0)?;
             while left.is_empty() {
                 match pieces.next().await {
                     None => return Ok(None),
@@ -421,6 +430,19 @@ mod tests {
             .await;
         assert!(handed.iter().all(|piece| piece.len() <= HANDED_BYTES));
         assert_eq!(handed.concat(), whole);
+    }
+
+    #[test]
+    fn a_reader_that_takes_a_byte_now_and_then_is_too_slow() {
+        let mut trickling = Pace::of_a_reader();
+        let mut steady = Pace::of_a_reader();
+        let wait = Duration::from_secs(10);
+        for _ in 0..2 {
+            trickling.count(wait, 1).unwrap();
+            steady.count(wait, 16 * 1024).unwrap();
+        }
+        assert!(trickling.count(wait, 1).is_err());
+        steady.count(wait, 16 * 1024).unwrap();
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl TrustedProxies {
         *self != Self::Private && self.trusts(peer)
     }
 
+    /// Whether a peer may be a proxy that nobody named, whose address then is not the client's.
+    pub(crate) fn may_hide_a_client(&self, peer: IpAddr) -> bool {
+        *self == Self::Private && self.trusts(peer)
+    }
+
     /// The address that a request came from: the peer's, or, as far as proxies vouch for it, what `X-Forwarded-For`
     /// says. `forwarded`: the header's lines in order. Never an address that was only claimed.
     pub(crate) fn client(&self, peer: IpAddr, forwarded: &[&str]) -> IpAddr {

@@ -43,6 +43,27 @@ pub struct ListedPage {
     /// The last key or common prefix of this page where more follow.
     pub next: Option<String>,
 }
+impl ListedPage {
+    /// Keys and common prefixes.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.objects.len() + self.common_prefixes.len()
+    }
+
+    /// Takes in the page that follows this one.
+    pub fn extend(&mut self, following: Self) {
+        self.objects.extend(following.objects);
+        self.common_prefixes.extend(following.common_prefixes);
+        self.next = following.next;
+    }
+
+    /// The greatest key or common prefix.
+    #[must_use]
+    pub fn last(&self) -> Option<&str> {
+        let key = self.objects.last().map(|object| object.key.as_str());
+        key.max(self.common_prefixes.last().map(String::as_str))
+    }
+}
 
 /// The parsed query of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,8 +229,7 @@ impl ListQuery {
                 result.text("EncodingType", "url");
             }
             if matches!(self.start, Start::ObjectsV2 { .. }) {
-                let count = page.objects.len() + page.common_prefixes.len();
-                result.text("KeyCount", &count.to_string());
+                result.text("KeyCount", &page.entries().to_string());
             }
             let is_truncated = page.next.is_some();
             result.text("IsTruncated", if is_truncated { "true" } else { "false" });
@@ -222,6 +242,15 @@ impl ListQuery {
                 });
             }
         })
+    }
+
+    /// Leaves of a page what the answer can show: without `encoding-type=url` no name that XML cannot hold.
+    pub fn leave_showable(&self, page: &mut ListedPage) {
+        if !self.encode_url {
+            page.objects
+                .retain(|object| xml::can_hold(object.key.as_str()));
+            page.common_prefixes.retain(|prefix| xml::can_hold(prefix));
+        }
     }
 
     /// Where the page begins, as it was asked for.

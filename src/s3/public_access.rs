@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 /// The four switches. ACLs grant nothing here whatever the two of them say, so all they do is to refuse public ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[allow(
+#[expect(
     clippy::struct_excessive_bools,
     reason = "the four independent switches of AWS's document"
 )]

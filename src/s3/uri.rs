@@ -70,7 +70,7 @@ pub fn parse_query(raw: &str) -> Option<Vec<(String, String)>> {
 }
 
 /// The names and values of a raw query in order, as sent. Empty pieces (`a&&b`) name nothing.
-pub(super) fn split_query(raw: &str) -> impl Iterator<Item = (&str, &str)> {
+pub fn split_query(raw: &str) -> impl Iterator<Item = (&str, &str)> {
     raw.split('&')
         .filter(|piece| !piece.is_empty())
         .map(|piece| piece.split_once('=').unwrap_or((piece, "")))

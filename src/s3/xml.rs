@@ -105,13 +105,22 @@ impl Elements {
         self.0.write_event(event).expect(INFALLIBLE);
     }
 }
-/// `text` with every character that XML 1.0 cannot hold replaced by U+FFFD. <https://www.w3.org/TR/xml/#charsets>
+/// Whether XML 1.0 can hold a text as it is. <https://www.w3.org/TR/xml/#charsets>
+#[must_use]
+pub fn can_hold(text: &str) -> bool {
+    !text.contains(unheld)
+}
+
+fn unheld(c: char) -> bool {
+    !matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// `text` with every character that XML 1.0 cannot hold replaced by U+FFFD.
 fn representable(text: &str) -> Cow<'_, str> {
-    let unheld = |c: char| !matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..);
-    if text.contains(unheld) {
-        Cow::Owned(text.replace(unheld, "\u{FFFD}"))
-    } else {
+    if can_hold(text) {
         Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.replace(unheld, "\u{FFFD}"))
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// Objects, or uploads, that are looked at together.
-const PAGE: u32 = 1000;
+const PAGE: u32 = 200;
 /// Deletions under way at one time: enough for the log to write them in groups, few enough not to be in the way.
 const AT_ONCE: usize = 16;
 
@@ -82,8 +82,8 @@ impl Janitor {
                     bucket: &bucket.name,
                     lifecycle,
                 };
-                swept.objects += rules.expire_objects(now).await?;
-                swept.uploads += rules.abort_uploads(now).await?;
+                swept.objects += told(&bucket.name, rules.expire_objects(now).await);
+                swept.uploads += told(&bucket.name, rules.abort_uploads(now).await);
             }
         }
         swept.uploads += self.abort_old_uploads(now).await?;
@@ -189,12 +189,7 @@ impl Rules<'_> {
 /// Deletes these very objects, and says how many of them were still there.
 async fn delete(store: &Store, objects: Vec<Object>) -> Result<u64, StoreError> {
     let deleted: Vec<Option<_>> = stream::iter(objects)
-        .map(|object| async move {
-            let deleted = store
-                .delete_this(object.bucket.clone(), object.key.clone(), object.sequence)
-                .await;
-            unless_gone(deleted)
-        })
+        .map(|object| async move { unless_gone(store.delete_this(&object).await) })
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
@@ -214,6 +209,14 @@ async fn abort(store: &Store, uploads: Vec<Upload>) -> Result<u64, StoreError> {
         .try_collect()
         .await?;
     Ok(aborted.iter().flatten().count() as u64)
+}
+
+/// What one bucket's trouble leaves is for the next sweep, and keeps no other bucket from its own.
+fn told(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
+    ended.unwrap_or_else(|error| {
+        tracing::warn!(%bucket, %error, "what ended by its age is deleted at the next sweep");
+        0
+    })
 }
 
 /// What somebody removed or replaced first is none of ours.

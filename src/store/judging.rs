@@ -17,6 +17,7 @@ use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
@@ -67,7 +68,10 @@ pub(super) enum Work {
         key: ObjectKey,
         upload: UploadId,
     },
-    CreateBucket(BucketName),
+    CreateBucket {
+        bucket: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    },
     DeleteBucket(BucketName),
     SetBucket {
         bucket: BucketName,
@@ -107,8 +111,11 @@ pub(super) struct NewBytes {
 /// Which object of a key is to go.
 pub(super) enum Which {
     Current(WritePrecondition),
-    /// That of one sequence.
-    This(u64),
+    /// One as it was looked up.
+    This {
+        sequence: u64,
+        tagging: Option<String>,
+    },
 }
 
 /// What is to be done of a change.
@@ -162,7 +169,7 @@ impl Judging {
                 key,
                 upload,
             } => self.abort_upload(bucket, key, upload).await,
-            Work::CreateBucket(bucket) => Ok(self.create_bucket(bucket)),
+            Work::CreateBucket { bucket, settings } => Ok(self.create_bucket(bucket, settings)),
             Work::DeleteBucket(bucket) => self.delete_bucket(bucket).await,
             Work::SetBucket {
                 bucket,
@@ -222,15 +229,19 @@ impl Judging {
     ) -> Result<Verdict, StoreError> {
         self.require_bucket(&bucket)?;
         let current = meta::current(&mut self.index, &bucket, &key).await?;
-        let (etag, sequence) = current.unzip();
-        let is_meant = match which {
-            Which::Current(precondition) => precondition.holds(etag.as_ref()),
-            Which::This(wanted) => sequence.is_none_or(|sequence| sequence == wanted),
+        let is_meant = match (&which, &current) {
+            (Which::Current(precondition), current) => {
+                precondition.holds(current.as_ref().map(|current| &current.etag))
+            }
+            (Which::This { sequence, tagging }, Some(current)) => {
+                current.sequence == *sequence && current.tagging == *tagging
+            }
+            (Which::This { .. }, None) => true,
         };
         if !is_meant {
             return Err(StoreError::PreconditionFailed);
         }
-        if sequence.is_none() {
+        if current.is_none() {
             return Ok(Verdict::Nothing);
         }
         Ok(self.record(Change::Delete { bucket, key }, None))
@@ -328,11 +339,15 @@ impl Judging {
         Ok(self.record(change, None))
     }
 
-    fn create_bucket(&self, bucket: BucketName) -> Verdict {
+    fn create_bucket(
+        &self,
+        bucket: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    ) -> Verdict {
         if self.state.has_bucket(&bucket) {
             return Verdict::Nothing;
         }
-        self.record(Change::BucketCreated { bucket }, None)
+        self.record(Change::BucketCreated { bucket, settings }, None)
     }
 
     async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Verdict, StoreError> {
@@ -404,7 +419,7 @@ impl Judging {
         key: &ObjectKey,
     ) -> Result<Option<ETag>, StoreError> {
         let current = meta::current(&mut self.index, bucket, key).await?;
-        Ok(current.map(|(etag, _)| etag))
+        Ok(current.map(|current| current.etag))
     }
 
     fn draft(&self, change: Change, effect: Option<Effect>) -> Draft {

@@ -147,7 +147,9 @@ impl Log {
     /// Begins the next segment where this one is full.
     fn turn_segment(&mut self) -> Result<(), AppendError> {
         let segment = self.end.sequence + 1;
-        let file = open_segment(&self.dir, segment, OpenOptions::new().create_new(true))
+        // What a crash left of a first record that was never whole is written over: the reader found the end before it.
+        let options = &mut OpenOptions::new();
+        let file = open_segment(&self.dir, segment, options.create(true).truncate(true))
             .map_err(AppendError::Refused)?;
         self.folder.sync_all().map_err(AppendError::Final)?;
         self.file = Arc::new(file);
@@ -529,4 +531,35 @@ pub(super) fn find(dir: &Path) -> Result<Found, ScanError> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Change;
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn draft() -> Draft {
+        Draft {
+            at: Timestamp::from_millis(0),
+            change: Change::Domain,
+            effect: None,
+            body: Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_of_the_next_segment_keeps_no_write_out() {
+        for left in [&b""[..], b"a first record that was never whole"] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut log = Log::create(dir.path(), LogId::random()).unwrap();
+            log.append(&[draft()]).unwrap();
+            std::fs::write(segment_path(dir.path(), 2), left).unwrap();
+            log.end.offset = SEGMENT_LIMIT_BYTES;
+            let written = log.append(&[draft()]).unwrap();
+            assert_eq!((written[0].sequence, written[0].segment), (2, 2));
+            let segment = std::fs::read(segment_path(dir.path(), 2)).unwrap();
+            assert_eq!(segment.len() as u64, log.end.offset);
+        }
+    }
 }

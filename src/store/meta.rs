@@ -121,16 +121,26 @@ pub(super) async fn current(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
     key: &ObjectKey,
-) -> Result<Option<(ETag, u64)>, sqlx::Error> {
-    let row = sqlx::query("SELECT etag, sequence FROM objects WHERE bucket = ?1 AND key = ?2")
-        .bind(bucket.as_str())
-        .bind(key.as_str())
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.map(|row| {
-        let sequence = row.get::<i64, _>(1).cast_unsigned();
-        (ETag::from_stored(row.get(0)), sequence)
+) -> Result<Option<Current>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT etag, sequence, meta ->> '$.tagging' FROM objects WHERE bucket = ?1 AND key = ?2",
+    )
+    .bind(bucket.as_str())
+    .bind(key.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Current {
+        etag: ETag::from_stored(row.get(0)),
+        sequence: row.get::<i64, _>(1).cast_unsigned(),
+        tagging: row.get(2),
     }))
+}
+
+/// What a change of an object is judged by.
+pub(super) struct Current {
+    pub(super) etag: ETag,
+    pub(super) sequence: u64,
+    pub(super) tagging: Option<String>,
 }
 
 /// All of an object's row, and the bodies that it needs, each once.

@@ -59,6 +59,7 @@ use names::Name;
 use record::Copied;
 use sqlx::{Connection, SqliteConnection};
 use state::State;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
@@ -202,8 +203,24 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn create_bucket(&self, name: BucketName) -> Result<BucketCreation, StoreError> {
+        self.create_bucket_with(name, BTreeMap::new()).await
+    }
+
+    /// Makes a bucket together with what is set of it. One that is there keeps what it has.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn create_bucket_with(
+        &self,
+        name: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    ) -> Result<BucketCreation, StoreError> {
         let names = vec![Name::exclusive_bucket(&name)];
-        Ok(match self.ask(names, Work::CreateBucket(name)).await? {
+        let work = Work::CreateBucket {
+            bucket: name,
+            settings,
+        };
+        Ok(match self.ask(names, work).await? {
             Some(_) => BucketCreation::Created,
             None => BucketCreation::AlreadyThere,
         })
@@ -295,10 +312,7 @@ impl Store {
         effect: Option<Effect>,
     ) -> Result<Committed, StoreError> {
         let parts = match self.object_parts(source).await {
-            Ok(parts) => parts.map(|parts| ObjectParts {
-                upload: None,
-                ..parts
-            }),
+            Ok(parts) => parts.map(|parts| parts.of_copy(source, &target.meta)),
             // It was replaced since: its bytes are there, of what parts they were made is not known any more.
             Err(StoreError::UploadChanged) => None,
             Err(error) => return Err(error),
@@ -336,17 +350,17 @@ impl Store {
             .await
     }
 
-    /// Deletes exactly this object: not what took its place since it was looked up.
+    /// Deletes exactly this object: not what took its place since it was looked up, and not with other tags.
     ///
     /// # Errors
     /// `PreconditionFailed` where another is there now.
-    pub async fn delete_this(
-        &self,
-        bucket: BucketName,
-        key: ObjectKey,
-        sequence: u64,
-    ) -> Result<Deletion, StoreError> {
-        self.delete_which(bucket, key, Which::This(sequence)).await
+    pub async fn delete_this(&self, object: &Object) -> Result<Deletion, StoreError> {
+        let this = Which::This {
+            sequence: object.sequence,
+            tagging: object.meta.tagging.clone(),
+        };
+        self.delete_which(object.bucket.clone(), object.key.clone(), this)
+            .await
     }
 
     async fn delete_which(

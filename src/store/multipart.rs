@@ -135,6 +135,19 @@ pub struct ObjectParts {
     pub parts: Vec<ObjectPart>,
 }
 
+impl ObjectParts {
+    /// What a copy keeps: the parts' checksums only where the whole keeps those that are made of them.
+    pub(super) fn of_copy(self, source: &Object, copy: &ObjectMeta) -> Self {
+        let keeps = copy.checksums == source.meta.checksums;
+        let mut parts = self.parts;
+        for part in &mut parts {
+            part.checksums.retain(|_| keeps);
+        }
+        let upload = None;
+        Self { upload, parts }
+    }
+}
+
 /// Which uploads are listed. Order: key (UTF-8 bytes), then creation.
 #[derive(Debug, Clone, Default)]
 pub struct UploadListRequest {

@@ -28,6 +28,7 @@ use crate::s3::checksum::{Checksum, crc64_nvme};
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub(super) const MAGIC: [u8; 8] = *b"hangarL\n";
 pub(super) const FORMAT_VERSION: u16 = 1;
@@ -91,6 +92,8 @@ pub(super) enum Change {
     },
     BucketCreated {
         bucket: BucketName,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        settings: BTreeMap<BucketSetting, String>,
     },
     /// With its uploads and all that was set of it.
     BucketDeleted {
@@ -294,7 +297,7 @@ impl Record {
                 Name::of_completion(&completed.bucket, &completed.key, &completed.upload)
             }
             Change::UploadAborted { bucket, upload } => Name::of_upload(bucket, upload),
-            Change::BucketCreated { bucket } | Change::BucketDeleted { bucket } => {
+            Change::BucketCreated { bucket, .. } | Change::BucketDeleted { bucket } => {
                 vec![Name::exclusive_bucket(bucket)]
             }
             Change::BucketSet {

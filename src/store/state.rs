@@ -36,8 +36,10 @@ impl State {
     /// Takes in what a record says, once the index holds it.
     pub(super) fn follow(&self, record: &Record) {
         match &record.change {
-            Change::BucketCreated { bucket } => {
-                let created = Bucket::new(bucket.clone(), record.at, BTreeMap::new());
+            Change::BucketCreated { bucket, settings } => {
+                let settings = settings.iter();
+                let documents = settings.map(|(setting, text)| (*setting, text.as_str().into()));
+                let created = Bucket::new(bucket.clone(), record.at, documents.collect());
                 self.write().insert(bucket.clone(), created);
             }
             Change::BucketDeleted { bucket } => drop(self.write().remove(bucket)),

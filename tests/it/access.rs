@@ -1,6 +1,7 @@
 //! Who may do what: bucket policies, access keys with limits, and the old signature.
 
 use crate::app::{ACCESS_KEY, App, SECRET_KEY, spawn_app, spawn_with};
+use crate::hostile::presigned;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier, PublicAccessBlockConfiguration};
@@ -67,6 +68,10 @@ async fn set_policy(app: &App, statements: &[(&str, &str, &str, &str)]) {
         .send()
         .await
         .expect("the policy is set");
+}
+
+fn host(app: &App) -> String {
+    app.url("").trim_start_matches("http://").to_owned()
 }
 
 /// Status and code of what somebody who does not sign asks.
@@ -435,4 +440,91 @@ async fn the_old_signature_is_believed_where_it_is_on_and_nowhere_else() {
         };
         assert_eq!(ask(&app, "GET", &tampered, &[]).await, refused);
     }
+}
+
+#[tokio::test]
+async fn the_address_of_a_proxy_that_nobody_named_opens_nothing() {
+    const NEAR: &str = r#","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}"#;
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    let claimed = [("x-forwarded-for", "203.0.113.9")];
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/*", NEAR)]).await;
+    assert_eq!(ask(&app, "GET", "/uploads/a", &[]).await, "200");
+    for name in ["x-forwarded-for", "x-forwarded-host", "forwarded"] {
+        let through = ask(&app, "GET", "/uploads/a", &[(name, "for")]).await;
+        assert_eq!(through, "403 AccessDenied", "{name}");
+    }
+    let all_but_near = [
+        ("Allow", r#""s3:GetObject""#, "/*", ""),
+        ("Deny", r#""s3:GetObject""#, "/*", NEAR),
+    ];
+    set_policy(&app, &all_but_near).await;
+    assert_eq!(
+        ask(&app, "GET", "/uploads/a", &claimed).await,
+        "403 AccessDenied"
+    );
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_cannot_read_what_only_an_address_opens() {
+    const NEAR: &str = r#","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}"#;
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    for (condition, allowed) in [(NEAR, None), ("", Some("*"))] {
+        set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/*", condition)]).await;
+        let page = reqwest::Client::new().get(app.url("/uploads/a"));
+        let answer = page.header("origin", "https://page.example").send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 200);
+        let stated = answer.headers().get("access-control-allow-origin");
+        assert_eq!(stated.map(|it| it.to_str().unwrap()), allowed);
+    }
+    let signed = presigned(&app, "GET", &host(&app), "/uploads/a", &[]);
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/*", NEAR)]).await;
+    let page = reqwest::Client::new().get(app.url(&signed));
+    let answer = page.header("origin", "https://page.example").send().await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+}
+
+#[tokio::test]
+async fn a_copy_carries_tags_for_those_only_who_may_read_and_write_them() {
+    let app = spawn_app().await;
+    let tagged = app.s3().put_object().bucket("uploads").key("source");
+    let tagged = tagged.tagging("k=secret").send().await;
+    tagged.unwrap();
+    let may = [
+        ("Allow", r#""s3:GetObject""#, "/*", ""),
+        (
+            "Allow",
+            r#"["s3:PutObject","s3:GetObjectTagging"]"#,
+            "/in/*",
+            "",
+        ),
+    ];
+    set_policy(&app, &may).await;
+    let source = ("x-amz-copy-source", "/uploads/source");
+    let replaced = [source, ("x-amz-tagging-directive", "REPLACE")];
+    let copied = ask(&app, "PUT", "/uploads/in/a", &[source]).await;
+    assert_eq!(copied, "403 AccessDenied");
+    assert_eq!(ask(&app, "PUT", "/uploads/in/a", &replaced).await, "200");
+}
+
+#[tokio::test]
+async fn what_a_failed_signature_is_told_holds_no_cookie_and_no_token() {
+    let app = spawn_app().await;
+    let signed = presigned(&app, "GET", &host(&app), "/uploads/a", &[]);
+    let names = "X-Amz-SignedHeaders=authorization%3Bcookie%3Bhost%3Bx-api-key";
+    let target = signed.replace("X-Amz-SignedHeaders=host", names);
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: {}\r\nCookie: session=hidden\r\nAuthorization: Bearer hidden\r\nX-Api-Key: hidden\r\nConnection: close\r\n\r\n",
+        host(&app)
+    );
+    let answer = app.raw(request.as_bytes()).await;
+    assert!(
+        answer.contains("<Code>SignatureDoesNotMatch</Code>"),
+        "{answer}"
+    );
+    assert!(answer.contains("cookie:…"), "{answer}");
+    assert!(!answer.contains("hidden"), "{answer}");
 }

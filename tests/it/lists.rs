@@ -5,7 +5,7 @@ use crate::hostile::presigned;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier,
+    BucketLocationConstraint, CreateBucketConfiguration, Delete, EncodingType, ObjectIdentifier,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -194,4 +194,38 @@ async fn a_token_of_one_bucket_is_none_of_another() {
         refused.message(),
         Some("The continuation token provided is incorrect")
     );
+}
+
+#[tokio::test]
+async fn names_that_xml_cannot_hold_are_listed_encoded_and_hide_no_other() {
+    let app = spawn_app().await;
+    for key in ["a\u{1}", "a\u{2}", "ab", "az", "b\u{1}/x", "c\u{1}"] {
+        put(&app, "uploads", key).await;
+    }
+    for delimiter in [None, Some("/".to_owned())] {
+        let (mut keys, mut marker) = (Vec::new(), None);
+        loop {
+            let list = app.s3().list_objects().bucket("uploads").max_keys(1);
+            let list = list.set_marker(marker).set_delimiter(delimiter.clone());
+            let page = list.send().await.unwrap();
+            assert!(page.contents().len() <= 1);
+            keys.extend(
+                page.contents()
+                    .iter()
+                    .map(|it| it.key().unwrap().to_owned()),
+            );
+            if page.is_truncated() != Some(true) {
+                break;
+            }
+            marker = keys.last().cloned();
+        }
+        assert_eq!(keys, ["ab", "az"], "{delimiter:?}");
+    }
+    let encoded = app.s3().list_objects_v2().bucket("uploads");
+    let encoded = encoded
+        .encoding_type(EncodingType::Url)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(encoded.key_count(), Some(6));
 }

@@ -7,6 +7,7 @@
 use super::stream::Stream;
 use super::{Answering, HEAD_TIME, LINGER, STALLED_READER, UnderWay};
 use crate::clock::Clock;
+use crate::http::limits::Pace;
 use crate::s3::time;
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -18,7 +19,9 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use tokio::time::timeout;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 /// Requests under way on one connection.
 const STREAMS: u32 = 100;
@@ -50,22 +53,29 @@ pub(super) async fn serve(
     let Ok(Ok(mut connection)) = timeout(HEAD_TIME, handshake).await else {
         return;
     };
+    // h2 counts a stream no more once it was reset; what carries its request out may still be under way.
+    let places = Arc::new(Semaphore::new(STREAMS as usize));
     let mut stop = pin!(stop);
     let mut stopping = false;
     loop {
         tokio::select! {
             accepted = connection.accept() => match accepted {
-                Some(Ok((request, mut respond))) => match as_http1(request, peer) {
-                    Some(request) => {
-                        let reply = Reply {
-                            respond,
-                            is_head: request.method() == Method::HEAD,
-                            clock: clock.clone(),
-                        };
-                        actix_web::rt::spawn(reply.send(answer(request)));
+                Some(Ok((request, mut respond))) => {
+                    let place = places.clone().try_acquire_owned();
+                    match (as_http1(request, peer), place) {
+                        (Some(request), Ok(place)) => {
+                            let reply = Reply {
+                                respond,
+                                is_head: request.method() == Method::HEAD,
+                                clock: clock.clone(),
+                                _place: place,
+                            };
+                            actix_web::rt::spawn(reply.send(answer(request)));
+                        }
+                        (Some(_), Err(_)) => respond.send_reset(Reason::REFUSED_STREAM),
+                        (None, _) => respond.send_reset(Reason::PROTOCOL_ERROR),
                     }
-                    None => respond.send_reset(Reason::PROTOCOL_ERROR),
-                },
+                }
                 Some(Err(error)) => {
                     tracing::debug!(%error, "an HTTP/2 connection broke");
                     return;
@@ -132,12 +142,18 @@ struct Reply {
     respond: SendResponse<Bytes>,
     is_head: bool,
     clock: Clock,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Reply {
     /// Sends what is answered. Whatever ends it early ends this stream alone.
     async fn send(mut self, answering: Answering) {
-        let answer: Response<UnderWay> = match answering.await {
+        let answered = tokio::select! {
+            answered = answering => answered,
+            // As with a client of HTTP/1.1 that went away: nobody waits for it any more.
+            _ = poll_fn(|cx| self.respond.poll_reset(cx)) => return,
+        };
+        let answer: Response<UnderWay> = match answered {
             Ok(answer) => answer.into(),
             Err(error) => Response::<BoxBody>::from(error).map_body(|_, body| body.into()),
         };
@@ -190,17 +206,21 @@ fn as_http2(answer: &Response<()>, size: BodySize, clock: &Clock) -> ::http::Res
 /// Sends a body to its end, or says why its stream is to be reset.
 async fn send_body(stream: &mut SendStream<Bytes>, body: UnderWay) -> Result<(), Reason> {
     let mut body = pin!(body);
+    let mut pace = Pace::of_a_reader();
     while let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
         // What was begun cannot be made good: the client must see that it is not whole.
         let mut piece = piece.map_err(|_| Reason::INTERNAL_ERROR)?;
         while !piece.is_empty() {
             stream.reserve_capacity(piece.len());
             // A reader of HTTP/2 can stall while its connection is well.
+            let asked_at = Instant::now();
             let capacity = timeout(STALLED_READER, poll_fn(|cx| stream.poll_capacity(cx)));
             let Ok(Some(Ok(capacity))) = capacity.await else {
                 return Err(Reason::CANCEL);
             };
             let part = piece.split_to(capacity.min(piece.len()));
+            pace.count(asked_at.elapsed(), part.len())
+                .map_err(|_| Reason::CANCEL)?;
             stream.send_data(part, false).map_err(|_| Reason::CANCEL)?;
         }
     }

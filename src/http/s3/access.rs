@@ -135,6 +135,26 @@ impl Permitted {
             .require(exchange, Action::GetObject, &question)
     }
 
+    /// Whether this requester may also carry the tags of one object to another.
+    ///
+    /// # Errors
+    /// `AccessDenied`
+    pub(super) fn require_tags(
+        &self,
+        exchange: &Exchange<'_>,
+        source: (&BucketName, &ObjectKey),
+        target: (&BucketName, &ObjectKey),
+    ) -> Result<(), S3Error> {
+        let carried = [
+            (Action::GetObjectTagging, source),
+            (Action::PutObjectTagging, target),
+        ];
+        carried.into_iter().try_for_each(|(action, (bucket, key))| {
+            let question = Question::about(bucket, Some(key));
+            self.requester.require(exchange, action, &question)
+        })
+    }
+
     /// Whether this requester may also delete this object: one of the list of `DeleteObjects`.
     ///
     /// # Errors
@@ -403,11 +423,33 @@ impl Sender {
             && exchange
                 .header("x-forwarded-proto")
                 .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        let is_hidden = peer.is_some_and(|peer| proxies.may_hide_a_client(peer))
+            && FORWARDING
+                .iter()
+                .any(|name| req.headers().contains_key(*name));
+        if is_hidden {
+            tell_of_hidden_clients();
+        }
         Self {
-            address: peer.map(|peer| proxies.client(peer, &forwarded)),
+            address: peer
+                .filter(|_| !is_hidden)
+                .map(|peer| proxies.client(peer, &forwarded)),
             came_by_tls: vouched || exchange.rooms.config.tls.is_some(),
         }
     }
+}
+
+/// What only a proxy sends.
+const FORWARDING: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "forwarded"];
+
+/// Once for each start: behind a proxy each request would say it.
+fn tell_of_hidden_clients() {
+    static TOLD: std::sync::Once = std::sync::Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            "a bucket policy was asked about a request that came through a proxy which nobody named: its conditions on addresses open nothing until HANGAR_TRUSTED_PROXIES names the proxy"
+        );
+    });
 }
 
 fn denied(why: impl Into<String>) -> S3Error {

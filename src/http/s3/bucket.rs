@@ -86,23 +86,19 @@ pub(super) async fn create_bucket(
     let location = judge_configuration(exchange, &configuration)?;
     let store = &exchange.rooms.store;
     let address = format!("/{bucket}");
-    if store.create_bucket(bucket.clone()).await? == BucketCreation::AlreadyThere {
-        // AWS: in us-east-1 the owner may create a bucket again; elsewhere that is an error.
-        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html#API_CreateBucket_Errors
-        if region(exchange) != DEFAULT_REGION {
-            return Err(S3Error::new(ErrorCode::BucketAlreadyOwnedByYou)
-                .extra("BucketName", bucket.as_str()));
-        }
-    } else {
-        let stated = [
-            (BucketSetting::Location, location),
-            (BucketSetting::OwnershipControls, ownership),
-        ];
-        for (setting, document) in stated {
-            if document.is_some() {
-                store.set_bucket(bucket.clone(), setting, document).await?;
-            }
-        }
+    let stated = [
+        (BucketSetting::Location, location),
+        (BucketSetting::OwnershipControls, ownership),
+    ];
+    let stated = stated.into_iter();
+    let settings = stated.filter_map(|(setting, document)| Some((setting, document?)));
+    let creating = store.create_bucket_with(bucket.clone(), settings.collect());
+    // AWS: in us-east-1 the owner may create a bucket again; elsewhere that is an error.
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html#API_CreateBucket_Errors
+    if creating.await? == BucketCreation::AlreadyThere && region(exchange) != DEFAULT_REGION {
+        return Err(
+            S3Error::new(ErrorCode::BucketAlreadyOwnedByYou).extra("BucketName", bucket.as_str())
+        );
     }
     Ok(HttpResponse::Ok()
         .insert_header((header::LOCATION, address))

@@ -26,6 +26,9 @@ pub(super) async fn copy_object(
     if asked.changes_nothing && (&source.bucket, &source.key) == (bucket, key) {
         return Err(copy::changes_nothing());
     }
+    if asked.tagging == Directive::Copy && source.meta.tagging.is_some() {
+        permitted.require_tags(exchange, (&source.bucket, &source.key), (bucket, key))?;
+    }
     let (checksums, checksum_type) = checksums(exchange, &source, asked.algorithm).await?;
     let meta = ObjectMeta {
         checksums: checksums.clone(),

@@ -4,8 +4,9 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
 use crate::http::{Rooms, origin};
+use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::{Allowed, CorsRules};
-use crate::s3::{BucketName, ErrorCode, S3Error, op};
+use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error, op, uri};
 use crate::store::Bucket;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -15,6 +16,8 @@ const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
 const EXPOSED: &str = "ETag, Location, Accept-Ranges, Content-Range, Content-Disposition, Content-Encoding, \
      x-amz-request-id, x-amz-id-2, x-amz-checksum-crc32, x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, \
      x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type, x-amz-tagging-count, *";
+/// A presigned URL has one of them.
+const SIGNATURES: [&str; 2] = ["X-Amz-Signature", "Signature"];
 const MAX_AGE_SECONDS: &str = "86400";
 /// What an answer under a bucket's rules depends on.
 const VARY: HeaderValue = HeaderValue::from_static(
@@ -28,8 +31,23 @@ pub(super) fn allow(req: &HttpRequest, rooms: &Rooms, always: bool, headers: &mu
     let bucket = bucket.and_then(|name| rooms.store.bucket(&name));
     match bucket.as_ref().and_then(Bucket::cors) {
         Some(rules) => allow_by_rules(req, rules, headers),
+        None if !always
+            && bucket
+                .as_ref()
+                .is_some_and(|it| opens_to_addresses(req, it)) => {}
         None => allow_any(req, always, headers),
     }
+}
+
+/// Whether who asks is known by the address alone: a page that somebody near opens must not read what it is told.
+fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
+    let query = req.uri().query().unwrap_or_default();
+    let is_signed = req.headers().contains_key(header::AUTHORIZATION)
+        || uri::split_query(query).any(|(name, _)| SIGNATURES.contains(&name));
+    let policy = bucket.setting(BucketSetting::Policy).filter(|_| !is_signed);
+    policy.is_some_and(|policy| {
+        BucketPolicy::parse(policy, &bucket.name).is_ok_and(|policy| policy.looks_at_addresses())
+    })
 }
 
 fn allow_any(req: &HttpRequest, always: bool, headers: &mut HeaderMap) {

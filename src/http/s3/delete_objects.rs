@@ -74,8 +74,7 @@ async fn delete_if(
         if !condition.holds(&object.etag, object.last_modified, object.size_bytes) {
             return Err(S3Error::new(ErrorCode::PreconditionFailed));
         }
-        let deleted = store.delete_this(bucket.clone(), key.clone(), object.sequence);
-        match deleted.await {
+        match store.delete_this(&object).await {
             Err(StoreError::PreconditionFailed) => {}
             deleted => return Ok(deleted.map(drop)?),
         }

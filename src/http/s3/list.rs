@@ -3,9 +3,9 @@
 use super::access::Permitted;
 use super::bucket::xml_answer;
 use super::{Exchange, error};
-use crate::s3::listing::ListQuery;
+use crate::s3::listing::{ListQuery, ListedPage};
 use crate::s3::{BucketName, S3Error};
-use crate::store::ListRequest;
+use crate::store::{ListRequest, Store};
 use actix_web::HttpResponse;
 
 pub(super) async fn list_objects(
@@ -48,6 +48,32 @@ async fn list(
         after: query.after().map(str::to_owned),
         max: query.max_keys,
     };
-    let page = store.list(bucket, &request).await?;
+    let page = showable_page(store, bucket, &query, request).await?;
     Ok(xml_answer(query.answer(bucket, &page)))
+}
+
+/// A page that goes on is full, and ends in a name that the answer shows: it is where the client goes on.
+async fn showable_page(
+    store: &Store,
+    bucket: &BucketName,
+    query: &ListQuery,
+    mut request: ListRequest,
+) -> Result<ListedPage, S3Error> {
+    let wanted = query.max_keys as usize;
+    let mut shown = ListedPage::default();
+    loop {
+        let mut page = store.list(bucket, &request).await?;
+        query.leave_showable(&mut page);
+        shown.extend(page);
+        if shown.next.is_none() {
+            return Ok(shown);
+        }
+        let missing = wanted.saturating_sub(shown.entries());
+        if missing == 0 {
+            shown.next = shown.last().map(str::to_owned);
+            return Ok(shown);
+        }
+        request.max = u32::try_from(missing).unwrap_or(query.max_keys);
+        request.after = shown.next.take();
+    }
 }

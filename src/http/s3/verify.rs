@@ -5,6 +5,7 @@ use crate::http::origin;
 use crate::s3::S3Error;
 use crate::s3::signature::{self, Keys, RequestHead, Rules, Sigv2, Verified};
 use crate::s3::sigv4::RegionRule;
+use std::collections::HashSet;
 
 /// `None`: nobody signed it.
 ///
@@ -19,11 +20,32 @@ pub(super) fn verify(exchange: &Exchange<'_>) -> Result<Option<Verified>, S3Erro
     let hosts = origin::signed_hosts(exchange.req.head(), &rooms.config);
     let candidates: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let bucket = exchange.virtual_bucket.as_deref();
-    with_keys(exchange, |keys| {
+    let verified = with_keys(exchange, |keys| {
         unverified.verify(&head, keys, rooms.clock.now(), &candidates, bucket)
-    })
-    .map(Some)
+    })?;
+    refuse_repeated(&head)?;
+    Ok(Some(verified))
 }
+
+/// A signature covers what repeated lines say together, and whoever reads one obeys the first.
+fn refuse_repeated(head: &RequestHead<'_>) -> Result<(), S3Error> {
+    let mut seen = HashSet::new();
+    let amz = head.headers.iter().filter(|(name, _)| {
+        name.starts_with("x-amz-")
+            && !name.starts_with("x-amz-meta-")
+            && !LISTS.contains(&name.as_ref())
+    });
+    for (name, value) in amz {
+        if !seen.insert(name) {
+            let message = "A header of this name may be sent only once.";
+            return Err(S3Error::invalid_argument(message, name, value));
+        }
+    }
+    Ok(())
+}
+
+/// Headers whose values are lists, in as many lines as one likes.
+const LISTS: [&str; 2] = ["x-amz-object-attributes", "x-amz-trailer"];
 
 /// The request as its signature sees it.
 pub(super) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
@@ -53,4 +75,34 @@ pub(super) fn with_keys<T>(exchange: &Exchange<'_>, check: impl FnOnce(&Keys<'_>
         signing_key: &|credential| held.signing_key(&credential.access_key, &credential.scope),
         secret: &|access_key| held.find(access_key).map(|key| key.secret.clone()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("x-amz-copy-source", false)]
+    #[case("x-amz-acl", false)]
+    #[case("x-amz-meta-name", true)]
+    #[case("x-amz-object-attributes", true)]
+    #[case("x-amz-trailer", true)]
+    #[case("accept", true)]
+    fn what_one_value_is_read_of_comes_once(#[case] name: &str, #[case] may_repeat: bool) {
+        let line = |value: &str| (name.to_owned(), value.to_owned());
+        let mut headers = vec![line("a")];
+        let refused = |headers: &[(String, String)]| {
+            let head = RequestHead {
+                method: "PUT",
+                raw_path: "/uploads/a",
+                raw_query: "",
+                headers,
+            };
+            refuse_repeated(&head).is_err()
+        };
+        assert!(!refused(&headers));
+        headers.push(line("b"));
+        assert_eq!(refused(&headers), !may_repeat);
+    }
 }

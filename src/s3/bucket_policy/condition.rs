@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
 use super::Asked;
+use super::Effect;
 use super::json::Json;
 use super::pattern::Pattern;
 use super::shortened;
@@ -151,7 +152,11 @@ impl Condition {
         })
     }
 
-    pub(super) fn holds(&self, asked: &Asked<'_>) -> bool {
+    pub(super) fn holds(&self, asked: &Asked<'_>, effect: Effect) -> bool {
+        // An address that nobody can know is never the one that opens, and always the one that closes.
+        if self.looks_at_addresses() && asked.source_ip.is_none() {
+            return effect == Effect::Deny;
+        }
         match self.passes(asked) {
             Some(passes) => passes != self.negated,
             // AWS: what is absent equals nothing, and so a negated test holds.
@@ -179,13 +184,16 @@ impl Condition {
             Test::Is(wanted) => Some(asked.secure_transport == *wanted),
             Test::IsAbsent(wanted) => {
                 let is_absent = match self.key {
-                    Key::SourceIp => asked.source_ip.is_none(),
-                    Key::SecureTransport => false,
+                    Key::SourceIp | Key::SecureTransport => false,
                     _ => text.is_none(),
                 };
                 Some(is_absent == *wanted)
             }
         }
+    }
+
+    pub(super) fn looks_at_addresses(&self) -> bool {
+        self.key == Key::SourceIp
     }
 
     /// Whether it narrows everybody down to some.

@@ -153,6 +153,13 @@ impl BucketPolicy {
         })
     }
 
+    /// Whether anything that it says depends on where a request came from.
+    #[must_use]
+    pub fn looks_at_addresses(&self) -> bool {
+        let mut conditions = self.statements.iter().flat_map(|it| &it.conditions);
+        conditions.any(Condition::looks_at_addresses)
+    }
+
     /// Whether it allows everybody anything, or nearly everybody.
     #[must_use]
     pub fn is_public(&self) -> bool {
@@ -239,7 +246,7 @@ impl Statement {
             && self
                 .conditions
                 .iter()
-                .all(|condition| condition.holds(asked))
+                .all(|condition| condition.holds(asked, self.effect))
     }
 }
 

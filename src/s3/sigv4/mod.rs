@@ -143,6 +143,12 @@ impl Unverified {
         let shown = tried.first().copied().unwrap_or_default();
         let canonical_request = self.canonical_request(head, shown);
         let string_to_sign = self.string_to_sign(&canonical_request);
+        let headers = without_credentials(head.headers);
+        let shown_head = RequestHead {
+            headers: &headers,
+            ..*head
+        };
+        let canonical_request = self.canonical_request(&shown_head, shown);
         let missing = self.signed_headers.missing_from(head).join(", ");
         let mut message = vec![SIGNATURE_DOES_NOT_MATCH.to_owned()];
         let mut log = vec![format!(
@@ -180,6 +186,22 @@ impl Unverified {
             .take(2)
             .find(|host| self.holds(head, key, host))
     }
+}
+
+/// What a page must not learn from an answer to a request that its browser made: cookies it may not read, tokens.
+fn without_credentials(headers: &[(String, String)]) -> Vec<(String, String)> {
+    const CREDENTIALS: [&str; 4] = [
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-api-key",
+    ];
+    let shown = headers.iter().map(|(name, value)| {
+        let is_secret = CREDENTIALS.contains(&name.as_str());
+        let value = if is_secret { "…" } else { value };
+        (name.clone(), value.to_owned())
+    });
+    shown.collect()
 }
 
 /// For the log, which holds nothing of `Authorization` or of a query; the client is told which part is wrong.

@@ -149,11 +149,19 @@ impl<'a> Rows<'a> {
                 checksum: created.checksum,
             }),
             Change::UploadAborted { upload, .. } => self.ended.push(upload.as_str()),
-            Change::BucketCreated { bucket } => self.buckets.push(BucketRow {
-                name: bucket,
-                created: record.at,
-                sequence: record.sequence,
-            }),
+            Change::BucketCreated { bucket, settings } => {
+                self.buckets.push(BucketRow {
+                    name: bucket,
+                    created: record.at,
+                    sequence: record.sequence,
+                });
+                let stated = settings.iter().map(|(setting, document)| SettingRow {
+                    bucket,
+                    setting: *setting,
+                    document: Some(document),
+                });
+                self.settings.extend(stated);
+            }
             Change::BucketDeleted { bucket } => self.deleted_buckets.push(bucket),
             Change::BucketSet {
                 bucket,

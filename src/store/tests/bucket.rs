@@ -134,13 +134,21 @@ async fn tags_change_and_nothing_else_does() {
 async fn only_the_object_that_was_looked_up_is_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
-    let old = put(&store, "a", b"same").await;
-    let new = put(&store, "a", b"same").await;
-    let delete = |sequence| store.delete_this(name("uploads"), key("a"), sequence);
-    let refused = delete(old.sequence).await;
-    assert!(matches!(refused, Err(StoreError::PreconditionFailed)));
-    assert_eq!(delete(new.sequence).await.unwrap(), Deletion::Deleted);
-    assert_eq!(delete(new.sequence).await.unwrap(), Deletion::WasAbsent);
+    let look = async || store.object(&name("uploads"), &key("a")).await.unwrap();
+    put(&store, "a", b"same").await;
+    let old = look().await.unwrap();
+    put(&store, "a", b"same").await;
+    let untagged = look().await.unwrap();
+    let tagging = Some("keep=yes".to_owned());
+    let tagged = store.set_tags(name("uploads"), key("a"), tagging).await;
+    tagged.unwrap();
+    for changed in [old, untagged] {
+        let refused = store.delete_this(&changed).await;
+        assert!(matches!(refused, Err(StoreError::PreconditionFailed)));
+    }
+    let new = look().await.unwrap();
+    assert_eq!(store.delete_this(&new).await.unwrap(), Deletion::Deleted);
+    assert_eq!(store.delete_this(&new).await.unwrap(), Deletion::WasAbsent);
 }
 
 #[tokio::test]
@@ -169,4 +177,25 @@ async fn a_sweep_sees_every_object_under_its_prefix_once() {
     assert_eq!(seen, ["b/1", "b/2", "b/3"]);
     let missing = store.sweep_page(&name("missing"), None, "", 2).await;
     assert!(matches!(missing, Err(StoreError::NoSuchBucket)));
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_together_with_what_it_was_asked_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let stated = |region: &str| [(BucketSetting::Location, region.to_owned())].into();
+    let make = |region| store.create_bucket_with(name("far-away"), stated(region));
+    assert_eq!(make("eu-west-1").await.unwrap(), BucketCreation::Created);
+    assert_eq!(
+        make("af-south-1").await.unwrap(),
+        BucketCreation::AlreadyThere
+    );
+    let region = |store: &Store| {
+        let bucket = store.bucket(&name("far-away")).unwrap();
+        bucket.setting(BucketSetting::Location).map(str::to_owned)
+    };
+    assert_eq!(region(&store).as_deref(), Some("eu-west-1"));
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(region(&store).as_deref(), Some("eu-west-1"));
 }
