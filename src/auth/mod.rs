@@ -20,7 +20,7 @@ pub use seal::KeyFile;
 pub(crate) use seal::{SealError, StoredSecret};
 pub use token::{DEFAULT_SCOPES, KNOWN_SCOPES};
 pub use user::User;
-pub use workspace::{Anchor, Role, Workspace};
+pub use workspace::{Anchor, Role, Workspace, WorkspaceListing};
 
 use crate::clock::{Clock, Timestamp};
 use crate::store::{EffectKind, Judged, RecordError, Store, StoreError};
@@ -119,6 +119,8 @@ struct Held {
     clock: Clock,
     key_file: Option<KeyFile>,
     principals: Recent<SecretDigest, Known>,
+    /// One, as long as nothing of it changes.
+    directory: Recent<(), Arc<workspace::Directory>>,
     live: Arc<LiveKeys>,
     /// From an access key's record to its place in memory no other change comes between.
     key_changes: tokio::sync::Mutex<()>,
@@ -145,6 +147,7 @@ impl Auth {
                 clock,
                 key_file,
                 principals: Recent::new(PRINCIPALS),
+                directory: Recent::new(1),
                 live: Arc::default(),
                 key_changes: tokio::sync::Mutex::default(),
             }),

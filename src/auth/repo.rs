@@ -2,11 +2,17 @@
 //!
 //! Effects hold outcomes. Applying one is a plain insert or update, the same at a commit and at replay.
 mod access_keys;
+mod workspaces;
 
 pub use access_keys::AccessKeyListing;
 pub(super) use access_keys::{
     AccessKeyCreated, AccessKeyRevoked, AccessKeySealed, StoredAccessKey, access_key_lock,
     access_key_revocation, access_keys, holds_sealed_secrets, live_access_keys,
+};
+
+pub(super) use workspaces::{
+    AnchorCreated, AnchorRevoked, MemberRemoved, MemberSet, UserRemoved, WorkspaceCreated,
+    anchor_lock, directory, has_workspace, member_lock, people, workspace_lock,
 };
 
 use super::token::SecretDigest;
@@ -21,7 +27,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 pub(super) fn effects() -> Vec<EffectKind> {
-    [OF_PEOPLE, access_keys::EFFECTS].concat()
+    [&OF_PEOPLE[..], &access_keys::EFFECTS, &workspaces::EFFECTS].concat()
 }
 
 const OF_PEOPLE: [EffectKind; 3] = [
