@@ -2,8 +2,8 @@
 //!
 //! One order in, one JSON value or one sentence out. It refuses to know how the order came.
 use crate::auth::{
-    AccessKeyListing, Auth, AuthError, CreatedAccessKey, CreatedToken, KeyLimits, NewAccessKey,
-    NewToken, TokenListing,
+    AccessKeyListing, Anchor, Auth, AuthError, CreatedAccessKey, CreatedToken, KeyLimits,
+    NewAccessKey, NewToken, Role, TokenListing, WorkspaceListing,
 };
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::error::Error as _;
+use uuid::Uuid;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "order")]
@@ -37,7 +38,43 @@ pub enum Order {
     AccessKeyRevoke {
         id: String,
     },
+    UserList,
+    UserRemove {
+        email: String,
+    },
+    #[serde(untagged)]
+    Place(PlaceOrder),
 }
+
+/// An order about workspaces, who is in them, and what of them is published.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "order")]
+pub enum PlaceOrder {
+    WorkspaceCreate { slug: String, members: Vec<Member> },
+    WorkspaceList,
+    MemberAdd { slug: String, member: Member },
+    MemberRemove { slug: String, email: String },
+    AnchorCreate { slug: String, project_id: Uuid },
+    AnchorList,
+    AnchorRevoke { anchor: String },
+}
+
+/// Who is to be a member, and as what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub email: String,
+    /// Plane's number: 20, 15 or 5.
+    pub role: u8,
+}
+impl Member {
+    fn role(&self) -> Result<Role, String> {
+        Role::parse(&self.role.to_string()).ok_or_else(|| {
+            let role = self.role;
+            format!("{role} is no role: 20 is an admin, 15 a member, 5 a guest.")
+        })
+    }
+}
+
 /// `Err`: one sentence for the person at the command line.
 /// # Errors
 /// When the order cannot be carried out; the text says why and what to do.
@@ -83,7 +120,83 @@ pub async fn carry_out(auth: &Auth, order: Order) -> Result<Value, String> {
             auth.revoke_access_key(&id).await.map_err(sentence)?;
             Ok(json!({ "id": id, "revoked": true }))
         }
+        Order::UserList => {
+            let people = auth.people().await.map_err(trouble)?.into_iter();
+            let users: Vec<Value> = people
+                .map(|(email, id)| json!({ "email": email, "id": id }))
+                .collect();
+            Ok(json!({ "users": users }))
+        }
+        Order::UserRemove { email } => {
+            auth.remove_user(&email).await.map_err(sentence)?;
+            Ok(json!({ "email": email, "removed": true }))
+        }
+        Order::Place(order) => carry_out_for_places(auth, order).await,
     }
+}
+
+/// Workspaces, who is in them, and what of them is published.
+async fn carry_out_for_places(auth: &Auth, order: PlaceOrder) -> Result<Value, String> {
+    match order {
+        PlaceOrder::WorkspaceCreate { slug, members } => {
+            let mut first = Vec::with_capacity(members.len());
+            for member in &members {
+                first.push((member.email.clone(), member.role()?));
+            }
+            let created = auth.create_workspace(&slug, &first).await;
+            Ok(workspace_json(&created.map_err(sentence)?))
+        }
+        PlaceOrder::WorkspaceList => {
+            let listed = auth.workspaces().await.map_err(trouble)?;
+            let workspaces: Vec<Value> = listed.iter().map(workspace_json).collect();
+            Ok(json!({ "workspaces": workspaces }))
+        }
+        PlaceOrder::MemberAdd { slug, member } => {
+            let role = member.role()?;
+            let added = auth.set_member(&slug, &member.email, role).await;
+            added.map_err(sentence)?;
+            Ok(json!({ "workspace": slug, "email": member.email, "role": role.name() }))
+        }
+        PlaceOrder::MemberRemove { slug, email } => {
+            let removed = auth.remove_member(&slug, &email).await;
+            removed.map_err(sentence)?;
+            Ok(json!({ "workspace": slug, "email": email, "removed": true }))
+        }
+        PlaceOrder::AnchorCreate { slug, project_id } => {
+            let created = auth.create_anchor(&slug, project_id).await;
+            let (anchor, published) = created.map_err(sentence)?;
+            Ok(anchor_json(&anchor, &published))
+        }
+        PlaceOrder::AnchorList => {
+            let anchors = auth.anchors().await.map_err(trouble)?;
+            let anchors = anchors.iter();
+            let anchors: Vec<Value> = anchors.map(|(text, to)| anchor_json(text, to)).collect();
+            Ok(json!({ "anchors": anchors }))
+        }
+        PlaceOrder::AnchorRevoke { anchor } => {
+            auth.revoke_anchor(&anchor).await.map_err(sentence)?;
+            Ok(json!({ "anchor": anchor, "revoked": true }))
+        }
+    }
+}
+
+fn workspace_json(listing: &WorkspaceListing) -> Value {
+    let members = listing.members.iter();
+    let members: Vec<Value> = members
+        .map(|(email, role)| json!({ "email": email, "role": role.name() }))
+        .collect();
+    json!({
+        "id": listing.workspace.id,
+        "slug": listing.workspace.slug,
+        "members": members,
+    })
+}
+fn anchor_json(anchor: &str, published: &Anchor) -> Value {
+    json!({
+        "anchor": anchor,
+        "workspace": published.workspace.slug,
+        "project": published.project_id,
+    })
 }
 
 fn created_json(created: &CreatedToken) -> Value {

@@ -8,6 +8,7 @@
 )]
 
 mod access_key;
+mod anchor;
 mod demo;
 mod failure;
 mod order;
@@ -16,6 +17,8 @@ mod signals;
 mod terminal;
 mod token;
 mod upload;
+mod user;
+mod workspace;
 
 pub use failure::Failure;
 
@@ -60,6 +63,12 @@ enum Command {
     Server(serve::Server),
     /// Make, list and revoke tokens of the asset API
     Token(token::Token),
+    /// Make and list workspaces, and who is in them
+    Workspace(workspace::Workspace),
+    /// List and remove people
+    User(user::User),
+    /// Publish projects by an anchor
+    Anchor(anchor::Anchor),
     /// Make, list and revoke keys of the S3 side
     AccessKey(access_key::AccessKey),
     /// Upload a file and print its address
@@ -98,6 +107,9 @@ impl Cli {
             Command::Serve(command) => block_on(command.run(environment)),
             Command::Server(command) => block_on(command.run(environment)),
             Command::Token(command) => block_on(command.run(environment)),
+            Command::Workspace(command) => block_on(command.run(environment)),
+            Command::User(command) => block_on(command.run(environment)),
+            Command::Anchor(command) => block_on(command.run(environment)),
             Command::AccessKey(command) => block_on(command.run(environment)),
             Command::Upload(command) => block_on(command.run(environment)),
             Command::Demo(command) => block_on(command.run(environment)),

@@ -1,0 +1,87 @@
+//! `hangar user`: the people that tokens and memberships are of.
+
+use super::{Failure, flag, order, terminal};
+use crate::admin::Order;
+use crate::config::{self, Environment};
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+
+/// People are made by `hangar token create --user` and `hangar workspace create --member`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar user list
+  hangar user remove eve@example.com")]
+pub(super) struct User {
+    /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(List),
+    Remove(Remove),
+}
+
+/// Show everybody
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  hangar user list --json")]
+struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Remove somebody with all tokens and memberships; what they uploaded stays
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  hangar user remove eve@example.com")]
+struct Remove {
+    email: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    users: Vec<Row>,
+}
+#[derive(Debug, Deserialize)]
+struct Row {
+    email: String,
+    id: String,
+}
+
+impl User {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let store =
+            config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
+        order::require_data(&store)?;
+        let (wanted, json) = match &self.action {
+            Action::List(list) => (Order::UserList, list.json),
+            Action::Remove(remove) => {
+                let email = remove.email.clone();
+                (Order::UserRemove { email }, remove.json)
+            }
+        };
+        let value = order::carry_out(store, None, wanted).await?;
+        if json {
+            return terminal::print(&terminal::pretty(&value));
+        }
+        match &self.action {
+            Action::List(_) => {
+                let Listed { users } = order::read(value)?;
+                let mut rows = vec![["EMAIL", "ID"].map(str::to_owned).to_vec()];
+                rows.extend(users.into_iter().map(|row| vec![row.email, row.id]));
+                terminal::print(&terminal::table(&rows))
+            }
+            Action::Remove(remove) => {
+                terminal::print(&format!("Removed {}", terminal::printable(&remove.email)))
+            }
+        }
+    }
+}
