@@ -202,7 +202,13 @@ async fn furnish(
         }
         None => root_key::read_or_make(&root_key_path(&store), config.key_file.clone()).await?,
     };
-    let auth = Auth::new(store.clone(), clock.clone(), config.key_file.clone());
+    let is_local = config.http.listen.iter().all(|it| it.ip().is_loopback());
+    let auth = Auth::new(
+        store.clone(),
+        clock.clone(),
+        config.key_file.clone(),
+        is_local,
+    );
     let keys = auth.open_keys(root).await.map_err(|error| match error {
         AuthError::Refused(sentence) => StartError::Refused(sentence),
         AuthError::Store(error) => {
@@ -215,6 +221,9 @@ async fn furnish(
         keys.clone(),
         clock.clone(),
     );
+    let assets = assets.await.map_err(|error| {
+        StartError::Refused(format!("The assets cannot be looked up: {error}."))
+    })?;
     let trouble = |error: crate::store::StoreError| {
         StartError::Refused(format!("The first start could not be recorded: {error}."))
     };

@@ -3,10 +3,12 @@
 //! Guarantees: an asset's row is recorded before its policy is given out; asking for an upload reads nothing and records
 //! once; changes of one asset are judged one after the other, in the writer's order. It refuses to know HTTP, and who may
 //! do what. Rules: Plane contract, sections 1, 3 and 4.
+mod changes;
 pub mod content;
 pub mod entity;
 pub mod model;
 pub mod name;
+mod pointers;
 mod repo;
 pub mod size;
 pub mod within;
@@ -18,14 +20,14 @@ pub use size::AskedSize;
 pub use within::{Binding, Change, UniqueIn, Within};
 
 use crate::auth::{AccessKeys, Recent};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::s3::policy::{PostPolicy, PresignedPost};
 use crate::s3::range::ByteRange;
-use crate::s3::sigv4::{Credential, Scope};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time};
+use crate::s3::sigv4::{Credential, Scope, SigningKey, presign_query};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time, uri};
 use crate::store::{EffectKind, Judged, Object, RecordError, Store, StoreError};
 use content::{ImageFormat, MAGIC_BYTES};
-use repo::{Changed, Deleted, Pointer};
+use pointers::Waiting;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -113,23 +115,36 @@ struct Held {
     clock: Clock,
     /// By the record that stored the bytes, which never change after it.
     formats: Recent<u64, Option<ImageFormat>>,
+    waiting: Arc<Waiting>,
 }
 
 impl Assets {
-    #[must_use]
-    pub fn new(mut config: AssetsConfig, store: Store, keys: AccessKeys, clock: Clock) -> Self {
+    /// From here on pointers follow the objects that come into the store.
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn new(
+        mut config: AssetsConfig,
+        store: Store,
+        keys: AccessKeys,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         // A row's integers are signed.
         config.file_size_limit = config.file_size_limit.min(i64::MAX.unsigned_abs());
         let formats = Recent::new(FORMATS);
-        Self {
+        let mut connection = store.readers().acquire().await?;
+        let waiting = Arc::new(Waiting::read(&mut connection, clock.clone()).await?);
+        drop(connection);
+        store.accompany(waiting.clone());
+        Ok(Self {
             held: Arc::new(Held {
                 config,
                 store,
                 keys,
                 clock,
                 formats,
+                waiting,
             }),
-        }
+        })
     }
 
     /// `FILE_SIZE_LIMIT`, bytes.
@@ -146,7 +161,8 @@ impl Assets {
         request: UploadRequest,
     ) -> Result<RequestedUpload, AssetError> {
         let id = Uuid::new_v4();
-        let key = asset_key(id, &request)?;
+        let name = request.name.as_str();
+        let key = asset_key_in(id, request.entity_type, &request.bindings, name)?;
         let now = self.held.clock.now();
         let attributes = serde_json::json!({
             "name": request.name.as_str(),
@@ -172,15 +188,91 @@ impl Assets {
             pointer_wanted: false,
         };
         let post = self.presign(&asset, now)?;
-        self.held.store.record_new(repo::requested(&asset)).await?;
+        let asset = self.record_request(asset, request.unique_in).await?;
         Ok(RequestedUpload { asset, post })
     }
 
-    fn presign(
+    /// Judged only where an external id must be the only one.
+    async fn record_request(
+        &self,
+        asset: Asset,
+        unique_in: Option<UniqueIn>,
+    ) -> Result<Asset, AssetError> {
+        let wanted = (
+            unique_in,
+            asset.bindings.workspace_id,
+            asset.external_id.clone(),
+            asset.external_source.clone(),
+        );
+        let (Some(unique_in), Some(workspace_id), Some(id), Some(source)) = wanted else {
+            self.held.store.record_new(repo::requested(&asset)).await?;
+            return Ok(asset);
+        };
+        let names = vec![
+            repo::asset_lock(asset.id),
+            repo::external_lock(workspace_id, &id, &source),
+        ];
+        let recording = self.held.store.record(names, move |connection| {
+            Box::pin(async move {
+                let known = repo::with_external_id(connection, workspace_id, &id, &source).await?;
+                let taken = known
+                    .into_iter()
+                    .find(|known| unique_in.is_shared_by(known, &asset));
+                match taken {
+                    Some(known) => Err(AssetError::Exists(Box::new(known))),
+                    None => Ok(Judged {
+                        effect: Some(repo::requested(&asset)),
+                        answer: asset,
+                    }),
+                }
+            })
+        });
+        recording.await.map_err(RecordError::into_refusal)
+    }
+
+    fn presign(&self, asset: &Asset, now: Timestamp) -> Result<PresignedPost, AssetError> {
+        let (credential, key) = self.signer(now)?;
+        let policy = PostPolicy {
+            bucket: &asset.bucket,
+            key: &asset.key,
+            content_type: &asset.content_type,
+            length: 1..=asset.size,
+            now,
+            expires_at: now.plus(self.held.config.signed_url_expiration),
+            credential: &credential,
+        };
+        Ok(policy.sign(&key))
+    }
+
+    /// An absolute presigned URL of an asset's object. `origin`: `https://host[:port]`.
+    /// Plane contract, section 1.8, has its form.
+    /// # Errors
+    /// When the root key is gone.
+    pub fn presigned_url(
         &self,
         asset: &Asset,
-        now: crate::clock::Timestamp,
-    ) -> Result<PresignedPost, AssetError> {
+        origin: &str,
+        disposition: &str,
+    ) -> Result<String, StoreError> {
+        let now = self.held.clock.now();
+        let (credential, key) = self.signer(now)?;
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        let path = uri::encode_path(&format!("/{}/{}", asset.bucket, asset.key));
+        let query = presign_query(
+            "GET",
+            host,
+            &path,
+            &[("response-content-disposition", disposition)],
+            &credential,
+            &key,
+            now,
+            self.held.config.signed_url_expiration.as_secs(),
+        );
+        Ok(format!("{origin}{path}?{query}"))
+    }
+
+    /// The root key, for this day and hangar's own region.
+    fn signer(&self, now: Timestamp) -> Result<(Credential, SigningKey), StoreError> {
         let held = &self.held;
         let region = match held.config.region.as_str() {
             "" => DEFAULT_REGION,
@@ -199,171 +291,7 @@ impl Assets {
             .keys
             .signing_key(&credential.access_key, &credential.scope)
             .ok_or_else(|| StoreError::Unavailable("the root key is gone".to_owned()))?;
-        let policy = PostPolicy {
-            bucket: &asset.bucket,
-            key: &asset.key,
-            content_type: &asset.content_type,
-            length: 1..=asset.size,
-            now,
-            expires_at: now.plus(held.config.signed_url_expiration),
-            credential: &credential,
-        };
-        Ok(policy.sign(&key))
-    }
-
-    /// An asset that is not deleted, among those that a route finds.
-    /// # Errors
-    /// `NotFound`.
-    pub async fn find(&self, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
-        todo!("{id} {within:?}")
-    }
-
-    /// The uploaded attachments of an issue with their objects, the newest first.
-    /// # Errors
-    /// When the index does not answer.
-    pub async fn attachments(&self, within: &Within) -> Result<Vec<(Asset, Object)>, AssetError> {
-        todo!("{within:?}")
-    }
-
-    /// A PATCH. Asking again changes nothing.
-    /// # Errors
-    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
-    pub async fn change(
-        &self,
-        id: Uuid,
-        within: Within,
-        change: Change,
-        only_created_by: Option<Uuid>,
-    ) -> Result<(), AssetError> {
-        todo!("{id} {within:?} {change:?} {only_created_by:?}")
-    }
-
-    /// Deletes an asset, softly: its object stays. `empties_pointer`: a pointer that names it is emptied.
-    /// # Errors
-    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
-    pub async fn delete(
-        &self,
-        id: Uuid,
-        within: Within,
-        empties_pointer: bool,
-        only_created_by: Option<Uuid>,
-    ) -> Result<(), AssetError> {
-        todo!("{id} {within:?} {empties_pointer} {only_created_by:?}")
-    }
-
-    /// Brings a deleted asset back; one that is not deleted stays as it is. No pointer moves.
-    /// # Errors
-    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
-    pub async fn restore(
-        &self,
-        id: Uuid,
-        within: Within,
-        only_created_by: Option<Uuid>,
-    ) -> Result<(), AssetError> {
-        todo!("{id} {within:?} {only_created_by:?}")
-    }
-
-    /// Binds assets to what their types say; those that are not there are left out.
-    /// # Errors
-    /// `NotFound` where none of them is there.
-    pub async fn bind(&self, ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
-        todo!("{ids:?} {binding:?}")
-    }
-
-    /// Copies an uploaded asset with its bytes, in one record. `wanted`: its name, type and size are the source's.
-    /// # Errors
-    /// `NotFound` where the source is not uploaded.
-    pub async fn duplicate(
-        &self,
-        source: &Asset,
-        entity_type: EntityType,
-        bindings: Bindings,
-        created_by: Uuid,
-    ) -> Result<Asset, AssetError> {
-        todo!("{source:?} {entity_type:?} {bindings:?} {created_by}")
-    }
-
-    /// An absolute presigned URL of an asset's object. `origin`: `https://host[:port]`.
-    /// Plane contract, section 1.8, has its form.
-    /// # Errors
-    /// When the root key is gone.
-    pub fn presigned_url(
-        &self,
-        asset: &Asset,
-        origin: &str,
-        disposition: &str,
-    ) -> Result<String, StoreError> {
-        todo!("{asset:?} {origin} {disposition}")
-    }
-
-    /// Takes new `attributes` (the text of a JSON object; `None`: they stay) for a user's own avatar or cover.
-    /// No pointer moves. Asking again changes nothing.
-    /// # Errors
-    /// `NotFound` also where it is somebody else's.
-    pub async fn change_own(
-        &self,
-        id: Uuid,
-        user_id: Uuid,
-        attributes: Option<String>,
-    ) -> Result<(), AssetError> {
-        let updated_at = self.held.clock.now().into();
-        let names = vec![repo::asset_lock(id)];
-        let changing = self.held.store.record(names, move |connection| {
-            Box::pin(async move {
-                let asset = own(connection, id, user_id).await?;
-                let is_known = attributes
-                    .as_ref()
-                    .is_none_or(|attributes| *attributes == asset.attributes);
-                let changed = Changed {
-                    id,
-                    attributes,
-                    updated_by: user_id,
-                    updated_at,
-                    pointer_wanted: None,
-                };
-                let repeats = is_known && asset.updated_by == Some(user_id);
-                Ok(Judged {
-                    effect: (!repeats).then(|| changed.effect()),
-                    answer: (),
-                })
-            })
-        });
-        changing.await.map_err(RecordError::into_refusal)
-    }
-
-    /// Deletes a user's own avatar or cover, softly: its object stays. The pointer that names it is emptied, and no other.
-    /// # Errors
-    /// `NotFound` also where it is somebody else's or deleted already.
-    pub async fn delete_own(&self, id: Uuid, user_id: Uuid) -> Result<(), AssetError> {
-        let deleted_at = self.held.clock.now().into();
-        let names = vec![
-            repo::asset_lock(id),
-            repo::pointer_lock(PointerKind::UserAvatar, user_id),
-            repo::pointer_lock(PointerKind::UserCover, user_id),
-        ];
-        let deleting = self.held.store.record(names, move |connection| {
-            Box::pin(async move {
-                let asset = own(connection, id, user_id).await?;
-                let mut emptied = Vec::new();
-                if let Some(kind) = asset.entity_type.pointer() {
-                    let current = repo::pointed_to(connection, kind, user_id).await;
-                    if current.map_err(AssetError::from)? == Some(id) {
-                        let owner_id = user_id;
-                        emptied.push(Pointer { kind, owner_id });
-                    }
-                }
-                let deleted = Deleted {
-                    id,
-                    deleted_at,
-                    emptied,
-                };
-                Ok(Judged {
-                    effect: Some(deleted.effect()),
-                    answer: (),
-                })
-            })
-        });
-        deleting.await.map_err(RecordError::into_refusal)
+        Ok((credential, key))
     }
 
     /// An asset that is not deleted.
@@ -463,10 +391,14 @@ impl Assets {
 }
 
 /// `user-assets/<id>/<name>`, or `<workspace>/<id>/<name>`.
-fn asset_key(id: Uuid, request: &UploadRequest) -> Result<ObjectKey, StoreError> {
-    let name = request.name.as_str();
-    let key = match request.bindings.workspace_id {
-        Some(workspace_id) if !request.entity_type.is_of_a_user() => {
+fn asset_key_in(
+    id: Uuid,
+    entity_type: EntityType,
+    bindings: &Bindings,
+    name: &str,
+) -> Result<ObjectKey, StoreError> {
+    let key = match bindings.workspace_id {
+        Some(workspace_id) if !entity_type.is_of_a_user() => {
             format!("{workspace_id}/{id}/{name}")
         }
         _ => format!("user-assets/{id}/{name}"),
@@ -487,18 +419,6 @@ pub fn parse_id(text: &str) -> Option<Uuid> {
     let id = Uuid::try_parse(text).ok()?;
     let mut written = Uuid::encode_buffer();
     (id.hyphenated().encode_lower(&mut written) == text).then_some(id)
-}
-
-/// Plane: lookups are by (id, user of the token). Only avatars and covers are found by these routes.
-async fn own(
-    connection: &mut sqlx::SqliteConnection,
-    id: Uuid,
-    user_id: Uuid,
-) -> Result<Asset, AssetError> {
-    repo::asset(connection, id)
-        .await?
-        .filter(|asset| asset.entity_type.is_of_a_user() && asset.bindings.user_id == Some(user_id))
-        .ok_or(AssetError::NotFound)
 }
 
 #[cfg(test)]

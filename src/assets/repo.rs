@@ -12,7 +12,7 @@ use sqlx::{Row, SqliteConnection};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-pub(super) const EFFECTS: [EffectKind; 3] = [
+pub(super) const EFFECTS: [EffectKind; 6] = [
     EffectKind {
         kind: REQUESTED,
         apply: apply_requested,
@@ -25,16 +25,36 @@ pub(super) const EFFECTS: [EffectKind; 3] = [
         kind: DELETED,
         apply: apply_deleted,
     },
+    EffectKind {
+        kind: POINTED,
+        apply: apply_pointed,
+    },
+    EffectKind {
+        kind: RESTORED,
+        apply: apply_restored,
+    },
+    EffectKind {
+        kind: BOUND,
+        apply: apply_bound,
+    },
 ];
 const REQUESTED: &str = "asset.requested";
 const CHANGED: &str = "asset.changed";
 const DELETED: &str = "asset.deleted";
+const POINTED: &str = "asset.pointed";
+const RESTORED: &str = "asset.restored";
+const BOUND: &str = "asset.bound";
 
 pub(super) fn asset_lock(id: Uuid) -> String {
     format!("asset:{id}")
 }
 pub(super) fn pointer_lock(kind: PointerKind, owner: Uuid) -> String {
     format!("pointer:{}:{owner}", kind.as_str())
+}
+
+/// Who asks for the same external id waits for one another.
+pub(super) fn external_lock(workspace_id: Uuid, id: &str, source: &str) -> String {
+    format!("external:{workspace_id}/{}:{id}/{source}", id.len())
 }
 
 /// A new asset, as it is.
@@ -54,10 +74,85 @@ pub(super) struct Changed {
     /// `None`: as before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pointer_wanted: Option<bool>,
+    /// `None`: as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created_by: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) moved: Option<Moved>,
 }
 impl Changed {
     pub(super) fn effect(&self) -> Effect {
-        effect(CHANGED, vec![asset_lock(self.id)], self)
+        let mut touches = vec![asset_lock(self.id)];
+        touches.extend(self.moved.iter().flat_map(Moved::touches));
+        effect(CHANGED, touches, self)
+    }
+}
+
+/// A pointer names another asset now.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Moved {
+    pub(super) kind: PointerKind,
+    pub(super) owner_id: Uuid,
+    /// What it named before, which is deleted with this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replaced: Option<Uuid>,
+    pub(super) at: Micros,
+}
+impl Moved {
+    fn touches(&self) -> Vec<String> {
+        let pointer = pointer_lock(self.kind, self.owner_id);
+        let replaced = self.replaced.map(asset_lock);
+        [Some(pointer), replaced].into_iter().flatten().collect()
+    }
+}
+
+/// The bytes came of an asset that a pointer waited for.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Pointed {
+    pub(super) id: Uuid,
+    pub(super) moved: Moved,
+}
+impl Pointed {
+    pub(super) fn effect(&self) -> Effect {
+        let mut touches = vec![asset_lock(self.id)];
+        touches.extend(self.moved.touches());
+        effect(POINTED, touches, self)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Restored {
+    pub(super) id: Uuid,
+}
+impl Restored {
+    pub(super) fn effect(&self) -> Effect {
+        effect(RESTORED, vec![asset_lock(self.id)], self)
+    }
+}
+
+/// What some assets are bound to from now on, and the cover that a project shows.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Bound {
+    pub(super) assets: Vec<BoundAsset>,
+    pub(super) project_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cover: Option<Uuid>,
+}
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct BoundAsset {
+    pub(super) id: Uuid,
+    /// What is not named stays.
+    #[serde(flatten)]
+    pub(super) bindings: Bindings,
+}
+impl Bound {
+    pub(super) fn effect(&self) -> Effect {
+        let assets = self.assets.iter().map(|asset| asset_lock(asset.id));
+        let mut touches: Vec<String> = assets.collect();
+        if self.cover.is_some() {
+            touches.push(pointer_lock(PointerKind::ProjectCover, self.project_id));
+        }
+        effect(BOUND, touches, self)
     }
 }
 
@@ -129,14 +224,98 @@ fn apply_changed<'c>(
             "UPDATE assets
              SET attributes = coalesce(changed.attributes, assets.attributes),
                  pointer_wanted = coalesce(changed.pointer_wanted, assets.pointer_wanted),
+                 created_by = coalesce(changed.created_by, assets.created_by),
                  updated_by = changed.updated_by, updated_at = changed.updated_at
              FROM (SELECT value ->> '$.data.id' AS id,
                           value ->> '$.data.attributes' AS attributes,
                           value ->> '$.data.pointer_wanted' AS pointer_wanted,
+                          value ->> '$.data.created_by' AS created_by,
                           value ->> '$.data.updated_by' AS updated_by,
                           value ->> '$.data.updated_at' AS updated_at
                    FROM json_each(?1)) AS changed
              WHERE assets.id = changed.id",
+        )
+        .bind(rows)
+        .execute(&mut *connection)
+        .await?;
+        move_pointers(connection, rows).await
+    })
+}
+
+fn apply_pointed<'c>(
+    connection: &'c mut SqliteConnection,
+    rows: &'c str,
+) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    Box::pin(move_pointers(connection, rows))
+}
+
+async fn move_pointers(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
+    for statement in [
+        "UPDATE assets SET pointer_wanted = 0
+         WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1)
+                      WHERE value -> '$.data.moved' IS NOT NULL)",
+        "INSERT INTO pointers (kind, owner_id, asset_id)
+         SELECT value ->> '$.data.moved.kind', value ->> '$.data.moved.owner_id', value ->> '$.data.id'
+         FROM json_each(?1) WHERE value -> '$.data.moved' IS NOT NULL
+         ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
+        "UPDATE assets SET deleted_at = moved.at
+         FROM (SELECT value ->> '$.data.moved.replaced' AS id, value ->> '$.data.moved.at' AS at
+               FROM json_each(?1)) AS moved
+         WHERE assets.id = moved.id AND assets.deleted_at IS NULL",
+    ] {
+        sqlx::query(statement)
+            .bind(rows)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+fn apply_restored<'c>(
+    connection: &'c mut SqliteConnection,
+    rows: &'c str,
+) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        sqlx::query(
+            "UPDATE assets SET deleted_at = NULL
+             WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
+        )
+        .bind(rows)
+        .execute(connection)
+        .await?;
+        Ok(())
+    })
+}
+
+fn apply_bound<'c>(
+    connection: &'c mut SqliteConnection,
+    rows: &'c str,
+) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        sqlx::query(
+            "UPDATE assets
+             SET project_id = coalesce(bound.project_id, assets.project_id),
+                 issue_id = coalesce(bound.issue_id, assets.issue_id),
+                 comment_id = coalesce(bound.comment_id, assets.comment_id),
+                 page_id = coalesce(bound.page_id, assets.page_id),
+                 draft_issue_id = coalesce(bound.draft_issue_id, assets.draft_issue_id)
+             FROM (SELECT one.value ->> '$.id' AS id, one.value ->> '$.project_id' AS project_id,
+                          one.value ->> '$.issue_id' AS issue_id,
+                          one.value ->> '$.comment_id' AS comment_id,
+                          one.value ->> '$.page_id' AS page_id,
+                          one.value ->> '$.draft_issue_id' AS draft_issue_id
+                   FROM json_each(?1) AS record,
+                        json_each(record.value, '$.data.assets') AS one) AS bound
+             WHERE assets.id = bound.id",
+        )
+        .bind(rows)
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query(
+            "INSERT INTO pointers (kind, owner_id, asset_id)
+             SELECT 'project_cover', value ->> '$.data.project_id', value ->> '$.data.cover'
+             FROM json_each(?1) WHERE value ->> '$.data.cover' IS NOT NULL
+             ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
         )
         .bind(rows)
         .execute(connection)
@@ -151,7 +330,7 @@ fn apply_deleted<'c>(
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
     Box::pin(async move {
         sqlx::query(
-            "UPDATE assets SET deleted_at = deleted.at
+            "UPDATE assets SET deleted_at = deleted.at, pointer_wanted = 0
              FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.deleted_at' AS at
                    FROM json_each(?1)) AS deleted
              WHERE assets.id = deleted.id",
@@ -184,6 +363,95 @@ pub(super) async fn asset(
         .await?
         .map(|row| asset_of(&row))
         .transpose()
+}
+
+/// An asset, deleted or not.
+pub(super) async fn any_asset(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+) -> Result<Option<Asset>, sqlx::Error> {
+    sqlx::query("SELECT * FROM assets WHERE id = ?1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?
+        .map(|row| asset_of(&row))
+        .transpose()
+}
+
+/// Those of some assets that are not deleted.
+pub(super) async fn assets_among(
+    connection: &mut SqliteConnection,
+    ids: &[Uuid],
+) -> Result<Vec<Asset>, sqlx::Error> {
+    let ids = serde_json::to_string(ids).expect("ids are JSON");
+    sqlx::query(
+        "SELECT * FROM assets
+         WHERE id IN (SELECT value FROM json_each(?1)) AND deleted_at IS NULL",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(asset_of)
+    .collect()
+}
+
+/// The attachments of an issue that are not deleted, the newest first.
+pub(super) async fn attachments(
+    connection: &mut SqliteConnection,
+    workspace_id: Uuid,
+    project_id: Option<Uuid>,
+    issue_id: Option<Uuid>,
+) -> Result<Vec<Asset>, sqlx::Error> {
+    sqlx::query(
+        "SELECT * FROM assets
+         WHERE entity_type = 'ISSUE_ATTACHMENT' AND deleted_at IS NULL
+               AND workspace_id = ?1 AND project_id IS ?2 AND issue_id IS ?3
+         ORDER BY created_at DESC, rowid DESC",
+    )
+    .bind(workspace_id.to_string())
+    .bind(project_id.map(|id| id.to_string()))
+    .bind(issue_id.map(|id| id.to_string()))
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(asset_of)
+    .collect()
+}
+
+/// Assets of a workspace with this external id and source that are not deleted.
+pub(super) async fn with_external_id(
+    connection: &mut SqliteConnection,
+    workspace_id: Uuid,
+    id: &str,
+    source: &str,
+) -> Result<Vec<Asset>, sqlx::Error> {
+    sqlx::query(
+        "SELECT * FROM assets
+         WHERE workspace_id = ?1 AND external_id = ?2 AND external_source = ?3
+               AND deleted_at IS NULL
+         ORDER BY rowid",
+    )
+    .bind(workspace_id.to_string())
+    .bind(id)
+    .bind(source)
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(asset_of)
+    .collect()
+}
+
+/// Assets that a pointer waits for.
+pub(super) async fn waited_for(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query("SELECT id FROM assets WHERE pointer_wanted = 1")
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| id_of(row, "id"))
+        .collect()
 }
 
 /// The type that was asked for at a key; also of a deleted asset, whose key still takes uploads.

@@ -1,5 +1,5 @@
 //! Among which assets a route looks. Plane contract, section 3.
-use super::Asset;
+use super::{Asset, EntityType};
 use uuid::Uuid;
 
 /// What a path names beside an asset's id: an asset outside of it is not found.
@@ -27,8 +27,27 @@ pub enum Within {
 impl Within {
     #[must_use]
     pub fn holds(&self, asset: &Asset) -> bool {
-        let _ = asset;
-        todo!()
+        let bound = &asset.bindings;
+        match *self {
+            Self::Own { user_id } => {
+                asset.entity_type.is_of_a_user() && bound.user_id == Some(user_id)
+            }
+            Self::Workspace { workspace_id } => bound.workspace_id == Some(workspace_id),
+            Self::Project {
+                workspace_id,
+                project_id,
+            } => bound.workspace_id == Some(workspace_id) && bound.project_id == project_id,
+            Self::Issue {
+                workspace_id,
+                project_id,
+                issue_id,
+            } => {
+                asset.entity_type == EntityType::IssueAttachment
+                    && bound.workspace_id == Some(workspace_id)
+                    && bound.project_id == project_id
+                    && bound.issue_id == issue_id
+            }
+        }
     }
 }
 
@@ -50,6 +69,17 @@ pub enum UniqueIn {
     Workspace,
     /// Attachments of the same workspace, project and issue.
     Issue,
+}
+
+impl UniqueIn {
+    /// Whether two assets of one workspace are among one another.
+    pub(super) fn is_shared_by(self, one: &Asset, other: &Asset) -> bool {
+        let place = |asset: &Asset| {
+            let bound = &asset.bindings;
+            (asset.entity_type, bound.project_id, bound.issue_id)
+        };
+        self == Self::Workspace || place(one) == place(other)
+    }
 }
 
 /// What `bulk` binds.

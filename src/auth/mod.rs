@@ -118,6 +118,7 @@ struct Held {
     store: Store,
     clock: Clock,
     key_file: Option<KeyFile>,
+    is_local: bool,
     principals: Recent<SecretDigest, Known>,
     /// One, as long as nothing of it changes.
     directory: Recent<(), Arc<workspace::Directory>>,
@@ -138,14 +139,16 @@ impl Known {
 }
 
 impl Auth {
-    /// `key_file`: seals the secrets of access keys that are made.
+    /// `key_file`: seals the secrets of access keys that are made. `is_local`: hangar listens on loopback alone, so that
+    /// tokens for any workspace count.
     #[must_use]
-    pub fn new(store: Store, clock: Clock, key_file: Option<KeyFile>) -> Self {
+    pub fn new(store: Store, clock: Clock, key_file: Option<KeyFile>, is_local: bool) -> Self {
         Self {
             held: Arc::new(Held {
                 store,
                 clock,
                 key_file,
+                is_local,
                 principals: Recent::new(PRINCIPALS),
                 directory: Recent::new(1),
                 live: Arc::default(),
@@ -180,9 +183,12 @@ impl Auth {
             .await
             .map_err(StoreError::from)?;
         drop(connection);
-        let Some(known) = token.and_then(|token| known_of(token, digest)) else {
+        let Some(mut known) = token.and_then(|token| known_of(token, digest)) else {
             return Ok(None);
         };
+        if !self.held.is_local {
+            Arc::make_mut(&mut known.principal).any_workspace = false;
+        }
         self.held
             .principals
             .insert_since(epoch, digest, known.clone());
@@ -197,6 +203,11 @@ impl Auth {
         let scopes = token::parse_scopes(&wanted.scopes).map_err(AuthError::Refused)?;
         let name = token::parse_name(wanted.name, UNNAMED_TOKEN).map_err(AuthError::Refused)?;
         let life = token::parse_life(wanted.expires_in).map_err(AuthError::Refused)?;
+        if wanted.any_workspace && !self.held.is_local {
+            return Err(AuthError::Refused(
+                "A token for any workspace is for development on one machine, and this hangar listens on more than loopback: set HANGAR_LISTEN to 127.0.0.1:9000, or make its user a member with `hangar workspace member add`.".to_owned(),
+            ));
+        }
         let secret = TokenSecret::generate().ok_or_else(|| {
             AuthError::Refused("The system's random generator does not answer.".to_owned())
         })?;

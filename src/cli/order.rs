@@ -78,7 +78,7 @@ async fn carry_out_alone(
     if makes_a_secret && key_file.is_none() && app::has_sealed_root_key(store) {
         return Err(Failure::Failed(auth::SEALED_FOLDER.to_owned()));
     }
-    let auth = Auth::new(store.clone(), clock, key_file);
+    let auth = Auth::new(store.clone(), clock, key_file, true);
     admin::carry_out(&auth, order)
         .await
         .map_err(Failure::Failed)

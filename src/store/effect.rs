@@ -1,5 +1,6 @@
 //! Changes of other modules, which travel in the vault's records.
 
+use crate::s3::{BucketName, ObjectKey};
 use futures_util::future::BoxFuture;
 
 /// A change of another module's own kind, carried in the same record as the store's and applied in the same
@@ -28,4 +29,20 @@ pub struct EffectKind {
 pub struct Judged<T> {
     pub effect: Option<Effect>,
     pub answer: T,
+}
+
+/// What another module records together with an object that comes to a key: by a form, a PUT, a copy or a completed
+/// upload alike.
+pub trait Companion: Send + Sync {
+    /// The rows that are held while an object comes to a key, as lock names; none where the key is nothing to the module.
+    fn rows(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<String>;
+
+    /// The effect of the object's own record. It runs in the writer's order, before the object is there, against a
+    /// database in which no change of those rows is under way; rows that the effect touches beside them are waited for.
+    fn judge<'c>(
+        &'c self,
+        connection: &'c mut sqlx::SqliteConnection,
+        bucket: &'c BucketName,
+        key: &'c ObjectKey,
+    ) -> BoxFuture<'c, Result<Option<Effect>, sqlx::Error>>;
 }

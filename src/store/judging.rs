@@ -5,6 +5,7 @@
 
 use super::blobs::NewBlob;
 use super::meta;
+use super::names::Name;
 use super::record::{
     BodyPlace, Change, Copied, Draft, PartCopied, PartPut, Put, UploadCompleted, UploadCreated,
 };
@@ -100,6 +101,23 @@ impl Work {
     }
 }
 
+impl Work {
+    /// The key that gets an object by it, and the effect of its record.
+    fn coming(&mut self) -> Option<(&BucketName, &ObjectKey, &mut Option<Effect>)> {
+        match self {
+            Self::Put(new) => {
+                let NewBytes { target, effect, .. } = &mut **new;
+                Some((&target.bucket, &target.key, effect))
+            }
+            Self::Copy { copied, effect, .. } => Some((&copied.bucket, &copied.key, effect)),
+            Self::CompleteUpload {
+                completed, effect, ..
+            } => Some((&completed.bucket, &completed.key, effect)),
+            _ => None,
+        }
+    }
+}
+
 /// Sealed bytes for a key.
 pub(super) struct NewBytes {
     pub(super) target: Target,
@@ -134,6 +152,28 @@ pub(super) struct Judging {
 }
 
 impl Judging {
+    /// Lets the companion of an object that comes say what is recorded with it; answers the rows that this touches.
+    pub(super) async fn accompany(&mut self, work: &mut Work) -> Result<Vec<Name>, StoreError> {
+        let Some(companion) = self.state.companion() else {
+            return Ok(Vec::new());
+        };
+        match work.coming() {
+            // What came with it already is judged: a new row, which nobody waits for.
+            Some((bucket, key, effect @ None)) => {
+                *effect = companion.judge(&mut self.index, bucket, key).await?;
+                Ok(Name::of_effect(effect.as_ref()).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What was said is to be said anew.
+    pub(super) fn forget_companion(work: &mut Work) {
+        if let Some((_, _, effect)) = work.coming() {
+            *effect = None;
+        }
+    }
+
     pub(super) async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
         match work {
             Work::Put(new) => self.put(*new).await,

@@ -136,6 +136,15 @@ pub(super) async fn current(
     }))
 }
 
+/// Whether a key has an object: for judges of other modules.
+pub async fn has_object(
+    connection: &mut SqliteConnection,
+    bucket: &BucketName,
+    key: &ObjectKey,
+) -> Result<bool, sqlx::Error> {
+    Ok(current(connection, bucket, key).await?.is_some())
+}
+
 /// What a change of an object is judged by.
 pub(super) struct Current {
     pub(super) etag: ETag,

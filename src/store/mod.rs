@@ -32,9 +32,10 @@ mod upload_listing;
 mod writer;
 
 pub use bucket::Bucket;
-pub use effect::{ApplyEffects, Effect, EffectKind, Judged};
+pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use janitor::{Janitor, Swept};
+pub use meta::has_object;
 pub use multipart::{
     Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
     UploadId, UploadListPage, UploadListRequest,
@@ -275,6 +276,21 @@ impl Store {
         )
     }
 
+    /// Names who records something of its own with objects that come. To be said before the first of them comes.
+    pub fn accompany(&self, companion: Arc<dyn Companion>) {
+        self.inner.state.accompany(companion);
+    }
+
+    /// What an object's coming to a key touches.
+    fn names_of_new(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<Name> {
+        let mut names = Name::of_object(bucket, key);
+        if let Some(companion) = self.inner.state.companion() {
+            let rows = companion.rows(bucket, key);
+            names.extend(rows.iter().map(|row| Name::row(row)));
+        }
+        names
+    }
+
     /// The only way in which a key gets new bytes. When it answers `Ok`, they are on disk.
     ///
     /// # Errors
@@ -286,7 +302,7 @@ impl Store {
         precondition: WritePrecondition,
         effect: Option<Effect>,
     ) -> Result<Committed, StoreError> {
-        let mut names = Name::of_object(&target.bucket, &target.key);
+        let mut names = self.names_of_new(&target.bucket, &target.key);
         names.extend(Name::of_effect(effect.as_ref()));
         let etag = sealed.etag();
         let new = NewBytes {
@@ -318,7 +334,7 @@ impl Store {
             Err(error) => return Err(error),
         };
         let Target { bucket, key, meta } = target;
-        let mut names = Name::of_object(&bucket, &key);
+        let mut names = self.names_of_new(&bucket, &key);
         names.extend(Name::of_effect(effect.as_ref()));
         let copied = Copied {
             bucket,

@@ -373,6 +373,7 @@ impl Store {
             },
         };
         let mut names = Name::of_completion(&upload.bucket, &upload.key, &upload.id);
+        names.extend(self.names_of_new(&upload.bucket, &upload.key));
         names.extend(Name::of_effect(effect.as_ref()));
         let work = Work::CompleteUpload {
             completed: Box::new(completed),

@@ -84,6 +84,10 @@ impl Name {
             .map(|row| Self::row(row))
     }
 
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+
     /// A row of another module, by the name that it gave.
     pub(super) fn row(name: &str) -> Self {
         Self::new(Hold::Exclusive, format!("row:{name}"))

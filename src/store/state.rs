@@ -1,15 +1,16 @@
 //! What is known without asking the index: the buckets with all that is set of them, and whether writing has failed.
 
-use super::Bucket;
 use super::record::{Change, Record};
+use super::{Bucket, Companion};
 use crate::s3::BucketName;
 use std::collections::BTreeMap;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 #[derive(Default)]
 pub(super) struct State {
     buckets: RwLock<BTreeMap<BucketName, Bucket>>,
     failure: OnceLock<String>,
+    companion: OnceLock<Arc<dyn Companion>>,
 }
 
 impl State {
@@ -17,8 +18,17 @@ impl State {
         let named = |bucket: Bucket| (bucket.name.clone(), bucket);
         Self {
             buckets: RwLock::new(buckets.into_iter().map(named).collect()),
-            failure: OnceLock::new(),
+            ..Self::default()
         }
+    }
+
+    pub(super) fn accompany(&self, companion: Arc<dyn Companion>) {
+        // Only the first one counts.
+        drop(self.companion.set(companion));
+    }
+
+    pub(super) fn companion(&self) -> Option<&Arc<dyn Companion>> {
+        self.companion.get()
     }
 
     pub(super) fn has_bucket(&self, name: &BucketName) -> bool {

@@ -98,7 +98,10 @@ impl Writer {
             }
             let group = admit(&mut pending, &mut held);
             if !group.is_empty() {
-                self.carry_out(group, &mut held).await;
+                let postponed = self.carry_out(group, &mut held).await;
+                for request in postponed.into_iter().rev() {
+                    pending.push_front(request);
+                }
                 continue;
             }
             if closed && pending.is_empty() {
@@ -114,9 +117,33 @@ impl Writer {
         }
     }
 
-    async fn carry_out(&mut self, group: Vec<Request>, held: &mut Held) {
+    /// Answers what is to wait for rows that are under way.
+    async fn carry_out(&mut self, group: Vec<Request>, held: &mut Held) -> Vec<Request> {
         let mut judged = Vec::with_capacity(group.len());
-        for request in group {
+        let mut postponed = Vec::new();
+        for mut request in group {
+            match self.judging.accompany(&mut request.work).await {
+                Ok(mut found) => {
+                    found.retain(|found| !request.names.iter().any(|name| name.is(found)));
+                    let is_free = held.admits(&found);
+                    if is_free {
+                        held.hold(&found);
+                    } else {
+                        held.release(&request.names);
+                    }
+                    request.names.append(&mut found);
+                    if !is_free {
+                        Judging::forget_companion(&mut request.work);
+                        postponed.push(request);
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    held.release(&request.names);
+                    answer(request.answer, Err(error));
+                    continue;
+                }
+            }
             match self.judging.judge(request.work).await {
                 Ok(Verdict::Record(draft, blob)) => {
                     let (names, answer) = (request.names, request.answer);
@@ -137,12 +164,12 @@ impl Writer {
                 }
             }
         }
-        if judged.is_empty() {
-            return;
-        }
-        if let Err((judged, error)) = self.write(judged).await {
+        if !judged.is_empty()
+            && let Err((judged, error)) = self.write(judged).await
+        {
             self.write_one_by_one(judged, error, held).await;
         }
+        postponed
     }
 
     /// A group that cannot be written whole is tried one by one, so that what fits is kept.

@@ -109,6 +109,8 @@ async fn a_change_replaces_attributes_or_leaves_them() {
         updated_by: asset.created_by,
         updated_at: Micros::from_micros(2_000_000_000_000_000),
         pointer_wanted: Some(true),
+        created_by: None,
+        moved: None,
     };
     apply_changed(&mut index, &rows(&changed.effect()))
         .await

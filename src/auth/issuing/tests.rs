@@ -33,7 +33,7 @@ impl Started {
 }
 async fn start(folder: &Path, key_file: Option<KeyFile>) -> Started {
     let store = store(folder).await;
-    let auth = Auth::new(store.clone(), Clock::default(), key_file);
+    let auth = Auth::new(store.clone(), Clock::default(), key_file, true);
     let root = AccessKey::root("ROOT".to_owned(), "root-secret".into());
     let keys = auth.open_keys(root).await.map_err(|error| match error {
         AuthError::Refused(sentence) => sentence,

@@ -1,0 +1,379 @@
+//! Changes of assets that are there: marked, deleted, restored, bound, copied.
+//!
+//! Each is judged in the writer's order. A judge names the rows that it touches beforehand; where it finds that others
+//! matter since they were looked up, it is asked again with those.
+use super::model::{Asset, Bindings, Micros};
+use super::pointers::{moved_to, pointer_of};
+use super::repo::{self, Bound, BoundAsset, Changed, Deleted, Pointer, Restored};
+use super::{AssetError, Assets, Binding, Change, EntityType, PointerKind, Within, asset_key_in};
+use crate::s3::conditional::WritePrecondition;
+use crate::store::{Effect, Judged, Object, RecordError, StoreError, Target, has_object};
+use sqlx::SqliteConnection;
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How often others may come in between before a change gives up.
+const MOST_LOOKS: usize = 16;
+
+/// What a judge answers that may find other rows than were named.
+enum Looked {
+    Done,
+    /// The effect touches what is not held.
+    Again,
+}
+
+impl Assets {
+    /// An asset that is not deleted, among those that a route finds.
+    /// # Errors
+    /// `NotFound`.
+    pub async fn find(&self, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
+        let mut connection = self.readers().await?;
+        held_within(&mut connection, id, within).await
+    }
+
+    /// The uploaded attachments of an issue with their objects, the newest first.
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn attachments(&self, within: &Within) -> Result<Vec<(Asset, Object)>, AssetError> {
+        let &Within::Issue {
+            workspace_id,
+            project_id,
+            issue_id,
+        } = within
+        else {
+            return Ok(Vec::new());
+        };
+        let mut connection = self.readers().await?;
+        let all = repo::attachments(&mut connection, workspace_id, project_id, issue_id).await?;
+        drop(connection);
+        let mut uploaded = Vec::with_capacity(all.len());
+        for asset in all {
+            if let Some(object) = self.object(&asset).await? {
+                uploaded.push((asset, object));
+            }
+        }
+        Ok(uploaded)
+    }
+
+    /// A PATCH. Asking again changes nothing.
+    /// # Errors
+    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    pub async fn change(
+        &self,
+        id: Uuid,
+        within: Within,
+        change: Change,
+        only_created_by: Option<Uuid>,
+    ) -> Result<(), AssetError> {
+        let change = Arc::new(change);
+        self.look_and_record(id, move |assets, connection, held| {
+            let (change, waiting) = (change.clone(), assets.held.waiting.clone());
+            let now: Micros = assets.held.clock.now().into();
+            Box::pin(async move {
+                let asset = held_within(connection, id, &within).await?;
+                require_creator(&asset, only_created_by)?;
+                let mut changed = Changed {
+                    id,
+                    attributes: change.attributes.clone(),
+                    updated_by: change.updated_by,
+                    updated_at: now,
+                    pointer_wanted: None,
+                    created_by: None,
+                    moved: None,
+                };
+                if change.takes_over && asset.updated_by.is_none() {
+                    changed.created_by = Some(change.updated_by);
+                }
+                if change.moves_pointer {
+                    changed.moved = moved_to(connection, &asset, now).await?;
+                }
+                if changed.moved.is_some()
+                    && !has_object(connection, &asset.bucket, &asset.key).await?
+                {
+                    changed.moved = None;
+                    changed.pointer_wanted = Some(true);
+                    waiting.add(id);
+                }
+                let repeats = asset.updated_by == Some(change.updated_by)
+                    && changed.moved.is_none()
+                    && changed.pointer_wanted.is_none_or(|_| asset.pointer_wanted)
+                    && (change.attributes.as_ref()).is_none_or(|new| *new == asset.attributes);
+                Ok(judged((!repeats).then(|| changed.effect()), &held))
+            })
+        })
+        .await
+    }
+
+    /// Deletes an asset, softly: its object stays. `empties_pointer`: a pointer that names it is emptied.
+    /// # Errors
+    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    pub async fn delete(
+        &self,
+        id: Uuid,
+        within: Within,
+        empties_pointer: bool,
+        only_created_by: Option<Uuid>,
+    ) -> Result<(), AssetError> {
+        self.look_and_record(id, move |assets, connection, held| {
+            let deleted_at = assets.held.clock.now().into();
+            Box::pin(async move {
+                let asset = held_within(connection, id, &within).await?;
+                require_creator(&asset, only_created_by)?;
+                let mut emptied = Vec::new();
+                if let Some((kind, owner_id)) = pointer_of(&asset).filter(|_| empties_pointer)
+                    && repo::pointed_to(connection, kind, owner_id).await? == Some(id)
+                {
+                    emptied.push(Pointer { kind, owner_id });
+                }
+                let deleted = Deleted {
+                    id,
+                    deleted_at,
+                    emptied,
+                };
+                Ok(judged(Some(deleted.effect()), &held))
+            })
+        })
+        .await
+    }
+
+    /// Brings a deleted asset back; one that is not deleted stays as it is. No pointer moves.
+    /// # Errors
+    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    pub async fn restore(
+        &self,
+        id: Uuid,
+        within: Within,
+        only_created_by: Option<Uuid>,
+    ) -> Result<(), AssetError> {
+        self.look_and_record(id, move |_, connection, held| {
+            Box::pin(async move {
+                let asset = repo::any_asset(connection, id).await?;
+                let asset = asset
+                    .filter(|asset| within.holds(asset))
+                    .ok_or(AssetError::NotFound)?;
+                require_creator(&asset, only_created_by)?;
+                let restored = asset.deleted_at.map(|_| Restored { id }.effect());
+                Ok(judged(restored, &held))
+            })
+        })
+        .await
+    }
+
+    /// Judges a change of one asset, with the rows that it turns out to touch.
+    async fn look_and_record<J>(&self, id: Uuid, judge: J) -> Result<(), AssetError>
+    where
+        J: for<'c> Fn(
+                &Self,
+                &'c mut SqliteConnection,
+                Vec<String>,
+            ) -> futures_util::future::BoxFuture<
+                'c,
+                Result<(Judged<Looked>, Vec<String>), AssetError>,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        let mut names = vec![repo::asset_lock(id)];
+        for _ in 0..MOST_LOOKS {
+            let (assets, judge, held) = (self.clone(), judge.clone(), names.clone());
+            let recording = self.held.store.record(names.clone(), move |connection| {
+                let judging = judge(&assets, connection, held);
+                Box::pin(async move {
+                    let (judged, missing) = judging.await?;
+                    Ok::<_, AssetError>(Judged {
+                        effect: judged.effect,
+                        answer: (judged.answer, missing),
+                    })
+                })
+            });
+            match recording.await.map_err(RecordError::into_refusal)? {
+                (Looked::Done, _) => return Ok(()),
+                (Looked::Again, missing) => names.extend(missing),
+            }
+        }
+        let busy = "others changed the same asset all the while".to_owned();
+        Err(StoreError::Unavailable(busy).into())
+    }
+
+    /// Binds assets to what their types say; those that are not there are left out.
+    /// # Errors
+    /// `NotFound` where none of them is there; `NotAllowed` where one was made by somebody else than `only_created_by`.
+    pub async fn bind(&self, ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
+        let mut names: Vec<String> = ids.iter().copied().map(repo::asset_lock).collect();
+        names.push(repo::pointer_lock(
+            PointerKind::ProjectCover,
+            binding.project_id,
+        ));
+        let binding_all = self.held.store.record(names, move |connection| {
+            Box::pin(async move {
+                let mut found: HashMap<Uuid, Asset> = HashMap::new();
+                for asset in repo::assets_among(connection, &ids).await? {
+                    if binding.counts(&asset) {
+                        require_creator(&asset, binding.only_created_by)?;
+                        found.insert(asset.id, asset);
+                    }
+                }
+                if found.is_empty() {
+                    return Err(AssetError::NotFound);
+                }
+                let bound = binding.of(ids.iter().filter_map(|id| found.get(id)));
+                Ok(Judged {
+                    effect: (!bound.assets.is_empty()).then(|| bound.effect()),
+                    answer: (),
+                })
+            })
+        });
+        binding_all.await.map_err(RecordError::into_refusal)
+    }
+
+    /// Copies an uploaded asset with its bytes, in one record: its name, type and size are the source's.
+    /// # Errors
+    /// `NotFound` where the source is not uploaded.
+    pub async fn duplicate(
+        &self,
+        source: &Asset,
+        entity_type: EntityType,
+        bindings: Bindings,
+        created_by: Uuid,
+    ) -> Result<Asset, AssetError> {
+        let object = self.object(source).await?.ok_or(AssetError::NotFound)?;
+        let id = Uuid::new_v4();
+        let now = self.held.clock.now();
+        let name = source.key.as_str().splitn(3, '/').nth(2);
+        let key = asset_key_in(id, entity_type, &bindings, name.unwrap_or_default())?;
+        let stated: serde_json::Value =
+            serde_json::from_str(&source.attributes).unwrap_or_default();
+        let attributes = serde_json::json!({
+            "name": stated.get("name"),
+            "type": stated.get("type"),
+            "size": stated.get("size"),
+        });
+        let asset = Asset {
+            id,
+            entity_type,
+            bucket: self.held.config.bucket.clone(),
+            key,
+            content_type: source.content_type.clone(),
+            attributes: attributes.to_string(),
+            size: source.size,
+            bindings,
+            external_id: None,
+            external_source: None,
+            created_by,
+            updated_by: None,
+            created_at: now.into(),
+            updated_at: now.into(),
+            deleted_at: None,
+            pointer_wanted: false,
+        };
+        let target = Target {
+            bucket: asset.bucket.clone(),
+            key: asset.key.clone(),
+            meta: (*object.meta).clone(),
+        };
+        let effect = Some(repo::requested(&asset));
+        let copying = self
+            .held
+            .store
+            .copy(&object, target, WritePrecondition::None, effect);
+        copying.await?;
+        Ok(asset)
+    }
+}
+
+/// What may be recorded while only these rows are held, and those that would have to be.
+fn judged(effect: Option<Effect>, held: &[String]) -> (Judged<Looked>, Vec<String>) {
+    let touches = effect.iter().flat_map(|effect| &effect.touches);
+    let missing: Vec<String> = touches.filter(|row| !held.contains(row)).cloned().collect();
+    let judged = if missing.is_empty() {
+        Judged {
+            effect,
+            answer: Looked::Done,
+        }
+    } else {
+        Judged {
+            effect: None,
+            answer: Looked::Again,
+        }
+    };
+    (judged, missing)
+}
+
+async fn held_within(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    within: &Within,
+) -> Result<Asset, AssetError> {
+    let asset = repo::asset(connection, id).await?;
+    asset
+        .filter(|asset| within.holds(asset))
+        .ok_or(AssetError::NotFound)
+}
+
+fn require_creator(asset: &Asset, only_created_by: Option<Uuid>) -> Result<(), AssetError> {
+    match only_created_by {
+        Some(user_id) if user_id != asset.created_by => Err(AssetError::NotAllowed),
+        _ => Ok(()),
+    }
+}
+
+impl Binding {
+    /// Whether an asset is among those that the route means.
+    fn counts(&self, asset: &Asset) -> bool {
+        asset.bindings.workspace_id == Some(self.workspace_id)
+            && (!self.is_public || asset.bindings.project_id == Some(self.project_id))
+    }
+
+    /// Each by its own type; of several covers the last one is the project's.
+    fn of<'a>(&self, assets: impl Iterator<Item = &'a Asset>) -> Bound {
+        let mut bound = Bound {
+            assets: Vec::new(),
+            project_id: self.project_id,
+            cover: None,
+        };
+        for asset in assets {
+            let id = asset.id;
+            if let Some(bindings) = self.bindings_of(asset.entity_type) {
+                if asset.entity_type == EntityType::ProjectCover {
+                    bound.cover = Some(id);
+                }
+                bound.assets.push(BoundAsset { id, bindings });
+            }
+        }
+        bound
+    }
+
+    fn bindings_of(&self, entity_type: EntityType) -> Option<Bindings> {
+        if self.is_public && entity_type != EntityType::CommentDescription {
+            return None;
+        }
+        let (project, entity) = (Some(self.project_id), Some(self.entity_id));
+        let none = Bindings::default();
+        match entity_type {
+            EntityType::ProjectCover => Some(Bindings {
+                project_id: project,
+                ..none
+            }),
+            EntityType::IssueDescription => Some(Bindings {
+                project_id: project,
+                issue_id: entity,
+                ..none
+            }),
+            EntityType::CommentDescription => Some(Bindings {
+                comment_id: entity,
+                ..none
+            }),
+            EntityType::PageDescription => Some(Bindings {
+                page_id: entity,
+                ..none
+            }),
+            EntityType::DraftIssueDescription => Some(Bindings {
+                draft_issue_id: entity,
+                ..none
+            }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Current pictures: a pointer moves when both are there, the PATCH that asks for it and the bytes, whichever comes
+//! last; what it named before is deleted with the same record. Plane contract, section 1.7.
+use super::model::Asset;
+use super::repo::{self, Moved, Pointed};
+use super::{PointerKind, asset_id_in};
+use crate::clock::Clock;
+use crate::s3::{BucketName, ObjectKey};
+use crate::store::{Companion, Effect};
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
+
+/// The assets whose bytes a pointer waits for: no other upload costs a look at a row. It may name too many, never too few.
+pub(super) struct Waiting {
+    ids: Mutex<HashSet<Uuid>>,
+    clock: Clock,
+}
+
+impl Waiting {
+    pub(super) async fn read(
+        connection: &mut SqliteConnection,
+        clock: Clock,
+    ) -> Result<Self, sqlx::Error> {
+        let ids = repo::waited_for(connection).await?;
+        Ok(Self {
+            ids: Mutex::new(ids.into_iter().collect()),
+            clock,
+        })
+    }
+
+    /// To be called while the asset's row is held.
+    pub(super) fn add(&self, id: Uuid) {
+        self.ids().insert(id);
+    }
+
+    fn ids(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Companion for Waiting {
+    fn rows(&self, _: &BucketName, key: &ObjectKey) -> Vec<String> {
+        let id = asset_id_in(key.as_str());
+        id.map(repo::asset_lock).into_iter().collect()
+    }
+
+    fn judge<'c>(
+        &'c self,
+        connection: &'c mut SqliteConnection,
+        bucket: &'c BucketName,
+        key: &'c ObjectKey,
+    ) -> BoxFuture<'c, Result<Option<Effect>, sqlx::Error>> {
+        let waited_for = asset_id_in(key.as_str()).filter(|id| self.ids().contains(id));
+        Box::pin(async move {
+            let Some(id) = waited_for else {
+                return Ok(None);
+            };
+            let asset = repo::asset(connection, id).await?;
+            let wanted = asset.filter(|asset| {
+                asset.pointer_wanted && (&asset.bucket, &asset.key) == (bucket, key)
+            });
+            let Some(asset) = wanted else {
+                return Ok(None);
+            };
+            let moved = moved_to(connection, &asset, self.clock.now().into()).await?;
+            Ok(moved.map(|moved| Pointed { id, moved }.effect()))
+        })
+    }
+}
+
+/// How the asset's pointer moves to it; `None` where no pointer can name it, or it does already.
+pub(super) async fn moved_to(
+    connection: &mut SqliteConnection,
+    asset: &Asset,
+    at: super::model::Micros,
+) -> Result<Option<Moved>, sqlx::Error> {
+    let Some((kind, owner_id)) = pointer_of(asset) else {
+        return Ok(None);
+    };
+    let current = repo::pointed_to(connection, kind, owner_id).await?;
+    if current == Some(asset.id) {
+        return Ok(None);
+    }
+    Ok(Some(Moved {
+        kind,
+        owner_id,
+        replaced: current,
+        at,
+    }))
+}
+
+/// The pointer that can name an asset, and whose it is.
+pub(super) fn pointer_of(asset: &Asset) -> Option<(PointerKind, Uuid)> {
+    let kind = asset.entity_type.pointer()?;
+    Some((kind, kind.owner(asset)?))
+}
