@@ -238,6 +238,7 @@ async fn furnish(
     } else {
         None
     };
+    let limits = http::Limits::new(config.rate_limit, clock.clone());
     let rooms = Rooms {
         config: Arc::new(config.http),
         clock,
@@ -245,6 +246,7 @@ async fn furnish(
         auth,
         keys,
         assets,
+        limits: Arc::new(limits),
     };
     let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
     let (address, administration) =

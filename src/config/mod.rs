@@ -14,7 +14,7 @@ mod quantity;
 #[cfg(test)]
 mod tests;
 
-use crate::http::{HttpConfig, TlsFiles, TrustedProxies};
+use crate::http::{HttpConfig, RateLimit, TlsFiles, TrustedProxies};
 pub use environment::Environment;
 pub use quantity::{parse_duration, parse_size};
 
@@ -58,17 +58,11 @@ pub struct Config {
     pub root_key: Option<AccessKey>,
     /// `HANGAR_KEY_FILE`: seals the secrets of access keys where they lie.
     pub key_file: Option<KeyFile>,
-    /// `API_KEY_RATE_LIMIT`; `None`: off. Read from the start, enforced by a later issue.
+    /// `API_KEY_RATE_LIMIT`; `None`: off.
     pub rate_limit: Option<RateLimit>,
     /// `hangar serve` makes `admin@localhost` on a new folder; `hangar server DIR` makes no user.
     pub standalone: bool,
     pub pending: Pending,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    pub requests: u32,
-    pub window: Duration,
 }
 
 /// Settings that are read and judged at every start, and whose rooms are not built yet.

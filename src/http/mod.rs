@@ -30,6 +30,7 @@ use std::sync::Arc;
 use tls::Tls;
 
 pub(crate) use actix_web::dev::Server;
+pub use plane::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
 
 /// What the handlers share.
@@ -41,6 +42,7 @@ pub struct Rooms {
     pub auth: Auth,
     pub keys: AccessKeys,
     pub assets: Assets,
+    pub limits: Arc<plane::Limits>,
 }
 
 /// Settings of the edge.

@@ -8,6 +8,7 @@ use actix_web::HttpResponse;
 
 /// POST: 200 once the copy is there. The path's workspace is where it goes.
 pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+    asked.rooms.limits.of_duplicate(asked.names.asset_id)?;
     let workspace = asked.own_workspace().await?;
     let fields = asked.fields().await?;
     let entity_type = upload::entity_type(&fields)?.ok_or(INVALID_ENTITY)?;

@@ -28,6 +28,8 @@ pub(super) enum PlaneError {
     InvalidToken,
     #[error("the token lacks the scope")]
     Forbidden,
+    #[error("asked too often")]
+    TooMany { retry_after: u64 },
     #[error("the route has no such method")]
     MethodNotAllowed { method: String, allow: &'static str },
     #[error("the body's type cannot be read")]
@@ -171,6 +173,7 @@ impl PlaneError {
             | Self::UnusableHost => StatusCode::BAD_REQUEST,
             Self::PageNotFound => StatusCode::NOT_FOUND,
             Self::Told(status, _) => *status,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Taken(_) => StatusCode::CONFLICT,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
@@ -192,6 +195,7 @@ impl PlaneError {
                 r#"{"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}"#
             }
             Self::NotAcceptable => r#"{"detail":"Could not satisfy the request Accept header."}"#,
+            Self::TooMany { .. } => r#"{"error_code":5900,"error_message":"RATE_LIMIT_EXCEEDED"}"#,
             Self::NoCredentials => r#"{"detail":"Authentication credentials were not provided."}"#,
             Self::InvalidToken => r#"{"detail":"Given API token is not valid"}"#,
             Self::Forbidden => r#"{"detail":"You do not have permission to perform this action."}"#,
@@ -240,6 +244,9 @@ impl PlaneError {
         match self {
             Self::MethodNotAllowed { allow, .. } => {
                 answer.insert_header((header::ALLOW, *allow));
+            }
+            Self::TooMany { retry_after } => {
+                answer.insert_header((header::RETRY_AFTER, retry_after.to_string()));
             }
             Self::RangeNotSatisfiable { size_bytes } => {
                 let range = format!("bytes */{size_bytes}");

@@ -13,6 +13,7 @@ mod download;
 mod dto;
 mod duplicate;
 mod error;
+mod rate;
 pub(in crate::http) mod routes;
 mod static_assets;
 mod upload;
@@ -25,6 +26,8 @@ mod workspace_assets_v1;
 mod tests;
 
 use crate::auth::Principal;
+pub use rate::{Limits, RateLimit};
+
 use crate::http::Rooms;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
@@ -34,7 +37,8 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use asked::Asked;
 use error::PlaneError;
-use routes::{Endpoint, Found, Names, Route};
+use rate::Allowance;
+use routes::{Endpoint, Found, Names, Route, Version};
 use std::sync::Arc;
 
 /// Takes every request of the face [`Api`](crate::http::Face::Api).
@@ -45,12 +49,16 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> HttpResponse {
     let mut incoming = Body::new(payload, req.headers());
     let found = routes::find(req.uri().path());
+    let mut allowance = None;
     let outcome = if cors::is_preflight(&req) {
         Ok(HttpResponse::Ok().finish())
     } else {
-        converse(&req, &mut incoming, &rooms, &found).await
+        converse(&req, &mut incoming, &rooms, &found, &mut allowance).await
     };
     let mut answer = outcome.unwrap_or_else(|error| refuse(&req, &error, &found));
+    if let Some(allowance) = allowance {
+        allowance.present(answer.headers_mut());
+    }
     let allowed = &rooms.config.cors_allowed_origins;
     cors::present(&req, &found, allowed, answer.headers_mut());
     trace::waited_for_client(&req, incoming.waited());
@@ -72,12 +80,13 @@ fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse 
     answer
 }
 
-/// The order of checks. After the preflight: cap, route, `Accept`, token, scope, method; then the route's own.
+/// The order of checks. After the preflight: cap, route, `Accept`, token, scope, rate, method; then the route's own.
 async fn converse(
     req: &HttpRequest,
     incoming: &mut Body,
     rooms: &Rooms,
     found: &Found,
+    allowance: &mut Option<Allowance>,
 ) -> Result<HttpResponse, PlaneError> {
     let body = body::receive(req, incoming, rooms.assets.file_size_limit()).await?;
     let (route, names) = match found {
@@ -86,6 +95,9 @@ async fn converse(
         Found::Nothing => return Err(PlaneError::PageNotFound),
     };
     let who = admit(req, rooms, route).await?;
+    if let Some(who) = who.as_deref().filter(|_| route.version() == Version::V1) {
+        *allowance = rooms.limits.of_token(&who.token_id)?;
+    }
     let method = req.method().as_str();
     if !route.allows(method) {
         return Err(PlaneError::MethodNotAllowed {

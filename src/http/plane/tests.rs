@@ -364,3 +364,45 @@ async fn operations_tell_life_and_readiness_in_json() {
     );
     insta::assert_snapshot!(get("/-/nothing").await, @r#"404 {"error":"Page not found."}"#);
 }
+
+#[actix_web::test]
+async fn a_token_is_held_to_its_rate_and_told_what_is_left() {
+    let server = Server::start_with(&[("API_KEY_RATE_LIMIT", "3/minute")]).await;
+    let me = "/api/v1/users/me/";
+    let header = |answer: &reqwest::Response, name: &str| {
+        let value = answer.headers().get(name)?;
+        Some(value.to_str().unwrap().to_owned())
+    };
+    // A wrong method counts, and says so; who is nobody does not.
+    for (method, status, left) in [(Method::GET, 200, "2"), (Method::PUT, 405, "1")] {
+        let answer = server.ask(method, me).send().await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!(header(&answer, "x-ratelimit-remaining").unwrap(), left);
+        let reset: i64 = header(&answer, "x-ratelimit-reset")
+            .unwrap()
+            .parse()
+            .unwrap();
+        let now = server.clock.now().as_millis() / 1000;
+        assert!((now + 58..=now + 60).contains(&reset), "{reset}");
+    }
+    let nobody = server.stranger(Method::GET, me).send().await.unwrap();
+    assert_eq!(nobody.status(), 401);
+    assert_eq!(header(&nobody, "x-ratelimit-remaining"), None);
+    server.ask(Method::GET, me).send().await.unwrap();
+    let refused = server.ask(Method::GET, me).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert_eq!(header(&refused, "x-ratelimit-remaining"), None);
+    let wait: u64 = header(&refused, "retry-after").unwrap().parse().unwrap();
+    assert!((58..=60).contains(&wait), "{wait}");
+    insta::assert_snapshot!(
+        refused.text().await.unwrap(),
+        @r#"{"error_code":5900,"error_message":"RATE_LIMIT_EXCEEDED"}"#
+    );
+    let v2 = format!("/api/assets/v2/user-assets/{NOBODYS}/");
+    let free = server.ask(Method::DELETE, &v2).send().await.unwrap();
+    assert_eq!(free.status(), 404);
+    assert_eq!(header(&free, "x-ratelimit-remaining"), None);
+    server.clock.advance(std::time::Duration::from_secs(61));
+    let again = server.ask(Method::GET, me).send().await.unwrap();
+    assert_eq!(again.status(), 200);
+}
