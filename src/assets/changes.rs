@@ -377,3 +377,6 @@ impl Binding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
