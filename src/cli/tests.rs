@@ -56,7 +56,7 @@ fn a_wrong_use_is_one_sentence() {
     insta::assert_snapshot!(refusal("hangar access-key create --bucket abc --prefix=").1, @"a value is required for '--prefix <PREFIX>' but none was supplied (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar upload f --entity-type LOGO").1, @"invalid value 'LOGO' for '--entity-type <TYPE>' [possible values: USER_AVATAR, USER_COVER] (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar server /a /b").1, @"unexpected argument '/b' found (--help shows examples)");
-    insta::assert_snapshot!(refusal("hangar sever").1, @"unrecognized subcommand 'sever'; some similar subcommands exist: 'serve', 'server' (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar sever").1, @"unrecognized subcommand 'sever'; some similar subcommands exist: 'user', 'serve', 'server' (--help shows examples)");
 }
 
 #[rstest]
