@@ -226,7 +226,7 @@ impl Auth {
     /// `Refused` when there is no such workspace or member.
     pub async fn remove_member(&self, slug: &str, email: &str) -> Result<(), AuthError> {
         let workspace = self.known_workspace(slug).await?;
-        let user_id = self.known_user(email).await?;
+        let (_, user_id) = self.known_user(email).await?;
         let role = self
             .directory()
             .await?
@@ -242,7 +242,10 @@ impl Auth {
             workspace_id: workspace.id,
             user_id,
         };
-        let names = vec![repo::member_lock(workspace.id, user_id)];
+        let names = vec![
+            repo::member_lock(workspace.id, user_id),
+            repo::user_lock(user_id),
+        ];
         self.change_directory(names, move |_| {
             Box::pin(async move {
                 Ok(Judged {
@@ -266,16 +269,9 @@ impl Auth {
     /// # Errors
     /// `Refused` when there is no such user.
     pub async fn remove_user(&self, email: &str) -> Result<(), AuthError> {
-        let removed = UserRemoved {
-            id: self.known_user(email).await?,
-        };
-        let directory = self.directory().await?;
-        let mut names = vec![
-            repo::user_lock(removed.id),
-            repo::email_lock(&email.to_lowercase()),
-        ];
-        let workspaces = directory.by_id.keys();
-        names.extend(workspaces.map(|workspace| repo::member_lock(*workspace, removed.id)));
+        let (email, id) = self.known_user(email).await?;
+        let names = vec![repo::user_lock(id), repo::email_lock(&email)];
+        let removed = UserRemoved { id, email };
         self.change_directory(names, move |_| {
             Box::pin(async move {
                 Ok(Judged {
@@ -390,13 +386,14 @@ impl Auth {
         })
     }
 
-    async fn known_user(&self, email: &str) -> Result<Uuid, AuthError> {
+    /// Their email as it is kept, and their id.
+    async fn known_user(&self, email: &str) -> Result<(String, Uuid), AuthError> {
         let email = Email::parse(email).map_err(AuthError::Refused)?;
         let people = self.people().await?;
         let known = people
             .into_iter()
             .find(|(known, _)| known == email.as_str());
-        known.map(|(_, id)| id).ok_or_else(|| {
+        known.ok_or_else(|| {
             AuthError::Refused(format!(
                 "There is no user {}; `hangar user list` shows those there are.",
                 email.as_str()

@@ -93,6 +93,8 @@ def test_it_all_is_there_without_a_server_and_after_a_restart(tmp_path):
     alone("anchor", "create", "--workspace", "quiet", "--project", new_id())
     assert [one["slug"] for one in alone("workspace", "list")["workspaces"]] == ["quiet"]
     assert len(alone("anchor", "list")["anchors"]) == 1
+    alone("user", "remove", "ada@example.com")
+    alone("workspace", "member", "add", "quiet", "ada@example.com:admin")
     (tmp_path / "data" / "@hangar" / "hangar.db").unlink()
     assert alone("workspace", "list")["workspaces"][0]["members"] == [{"email": "ada@example.com", "role": "admin"}]
 

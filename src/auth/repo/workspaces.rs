@@ -1,5 +1,5 @@
 //! The rows of workspaces, members and anchors, and of people who leave.
-use super::{effect, id_of, user_lock};
+use super::{effect, email_lock, id_of, user_lock};
 use crate::auth::workspace::{Anchor, Directory, Role, Workspace};
 use crate::clock::Timestamp;
 use crate::store::{Effect, EffectKind};
@@ -71,7 +71,10 @@ impl MemberSet {
     const KIND: &str = "member.set";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let touches = vec![member_lock(self.workspace_id, self.user_id)];
+        let touches = vec![
+            member_lock(self.workspace_id, self.user_id),
+            user_lock(self.user_id),
+        ];
         effect(Self::KIND, touches, self)
     }
 }
@@ -85,7 +88,10 @@ impl MemberRemoved {
     const KIND: &str = "member.removed";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let touches = vec![member_lock(self.workspace_id, self.user_id)];
+        let touches = vec![
+            member_lock(self.workspace_id, self.user_id),
+            user_lock(self.user_id),
+        ];
         effect(Self::KIND, touches, self)
     }
 }
@@ -121,12 +127,15 @@ impl AnchorRevoked {
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::auth) struct UserRemoved {
     pub(in crate::auth) id: Uuid,
+    /// Somebody new may have it.
+    pub(in crate::auth) email: String,
 }
 impl UserRemoved {
     const KIND: &str = "user.removed";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![user_lock(self.id)], self)
+        let touches = vec![user_lock(self.id), email_lock(&self.email)];
+        effect(Self::KIND, touches, self)
     }
 }
 
