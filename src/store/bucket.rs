@@ -4,9 +4,10 @@
 //! set anew.
 
 use crate::clock::Timestamp;
+use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::CorsRules;
 use crate::s3::lifecycle::Lifecycle;
-use crate::s3::{BucketName, BucketSetting};
+use crate::s3::{BucketName, BucketSetting, S3Error};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -21,6 +22,7 @@ pub struct Bucket {
 #[derive(Debug, Default)]
 struct Settings {
     documents: BTreeMap<BucketSetting, Arc<str>>,
+    policy: OnceLock<Result<Option<BucketPolicy>, S3Error>>,
     cors: OnceLock<Option<CorsRules>>,
     lifecycle: OnceLock<Option<Lifecycle>>,
 }
@@ -58,6 +60,20 @@ impl Bucket {
         self.settings.documents.get(&setting).map(AsRef::as_ref)
     }
 
+    /// What it allows everybody, and denies even those who sign.
+    ///
+    /// # Errors
+    /// Where it cannot be read, though it was judged when it was set: nobody knows whom it denies what.
+    pub fn policy(&self) -> Result<Option<&BucketPolicy>, &S3Error> {
+        let read = || {
+            let document = self.setting(BucketSetting::Policy);
+            let policy = document.map(|document| BucketPolicy::parse(document, &self.name));
+            policy.transpose()
+        };
+        let policy = self.settings.policy.get_or_init(read).as_ref();
+        policy.map(Option::as_ref)
+    }
+
     /// Its rules of cross-origin access.
     #[must_use]
     pub fn cors(&self) -> Option<&CorsRules> {
@@ -80,6 +96,19 @@ mod tests {
 
     const RULES: &str = "<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin>\
                          </CORSRule></CORSConfiguration>";
+    const POLICY: &str = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::uploads/*"}}"#;
+
+    #[test]
+    fn a_policy_is_read_once_and_one_that_cannot_be_read_is_no_absent_one() {
+        let name = BucketName::parse("uploads").unwrap();
+        let mut bucket = Bucket::new(name, Timestamp::from_secs(0), BTreeMap::new());
+        assert!(bucket.policy().unwrap().is_none());
+        bucket.set(BucketSetting::Policy, Some(POLICY));
+        let (first, second) = (bucket.policy().unwrap(), bucket.policy().unwrap());
+        assert!(std::ptr::eq(first.unwrap(), second.unwrap()));
+        bucket.set(BucketSetting::Policy, Some("{}"));
+        assert!(bucket.policy().is_err());
+    }
 
     #[test]
     fn a_document_is_read_anew_when_it_is_set_anew() {

@@ -13,7 +13,7 @@ use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::policy::Grant;
 use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
-use crate::s3::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::Bucket;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -301,7 +301,7 @@ impl Requester {
                 Self::Owner | Self::Limited(_) => Ok(()),
             };
         };
-        match (decide(exchange, &policy, name, action, question), self) {
+        match (decide(exchange, policy, name, action, question), self) {
             (Decision::Denied, _) => Err(denied("the bucket's policy denies it")),
             (_, Self::Owner | Self::Limited(_)) => Ok(()),
             (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
@@ -362,13 +362,10 @@ fn within(limits: &KeyLimits, action: Action, question: &Question<'_>) -> Result
 }
 
 /// # Errors
-/// `AccessDenied` where it cannot be read: it was judged when it was set, and now nobody knows whom it denies what.
-fn policy_of(bucket: &Bucket) -> Result<Option<BucketPolicy>, S3Error> {
-    let Some(policy) = bucket.setting(BucketSetting::Policy) else {
-        return Ok(None);
-    };
-    BucketPolicy::parse(policy, &bucket.name)
-        .map(Some)
+/// `AccessDenied` where it cannot be read.
+fn policy_of(bucket: &Bucket) -> Result<Option<&BucketPolicy>, S3Error> {
+    bucket
+        .policy()
         .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))
 }
 

@@ -149,10 +149,8 @@ pub(super) fn get_policy_status(
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
     let found = find(exchange, bucket)?;
-    let is_public = match found.setting(BucketSetting::Policy) {
-        Some(policy) => BucketPolicy::parse(policy, bucket)?.is_public(),
-        None => false,
-    };
+    let policy = found.policy().map_err(S3Error::clone)?;
+    let is_public = policy.is_some_and(BucketPolicy::is_public);
     Ok(xml_answer(xml::document(
         "PolicyStatus",
         Namespace::S3,
