@@ -6,6 +6,7 @@
 pub(crate) mod admin;
 pub(crate) mod auth;
 mod connection;
+mod docs;
 pub(crate) mod limits;
 pub(crate) mod ops;
 pub(crate) mod origin;

@@ -5,12 +5,13 @@ use crate::assets::{Asset, EntityType};
 use crate::clock::Timestamp;
 use crate::s3::time;
 use crate::store::Object;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// The answer to every upload request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct UploadAnswer {
     pub(super) upload_data: UploadData,
     pub(super) asset_id: Uuid,
@@ -24,16 +25,18 @@ pub(super) struct UploadAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) asset: Option<String>,
 }
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct UploadData {
     /// Scheme, host and `/<bucket>`
     pub(super) url: String,
+    /// Every one is sent as a field of the form, and `file` after them.
     #[serde(serialize_with = "as_object")]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub(super) fields: Vec<(&'static str, String)>,
 }
 
 /// An attachment, in lists and in the answer that asks for its bytes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Attachment {
     id: Uuid,
     /// v2 only; there `null` never comes, since an attachment always has one.
@@ -42,9 +45,11 @@ pub(super) struct Attachment {
     created_at: String,
     updated_at: String,
     deleted_at: Option<String>,
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     attributes: Box<RawValue>,
     /// The key
     asset: String,
+    #[schemars(with = "String", extend("enum" = EntityType::ALL.map(EntityType::as_str)))]
     entity_type: EntityType,
     // Plane: the column is never filled.
     entity_identifier: Option<Uuid>,
@@ -107,7 +112,7 @@ impl Attachment {
 }
 
 /// What an upload left, as Plane's own storage tells of it; `{}` before.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct StorageMetadata {
     #[serde(rename = "ETag", skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
@@ -142,7 +147,7 @@ fn six_digits(at: Micros) -> String {
 }
 
 /// One asset of a workspace by v1: the keys of Plane's source, and those that its documentation shows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct AssetV1 {
     pub(super) asset_id: Uuid,
     /// Presigned
@@ -156,18 +161,18 @@ pub(super) struct AssetV1 {
     pub(super) attributes: serde_json::Map<String, serde_json::Value>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Exists {
     pub(super) exists: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Duplicate {
     pub(super) asset_id: Uuid,
 }
 
 /// `GET /api/v1/users/me/`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Me {
     pub(super) id: Uuid,
     pub(super) first_name: &'static str,

@@ -187,7 +187,7 @@ impl PlaneError {
         }
     }
 
-    fn body(&self) -> Cow<'static, str> {
+    pub(super) fn body(&self) -> Cow<'static, str> {
         let fixed = match self {
             // Plane: these two are Django's, with spaces.
             Self::PageNotFound => r#"{"error": "Page not found."}"#,

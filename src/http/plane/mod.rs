@@ -13,6 +13,7 @@ mod download;
 mod dto;
 mod duplicate;
 mod error;
+pub(in crate::http) mod openapi;
 mod rate;
 pub(in crate::http) mod routes;
 mod static_assets;

@@ -1,0 +1,454 @@
+//! The asset API described for programs: an `OpenAPI` document made from the table of routes, from the types that are
+//! answered and from the refusals themselves. <https://spec.openapis.org/oas/v3.1.0>
+mod bodies;
+mod operations;
+
+#[cfg(test)]
+mod tests;
+
+use super::dto::{self, UploadAnswer, UploadData};
+use super::error::{Conflict, PlaneError};
+use super::routes::{Endpoint, ROUTES, Route, Version};
+use crate::http::limits::BodyError;
+use crate::store::StoreError;
+use bodies::Takes;
+use operations::{Gives, Operation};
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const EXAMPLE_ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
+const EXAMPLE_UUID: Uuid = Uuid::from_u128(0x3999_b15f_7a97_486e_b06b_d08c_e45c_00c9);
+const JSON: &str = "application/json";
+const ABOUT: &str = "The API by which Plane's clients upload files. Ask for an upload with a token; the answer's \
+    `upload_data` is a presigned POST policy: send its `fields` and then `file` as multipart/form-data to its `url`. Then \
+    PATCH the asset. An id is a lower-case UUID with dashes, and a path ends in a slash.";
+
+/// The whole document.
+pub(in crate::http) fn document() -> Value {
+    let mut paths = Map::new();
+    for route in &ROUTES {
+        paths.insert(path(route), path_item(route));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "hangar",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": {"name": env!("CARGO_PKG_LICENSE")},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "Bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    })
+}
+
+/// `/a/<b?>/` is `/a/{b}/`.
+fn path(route: &Route) -> String {
+    route
+        .path
+        .replace("?>", "}")
+        .replace('<', "{")
+        .replace('>', "}")
+}
+
+/// The names in a path, and whether each may be `None`.
+fn parameters(route: &Route) -> Vec<(&'static str, bool)> {
+    let segments = route.path.split('/');
+    let names = segments.filter_map(|one| one.strip_prefix('<')?.strip_suffix('>'));
+    names
+        .map(|name| match name.strip_suffix('?') {
+            Some(name) => (name, true),
+            None => (name, false),
+        })
+        .collect()
+}
+
+fn path_item(route: &Route) -> Value {
+    let parameters: Vec<_> = parameters(route).into_iter().map(parameter).collect();
+    let mut item = Map::new();
+    for method in route.allow.split(", ") {
+        item.insert(method.to_ascii_lowercase(), operation(route, method));
+    }
+    if !parameters.is_empty() {
+        item.insert("parameters".to_owned(), json!(parameters));
+    }
+    Value::Object(item)
+}
+
+fn parameter((name, may_be_none): (&str, bool)) -> Value {
+    let id = json!({
+        "type": "string",
+        "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    });
+    let (schema, example) = match name {
+        "slug" => (
+            json!({"type": "string", "pattern": "^[a-z0-9_-]{1,48}$"}),
+            "acme",
+        ),
+        "anchor" => (
+            json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+            "3999b15f7a97486eb06bd08ce45c00c9",
+        ),
+        _ if may_be_none => (json!({"anyOf": [id, {"const": "None"}]}), EXAMPLE_ID),
+        _ => (id, EXAMPLE_ID),
+    };
+    json!({"name": name, "in": "path", "required": true, "schema": schema, "example": example})
+}
+
+/// The same for one route and method in every release.
+fn operation_id(route: &Route, method: &str) -> String {
+    let words = route.path.trim_start_matches("/api/").split(['/', '-']);
+    let words = words.filter(|word| !word.is_empty());
+    let words: Vec<_> = words
+        .map(|word| word.trim_matches(['<', '>', '?']))
+        .collect();
+    format!("{}_{}", words.join("_"), method.to_ascii_lowercase())
+}
+
+fn operation(route: &Route, method: &str) -> Value {
+    let operation = Operation::of(route, method);
+    let mut described = json!({
+        "operationId": operation_id(route, method),
+        "summary": operation.summary,
+        "tags": [tag(route)],
+        "security": security(route, method),
+        "responses": responses(route, method, &operation),
+    });
+    if let Some(takes) = operation.takes {
+        let schema = json!({"schema": reference(takes.name())});
+        described["requestBody"] = json!({
+            "required": takes.is_required(),
+            "content": {JSON: schema},
+        });
+    }
+    described
+}
+
+fn tag(route: &Route) -> &'static str {
+    match route.version() {
+        Version::V1 => "Public API (v1)",
+        Version::V2 if route.path.contains("<anchor>") => "Published projects",
+        Version::V2 => "App API (v2)",
+    }
+}
+
+/// One of these; the words are scopes.
+fn security(route: &Route, method: &str) -> Value {
+    if route.is_open(method) {
+        return json!([]);
+    }
+    let either = |scopes: Vec<&str>| [json!({"ApiKey": scopes}), json!({"Bearer": scopes})];
+    match route.scopes(method) {
+        None => json!(either(vec![])),
+        Some(scopes) => scopes
+            .iter()
+            .flat_map(|scope| either(vec![scope]))
+            .collect(),
+    }
+}
+
+fn responses(route: &Route, method: &str, operation: &Operation) -> Value {
+    let mut responses = successes(route, method, operation.gives);
+    let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    let common = common_refusals(route, method, operation);
+    for refusal in common.iter().chain(&operation.refuses) {
+        let texts = by_status.entry(refusal.status().as_u16()).or_default();
+        let text = refusal.body().into_owned();
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    for (status, texts) in by_status {
+        let content = if method == "HEAD" {
+            json!({})
+        } else {
+            let examples: Map<_, _> = texts.iter().enumerate().map(example).collect();
+            json!({JSON: {"schema": reference("Refusal"), "examples": examples}})
+        };
+        let status = status.to_string();
+        responses.insert(
+            status.clone(),
+            json!({"description": meaning(&status), "content": content}),
+        );
+    }
+    Value::Object(responses)
+}
+
+fn example((at, text): (usize, &String)) -> (String, Value) {
+    let value: Value = serde_json::from_str(text).expect("a refusal is JSON");
+    (format!("{}", at + 1), json!({"value": value}))
+}
+
+/// What every route refuses alike, in the order of checks.
+fn common_refusals(route: &Route, method: &str, operation: &Operation) -> Vec<PlaneError> {
+    let mut refuses = vec![
+        PlaneError::BodyTooLarge,
+        PlaneError::BodyBroken(BodyError::TooSlow),
+        PlaneError::BodyBroken(BodyError::Incomplete),
+        PlaneError::Overloaded,
+        PlaneError::Store(StoreError::Damaged("a body".to_owned())),
+    ];
+    if route.path.contains('<') {
+        refuses.push(PlaneError::PageNotFound);
+    }
+    if !route.gives_a_file(method) {
+        refuses.push(PlaneError::NotAcceptable);
+    }
+    if !route.is_open(method) {
+        refuses.extend([PlaneError::NoCredentials, PlaneError::InvalidToken]);
+    }
+    if route.scopes(method).is_some() {
+        refuses.push(PlaneError::Forbidden);
+    }
+    if route.version() == Version::V1 {
+        refuses.push(PlaneError::TooMany { retry_after: 12 });
+    }
+    if operation.takes.is_some() {
+        refuses.extend([
+            PlaneError::UnsupportedMediaType("text/plain".to_owned()),
+            PlaneError::NotAnObject,
+            PlaneError::Unparsable {
+                syntax: "JSON",
+                reason: "expected value at line 1 column 1".to_owned(),
+            },
+        ]);
+    }
+    if matches!(
+        operation.gives,
+        Gives::Upload | Gives::Redirect | Gives::Asset
+    ) {
+        refuses.push(PlaneError::UnusableHost);
+    }
+    if matches!(method, "POST" | "PATCH" | "DELETE") {
+        refuses.push(PlaneError::Store(StoreError::Full));
+    }
+    refuses
+}
+
+fn successes(route: &Route, method: &str, gives: Gives) -> Map<String, Value> {
+    let json_of = |name: &str, is_list: bool, example: Value| {
+        let schema = if is_list {
+            json!({"type": "array", "items": reference(name)})
+        } else {
+            reference(name)
+        };
+        match method {
+            "HEAD" => json!({}),
+            _ => json!({JSON: {"schema": schema, "example": example}}),
+        }
+    };
+    let (status, content) = match gives {
+        Gives::Upload => ("200", json_of("UploadAnswer", false, upload_example())),
+        Gives::Attachments => ("200", json_of("Attachment", true, json!([]))),
+        Gives::Asset => ("200", json_of("AssetV1", false, asset_example())),
+        Gives::Me => ("200", json_of("Me", false, me_example())),
+        Gives::Exists => (
+            "200",
+            json_of("Exists", false, json!(dto::Exists { exists: true })),
+        ),
+        Gives::Duplicate => {
+            let copy = dto::Duplicate {
+                asset_id: EXAMPLE_UUID,
+            };
+            ("200", json_of("Duplicate", false, json!(copy)))
+        }
+        Gives::Nothing => ("204", json!({})),
+        Gives::Redirect => ("302", json!({})),
+        Gives::Methods => ("200", json!({})),
+        Gives::File => (
+            "200",
+            json!({"image/*": {}, "application/octet-stream": {}}),
+        ),
+    };
+    let mut answer = json!({"description": meaning(status), "content": content});
+    let header = |schema: &str| json!({"schema": {"type": schema}});
+    let mut headers = Map::new();
+    if route.version() == Version::V1 {
+        headers.insert("X-RateLimit-Remaining".to_owned(), header("integer"));
+        headers.insert("X-RateLimit-Reset".to_owned(), header("integer"));
+    }
+    if gives == Gives::Redirect {
+        headers.insert("Location".to_owned(), header("string"));
+    }
+    answer["headers"] = Value::Object(headers);
+    if matches!(gives, Gives::Upload | Gives::Duplicate) {
+        answer["links"] = links(route);
+    }
+    let mut successes = Map::from_iter([(status.to_owned(), answer)]);
+    if gives == Gives::File {
+        for status in ["206", "304"] {
+            let content = if status == "206" && method == "GET" {
+                json!({"image/*": {}, "application/octet-stream": {}, "multipart/byteranges": {}})
+            } else {
+                json!({})
+            };
+            successes.insert(
+                status.to_owned(),
+                json!({"description": meaning(status), "content": content}),
+            );
+        }
+    }
+    successes
+}
+
+/// What can be done with an asset that was asked for: the paths beneath this one that name an asset and no more.
+fn links(from: &Route) -> Value {
+    let known = parameters(from);
+    let mut links = Map::new();
+    for route in &ROUTES {
+        let is_static = route.endpoint == Endpoint::Static && from.endpoint == Endpoint::UserAssets;
+        if !(is_static || route.path.starts_with(from.path)) || route.path == from.path {
+            continue;
+        }
+        let named = parameters(route).into_iter().map(|(name, _)| match name {
+            "asset_id" | "attachment_id" => {
+                Some((name.to_owned(), "$response.body#/asset_id".to_owned()))
+            }
+            _ if known.iter().any(|(one, _)| *one == name) => {
+                Some((name.to_owned(), format!("$request.path.{name}")))
+            }
+            _ => None,
+        });
+        let Some(named) = named.collect::<Option<BTreeMap<_, _>>>() else {
+            continue;
+        };
+        for method in route
+            .allow
+            .split(", ")
+            .filter(|method| *method != "OPTIONS")
+        {
+            let id = operation_id(route, method);
+            links.insert(id.clone(), json!({"operationId": id, "parameters": named}));
+        }
+    }
+    Value::Object(links)
+}
+
+fn meaning(status: &str) -> &'static str {
+    match status {
+        "200" => "Done.",
+        "204" => "Done; there is nothing to say.",
+        "206" => "The range asked for.",
+        "302" => "The bytes are at `Location`, for a while.",
+        "304" => "Not changed since.",
+        "400" => "Something in the request is wrong.",
+        "401" => "No token.",
+        "403" => "The token is not valid, or does not allow this.",
+        "404" => "There is no such thing, or not for this caller.",
+        "406" => "Only JSON is answered.",
+        "408" => "The body came too slowly.",
+        "409" => "It is there already.",
+        "412" => "A precondition does not hold.",
+        "413" => "The body is too large.",
+        "415" => "Bodies are JSON or forms.",
+        "416" => "The range lies outside the file.",
+        "429" => "Too often; `Retry-After` says when.",
+        "500" => "The stored bytes are damaged.",
+        "503" => "Not now; `Retry-After` says when.",
+        _ => "The disk is full.",
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn schemas() -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut settings = settings;
+    settings.definitions_path = "/components/schemas".into();
+    let mut generator = settings.into_generator();
+    generator.subschema_for::<UploadAnswer>();
+    generator.subschema_for::<dto::AssetV1>();
+    generator.subschema_for::<dto::Me>();
+    generator.subschema_for::<dto::Exists>();
+    generator.subschema_for::<dto::Duplicate>();
+    let mut schemas = generator.take_definitions(true);
+    for takes in Takes::ALL {
+        schemas.insert(takes.name().to_owned(), takes.schema());
+    }
+    let text = || json!({"type": "string"});
+    let texts = ["detail", "error", "message", "error_message"];
+    let one_of_them = texts.map(|name| json!({"required": [name]}));
+    let refusal = json!({
+        "type": "object",
+        "description": "Why not: `detail` or `error`, as Plane words it for this route.",
+        "properties": {
+            "detail": text(), "error": text(), "message": text(), "error_message": text(),
+            "error_code": {"type": "integer"}, "status": {"const": false},
+            "asset_id": {"type": "string", "format": "uuid"}, "id": {"type": "string", "format": "uuid"},
+            "asset_url": {"type": ["string", "null"]},
+        },
+        "anyOf": one_of_them,
+    });
+    schemas.insert("Refusal".to_owned(), refusal);
+    schemas
+}
+
+fn taken_asset() -> PlaneError {
+    PlaneError::Taken(Conflict::Asset {
+        message: "Asset with same external id and source already exists",
+        asset_id: EXAMPLE_UUID,
+        asset_url: None,
+    })
+}
+fn taken_attachment() -> PlaneError {
+    PlaneError::Taken(Conflict::Attachment {
+        error: "Issue with the same external id and external source already exists",
+        id: EXAMPLE_UUID,
+    })
+}
+
+fn upload_example() -> Value {
+    let field = |name, value: &str| (name, value.to_owned());
+    json!(UploadAnswer {
+        upload_data: UploadData {
+            url: "https://files.example.com/uploads".to_owned(),
+            fields: vec![
+                field("Content-Type", "image/png"),
+                field("key", "user-assets/3999b15f-me.png"),
+                field("x-amz-algorithm", "AWS4-HMAC-SHA256"),
+                field("policy", "eyJleHBpcmF0aW9uIjogIi4uLiJ9"),
+                field("x-amz-signature", "9a0f..."),
+            ],
+        },
+        asset_id: EXAMPLE_UUID,
+        attachment: None,
+        asset_url: Some(crate::assets::entity::static_url(EXAMPLE_UUID)),
+        id: None,
+        asset: None,
+    })
+}
+
+fn asset_example() -> Value {
+    json!(dto::AssetV1 {
+        asset_id: EXAMPLE_UUID,
+        asset_url: "https://files.example.com/uploads/...".to_owned(),
+        asset_name: "spec.pdf".to_owned(),
+        asset_type: "application/pdf".to_owned(),
+        id: EXAMPLE_UUID,
+        name: "spec.pdf".to_owned(),
+        content_type: "application/pdf".to_owned(),
+        attributes: Map::new(),
+    })
+}
+
+fn me_example() -> Value {
+    json!(dto::Me {
+        id: EXAMPLE_UUID,
+        first_name: "",
+        last_name: "",
+        email: "ana@example.com".to_owned(),
+        avatar: "",
+        avatar_url: None,
+        display_name: "ana".to_owned(),
+    })
+}
