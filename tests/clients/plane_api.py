@@ -1,6 +1,7 @@
 """Plane's asset API as its callers see it: who asks, what is answered to the byte, where things lie."""
 
 import base64
+import functools
 import json
 import re
 import uuid
@@ -59,6 +60,27 @@ def other_method(method):
     return "" if method == "HEAD" else f'{{"detail":"Method \\"{method}\\" not allowed."}}'
 
 
+@functools.cache
+def described_answers(hangar):
+    """Of each path of the OpenAPI document: a pattern of it, and the statuses of each method."""
+    document = hangar.request("GET", "/-/openapi.json").json()
+    found = []
+    for path, item in document["paths"].items():
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+        methods = {method.upper(): set(told["responses"]) for method, told in item.items() if method != "parameters"}
+        found.append((re.compile(pattern), methods))
+    return found
+
+
+def be_described(hangar, method, path, status):
+    """No answer to a method of a route is one that the document lacks."""
+    path = path.split("?")[0]
+    for pattern, methods in described_answers(hangar):
+        if pattern.fullmatch(path) and method in methods:
+            assert str(status) in methods[method], f"{method} {path} answered {status}, which /-/openapi.json does not tell"
+            return
+
+
 class Caller:
     """Somebody with a token; called as `hangar.request` is."""
 
@@ -68,7 +90,9 @@ class Caller:
         self.token = hangar.make_token(email, *arguments)["token"]
 
     def __call__(self, method, path, headers=None, **how):
-        return self.hangar.request(method, path, headers={"X-API-Key": self.token} | (headers or {}), **how)
+        answer = self.hangar.request(method, path, headers={"X-API-Key": self.token} | (headers or {}), **how)
+        be_described(self.hangar, method, path, answer.status_code)
+        return answer
 
     def ask(self, path, **fields):
         return self.hangar.ask(self.token, path, **fields)
