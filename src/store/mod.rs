@@ -300,16 +300,14 @@ impl Store {
         target: Target,
         sealed: Sealed,
         precondition: WritePrecondition,
-        effect: Option<Effect>,
     ) -> Result<Committed, StoreError> {
-        let mut names = self.names_of_new(&target.bucket, &target.key);
-        names.extend(Name::of_effect(effect.as_ref()));
+        let names = self.names_of_new(&target.bucket, &target.key);
         let etag = sealed.etag();
         let new = NewBytes {
             target,
             sealed,
             precondition,
-            effect,
+            effect: None,
         };
         let recorded = self.change(names, Work::Put(Box::new(new))).await?;
         Ok(Committed::new(etag, recorded))

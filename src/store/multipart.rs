@@ -7,9 +7,7 @@ use super::content::{Extent, cut, joined};
 use super::judging::Work;
 use super::names::Name;
 use super::record::{PartCopied, UploadCompleted, UploadCreated};
-use super::{
-    Committed, Effect, Object, ObjectMeta, Sealed, Store, StoreError, meta, upload_listing,
-};
+use super::{Committed, Object, ObjectMeta, Sealed, Store, StoreError, meta, upload_listing};
 use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
 use crate::s3::conditional::WritePrecondition;
@@ -336,7 +334,6 @@ impl Store {
         upload: &Upload,
         completion: Completion,
         precondition: WritePrecondition,
-        effect: Option<Effect>,
     ) -> Result<Committed, StoreError> {
         let Completion {
             parts: seen,
@@ -374,12 +371,11 @@ impl Store {
         };
         let mut names = Name::of_completion(&upload.bucket, &upload.key, &upload.id);
         names.extend(self.names_of_new(&upload.bucket, &upload.key));
-        names.extend(Name::of_effect(effect.as_ref()));
         let work = Work::CompleteUpload {
             completed: Box::new(completed),
             seen,
             precondition,
-            effect,
+            effect: None,
         };
         let recorded = self.change(names, work).await?;
         Ok(Committed::new(etag, recorded))

@@ -59,7 +59,7 @@ impl House {
             meta: ObjectMeta::default(),
         };
         let sealed = staging.seal(&Expected::default()).await.unwrap();
-        let committed = store.commit(target, sealed, WritePrecondition::None, None);
+        let committed = store.commit(target, sealed, WritePrecondition::None);
         committed.await.unwrap();
     }
 

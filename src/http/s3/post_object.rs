@@ -174,7 +174,7 @@ impl Upload {
         };
         let committed = rooms
             .store
-            .commit(target, sealed, WritePrecondition::None, None)
+            .commit(target, sealed, WritePrecondition::None)
             .await?;
         Ok(success(exchange, &self.grant, &committed))
     }

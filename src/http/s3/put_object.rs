@@ -46,7 +46,7 @@ pub(super) async fn put_object(
     };
     match rooms
         .store
-        .commit(target, sealed, precondition.clone(), None)
+        .commit(target, sealed, precondition.clone())
         .await
     {
         Ok(committed) => {

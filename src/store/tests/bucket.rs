@@ -81,7 +81,7 @@ async fn of_a_racing_upload_and_delete_of_its_bucket_one_is_refused() {
             bucket: bucket.clone(),
             ..target("a")
         };
-        let puts = store.commit(to, sealed, WritePrecondition::None, None);
+        let puts = store.commit(to, sealed, WritePrecondition::None);
         let deletes = store.delete_bucket(bucket);
         let (put, deleted) = if round % 2 == 0 {
             tokio::join!(puts, deletes)

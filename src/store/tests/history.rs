@@ -335,7 +335,7 @@ impl World {
                 }
                 Box::pin(async move {
                     let sealed = sealed(&store, &body).await;
-                    let put = store.commit(target_of(at), sealed, WritePrecondition::None, None);
+                    let put = store.commit(target_of(at), sealed, WritePrecondition::None);
                     expect(is_there, put.await);
                     None
                 })
@@ -485,8 +485,7 @@ impl World {
         self.model.put(at + 2, chosen.collect());
         Box::pin(async move {
             let completion = completion(&parts);
-            let completed =
-                store.complete_upload(&upload, completion, WritePrecondition::None, None);
+            let completed = store.complete_upload(&upload, completion, WritePrecondition::None);
             completed.await.unwrap();
             None
         })

@@ -122,7 +122,7 @@ async fn an_object_is_listed_with_its_storage_class_and_checksums() {
     cold.meta.checksums = vec![checksum];
     let sealed = sealed(&store, b"123456789").await;
     store
-        .commit(cold, sealed, WritePrecondition::None, None)
+        .commit(cold, sealed, WritePrecondition::None)
         .await
         .unwrap();
     for delimiter in [None, Some("/".to_owned())] {

@@ -102,7 +102,7 @@ fn target(at: &str) -> Target {
 async fn put(store: &Store, at: &str, body: &[u8]) -> Committed {
     let sealed = sealed(store, body).await;
     store
-        .commit(target(at), sealed, WritePrecondition::None, None)
+        .commit(target(at), sealed, WritePrecondition::None)
         .await
         .unwrap()
 }
@@ -317,9 +317,7 @@ async fn what_is_not_sealed_or_not_committed_leaves_nothing_behind() {
         ..target("x")
     };
     let bytes = sealed(&store, &pattern(600_000)).await;
-    let refused = store
-        .commit(nowhere, bytes, WritePrecondition::None, None)
-        .await;
+    let refused = store.commit(nowhere, bytes, WritePrecondition::None).await;
     assert!(matches!(refused, Err(StoreError::NoSuchBucket)));
     // Files are unlinked beside the caller: the runtime has ended when all of them are gone.
     let blobs = dir.path().join("@hangar/blobs");
@@ -379,7 +377,7 @@ async fn of_racing_writes_that_want_an_absent_key_exactly_one_wins() {
             tokio::spawn(async move {
                 let sealed = sealed(&store, format!("by {writer}").as_bytes()).await;
                 store
-                    .commit(target(&at), sealed, WritePrecondition::Absent, None)
+                    .commit(target(&at), sealed, WritePrecondition::Absent)
                     .await
             })
         });

@@ -35,7 +35,7 @@ pub(super) fn completion(parts: &[Part]) -> Completion {
 
 async fn complete(store: &Store, upload: &Upload, parts: &[Part]) -> Result<Committed, StoreError> {
     store
-        .complete_upload(upload, completion(parts), WritePrecondition::None, None)
+        .complete_upload(upload, completion(parts), WritePrecondition::None)
         .await
 }
 
@@ -186,7 +186,7 @@ async fn a_part_that_was_replaced_since_it_was_read_is_not_completed() {
     let wanted = completion(std::slice::from_ref(&new));
     put(&store, "a", b"before").await;
     let refused = store
-        .complete_upload(&upload, wanted, WritePrecondition::Absent, None)
+        .complete_upload(&upload, wanted, WritePrecondition::Absent)
         .await;
     assert!(matches!(refused, Err(StoreError::PreconditionFailed)));
     complete(&store, &upload, &[new]).await.unwrap();

@@ -49,7 +49,7 @@ pub(in crate::http::s3) async fn complete(
         let completion = judge(exchange, &upload, &stated, &whole).await?;
         let (etag, checksums) = (completion.etag.clone(), completion.checksums.clone());
         match store
-            .complete_upload(&upload, completion, precondition.clone(), None)
+            .complete_upload(&upload, completion, precondition.clone())
             .await
         {
             Ok(_) => {
