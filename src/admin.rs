@@ -1,13 +1,18 @@
 //! What a command asks of whoever holds the vault: the running server (over its administration listener) or the command itself.
 //!
 //! One order in, one JSON value or one sentence out. It refuses to know how the order came.
+mod housekeeping;
+
+pub use housekeeping::{Asked, Cleared, Housekeeper};
+
+use crate::assets::AssetAges;
 use crate::auth::{
     AccessKeyListing, Anchor, Auth, AuthError, CreatedAccessKey, CreatedToken, KeyLimits,
     NewAccessKey, NewToken, Role, TokenListing, WorkspaceListing,
 };
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
-use crate::store::StoreError;
+use crate::store::{Mode, StoreError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,6 +47,12 @@ pub enum Order {
     UserRemove {
         email: String,
     },
+    Gc {
+        dry_run: bool,
+        /// Of a command that does the work itself; a server has its own.
+        #[serde(skip)]
+        ages: Option<AssetAges>,
+    },
     #[serde(untagged)]
     Place(PlaceOrder),
 }
@@ -75,10 +86,19 @@ impl Member {
     }
 }
 
+/// Who holds the vault: a running server, or the command itself.
+#[derive(Clone, Copy)]
+pub struct Holder<'a> {
+    pub auth: &'a Auth,
+    pub keeper: &'a Housekeeper,
+    pub asked: Asked,
+}
+
 /// `Err`: one sentence for the person at the command line.
 /// # Errors
 /// When the order cannot be carried out; the text says why and what to do.
-pub async fn carry_out(auth: &Auth, order: Order) -> Result<Value, String> {
+pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String> {
+    let auth = holder.auth;
     match order {
         Order::TokenCreate {
             email,
@@ -130,6 +150,15 @@ pub async fn carry_out(auth: &Auth, order: Order) -> Result<Value, String> {
         Order::UserRemove { email } => {
             auth.remove_user(&email).await.map_err(sentence)?;
             Ok(json!({ "email": email, "removed": true }))
+        }
+        Order::Gc { dry_run, .. } => {
+            let mode = if dry_run { Mode::Tell } else { Mode::Do };
+            let cleared = holder
+                .keeper
+                .sweep(mode, holder.asked)
+                .await
+                .map_err(trouble)?;
+            Ok(json!(cleared))
         }
         Order::Place(order) => carry_out_for_places(auth, order).await,
     }

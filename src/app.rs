@@ -7,6 +7,7 @@
 mod listeners;
 mod root_key;
 
+use crate::admin::Housekeeper;
 use crate::assets::{self, Assets};
 use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
@@ -124,7 +125,8 @@ impl Application {
     pub async fn run_until_stopped(mut self) -> std::io::Result<()> {
         // What is to be done beside serving, for as long as it serves.
         let mut chores = JoinSet::new();
-        chores.spawn(self.rooms.store.janitor().run());
+        let keeper = self.rooms.keeper.clone();
+        chores.spawn(async move { keeper.run().await });
         if let Some(tls) = self.tls.clone() {
             chores.spawn(tls.keep_current(self.reloader.0));
         }
@@ -239,6 +241,7 @@ async fn furnish(
         None
     };
     let limits = http::Limits::new(config.rate_limit, clock.clone());
+    let keeper = Housekeeper::new(store.clone(), config.asset_ages);
     let rooms = Rooms {
         config: Arc::new(config.http),
         clock,
@@ -246,6 +249,7 @@ async fn furnish(
         auth,
         keys,
         assets,
+        keeper: Arc::new(keeper),
         limits: Arc::new(limits),
     };
     let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));

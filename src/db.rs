@@ -24,6 +24,13 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Sql(error) | Self::Migrate(MigrateError::Execute(error)) => is_full(error),
+            _ => false,
+        }
+    }
+
     /// Whether the file is no database any more, rather than out of reach for now.
     pub(crate) fn is_damage(&self) -> bool {
         let (Self::Sql(error) | Self::Migrate(MigrateError::Execute(error))) = self else {
@@ -35,6 +42,15 @@ impl DatabaseError {
             .and_then(|error| error.code()?.parse::<u32>().ok());
         code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
     }
+}
+
+/// Whether there was no room on the disk: `SQLITE_FULL`. The statement is rolled back, and may be tried again.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    const SQLITE_FULL: u32 = 13;
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_FULL)
 }
 
 /// Connections that only read. At most four are open at once. Cheap to clone.

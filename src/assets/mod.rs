@@ -3,6 +3,7 @@
 //! Guarantees: an asset's row is recorded before its policy is given out; asking for an upload reads nothing and records
 //! once; changes of one asset are judged one after the other, in the writer's order. It refuses to know HTTP, and who may
 //! do what. Rules: Plane contract, sections 1, 3 and 4.
+mod ageing;
 mod changes;
 pub mod content;
 pub mod entity;
@@ -13,6 +14,7 @@ mod repo;
 pub mod size;
 pub mod within;
 
+pub use ageing::{AssetAges, PurgedAssets, purge};
 pub use entity::{EntityType, PointerKind};
 pub use model::{Asset, Bindings};
 pub use name::AssetName;

@@ -12,7 +12,7 @@ use sqlx::{Row, SqliteConnection};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-pub(super) const EFFECTS: [EffectKind; 6] = [
+pub(super) const EFFECTS: [EffectKind; 7] = [
     EffectKind {
         kind: REQUESTED,
         apply: apply_requested,
@@ -37,6 +37,10 @@ pub(super) const EFFECTS: [EffectKind; 6] = [
         kind: BOUND,
         apply: apply_bound,
     },
+    EffectKind {
+        kind: PURGED,
+        apply: apply_purged,
+    },
 ];
 const REQUESTED: &str = "asset.requested";
 const CHANGED: &str = "asset.changed";
@@ -44,6 +48,7 @@ const DELETED: &str = "asset.deleted";
 const POINTED: &str = "asset.pointed";
 const RESTORED: &str = "asset.restored";
 const BOUND: &str = "asset.bound";
+const PURGED: &str = "asset.purged";
 
 pub(super) fn asset_lock(id: Uuid) -> String {
     format!("asset:{id}")
@@ -350,6 +355,67 @@ fn apply_deleted<'c>(
         .await?;
         Ok(())
     })
+}
+
+/// The row goes for good.
+pub(super) fn purged(id: Uuid) -> Effect {
+    Effect {
+        kind: Cow::Borrowed(PURGED),
+        touches: vec![asset_lock(id)],
+        data: serde_json::json!({ "id": id }),
+    }
+}
+
+fn apply_purged<'c>(
+    connection: &'c mut SqliteConnection,
+    rows: &'c str,
+) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        sqlx::query(
+            "DELETE FROM assets WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
+        )
+        .bind(rows)
+        .execute(connection)
+        .await
+        .map(drop)
+    })
+}
+
+/// Assets that were deleted before one time, or asked for before another and have no object: of the rows after `after`
+/// as many as are looked at together, and the last of those; `None`: there are no more rows.
+pub(super) async fn aged(
+    connection: &mut SqliteConnection,
+    after: i64,
+    deleted_before: Micros,
+    asked_before: Micros,
+) -> Result<Option<(i64, Vec<Asset>)>, sqlx::Error> {
+    const ROWS: i64 = 2000;
+    let last: Option<i64> = sqlx::query_scalar(
+        "SELECT max(rowid) FROM (SELECT rowid FROM assets WHERE rowid > ?1 ORDER BY rowid LIMIT ?2)",
+    )
+    .bind(after)
+    .bind(ROWS)
+    .fetch_one(&mut *connection)
+    .await?;
+    let Some(last) = last else {
+        return Ok(None);
+    };
+    let rows = sqlx::query(
+        "SELECT * FROM assets
+         WHERE rowid > ?1 AND rowid <= ?2
+           AND (deleted_at < ?3
+                OR (created_at < ?4 AND deleted_at IS NULL
+                    AND NOT EXISTS (SELECT 1 FROM objects
+                                    WHERE objects.bucket = assets.bucket AND objects.key = assets.key)))",
+    )
+    .bind(after)
+    .bind(last)
+    .bind(deleted_before.as_micros())
+    .bind(asked_before.as_micros())
+    .fetch_all(connection)
+    .await?;
+    let assets: Result<Vec<_>, _> = rows.iter().map(asset_of).collect();
+    Ok(Some((last, assets?)))
 }
 
 /// An asset that is not deleted.

@@ -11,6 +11,7 @@ mod access_key;
 mod anchor;
 mod demo;
 mod failure;
+mod gc;
 mod order;
 mod serve;
 mod signals;
@@ -71,6 +72,8 @@ enum Command {
     Anchor(anchor::Anchor),
     /// Make, list and revoke keys of the S3 side
     AccessKey(access_key::AccessKey),
+    /// Clear away what has ended, and free its bytes
+    Gc(gc::Gc),
     /// Upload a file and print its address
     Upload(upload::Upload),
     /// Watch an upload from ask to picture, on a server made for it
@@ -111,6 +114,7 @@ impl Cli {
             Command::User(command) => block_on(command.run(environment)),
             Command::Anchor(command) => block_on(command.run(environment)),
             Command::AccessKey(command) => block_on(command.run(environment)),
+            Command::Gc(command) => block_on(command.run(environment)),
             Command::Upload(command) => block_on(command.run(environment)),
             Command::Demo(command) => block_on(command.run(environment)),
         }

@@ -4,7 +4,7 @@
 //! file, says whether there is one, for a crash leaves the file behind.
 
 use super::Failure;
-use crate::admin::{self, Order};
+use crate::admin::{self, Asked, Holder, Housekeeper, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
@@ -50,7 +50,9 @@ pub(super) async fn carry_out(
                 store.close().await;
                 return outcome;
             }
-            Err(OpenError::Refused(sentence)) => return Err(Failure::Failed(sentence)),
+            Err(OpenError::Refused(sentence) | OpenError::Full(sentence)) => {
+                return Err(Failure::Failed(sentence));
+            }
             Err(OpenError::Locked(_)) => {}
         }
         if let Some(run) = running(&config.data_dir).await?
@@ -79,7 +81,17 @@ async fn carry_out_alone(
         return Err(Failure::Failed(auth::SEALED_FOLDER.to_owned()));
     }
     let auth = Auth::new(store.clone(), clock, key_file, true);
-    admin::carry_out(&auth, order)
+    let ages = match &order {
+        Order::Gc { ages, .. } => *ages,
+        _ => None,
+    };
+    let keeper = Housekeeper::new(store.clone(), ages.unwrap_or_default());
+    let holder = Holder {
+        auth: &auth,
+        keeper: &keeper,
+        asked: Asked::Alone,
+    };
+    admin::carry_out(holder, order)
         .await
         .map_err(Failure::Failed)
 }

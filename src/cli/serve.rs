@@ -37,6 +37,8 @@ Environment, S3:
   HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
   HANGAR_S3_SIGV2            true: believe Signature Version 2 too (default false)
   HANGAR_SAFE_READS          false: serve HTML, SVG and scripts as they are, also to browsers (default true)
+  HANGAR_GRACE               how long bytes that nothing names any more stay on the disk (default 24h)
+  HANGAR_MIN_FREE            with less than this free on the disk no uploads are taken (default 1 % of it, at most 1GiB)
   HANGAR_MULTIPART_EXPIRES   when an upload in parts that nobody completed is given up (default 7d)
 
 Environment, assets:

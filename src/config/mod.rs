@@ -18,7 +18,7 @@ use crate::http::{HttpConfig, RateLimit, TlsFiles, TrustedProxies};
 pub use environment::Environment;
 pub use quantity::{parse_duration, parse_size};
 
-use crate::assets::AssetsConfig;
+use crate::assets::{AssetAges, AssetsConfig};
 use crate::auth::{AccessKey, KeyFile};
 use crate::s3::BucketName;
 use crate::store::StoreConfig;
@@ -34,6 +34,8 @@ pub const DEFAULT_MINIO_LISTEN: &str = ":9000";
 pub const DEFAULT_DATA_DIR: &str = "data";
 const DEFAULT_BUCKET: &str = "uploads";
 const DEFAULT_FILE_SIZE_LIMIT_BYTES: u64 = 5_242_880;
+/// Longer than a copy of the folder takes.
+const DEFAULT_GRACE: Duration = Duration::from_hours(24);
 /// As MinIO and most lifecycle rules have it: a week.
 const DEFAULT_MULTIPART_EXPIRES: Duration = Duration::from_hours(7 * 24);
 const DEFAULT_SIGNED_URL_EXPIRATION: Duration = Duration::from_hours(1);
@@ -62,16 +64,7 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// `hangar serve` makes `admin@localhost` on a new folder; `hangar server DIR` makes no user.
     pub standalone: bool,
-    pub pending: Pending,
-}
-
-/// Settings that are read and judged at every start, and whose rooms are not built yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pending {
-    /// `UNUPLOADED_ASSET_DELETE_DAYS`
-    pub unuploaded_asset_delete_after: Duration,
-    /// `HARD_DELETE_AFTER_DAYS`
-    pub hard_delete_after: Duration,
+    pub asset_ages: AssetAges,
 }
 
 /// A setting that stops the start. Its text is one sentence for the person who set it.
@@ -151,6 +144,7 @@ impl Config {
         let store = settings.store(flags)?;
         let http = settings.http(role, flags)?;
         let assets = settings.assets(&http.region)?;
+        let asset_ages = settings.asset_ages(assets.signed_url_expiration)?;
         let (root_key, mut warnings) = settings.root_key()?;
         let key_file = settings.key_file()?;
         if let Some(key_file) = &key_file
@@ -173,7 +167,7 @@ impl Config {
                 )?
                 .unwrap_or(Some(DEFAULT_RATE_LIMIT)),
             standalone: role == Role::Standalone,
-            pending: settings.pending()?,
+            asset_ages,
         };
         warnings.extend(environment.unknown_names().map(|name| {
             format!(
@@ -209,6 +203,15 @@ pub fn store_config(
         data_dir,
         ..Flags::default()
     })
+}
+
+/// How long assets stay that nobody needs, of a command that clears away.
+/// # Errors
+/// When one is wrong.
+pub fn asset_ages(environment: &Environment) -> Result<AssetAges, WrongSetting> {
+    let mut settings = Settings::new(environment);
+    let policy_holds = settings.assets("")?.signed_url_expiration;
+    settings.asset_ages(policy_holds)
 }
 
 /// The key file of a command that makes a secret.
@@ -303,6 +306,15 @@ impl<'a> Settings<'a> {
                     },
                 )?
                 .unwrap_or(DEFAULT_MULTIPART_EXPIRES),
+            grace: self
+                .read(
+                    None,
+                    "HANGAR_GRACE",
+                    "at least 1s, such as 12h or 7d (a bare number is seconds)",
+                    |text| parse_duration(text).filter(|grace| !grace.is_zero()),
+                )?
+                .unwrap_or(DEFAULT_GRACE),
+            min_free_bytes: self.read(None, "HANGAR_MIN_FREE", quantity::SIZE, parse_size)?,
         })
     }
 
@@ -432,19 +444,21 @@ impl<'a> Settings<'a> {
         })
     }
 
-    fn pending(&mut self) -> Result<Pending, WrongSetting> {
+    /// A row outlives the policy that it was given.
+    fn asset_ages(&mut self, policy_holds: Duration) -> Result<AssetAges, WrongSetting> {
         let mut days = |variable, default: u64| {
             let days = self
                 .read(None, variable, quantity::DAYS, quantity::parse_days)?
                 .unwrap_or(default);
             Ok(Duration::from_hours(days * 24))
         };
-        Ok(Pending {
-            unuploaded_asset_delete_after: days(
-                "UNUPLOADED_ASSET_DELETE_DAYS",
-                DEFAULT_UNUPLOADED_ASSET_DELETE_DAYS,
-            )?,
-            hard_delete_after: days("HARD_DELETE_AFTER_DAYS", DEFAULT_HARD_DELETE_AFTER_DAYS)?,
+        let unuploaded = days(
+            "UNUPLOADED_ASSET_DELETE_DAYS",
+            DEFAULT_UNUPLOADED_ASSET_DELETE_DAYS,
+        )?;
+        Ok(AssetAges {
+            unuploaded: unuploaded.max(policy_holds),
+            deleted: days("HARD_DELETE_AFTER_DAYS", DEFAULT_HARD_DELETE_AFTER_DAYS)?,
         })
     }
 

@@ -35,6 +35,8 @@ fn nothing_set_is_a_whole_configuration() {
             data_dir: "data",
             allow_unsafe_fs: false,
             multipart_expires: 604800s,
+            grace: 86400s,
+            min_free_bytes: None,
         },
         assets: AssetsConfig {
             bucket: BucketName(
@@ -67,9 +69,9 @@ fn nothing_set_is_a_whole_configuration() {
             },
         ),
         standalone: true,
-        pending: Pending {
-            unuploaded_asset_delete_after: 604800s,
-            hard_delete_after: 5184000s,
+        asset_ages: AssetAges {
+            unuploaded: 604800s,
+            deleted: 5184000s,
         },
     }
     "#);
@@ -86,6 +88,8 @@ fn each_name_reaches_its_setting() {
         ("HANGAR_S3_SIGV2", "true"),
         ("HANGAR_SAFE_READS", "false"),
         ("HANGAR_MULTIPART_EXPIRES", "36h"),
+        ("HANGAR_GRACE", "2h"),
+        ("HANGAR_MIN_FREE", "2GiB"),
         ("HANGAR_TLS_CERT", "/etc/hangar/cert.pem"),
         ("HANGAR_TLS_KEY", "/etc/hangar/key.pem"),
         ("HANGAR_VERIFY_CONTENT", "false"),
@@ -110,6 +114,10 @@ fn each_name_reaches_its_setting() {
             data_dir: "/srv/hangar",
             allow_unsafe_fs: true,
             multipart_expires: 129600s,
+            grace: 7200s,
+            min_free_bytes: Some(
+                2147483648,
+            ),
         },
         assets: AssetsConfig {
             bucket: BucketName(
@@ -167,9 +175,9 @@ fn each_name_reaches_its_setting() {
         key_file: None,
         rate_limit: None,
         standalone: true,
-        pending: Pending {
-            unuploaded_asset_delete_after: 259200s,
-            hard_delete_after: 2592000s,
+        asset_ages: AssetAges {
+            unuploaded: 259200s,
+            deleted: 2592000s,
         },
     }
     "#);
@@ -186,6 +194,8 @@ fn an_empty_value_counts_as_unset_for_every_name() {
         "HANGAR_S3_SIGV2",
         "HANGAR_SAFE_READS",
         "HANGAR_MULTIPART_EXPIRES",
+        "HANGAR_GRACE",
+        "HANGAR_MIN_FREE",
         "HANGAR_KEY_FILE",
         "HANGAR_TLS_CERT",
         "HANGAR_TLS_KEY",

@@ -61,7 +61,7 @@ async fn order(
         return HttpResponse::NotFound().finish();
     }
     let outcome = match read_order(payload).await {
-        Ok(order) => carry_out(&rooms.auth, order).await,
+        Ok(order) => carry_out(rooms.holder(), order).await,
         Err(reason) => Err(reason),
     };
     match outcome {

@@ -17,6 +17,7 @@ pub(crate) mod serve;
 pub(crate) mod tls;
 pub(crate) mod trace;
 
+use crate::admin::{Asked, Holder, Housekeeper};
 use crate::assets::Assets;
 use crate::auth::{AccessKeys, Auth};
 use crate::clock::Clock;
@@ -43,7 +44,20 @@ pub struct Rooms {
     pub auth: Auth,
     pub keys: AccessKeys,
     pub assets: Assets,
+    pub keeper: Arc<Housekeeper>,
     pub limits: Arc<plane::Limits>,
+}
+
+impl Rooms {
+    /// For orders that come to a running server.
+    #[must_use]
+    pub fn holder(&self) -> Holder<'_> {
+        Holder {
+            auth: &self.auth,
+            keeper: &self.keeper,
+            asked: Asked::BesideOthers,
+        }
+    }
 }
 
 /// Settings of the edge.

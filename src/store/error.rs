@@ -10,6 +10,9 @@ pub enum OpenError {
     /// Another hangar holds the folder's lock.
     #[error("{0}")]
     Locked(String),
+    /// There is no room on the disk, and no reserve left to let go.
+    #[error("{0}")]
+    Full(String),
 }
 
 /// Why a change or a read did not happen.
@@ -44,6 +47,9 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if crate::db::is_full(&error) {
+            return Self::Full;
+        }
         Self::Unavailable(format!("the index does not answer: {error}"))
     }
 }
@@ -92,11 +98,18 @@ pub(super) fn stopped() -> StoreError {
 
 /// A full disk is 507; all other trouble of the disk is 503.
 pub(super) fn unavailable(error: &std::io::Error) -> StoreError {
-    use std::io::ErrorKind;
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            StoreError::Full
-        }
-        _ => StoreError::Unavailable(error.to_string()),
+    if is_full(error) {
+        StoreError::Full
+    } else {
+        StoreError::Unavailable(error.to_string())
     }
+}
+
+/// ENOSPC, EDQUOT, EFBIG
+pub(super) fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }

@@ -4,23 +4,29 @@
 
 use super::OpenError;
 use super::log::sync_folder;
+use super::space::Space;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Paths of the folder, held by its lock.
 #[derive(Debug)]
 pub(super) struct Folder {
     home: PathBuf,
     lock: Mutex<Option<File>>,
+    space: Arc<Space>,
 }
 
 impl Folder {
     /// Makes what is missing and takes the lock.
-    pub(super) fn open(data_dir: &Path, allow_unsafe_fs: bool) -> Result<Self, OpenError> {
+    pub(super) fn open(
+        data_dir: &Path,
+        allow_unsafe_fs: bool,
+        min_free_bytes: Option<u64>,
+    ) -> Result<Self, OpenError> {
         let shown = data_dir.display();
         let cannot = |error: &io::Error| {
             OpenError::Refused(format!(
@@ -49,6 +55,7 @@ impl Folder {
             .map_err(|error| cannot(&error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self {
+                space: Arc::new(Space::open(&home, min_free_bytes)),
                 home,
                 lock: Mutex::new(Some(lock)),
             }),
@@ -68,6 +75,10 @@ impl Folder {
                 .unwrap_or_else(PoisonError::into_inner)
                 .take(),
         );
+    }
+
+    pub(super) fn space(&self) -> &Arc<Space> {
+        &self.space
     }
 
     pub(super) fn home(&self) -> &Path {

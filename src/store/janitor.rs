@@ -6,6 +6,7 @@
 //! is deleted as a client would delete it: by a record of the log.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html>
 
+use super::freeing::Seen;
 use super::{Object, Store, StoreError, Upload, UploadListRequest};
 use crate::clock::Timestamp;
 use crate::s3::BucketName;
@@ -13,7 +14,6 @@ use crate::s3::lifecycle::Lifecycle;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::time::Duration;
 
-const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// Objects, or uploads, that are looked at together.
 const PAGE: u32 = 200;
 /// Deletions under way at one time: enough for the log to write them in groups, few enough not to be in the way.
@@ -21,12 +21,21 @@ const AT_ONCE: usize = 16;
 
 /// Ends what is due. One for each store.
 pub struct Janitor {
-    store: Store,
+    pub(super) store: Store,
     wall_clock: WallClock,
+    pub(super) seen: Seen,
 }
 
-/// What a sweep did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Whether a sweep does what it finds, or only counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Do,
+    /// `--dry-run`
+    Tell,
+}
+
+/// What ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Swept {
     pub objects: u64,
     pub uploads: u64,
@@ -40,40 +49,26 @@ impl Store {
         Janitor {
             store: self.clone(),
             wall_clock: WallClock::watch(clock.now(), clock.elapsed()),
+            seen: Seen::default(),
         }
     }
 }
 
 impl Janitor {
-    /// Sweeps each hour, for as long as it is polled.
-    pub async fn run(mut self) {
-        loop {
-            tokio::time::sleep(SWEEP_EVERY).await;
-            match self.sweep().await {
-                Ok(Some(Swept { objects, uploads })) if objects + uploads > 0 => {
-                    tracing::info!(objects, uploads, "deleted what ended by its age");
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => tracing::warn!(
-                    "nothing is deleted by its age yet: the clock has jumped in the last hour"
-                ),
-                Err(error) => {
-                    tracing::warn!(%error, "what ended by its age is deleted at the next sweep");
-                }
-            }
-        }
+    /// What time it is, if the wall clock has kept step with the monotonic one for an hour.
+    pub fn believed_now(&mut self) -> Option<Timestamp> {
+        let clock = &self.store.inner.clock;
+        let now = clock.now();
+        self.wall_clock
+            .is_believed(now, clock.elapsed())
+            .then_some(now)
     }
 
-    /// Deletes the objects and gives up the uploads that have ended; `None` while the clock is not to be believed.
+    /// Deletes the objects and gives up the uploads that have ended at `now`.
     ///
     /// # Errors
     /// `Unavailable`, `Full`, … The next sweep does what is left.
-    pub async fn sweep(&mut self) -> Result<Option<Swept>, StoreError> {
-        let clock = &self.store.inner.clock;
-        let now = clock.now();
-        if !self.wall_clock.is_believed(now, clock.elapsed()) {
-            return Ok(None);
-        }
+    pub async fn end_by_age(&mut self, now: Timestamp, mode: Mode) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         for bucket in self.store.buckets() {
             if let Some(lifecycle) = bucket.lifecycle() {
@@ -81,24 +76,29 @@ impl Janitor {
                     store: &self.store,
                     bucket: &bucket.name,
                     lifecycle,
+                    mode,
                 };
                 swept.objects += told(&bucket.name, rules.expire_objects(now).await);
                 swept.uploads += told(&bucket.name, rules.abort_uploads(now).await);
             }
         }
-        swept.uploads += self.abort_old_uploads(now).await?;
-        Ok(Some(swept))
+        swept.uploads += self.abort_old_uploads(now, mode).await?;
+        Ok(swept)
     }
 
     /// `HANGAR_MULTIPART_EXPIRES`
-    async fn abort_old_uploads(&self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn abort_old_uploads(&self, now: Timestamp, mode: Mode) -> Result<u64, StoreError> {
         let age = i64::try_from(self.store.inner.multipart_expires.as_millis()).unwrap_or(i64::MAX);
         let limit = Timestamp::from_millis(now.as_millis().saturating_sub(age));
         let mut aborted = 0;
+        if mode == Mode::Tell {
+            let uploads = self.store.uploads_before(limit, u32::MAX).await?;
+            return Ok(uploads.len() as u64);
+        }
         loop {
             let uploads = self.store.uploads_before(limit, PAGE).await?;
             let found = uploads.len();
-            let ended = abort(&self.store, uploads).await?;
+            let ended = abort(&self.store, uploads, mode).await?;
             aborted += ended;
             if found < PAGE as usize || ended == 0 {
                 return Ok(aborted);
@@ -112,6 +112,7 @@ struct Rules<'a> {
     store: &'a Store,
     bucket: &'a BucketName,
     lifecycle: &'a Lifecycle,
+    mode: Mode,
 }
 
 impl Rules<'_> {
@@ -137,7 +138,7 @@ impl Rules<'_> {
                     .into_iter()
                     .filter(|object| self.has_ended(object, now))
                     .collect();
-                expired += delete(self.store, ended).await?;
+                expired += delete(self.store, ended, self.mode).await?;
                 if is_last {
                     break;
                 }
@@ -173,7 +174,7 @@ impl Rules<'_> {
                             .is_some_and(|at| at <= now)
                     })
                     .collect();
-                aborted += abort(self.store, ended).await?;
+                aborted += abort(self.store, ended, self.mode).await?;
                 let Some((key, upload)) = page.next else {
                     break;
                 };
@@ -187,7 +188,10 @@ impl Rules<'_> {
 }
 
 /// Deletes these very objects, and says how many of them were still there.
-async fn delete(store: &Store, objects: Vec<Object>) -> Result<u64, StoreError> {
+async fn delete(store: &Store, objects: Vec<Object>, mode: Mode) -> Result<u64, StoreError> {
+    if mode == Mode::Tell {
+        return Ok(objects.len() as u64);
+    }
     let deleted: Vec<Option<_>> = stream::iter(objects)
         .map(|object| async move { unless_gone(store.delete_this(&object).await) })
         .buffer_unordered(AT_ONCE)
@@ -197,7 +201,10 @@ async fn delete(store: &Store, objects: Vec<Object>) -> Result<u64, StoreError> 
 }
 
 /// Gives these uploads up, and says how many of them were still under way.
-async fn abort(store: &Store, uploads: Vec<Upload>) -> Result<u64, StoreError> {
+async fn abort(store: &Store, uploads: Vec<Upload>, mode: Mode) -> Result<u64, StoreError> {
+    if mode == Mode::Tell {
+        return Ok(uploads.len() as u64);
+    }
     let aborted: Vec<Option<()>> = stream::iter(uploads)
         .map(|upload| async move {
             let aborted = store

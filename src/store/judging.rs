@@ -4,10 +4,12 @@
 //! so what was judged holds when its record is applied. A record holds outcomes, never something to judge again.
 
 use super::blobs::NewBlob;
+use super::content::Content;
 use super::meta;
 use super::names::Name;
 use super::record::{
-    BodyPlace, Change, Copied, Draft, PartCopied, PartPut, Put, UploadCompleted, UploadCreated,
+    BodyPlace, Change, Copied, Draft, PartCopied, PartPut, Put, Unreferenced, UploadCompleted,
+    UploadCreated,
 };
 use super::staging::{Permits, Sealed, SealedBody};
 use super::state::State;
@@ -20,6 +22,7 @@ use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
 pub(super) type Judge = Box<
@@ -34,6 +37,7 @@ pub(super) enum Work {
     Put(Box<NewBytes>),
     Copy {
         copied: Box<Copied>,
+        source: Arc<Content>,
         precondition: WritePrecondition,
         effect: Option<Effect>,
     },
@@ -41,6 +45,12 @@ pub(super) enum Work {
         bucket: BucketName,
         key: ObjectKey,
         which: Which,
+    },
+    /// An object goes together with a row of another module, where that module's judge says so.
+    DeleteWith {
+        bucket: BucketName,
+        key: ObjectKey,
+        judge: Judge,
     },
     SetTags {
         bucket: BucketName,
@@ -56,6 +66,7 @@ pub(super) enum Work {
     CopyPart {
         upload: Upload,
         part: Box<PartCopied>,
+        source: Arc<Content>,
     },
     CompleteUpload {
         completed: Box<UploadCompleted>,
@@ -79,6 +90,12 @@ pub(super) enum Work {
         setting: BucketSetting,
         document: Option<String>,
     },
+    /// Bodies that nothing named when they were looked at.
+    Free {
+        bodies: Vec<Unreferenced>,
+        /// Gets those that are named in the record.
+        freed: oneshot::Sender<Vec<Unreferenced>>,
+    },
     Judge(Judge),
     /// Needs no judging: a new row under a new id.
     New(Effect),
@@ -94,6 +111,7 @@ impl Work {
             Self::PutPart { sealed, .. } => return sealed.memory_bytes(),
             Self::Copy { copied, .. } => copied.rows(),
             Self::CopyPart { part, .. } => part.extents.len(),
+            Self::Free { bodies, .. } => bodies.len(),
             Self::CompleteUpload { completed, .. } => completed.rows(),
             _ => 0,
         };
@@ -102,6 +120,18 @@ impl Work {
 }
 
 impl Work {
+    /// Whether the disk must have room for what it brings.
+    fn brings_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::Put(_)
+                | Self::PutPart { .. }
+                | Self::Copy { .. }
+                | Self::CopyPart { .. }
+                | Self::CreateUpload(_)
+        )
+    }
+
     /// The key that gets an object by it, and the effect of its record.
     fn coming(&mut self) -> Option<(&BucketName, &ObjectKey, &mut Option<Effect>)> {
         match self {
@@ -138,9 +168,27 @@ pub(super) enum Which {
 
 /// What is to be done of a change.
 pub(super) enum Verdict {
-    Record(Box<Draft>, Option<NewBlob>),
+    Record(Box<Draft>, Held),
     /// All is as it was wanted already, or the caller's own judge refused.
     Nothing,
+}
+
+impl Verdict {
+    /// The bytes of `source` are named by the record, and by the index only later.
+    fn while_held(self, source: Arc<Content>) -> Self {
+        match self {
+            Self::Record(draft, _) => Self::Record(draft, Held::Source(source)),
+            Self::Nothing => Self::Nothing,
+        }
+    }
+}
+
+/// Bytes that a change names and the index does not yet: to be held until it does.
+pub(super) enum Held {
+    Nothing,
+    /// Removed where the change is not recorded.
+    Blob(NewBlob),
+    Source(Arc<Content>),
 }
 
 /// Judges changes.
@@ -175,14 +223,22 @@ impl Judging {
     }
 
     pub(super) async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
+        if work.brings_bytes() && !self.state.space.admits_bytes() {
+            return Err(StoreError::Full);
+        }
         match work {
             Work::Put(new) => self.put(*new).await,
             Work::Copy {
                 copied,
+                source,
                 precondition,
                 effect,
-            } => self.copy(copied, precondition, effect).await,
+            } => {
+                let copy = self.copy(copied, precondition, effect).await?;
+                Ok(copy.while_held(source))
+            }
             Work::Delete { bucket, key, which } => self.delete(bucket, key, which).await,
+            Work::DeleteWith { bucket, key, judge } => self.delete_with(bucket, key, judge).await,
             Work::SetTags {
                 bucket,
                 key,
@@ -194,7 +250,11 @@ impl Judging {
                 number,
                 sealed,
             } => self.put_part(upload, number, sealed).await,
-            Work::CopyPart { upload, part } => self.copy_part(upload, part).await,
+            Work::CopyPart {
+                upload,
+                part,
+                source,
+            } => Ok(self.copy_part(upload, part).await?.while_held(source)),
             Work::CompleteUpload {
                 completed,
                 seen,
@@ -216,6 +276,7 @@ impl Judging {
                 setting,
                 document,
             } => self.set_bucket(bucket, setting, document),
+            Work::Free { bodies, freed } => self.free(bodies, freed).await,
             Work::Judge(judge) => match judge(&mut self.index).await {
                 Ok(Some(effect)) => Ok(self.record(Change::Domain, Some(effect))),
                 Ok(None) | Err(Refused) => Ok(Verdict::Nothing),
@@ -285,6 +346,42 @@ impl Judging {
             return Ok(Verdict::Nothing);
         }
         Ok(self.record(Change::Delete { bucket, key }, None))
+    }
+
+    async fn delete_with(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        judge: Judge,
+    ) -> Result<Verdict, StoreError> {
+        let Ok(Some(effect)) = judge(&mut self.index).await else {
+            return Ok(Verdict::Nothing);
+        };
+        let is_there = self.state.has_bucket(&bucket) && self.etag(&bucket, &key).await?.is_some();
+        let change = if is_there {
+            Change::Delete { bucket, key }
+        } else {
+            Change::Domain
+        };
+        Ok(self.record(change, Some(effect)))
+    }
+
+    /// What is still named by nothing and read by nobody may go.
+    async fn free(
+        &mut self,
+        mut bodies: Vec<Unreferenced>,
+        freed: oneshot::Sender<Vec<Unreferenced>>,
+    ) -> Result<Verdict, StoreError> {
+        let in_use = self.state.bodies_in_use();
+        let ids: Vec<u64> = bodies.iter().map(|free| free.body).collect();
+        let unreferenced = meta::still_unreferenced(&mut self.index, &ids).await?;
+        bodies.retain(|free| unreferenced.contains(&free.body) && !in_use.contains(&free.body));
+        if bodies.is_empty() {
+            return Ok(Verdict::Nothing);
+        }
+        // Where the janitor went away the next start frees them.
+        drop(freed.send(bodies.clone()));
+        Ok(self.record(Change::Freed { bodies }, None))
     }
 
     async fn set_tags(
@@ -472,23 +569,23 @@ impl Judging {
     }
 
     fn record(&self, change: Change, effect: Option<Effect>) -> Verdict {
-        Verdict::Record(Box::new(self.draft(change, effect)), None)
+        Verdict::Record(Box::new(self.draft(change, effect)), Held::Nothing)
     }
 }
 
 /// What a record says of a body, what it holds of it, and the blob that it names.
-fn placed(body: SealedBody) -> (BodyPlace, Bytes, Option<NewBlob>) {
+fn placed(body: SealedBody) -> (BodyPlace, Bytes, Held) {
     match body {
         SealedBody::Memory { bytes, .. } if bytes.is_empty() => {
-            (BodyPlace::Empty, Bytes::new(), None)
+            (BodyPlace::Empty, Bytes::new(), Held::Nothing)
         }
         SealedBody::Memory { bytes, permits } => {
             let bytes = Bytes::from_owner(HeldBody(bytes, permits));
-            (BodyPlace::Here, bytes, None)
+            (BodyPlace::Here, bytes, Held::Nothing)
         }
         SealedBody::Blob(blob) => {
             let id = blob.id().to_owned();
-            (BodyPlace::Blob { id }, Bytes::new(), Some(blob))
+            (BodyPlace::Blob { id }, Bytes::new(), Held::Blob(blob))
         }
     }
 }

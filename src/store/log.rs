@@ -228,6 +228,21 @@ pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Gives the blocks of a body inside the log back to the file system; where that has no holes, they stay. The record
+/// around it stays whole: it ends, with what fills it up, on a page's boundary.
+pub(super) fn punch(dir: &Path, segment: u64, offset: u64, size_bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    let file = OpenOptions::new()
+        .write(true)
+        .open(segment_path(dir, segment))?;
+    let end = record::start_after(offset + size_bytes, true).min(file.metadata()?.len());
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    match fallocate(&file, hole, offset, end.saturating_sub(offset)) {
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// First sequences of the segments that are there, in order.
 pub(super) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();

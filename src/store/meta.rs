@@ -13,14 +13,14 @@ pub(super) use uploads::{
 use super::content::{Body, Content, Place};
 use super::folder::Identity;
 use super::log::End;
-use super::record::LogId;
+use super::record::{LogId, Unreferenced};
 use super::{Bucket, Object};
 use crate::clock::Timestamp;
 use crate::s3::{BucketName, ETag, ObjectKey};
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The log that this index belongs to and how far it was applied; `None`: a new index.
@@ -143,6 +143,64 @@ pub async fn has_object(
     key: &ObjectKey,
 ) -> Result<bool, sqlx::Error> {
     Ok(current(connection, bucket, key).await?.is_some())
+}
+
+/// A page of the bodies that nothing names, in order of their ids, after `after`.
+pub(super) async fn unreferenced(
+    connection: &mut SqliteConnection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Unreferenced>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT id, place, size_bytes FROM bodies WHERE refs = 0 AND id > ?1 ORDER BY id LIMIT ?2",
+    )
+    .bind(after.cast_signed())
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Unreferenced {
+                body: row.get::<i64, _>(0).cast_unsigned(),
+                place: from_json("place", row.get(1))?,
+                size_bytes: row.get::<i64, _>(2).cast_unsigned(),
+            })
+        })
+        .collect()
+}
+
+/// Those of these bodies that nothing names.
+pub(super) async fn still_unreferenced(
+    connection: &mut SqliteConnection,
+    bodies: &[u64],
+) -> Result<BTreeSet<u64>, sqlx::Error> {
+    let ids = serde_json::to_string(bodies).expect("numbers are JSON");
+    let rows = sqlx::query(
+        "SELECT id FROM bodies WHERE refs = 0 AND id IN (SELECT value FROM json_each(?1))",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.get::<i64, _>(0).cast_unsigned())
+        .collect())
+}
+
+/// Those of these blobs that a body lies in.
+pub(super) async fn known_blobs(
+    connection: &mut SqliteConnection,
+    ids: &[String],
+) -> Result<BTreeSet<String>, sqlx::Error> {
+    let ids = serde_json::to_string(ids).expect("texts are JSON");
+    let rows = sqlx::query(
+        "SELECT place ->> '$.blob.id' FROM bodies
+         WHERE place ->> '$.blob.id' IN (SELECT value FROM json_each(?1))",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// What a change of an object is judged by.

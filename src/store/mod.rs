@@ -13,6 +13,7 @@ mod content;
 mod effect;
 mod error;
 mod folder;
+mod freeing;
 mod janitor;
 mod judging;
 mod listing;
@@ -24,6 +25,7 @@ mod object;
 mod read;
 mod record;
 mod replay;
+mod space;
 mod staging;
 mod state;
 #[cfg(test)]
@@ -34,7 +36,8 @@ mod writer;
 pub use bucket::Bucket;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
-pub use janitor::{Janitor, Swept};
+pub use freeing::Freed;
+pub use janitor::{Janitor, Mode, Swept};
 pub use meta::has_object;
 pub use multipart::{
     Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
@@ -76,6 +79,10 @@ pub struct StoreConfig {
     pub allow_unsafe_fs: bool,
     /// `HANGAR_MULTIPART_EXPIRES`: an upload this old that nobody completed is given up.
     pub multipart_expires: std::time::Duration,
+    /// `HANGAR_GRACE`: how long bytes that nothing names any more stay on the disk.
+    pub grace: std::time::Duration,
+    /// `HANGAR_MIN_FREE`: with less than this free no bytes are taken; `None`: a hundredth of the disk.
+    pub min_free_bytes: Option<u64>,
 }
 
 /// What readiness says.
@@ -96,6 +103,8 @@ struct Inner {
     folder: Arc<folder::Folder>,
     clock: Clock,
     multipart_expires: std::time::Duration,
+    grace: std::time::Duration,
+    blobs: blobs::Blobs,
     state: Arc<State>,
     readers: Readers,
     bodies: Arc<read::BodyReader>,
@@ -118,27 +127,38 @@ impl Store {
         let folder = Arc::new(folder::Folder::open(
             &config.data_dir,
             config.allow_unsafe_fs,
+            config.min_free_bytes,
         )?);
+        match Self::open_in(&folder, &config, &clock, &effects).await {
+            Err(OpenError::Full(_)) if folder.space().let_go() => {
+                Self::open_in(&folder, &config, &clock, &effects).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_in(
+        folder: &Arc<folder::Folder>,
+        config: &StoreConfig,
+        clock: &Clock,
+        effects: &[EffectKind],
+    ) -> Result<Self, OpenError> {
         let replay::Replayed {
             log,
             mut index,
             rebuilt,
-        } = replay::replay(&folder, &clock, &effects).await?;
-        let cannot = |error: &dyn std::error::Error| {
-            OpenError::Refused(format!(
-                "the database in the data folder cannot be used: {error}"
-            ))
-        };
+        } = replay::replay(folder, clock, effects).await?;
+        let cannot = |error: &sqlx::Error| replay::database_trouble(error, db::is_full(error));
         if rebuilt {
             folder.remove_run();
-            remember(&folder, None)
+            remember(folder, None)
                 .await
                 .map_err(|error| cannot(&error))?;
         }
         let buckets = meta::buckets(&mut index)
             .await
             .map_err(|error| cannot(&error))?;
-        let state = Arc::new(State::of(buckets));
+        let state = Arc::new(State::of(buckets, folder.space().clone()));
         let database = folder.database();
         let readers = db::open_readers(&database)
             .await
@@ -146,14 +166,15 @@ impl Store {
         let judging = db::open_reader(&database)
             .await
             .map_err(|error| cannot(&error))?;
-        let blobs = std::fs::File::open(folder.blobs()).map_err(|error| cannot(&error))?;
+        let blobs = std::fs::File::open(folder.blobs())
+            .map_err(|error| replay::database_trouble(&error, false))?;
         let (requests, requested) = mpsc::channel(writer::QUEUE);
         let (logged, groups) = mpsc::channel(1);
         let (released, releases) = mpsc::unbounded_channel();
         let indexer = writer::Indexer {
             groups,
             index,
-            effects: effects.into(),
+            effects: effects.to_vec().into(),
             log: log.id(),
             state: state.clone(),
             released,
@@ -182,9 +203,11 @@ impl Store {
         };
         Ok(Self {
             inner: Arc::new(Inner {
-                folder,
-                clock,
+                folder: folder.clone(),
+                clock: clock.clone(),
                 multipart_expires: config.multipart_expires,
+                grace: config.grace,
+                blobs: blobs::Blobs::in_folder(folder.blobs()),
                 state,
                 readers,
                 bodies: Arc::new(bodies),
@@ -270,7 +293,8 @@ impl Store {
     pub fn stage(&self, wanted: &Wanted, limit_bytes: u64) -> Staging {
         Staging::new(
             self.inner.memory.clone(),
-            self.inner.folder.blobs(),
+            self.inner.blobs.clone(),
+            self.inner.state.space.clone(),
             wanted,
             limit_bytes,
         )
@@ -345,6 +369,7 @@ impl Store {
         };
         let work = Work::Copy {
             copied: Box::new(copied),
+            source: source.content.clone(),
             precondition,
             effect,
         };
@@ -389,6 +414,40 @@ impl Store {
             Some(_) => Deletion::Deleted,
             None => Deletion::WasAbsent,
         })
+    }
+
+    /// Deletes the object of a key, if there is one, together with a row of the caller's own: one record for both.
+    /// `names` are the rows that `judge` looks at and touches; it runs as in [`Store::record`].
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn delete_with<J>(
+        &self,
+        bucket: BucketName,
+        key: ObjectKey,
+        names: Vec<String>,
+        judge: J,
+    ) -> Result<bool, StoreError>
+    where
+        J: for<'c> FnOnce(
+                &'c mut SqliteConnection,
+            ) -> BoxFuture<'c, Result<Option<Effect>, sqlx::Error>>
+            + Send
+            + 'static,
+    {
+        let judge: Judge = Box::new(move |connection| {
+            let judged = judge(connection);
+            Box::pin(async move {
+                judged.await.map_err(|error| {
+                    tracing::warn!(%error, "an object could not be judged");
+                    Refused
+                })
+            })
+        });
+        let mut held = Name::of_object(&bucket, &key);
+        held.extend(names.iter().map(|name| Name::row(name)));
+        let work = Work::DeleteWith { bucket, key, judge };
+        Ok(self.ask(held, work).await?.is_some())
     }
 
     /// Sets (or, with `None`, removes) an object's tags (`k=v&k2=v2`); nothing else of it changes, its sequence included.
@@ -496,7 +555,11 @@ impl Store {
         key: &ObjectKey,
     ) -> Result<Option<Object>, StoreError> {
         let mut connection = self.inner.readers.acquire().await?;
-        Ok(meta::object(&mut connection, bucket, key).await?)
+        let object = meta::object(&mut connection, bucket, key).await?;
+        if let Some(object) = &object {
+            self.inner.state.use_content(&object.content);
+        }
+        Ok(object)
     }
 
     /// Reads a range of an object, verified (`None`: all of it).
@@ -568,7 +631,7 @@ impl Store {
     pub fn health(&self) -> Health {
         Health {
             failed: self.inner.state.failure(),
-            warnings: Vec::new(),
+            warnings: self.inner.state.space.warning().into_iter().collect(),
         }
     }
 
@@ -578,6 +641,24 @@ impl Store {
             Ok(mut connection) => meta::buckets(&mut connection).await.is_ok(),
             Err(_) => false,
         }
+    }
+
+    /// `HANGAR_GRACE`
+    #[must_use]
+    pub fn grace(&self) -> std::time::Duration {
+        self.inner.grace
+    }
+
+    /// Whether less is free than `HANGAR_MIN_FREE`, or the disk was found full.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        !self.inner.state.space.admits_bytes()
+    }
+
+    /// By the store's clock.
+    #[must_use]
+    pub fn now(&self) -> crate::clock::Timestamp {
+        self.inner.clock.now()
     }
 
     /// `DATA/@hangar`
@@ -592,12 +673,10 @@ impl Store {
     /// `Unavailable` or `Full`.
     pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
         let folder = &self.inner.folder;
-        let identity = folder
-            .write_run(text)
-            .map_err(|error| unavailable(&error))?;
-        remember(folder, Some(identity))
-            .await
-            .map_err(StoreError::from)
+        match announce(folder, text).await {
+            Err(StoreError::Full) if folder.space().let_go() => announce(folder, text).await,
+            announced => announced,
+        }
     }
 
     /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
@@ -635,6 +714,15 @@ impl Store {
             Err(error) => tracing::error!(%error, "the indexer stopped before its time"),
         }
     }
+}
+
+async fn announce(folder: &folder::Folder, text: &str) -> Result<(), StoreError> {
+    let identity = folder
+        .write_run(text)
+        .map_err(|error| unavailable(&error))?;
+    remember(folder, Some(identity))
+        .await
+        .map_err(StoreError::from)
 }
 
 /// Tells the index which files it lies beside, and that for sure: a power cut must not make them look like copies.

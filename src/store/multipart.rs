@@ -289,6 +289,7 @@ impl Store {
         let work = Work::CopyPart {
             upload: upload.clone(),
             part: Box::new(copied),
+            source: source.content.clone(),
         };
         let recorded = self.change(names, work).await?;
         Ok(Part {

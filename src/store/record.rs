@@ -105,6 +105,10 @@ pub(super) enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         document: Option<String>,
     },
+    /// Bytes that nothing named any more: from here on they may be gone from the disk.
+    Freed {
+        bodies: Vec<Unreferenced>,
+    },
     /// Nothing here: the effect is all.
     Domain,
     /// A range that was reserved and could not be written.
@@ -193,6 +197,15 @@ pub(super) struct UploadCompleted {
     pub(super) parts: ObjectParts,
 }
 
+/// A body that no object and no part names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unreferenced {
+    pub(super) body: u64,
+    pub(super) place: Place,
+    #[serde(rename = "size")]
+    pub(super) size_bytes: u64,
+}
+
 impl Copied {
     pub(super) fn rows(&self) -> usize {
         self.extents.len() + self.parts.as_ref().map_or(0, |parts| parts.parts.len())
@@ -225,11 +238,12 @@ impl Change {
             Self::Copied(copied) => copied.rows(),
             Self::PartCopied(part) => part.extents.len(),
             Self::UploadCompleted(completed) => completed.rows(),
+            Self::Freed { bodies } => bodies.len(),
             _ => 0,
         }
     }
 
-    /// The number in the record's head. 30 adopted, 31 moved and 32 freed are kept for what comes.
+    /// The number in the record's head. 30 adopted and 31 moved are kept for what comes.
     fn kind(&self) -> u16 {
         match self {
             Self::Begun { .. } => 1,
@@ -242,6 +256,7 @@ impl Change {
             Self::UploadCompleted(_) => 22,
             Self::UploadAborted { .. } => 23,
             Self::PartCopied(_) => 24,
+            Self::Freed { .. } => 32,
             Self::Void => 33,
             Self::BucketCreated { .. } => 40,
             Self::BucketDeleted { .. } => 41,
@@ -303,7 +318,10 @@ impl Record {
             Change::BucketSet {
                 bucket, setting, ..
             } => Name::of_setting(bucket, *setting),
-            Change::Begun { .. } | Change::Domain | Change::Void => Vec::new(),
+            // What is freed is named by nothing, so nothing else of a batch touches it but what went before.
+            Change::Begun { .. } | Change::Freed { .. } | Change::Domain | Change::Void => {
+                Vec::new()
+            }
         };
         names.extend(Name::of_effect(self.effect.as_ref()));
         names

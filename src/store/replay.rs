@@ -2,11 +2,12 @@
 //!
 //! The same code serves a crash, a power cut, a folder that was copied, and an index that is gone.
 
+use super::error::is_full;
 use super::folder::{Folder, identity};
 use super::log::{self, End, Found, Log, Reader, ScanError, segments};
 use super::names::Held;
-use super::record::{Change, Draft, LogId, Record};
-use super::{EffectKind, OpenError, meta};
+use super::record::{Change, Draft, LogId, Record, Unreferenced};
+use super::{EffectKind, OpenError, freeing, meta};
 use crate::clock::Clock;
 use crate::db::{self, DatabaseError};
 use bytes::Bytes;
@@ -71,6 +72,7 @@ pub(super) async fn replay(
         rows: 0,
         end: from,
         applied: 0,
+        freed: Vec::new(),
     };
     let end = replay.run(rebuilding, folder, clock).await?;
     let log = Log::resume(&folder.log(), id, end).map_err(|error| log_trouble(&error.into()))?;
@@ -97,7 +99,7 @@ enum Index {
 
 async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
     let path = folder.database();
-    let Some(database) = identity(&path).map_err(|error| database_trouble(&error))? else {
+    let Some(database) = identity(&path).map_err(|error| database_trouble(&error, false))? else {
         return Ok(Index::None);
     };
     let mut index = match db::open_writer(&path).await {
@@ -107,7 +109,7 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
             tracing::warn!(%error, "the database is damaged");
             return Ok(Index::Untrusted);
         }
-        Err(error) => return Err(database_trouble(&error)),
+        Err(error) => return Err(database_trouble(&error, error.is_full())),
     };
     let known = async {
         let identities = meta::identities(&mut index).await?;
@@ -122,14 +124,14 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
                 tracing::warn!(%error, "the database is damaged");
                 return Ok(Index::Untrusted);
             }
-            return Err(database_trouble(&error));
+            return Err(database_trouble(&error, error.is_full()));
         }
     };
     let Some((id, end)) = position else {
         drop(index.close().await);
         return Ok(Index::None);
     };
-    let run = identity(&folder.run()).map_err(|error| database_trouble(&error))?;
+    let run = identity(&folder.run()).map_err(|error| database_trouble(&error, false))?;
     let same_files =
         known_database.is_some_and(|known| known.is_same_file(database)) && known_run == run;
     let same_log = match log {
@@ -157,12 +159,12 @@ async fn new_index(folder: &Folder, clock: &Clock) -> Result<SqliteConnection, O
     if identity(&folder.database()).is_ok_and(|file| file.is_some()) {
         let aside = folder
             .set_index_aside(clock.now().as_millis())
-            .map_err(|error| database_trouble(&error))?;
+            .map_err(|error| database_trouble(&error, is_full(&error)))?;
         tracing::warn!(aside = %aside.display(), "the database was set aside");
     }
     db::open_writer(&folder.database())
         .await
-        .map_err(|error| database_trouble(&error))
+        .map_err(|error| database_trouble(&error, error.is_full()))
 }
 
 /// A log begins with a record that says so.
@@ -189,7 +191,7 @@ async fn begin(
     let log = begun.await.map_err(|error| log_trouble(&error.into()))?;
     meta::apply(index, &[], effects, log.id(), log.end())
         .await
-        .map_err(|error| database_trouble(&error))?;
+        .map_err(|error| database_trouble(&error, db::is_full(&error)))?;
     Ok(log)
 }
 
@@ -219,6 +221,7 @@ struct Replay<'a> {
     /// Where the last record of the batch ends.
     end: End,
     applied: u64,
+    freed: Vec<Unreferenced>,
 }
 
 impl Replay<'_> {
@@ -256,6 +259,8 @@ impl Replay<'_> {
             set_rest_aside(folder, clock, end.segment)
                 .map_err(|error| log_trouble(&error.into()))?;
         }
+        // A crash may have come between the record and the deed.
+        freeing::free_bytes(&folder.log(), &folder.blobs(), &self.freed);
         if self.applied > 0 {
             tracing::info!(records = self.applied, "replayed the log");
         }
@@ -274,6 +279,9 @@ impl Replay<'_> {
             self.apply().await?;
         }
         self.held.hold(&names);
+        if let Change::Freed { bodies } = &record.change {
+            self.freed.extend_from_slice(bodies);
+        }
         self.rows += record.change.rows();
         self.batch.push(record);
         self.end = end;
@@ -286,7 +294,7 @@ impl Replay<'_> {
         }
         meta::apply(self.index, &self.batch, self.effects, self.id, self.end)
             .await
-            .map_err(|error| database_trouble(&error))?;
+            .map_err(|error| database_trouble(&error, db::is_full(&error)))?;
         self.applied += self.batch.len() as u64;
         self.batch.clear();
         self.held.clear();
@@ -339,6 +347,7 @@ fn log_trouble(error: &ScanError) -> OpenError {
         ScanError::Damaged { .. } => OpenError::Refused(format!(
             "{error}; restore the data folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another folder"
         )),
+        ScanError::Io(source) if is_full(source) => full(),
         ScanError::Io(source) => OpenError::Refused(format!(
             "the log in the data folder cannot be used: {source}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
              this user may write"
@@ -346,9 +355,19 @@ fn log_trouble(error: &ScanError) -> OpenError {
     }
 }
 
-fn database_trouble(error: &dyn std::error::Error) -> OpenError {
+pub(super) fn database_trouble(error: &dyn std::error::Error, is_full: bool) -> OpenError {
+    if is_full {
+        return full();
+    }
     OpenError::Refused(format!(
         "the database in the data folder cannot be used: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
          this user may write"
     ))
+}
+
+fn full() -> OpenError {
+    OpenError::Full(
+        "the disk of the data folder is full, and its reserve is used up: free some MiB on it, or give it a larger disk"
+            .to_owned(),
+    )
 }

@@ -4,15 +4,15 @@
 //! so memory does not grow with files nor with uploads. Nothing staged is ever an object: that takes a [`Sealed`] and a
 //! record.
 
-use super::blobs::NewBlob;
+use super::blobs::{Blobs, NewBlob};
 use super::record::INLINE_LIMIT_BYTES;
+use super::space::Space;
 use super::{Expected, StageError, StoreError, unavailable};
 use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, Digests, Hasher, Wanted};
 use bytes::Bytes;
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -41,7 +41,8 @@ pub(super) type Permits = Option<OwnedSemaphorePermit>;
 /// Bytes on their way in. Dropping it removes what was staged.
 pub struct Staging {
     memory: StagingMemory,
-    blobs: PathBuf,
+    blobs: Blobs,
+    space: Arc<Space>,
     limit_bytes: u64,
     size_bytes: u64,
     head: Vec<u8>,
@@ -79,7 +80,8 @@ impl BlobWriter {
 impl Staging {
     pub(super) fn new(
         memory: StagingMemory,
-        blobs: PathBuf,
+        blobs: Blobs,
+        space: Arc<Space>,
         wanted: &Wanted,
         limit_bytes: u64,
     ) -> Self {
@@ -91,6 +93,7 @@ impl Staging {
         Self {
             memory,
             blobs,
+            space,
             limit_bytes,
             size_bytes: 0,
             head: Vec::new(),
@@ -112,6 +115,10 @@ impl Staging {
             return Err(StageError::TooLong {
                 limit_bytes: self.limit_bytes,
             });
+        }
+        if !self.space.admits_bytes() {
+            self.place = Place::Given;
+            return Err(StoreError::Full.into());
         }
         let missing = HEAD_KEPT_BYTES
             .saturating_sub(self.head.len())
@@ -200,7 +207,7 @@ impl Staging {
         };
         let blobs = self.blobs.clone();
         let writing = tokio::task::spawn_blocking(move || {
-            let (blob, file) = NewBlob::create(&blobs)?;
+            let (blob, file) = blobs.create()?;
             BlobWriter { blob, file, hasher }.write(&buffer)
         });
         self.place = Place::Blob {

@@ -1,25 +1,61 @@
 //! What is known without asking the index: the buckets with all that is set of them, and whether writing has failed.
 
+use super::content::Content;
 use super::record::{Change, Record};
+use super::space::Space;
 use super::{Bucket, Companion};
 use crate::s3::BucketName;
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
 
-#[derive(Default)]
 pub(super) struct State {
     buckets: RwLock<BTreeMap<BucketName, Bucket>>,
     failure: OnceLock<String>,
     companion: OnceLock<Arc<dyn Companion>>,
+    pub(super) space: Arc<Space>,
+    in_use: Mutex<InUse>,
+}
+
+/// Contents that were looked up, for as long as anybody holds them: their bytes are read, or named by a copy.
+#[derive(Default)]
+struct InUse {
+    contents: Vec<Weak<Content>>,
+    /// Past this many those that were let go are forgotten.
+    most: usize,
 }
 
 impl State {
-    pub(super) fn of(buckets: Vec<Bucket>) -> Self {
+    pub(super) fn of(buckets: Vec<Bucket>, space: Arc<Space>) -> Self {
         let named = |bucket: Bucket| (bucket.name.clone(), bucket);
         Self {
             buckets: RwLock::new(buckets.into_iter().map(named).collect()),
-            ..Self::default()
+            failure: OnceLock::new(),
+            companion: OnceLock::new(),
+            space,
+            in_use: Mutex::default(),
         }
+    }
+
+    /// Keeps the bytes of a content on the disk for as long as somebody holds it.
+    pub(super) fn use_content(&self, content: &Arc<Content>) {
+        const FEWEST: usize = 64;
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        if in_use.contents.len() >= in_use.most {
+            in_use.contents.retain(|content| content.strong_count() > 0);
+            in_use.most = (in_use.contents.len() * 2).max(FEWEST);
+        }
+        in_use.contents.push(Arc::downgrade(content));
+    }
+
+    /// The bodies whose bytes somebody still needs, whatever the index says.
+    pub(super) fn bodies_in_use(&self) -> BTreeSet<u64> {
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let contents = in_use.contents.iter().filter_map(Weak::upgrade);
+        contents
+            .flat_map(|content| content.bodies.keys().copied().collect::<Vec<_>>())
+            .collect()
     }
 
     pub(super) fn accompany(&self, companion: Arc<dyn Companion>) {

@@ -5,8 +5,9 @@
 //! applied to the index in one transaction, and only then are its callers answered. A failed sync, or an index that
 //! cannot take what the log holds, is final: nothing is written after it until a restart.
 
-use super::blobs::NewBlob;
-use super::judging::{Judging, Verdict, Work};
+use super::blobs::UnderWay;
+use super::content::Content;
+use super::judging::{self, Judging, Verdict, Work};
 use super::log::{AppendError, End, Log, Written};
 use super::meta;
 use super::names::{Held, Name};
@@ -14,6 +15,7 @@ use super::record::{Draft, LogId, Record};
 use super::state::State;
 use super::{EffectKind, StoreError, unavailable};
 use crate::clock::Timestamp;
+use crate::db;
 use sqlx::SqliteConnection;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -44,7 +46,7 @@ pub(super) struct Request {
 /// A change that was judged and is to be written.
 struct Judged {
     draft: Draft,
-    blob: Option<NewBlob>,
+    bytes: judging::Held,
     names: Vec<Name>,
     answer: Answer,
 }
@@ -52,8 +54,34 @@ struct Judged {
 /// A change that is on disk and not in the index yet.
 struct Logged {
     record: Record,
+    /// Until the index names them.
+    bytes: Kept,
     names: Vec<Name>,
     answer: Answer,
+}
+
+/// Bytes that stay on disk for as long as this is held, whatever the index says.
+enum Kept {
+    Nothing,
+    Blob(#[expect(dead_code, reason = "held until dropped")] UnderWay),
+    Source(#[expect(dead_code, reason = "held until dropped")] Arc<Content>),
+}
+
+impl Kept {
+    fn of(bytes: judging::Held) -> Self {
+        match bytes {
+            judging::Held::Nothing => Self::Nothing,
+            judging::Held::Blob(blob) => blob.keep().map_or(Self::Nothing, Self::Blob),
+            judging::Held::Source(source) => Self::Source(source),
+        }
+    }
+}
+
+impl Judged {
+    /// What a full disk has no room for; anything else is tried with the room of the reserve.
+    fn brings_bytes(&self) -> bool {
+        !self.draft.body.is_empty() || !matches!(self.bytes, judging::Held::Nothing)
+    }
 }
 
 pub(super) struct Writer {
@@ -145,11 +173,11 @@ impl Writer {
                 }
             }
             match self.judging.judge(request.work).await {
-                Ok(Verdict::Record(draft, blob)) => {
+                Ok(Verdict::Record(draft, bytes)) => {
                     let (names, answer) = (request.names, request.answer);
                     judged.push(Judged {
                         draft: *draft,
-                        blob,
+                        bytes,
                         names,
                         answer,
                     });
@@ -172,11 +200,21 @@ impl Writer {
         postponed
     }
 
-    /// A group that cannot be written whole is tried one by one, so that what fits is kept.
+    /// A group that cannot be written whole is tried one by one, so that what fits is kept. On a full disk that is what
+    /// brings no bytes: it gets the reserve's room.
     async fn write_one_by_one(&mut self, judged: Vec<Judged>, error: StoreError, held: &mut Held) {
         let alone = judged.len() == 1;
+        let is_full = matches!(error, StoreError::Full);
+        if is_full {
+            self.state.space.let_go();
+        }
         for judged in judged {
-            let result = if alone || self.state.failure().is_some() {
+            let is_in_vain = if is_full {
+                judged.brings_bytes()
+            } else {
+                alone
+            };
+            let result = if is_in_vain || self.state.failure().is_some() {
                 Err((vec![judged], error.clone()))
             } else {
                 self.write(vec![judged]).await
@@ -197,14 +235,14 @@ impl Writer {
         let mut has_blob = false;
         for Judged {
             draft,
-            blob,
+            bytes,
             names,
             answer,
         } in judged
         {
-            has_blob |= blob.is_some();
+            has_blob |= matches!(bytes, judging::Held::Blob(_));
             drafts.push(draft);
-            rest.push((blob, names, answer));
+            rest.push((bytes, names, answer));
         }
         let blobs = has_blob.then(|| self.blobs.clone());
         let (drafts, result) = self.append(drafts, blobs).await;
@@ -217,18 +255,17 @@ impl Writer {
                         self.state
                             .fail(&format!("the log could not be synced: {source}"));
                         // Their records may be on disk: the next start decides.
-                        for (blob, ..) in &mut rest {
-                            if let Some(blob) = blob.take() {
-                                blob.keep();
-                            }
+                        for (bytes, ..) in &mut rest {
+                            let bytes = std::mem::replace(bytes, judging::Held::Nothing);
+                            drop(Kept::of(bytes));
                         }
                         source
                     }
                 };
                 let judged = drafts.into_iter().zip(rest);
-                let judged = judged.map(|(draft, (blob, names, answer))| Judged {
+                let judged = judged.map(|(draft, (bytes, names, answer))| Judged {
                     draft,
-                    blob,
+                    bytes,
                     names,
                     answer,
                 });
@@ -236,13 +273,12 @@ impl Writer {
             }
         };
         let mut logged = Vec::with_capacity(written.len());
-        for ((draft, written), (blob, names, answer)) in drafts.into_iter().zip(written).zip(rest) {
-            if let Some(blob) = blob {
-                blob.keep();
-            }
+        for ((draft, written), (bytes, names, answer)) in drafts.into_iter().zip(written).zip(rest)
+        {
             let record = record(draft, written);
             logged.push(LoggedGroup(Logged {
                 record,
+                bytes: Kept::of(bytes),
                 names,
                 answer,
             }));
@@ -357,9 +393,10 @@ impl Indexer {
                 .map(
                     |LoggedGroup(Logged {
                          record,
+                         bytes,
                          names,
                          answer,
-                     })| { (record, (names, answer)) },
+                     })| { (record, (bytes, names, answer)) },
                 )
                 .unzip();
             let failure = match self.state.failure() {
@@ -371,7 +408,8 @@ impl Indexer {
                     self.state.follow(record);
                 }
             }
-            for (record, (names, caller)) in records.iter().zip(callers) {
+            for (record, (bytes, names, caller)) in records.iter().zip(callers) {
+                drop(bytes);
                 drop(self.released.send(names));
                 let recorded = Recorded {
                     sequence: record.sequence,
@@ -386,8 +424,16 @@ impl Indexer {
         self.index
     }
 
+    async fn try_apply(&mut self, records: &[Record], end: End) -> Result<(), sqlx::Error> {
+        meta::apply(&mut self.index, records, &self.effects, self.log, end).await
+    }
+
     async fn apply(&mut self, records: &[Record], end: End) -> Option<String> {
-        match meta::apply(&mut self.index, records, &self.effects, self.log, end).await {
+        let mut applied = self.try_apply(records, end).await;
+        if applied.as_ref().is_err_and(db::is_full) && self.state.space.let_go() {
+            applied = self.try_apply(records, end).await;
+        }
+        match applied {
             Ok(()) => None,
             Err(error) => {
                 let failure = format!("the index could not take what the log holds: {error}");

@@ -3,10 +3,10 @@
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use futures_util::FutureExt;
 use hangar::app::{Application, Reloader, Stopper};
-use hangar::assets::AssetsConfig;
+use hangar::assets::{AssetAges, AssetsConfig};
 use hangar::auth::{AccessKey, KeyLimits};
 use hangar::clock::Clock;
-use hangar::config::{Config, Pending};
+use hangar::config::Config;
 use hangar::http::{HttpConfig, TrustedProxies};
 use hangar::s3::BucketName;
 use hangar::store::StoreConfig;
@@ -61,6 +61,8 @@ fn config(data_dir: &std::path::Path) -> Config {
             data_dir: data_dir.to_owned(),
             allow_unsafe_fs: true,
             multipart_expires: std::time::Duration::from_hours(7 * 24),
+            grace: std::time::Duration::from_hours(24),
+            min_free_bytes: Some(0),
         },
         assets: AssetsConfig {
             bucket: BucketName::parse("uploads").expect("a bucket's name"),
@@ -88,10 +90,7 @@ fn config(data_dir: &std::path::Path) -> Config {
         key_file: None,
         rate_limit: None,
         standalone: true,
-        pending: Pending {
-            unuploaded_asset_delete_after: Duration::from_hours(7 * 24),
-            hard_delete_after: Duration::from_hours(60 * 24),
-        },
+        asset_ages: AssetAges::default(),
     }
 }
 

@@ -14,6 +14,8 @@ async fn store(folder: &Path) -> Store {
         data_dir: folder.to_owned(),
         allow_unsafe_fs: true,
         multipart_expires: Duration::from_hours(24),
+        grace: Duration::from_hours(24),
+        min_free_bytes: Some(0),
     };
     Store::open(config, Clock::default(), crate::auth::effects())
         .await

@@ -256,7 +256,7 @@ async fn somebody_elses_asset_is_as_unknown_as_none() {
 #[actix_web::test]
 async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_in_time() {
     let server = Server::start().await;
-    let auth = &server.rooms.auth;
+    let holder = server.rooms.holder();
     let order = Order::TokenCreate {
         email: "ana@example.com".to_owned(),
         name: None,
@@ -264,8 +264,8 @@ async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_
         expires_in: Some(60),
         any_workspace: false,
     };
-    let mut revoked = carry_out(auth, order.clone()).await.unwrap();
-    let expiring = carry_out(auth, order).await.unwrap();
+    let mut revoked = carry_out(holder, order.clone()).await.unwrap();
+    let expiring = carry_out(holder, order).await.unwrap();
     let me = |token: &Value| {
         let token = token["token"].as_str().unwrap();
         let request = server.stranger(Method::GET, "/api/v1/users/me/");
@@ -275,19 +275,19 @@ async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_
     assert!(me(&expiring).await.starts_with("200"));
     let id = revoked["id"].take().as_str().unwrap().to_owned();
     let order = Order::TokenRevoke { id: id.clone() };
-    let answer = carry_out(auth, order.clone()).await.unwrap();
+    let answer = carry_out(holder, order.clone()).await.unwrap();
     assert_eq!(answer, json!({"id": id, "revoked": true}));
-    carry_out(auth, order).await.unwrap();
+    carry_out(holder, order).await.unwrap();
     let refused = r#"403 {"detail":"Given API token is not valid"}"#;
     assert_eq!(me(&revoked).await, refused);
     server.clock.advance(Duration::from_mins(1));
     assert_eq!(me(&expiring).await, refused);
-    let listed = carry_out(auth, Order::TokenList).await.unwrap();
+    let listed = carry_out(holder, Order::TokenList).await.unwrap();
     let listed = listed["tokens"].as_array().unwrap();
     assert_eq!(listed.len(), 3);
     assert!(listed.iter().any(|token| token["revoked_at"].is_string()));
     let unknown = Order::TokenRevoke { id: "x".to_owned() };
-    insta::assert_snapshot!(carry_out(auth, unknown).await.unwrap_err(), @r#"There is no token with the id "x"; `hangar token list` shows those there are."#);
+    insta::assert_snapshot!(carry_out(holder, unknown).await.unwrap_err(), @r#"There is no token with the id "x"; `hangar token list` shows those there are."#);
 }
 
 /// Each request is wrong in several ways; what is judged first decides.

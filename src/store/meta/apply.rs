@@ -113,6 +113,8 @@ struct Rows<'a> {
     parts: Vec<PartRow<'a>>,
     /// Bodies that were there and that further extents name now, and how many. A new body comes with its one.
     retained: BTreeMap<u64, u64>,
+    /// Bodies whose bytes may go.
+    freed: Vec<u64>,
 }
 
 impl<'a> Rows<'a> {
@@ -172,6 +174,7 @@ impl<'a> Rows<'a> {
                 setting: *setting,
                 document: document.as_deref(),
             }),
+            Change::Freed { bodies } => self.freed.extend(bodies.iter().map(|freed| freed.body)),
             Change::Begun { .. } | Change::Domain | Change::Void => {}
         }
     }
@@ -322,6 +325,9 @@ impl<'a> Rows<'a> {
         if !self.deleted_buckets.is_empty() {
             delete_buckets(connection, &json(&self.deleted_buckets)).await?;
         }
+        if !self.freed.is_empty() {
+            delete_bodies(connection, &json(&self.freed)).await?;
+        }
         Ok(())
     }
 
@@ -450,6 +456,14 @@ async fn insert_bodies(connection: &mut SqliteConnection, rows: &str) -> Result<
     .execute(connection)
     .await
     .map(drop)
+}
+
+async fn delete_bodies(connection: &mut SqliteConnection, ids: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM bodies WHERE id IN (SELECT value FROM json_each(?1))")
+        .bind(ids)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Bodies gain one reference for each extent that names them now, and lose one for each that goes: of the objects at the

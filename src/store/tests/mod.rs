@@ -1,6 +1,7 @@
 //! The vault, driven through its door.
 
 mod bucket;
+mod freeing;
 mod history;
 mod janitor;
 mod listing;
@@ -68,6 +69,8 @@ async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
         data_dir: dir.to_owned(),
         allow_unsafe_fs: true,
         multipart_expires: std::time::Duration::from_hours(7 * 24),
+        grace: std::time::Duration::from_hours(24),
+        min_free_bytes: Some(0),
     };
     Store::open(config, clock, notes()).await
 }

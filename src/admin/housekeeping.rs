@@ -1,0 +1,120 @@
+//! What is to be cleared away beside requests: what ended by its age, and bytes that nothing names any more.
+//!
+//! One sweep at a time, whether the clock calls for it or an administrator. Nothing ends by its age before the clock is
+//! believed; bytes wait for their grace. Refuses to know how either is judged: that is the store's and the assets' matter.
+
+use crate::assets::{AssetAges, PurgedAssets, purge};
+use crate::store::{Freed, Janitor, Mode, Store, StoreError, Swept};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How often the disk is looked at; while it is nearly full each look is a sweep.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+const MOST_BETWEEN_SWEEPS: Duration = Duration::from_hours(1);
+
+/// One for each running server.
+pub struct Housekeeper {
+    store: Store,
+    ages: AssetAges,
+    janitor: Mutex<Janitor>,
+}
+
+/// Who asks for a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The passing of time, or a command beside a server: others work meanwhile.
+    BesideOthers,
+    /// A command that holds the folder alone, by somebody who looks at the clock himself.
+    Alone,
+}
+
+/// What a sweep did, or would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleared {
+    pub dry_run: bool,
+    /// Whether what ends by its age was looked at: not in the hour after a start or a jump of the clock.
+    pub by_age: bool,
+    pub assets: PurgedAssets,
+    /// By lifecycle rules, and by `HANGAR_MULTIPART_EXPIRES`.
+    pub ended: Swept,
+    pub freed: Freed,
+}
+
+impl Housekeeper {
+    #[must_use]
+    pub fn new(store: Store, ages: AssetAges) -> Self {
+        Self {
+            janitor: Mutex::new(store.janitor()),
+            store,
+            ages,
+        }
+    }
+
+    /// Sweeps each hour, or as often as a shorter grace asks for, for as long as it is polled.
+    pub async fn run(&self) {
+        let between = (self.store.grace() / 2).clamp(Duration::from_secs(1), MOST_BETWEEN_SWEEPS);
+        let mut since_sweep = Duration::MAX;
+        loop {
+            if since_sweep >= between || self.store.is_nearly_full() {
+                since_sweep = Duration::ZERO;
+                match self.sweep(Mode::Do, Asked::BesideOthers).await {
+                    Ok(cleared) => tell(&cleared),
+                    Err(error) => {
+                        tracing::warn!(%error, "what is to be cleared away stays until the next sweep");
+                    }
+                }
+            }
+            let pause = LOOK_EVERY.min(between);
+            tokio::time::sleep(pause).await;
+            since_sweep = since_sweep.saturating_add(pause);
+        }
+    }
+
+    /// # Errors
+    /// `Unavailable`, `Full`, … What was cleared away until then stays so.
+    pub async fn sweep(&self, mode: Mode, asked: Asked) -> Result<Cleared, StoreError> {
+        let mut janitor = self.janitor.lock().await;
+        let is_alone = asked == Asked::Alone;
+        let now = janitor
+            .believed_now()
+            .or_else(|| is_alone.then(|| self.store.now()));
+        let (mut assets, mut ended) = (PurgedAssets::default(), Swept::default());
+        if let Some(now) = now {
+            assets = purge(&self.store, self.ages, now, mode).await?;
+            ended = janitor.end_by_age(now, mode).await?;
+        }
+        Ok(Cleared {
+            dry_run: mode == Mode::Tell,
+            by_age: now.is_some(),
+            assets,
+            ended,
+            freed: janitor.free(mode, is_alone).await?,
+        })
+    }
+}
+
+fn tell(cleared: &Cleared) {
+    let Cleared {
+        assets,
+        ended,
+        freed,
+        ..
+    } = cleared;
+    if *assets != PurgedAssets::default() || *ended != Swept::default() {
+        tracing::info!(
+            assets = assets.unuploaded + assets.deleted,
+            objects = ended.objects,
+            uploads = ended.uploads,
+            "cleared away what ended by its age"
+        );
+    }
+    if freed.bodies + freed.left_over > 0 {
+        tracing::info!(
+            bodies = freed.bodies,
+            left_over = freed.left_over,
+            bytes = freed.bytes + freed.left_over_bytes,
+            "freed bytes that nothing needed any more"
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! What ends of assets by age, as Plane's nightly task does it: rows that were asked for and never got bytes
+//! (`UNUPLOADED_ASSET_DELETE_DAYS`), and rows that were deleted (`HARD_DELETE_AFTER_DAYS`), these with their objects.
+//!
+//! Guarantees: row and object go in one record, and only where the row is still what it was found to be: one that was
+//! restored, or whose bytes came, stays. Rules: Plane contract, section 1.
+
+use super::model::{Asset, Micros};
+use super::repo;
+use crate::clock::Timestamp;
+use crate::store::{Mode, Store, StoreError, has_object};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long rows stay that nobody needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AssetAges {
+    /// `UNUPLOADED_ASSET_DELETE_DAYS`; never shorter than a policy holds.
+    pub unuploaded: Duration,
+    /// `HARD_DELETE_AFTER_DAYS`
+    pub deleted: Duration,
+}
+
+impl Default for AssetAges {
+    /// Plane's.
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_hours(24);
+        Self {
+            unuploaded: DAY * 7,
+            deleted: DAY * 60,
+        }
+    }
+}
+
+/// How many assets went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgedAssets {
+    /// They never got bytes.
+    pub unuploaded: u64,
+    pub deleted: u64,
+}
+
+/// The times before which an asset is due.
+#[derive(Clone, Copy)]
+struct Due {
+    deleted_before: Micros,
+    asked_before: Micros,
+}
+
+/// Purges what is due at `now`.
+///
+/// # Errors
+/// `Unavailable`, `Full`, … The next sweep does what is left.
+pub async fn purge(
+    store: &Store,
+    ages: AssetAges,
+    now: Timestamp,
+    mode: Mode,
+) -> Result<PurgedAssets, StoreError> {
+    let before = |age: Duration| {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Micros::from(Timestamp::from_millis(now.as_millis().saturating_sub(age)))
+    };
+    let due = Due {
+        deleted_before: before(ages.deleted),
+        asked_before: before(ages.unuploaded),
+    };
+    let mut purged = PurgedAssets::default();
+    let mut after = i64::MIN;
+    loop {
+        let mut connection = store.readers().acquire().await?;
+        let page = repo::aged(&mut connection, after, due.deleted_before, due.asked_before).await?;
+        drop(connection);
+        let Some((last, assets)) = page else {
+            return Ok(purged);
+        };
+        after = last;
+        for asset in assets {
+            let was_deleted = asset.deleted_at.is_some();
+            if mode == Mode::Do && !purge_one(store, asset, due).await? {
+                continue;
+            }
+            if was_deleted {
+                purged.deleted += 1;
+            } else {
+                purged.unuploaded += 1;
+            }
+        }
+    }
+}
+
+async fn purge_one(store: &Store, asset: Asset, due: Due) -> Result<bool, StoreError> {
+    let Asset {
+        id, bucket, key, ..
+    } = asset;
+    let (in_bucket, at_key) = (bucket.clone(), key.clone());
+    store
+        .delete_with(bucket, key, vec![repo::asset_lock(id)], move |connection| {
+            Box::pin(async move {
+                let Some(asset) = repo::any_asset(connection, id).await? else {
+                    return Ok(None);
+                };
+                let is_due = match asset.deleted_at {
+                    Some(at) => at < due.deleted_before,
+                    None => {
+                        asset.created_at < due.asked_before
+                            && !has_object(connection, &in_bucket, &at_key).await?
+                    }
+                };
+                Ok(is_due.then(|| repo::purged(id)))
+            })
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+use super::*;
+use crate::app::Application;
+use crate::assets::{AssetName, Bindings, EntityType, UploadRequest, Within};
+use crate::clock::Clock;
+use crate::config::{Config, Environment, Flags, Role};
+use crate::http::Rooms;
+use crate::s3::checksum::Wanted;
+use crate::s3::conditional::WritePrecondition;
+use crate::store::{Expected, ObjectMeta, Target};
+use uuid::Uuid;
+
+const DAY: Duration = Duration::from_hours(24);
+
+struct House {
+    rooms: Rooms,
+    user_id: Uuid,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment::from_pairs([
+            ("HANGAR_LISTEN", "127.0.0.1:0"),
+            ("HANGAR_DATA_DIR", folder.path().to_str().unwrap()),
+        ]);
+        let composed = Config::compose(Role::Standalone, &Flags::default(), &environment).unwrap();
+        let app = Application::build(composed.config, Clock::default()).await;
+        Self {
+            rooms: app.unwrap().rooms().clone(),
+            user_id: Uuid::new_v4(),
+            _folder: folder,
+        }
+    }
+
+    async fn ask(&self) -> Asset {
+        let request = UploadRequest {
+            entity_type: EntityType::UserAvatar,
+            name: AssetName::unnamed(),
+            content_type: "image/png".to_owned(),
+            size: 10,
+            bindings: Bindings {
+                user_id: Some(self.user_id),
+                ..Bindings::default()
+            },
+            external_id: None,
+            external_source: None,
+            unique_in: None,
+            created_by: self.user_id,
+        };
+        self.rooms
+            .assets
+            .request_upload(request)
+            .await
+            .unwrap()
+            .asset
+    }
+
+    async fn upload(&self, asset: &Asset) {
+        let store = &self.rooms.store;
+        let mut staging = store.stage(&Wanted::default(), 10);
+        staging.write(b"0123456789"[..].into()).await.unwrap();
+        let target = Target {
+            bucket: asset.bucket.clone(),
+            key: asset.key.clone(),
+            meta: ObjectMeta::default(),
+        };
+        let sealed = staging.seal(&Expected::default()).await.unwrap();
+        let committed = store.commit(target, sealed, WritePrecondition::None);
+        committed.await.unwrap();
+    }
+
+    fn own(&self) -> Within {
+        Within::Own {
+            user_id: self.user_id,
+        }
+    }
+
+    async fn delete(&self, asset: &Asset) {
+        let assets = &self.rooms.assets;
+        assets
+            .delete(asset.id, self.own(), false, None)
+            .await
+            .unwrap();
+    }
+
+    async fn restore(&self, asset: &Asset) -> bool {
+        let assets = &self.rooms.assets;
+        assets.restore(asset.id, self.own(), None).await.is_ok()
+    }
+
+    async fn purge(&self, mode: Mode) -> (u64, u64) {
+        let (store, ages) = (&self.rooms.store, AssetAges::default());
+        let purged = purge(store, ages, store.now(), mode).await.unwrap();
+        (purged.unuploaded, purged.deleted)
+    }
+
+    async fn has_object(&self, asset: &Asset) -> bool {
+        let object = self.rooms.store.object(&asset.bucket, &asset.key).await;
+        object.unwrap().is_some()
+    }
+}
+
+#[actix_web::test]
+async fn an_asset_that_never_got_bytes_goes_after_a_week_and_an_uploaded_one_stays() {
+    let house = House::open().await;
+    let (empty, uploaded) = (house.ask().await, house.ask().await);
+    house.upload(&uploaded).await;
+    house.rooms.clock.advance(DAY * 6);
+    assert_eq!(house.purge(Mode::Do).await, (0, 0));
+    house.rooms.clock.advance(DAY * 2);
+    assert_eq!(house.purge(Mode::Tell).await, (1, 0));
+    assert_eq!(house.purge(Mode::Do).await, (1, 0));
+    assert_eq!(house.purge(Mode::Do).await, (0, 0));
+    let assets = &house.rooms.assets;
+    assert!(assets.find(empty.id, &house.own()).await.is_err());
+    assert!(assets.find(uploaded.id, &house.own()).await.is_ok());
+    assert!(house.has_object(&uploaded).await);
+}
+
+#[actix_web::test]
+async fn a_deleted_asset_goes_with_its_object_after_sixty_days_and_a_restored_one_stays() {
+    let house = House::open().await;
+    let (deleted, restored) = (house.ask().await, house.ask().await);
+    for asset in [&deleted, &restored] {
+        house.upload(asset).await;
+        house.delete(asset).await;
+    }
+    house.rooms.clock.advance(DAY * 59);
+    assert_eq!(house.purge(Mode::Do).await, (0, 0));
+    assert!(house.restore(&restored).await);
+    house.rooms.clock.advance(DAY * 2);
+    assert_eq!(house.purge(Mode::Do).await, (0, 1));
+    assert!(!house.has_object(&deleted).await);
+    assert!(!house.restore(&deleted).await);
+    assert!(house.has_object(&restored).await);
+}

@@ -1,0 +1,127 @@
+//! `hangar gc`: what is to be cleared away, told or done.
+
+use super::{Failure, flag, order, terminal};
+use crate::admin::{Cleared, Order};
+use crate::config::{self, Environment};
+use clap::Args;
+
+/// Clear away what has ended: assets that never got bytes or were deleted long ago, objects and uploads whose time is
+/// over, and the bytes of all that nothing names any more. A server does this by itself, each hour.
+///
+/// Beside a running server bytes wait for HANGAR_GRACE, and nothing ends by its age in the hour after a start. Without
+/// one, nothing is waited for: make sure that no copy of the folder is being made meanwhile.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar gc --dry-run
+  hangar gc --json")]
+pub(super) struct Gc {
+    /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Only tell what would be cleared away
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Gc {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let data_dir = flag("--data-dir", self.data_dir.as_deref());
+        let store = config::store_config(data_dir, environment)?;
+        order::require_data(&store)?;
+        let dry_run = self.dry_run;
+        let ages = config::asset_ages(environment)?;
+        let value = order::carry_out(
+            store,
+            None,
+            Order::Gc {
+                dry_run,
+                ages: Some(ages),
+            },
+        )
+        .await?;
+        if self.json {
+            return terminal::print(&terminal::pretty(&value));
+        }
+        terminal::print(&summary(&order::read(value)?))
+    }
+}
+
+fn summary(cleared: &Cleared) -> String {
+    let Cleared {
+        dry_run,
+        by_age,
+        assets,
+        ended,
+        freed,
+    } = cleared;
+    let rows = [
+        ("assets that never got bytes", assets.unuploaded, None),
+        ("assets deleted long ago", assets.deleted, None),
+        ("objects by lifecycle rules", ended.objects, None),
+        ("uploads given up", ended.uploads, None),
+        ("bodies that nothing names", freed.bodies, Some(freed.bytes)),
+        (
+            "files of uploads cut off",
+            freed.left_over,
+            Some(freed.left_over_bytes),
+        ),
+    ];
+    let mut lines = vec![if *dry_run {
+        "Would be cleared away:".to_owned()
+    } else {
+        "Cleared away:".to_owned()
+    }];
+    for (what, count, bytes) in rows {
+        let bytes = bytes.map_or_else(String::new, |bytes| format!("  {}", size(bytes)));
+        lines.push(format!("  {count:>8}  {what}{bytes}"));
+    }
+    if freed.waiting > 0 {
+        lines.push(format!(
+            "  {:>8}  more wait for their grace (HANGAR_GRACE)  {}",
+            freed.waiting,
+            size(freed.waiting_bytes)
+        ));
+    }
+    if !by_age {
+        lines.push(
+            "Nothing ends by its age yet: the server's clock is watched for an hour first."
+                .to_owned(),
+        );
+    }
+    lines.join("\n")
+}
+
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut whole, mut tenths, mut unit) = (bytes, 0, "bytes");
+    for next in UNITS {
+        if whole < 1024 {
+            break;
+        }
+        tenths = whole % 1024 * 10 / 1024;
+        whole /= 1024;
+        unit = next;
+    }
+    if unit == "bytes" {
+        format!("{whole} {unit}")
+    } else {
+        format!("{whole}.{tenths} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_told_in_the_largest_unit_that_fits() {
+        let told: Vec<_> = [0, 1023, 1024, 1536, 5 << 20, 3 << 40]
+            .into_iter()
+            .map(size)
+            .collect();
+        insta::assert_snapshot!(told.join(", "), @"0 bytes, 1023 bytes, 1.0 KiB, 1.5 KiB, 5.0 MiB, 3.0 TiB");
+    }
+}

@@ -1,0 +1,200 @@
+//! Room on the disk: how much must stay free, and a reserve that is let go so that a full disk can be emptied.
+//!
+//! Deleting takes room too: a record of the log, and a page of the index's journal. So a file of [`Space::reserve_bytes`]
+//! lies in the data folder. Where a write finds the disk full the reserve goes first, and from then on nothing that
+//! brings bytes is taken until there is room to make the reserve again.
+
+use super::error::is_full;
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const MIB: u64 = 1 << 20;
+/// What the index's journal may need at once (`wal_autocheckpoint` of 8000 pages), twice.
+const MOST_RESERVE_BYTES: u64 = 64 * MIB;
+const LEAST_RESERVE_BYTES: u64 = MIB;
+/// Where `HANGAR_MIN_FREE` is not set: a hundredth of the disk, and no more than this.
+const MOST_DEFAULT_MIN_FREE_BYTES: u64 = 1 << 30;
+/// How long an answer of the file system is believed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(super) struct Space {
+    home: PathBuf,
+    /// `HANGAR_MIN_FREE`
+    min_free_bytes: u64,
+    reserve_bytes: u64,
+    has_reserve: AtomicBool,
+    /// Of the last look.
+    is_low: AtomicBool,
+    began: Instant,
+    /// Milliseconds after `began`; 0: never.
+    looked: AtomicU64,
+}
+
+impl Space {
+    /// `min_free_bytes`: `None` for a hundredth of the disk.
+    pub(super) fn open(home: &Path, min_free_bytes: Option<u64>) -> Self {
+        let whole = statvfs(home).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
+        let hundredth = whole / 100;
+        let space = Self {
+            home: home.to_owned(),
+            min_free_bytes: min_free_bytes
+                .unwrap_or_else(|| hundredth.min(MOST_DEFAULT_MIN_FREE_BYTES)),
+            reserve_bytes: hundredth.clamp(LEAST_RESERVE_BYTES, MOST_RESERVE_BYTES),
+            has_reserve: AtomicBool::new(false),
+            is_low: AtomicBool::new(false),
+            began: Instant::now(),
+            looked: AtomicU64::new(0),
+        };
+        space.recover();
+        space
+    }
+
+    /// Whether a body may be taken.
+    pub(super) fn admits_bytes(&self) -> bool {
+        self.has_reserve.load(Ordering::Relaxed) && !self.is_low()
+    }
+
+    /// Whether less is free than must stay free.
+    pub(super) fn is_low(&self) -> bool {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
+        let looked = self.looked.load(Ordering::Relaxed);
+        let every = u64::try_from(LOOK_EVERY.as_millis()).expect("half a second");
+        if looked == 0 || now.saturating_sub(looked) >= every {
+            self.looked.store(now, Ordering::Relaxed);
+            let is_low = self.free_bytes() < self.min_free_bytes;
+            self.is_low.store(is_low, Ordering::Relaxed);
+        }
+        self.is_low.load(Ordering::Relaxed)
+    }
+
+    /// What this user may still write; a file system that does not tell has room.
+    fn free_bytes(&self) -> u64 {
+        statvfs(&self.home).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn reserve(&self) -> PathBuf {
+        self.home.join("reserve")
+    }
+
+    /// Gives the reserve's room to whoever needs it now; `false`: it was gone already.
+    pub(super) fn let_go(&self) -> bool {
+        if !self.has_reserve.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        tracing::warn!(
+            "the disk is full: uploads are refused until there is room; delete files, or give the data folder a larger disk"
+        );
+        match std::fs::remove_file(self.reserve()) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "could not let the reserve go");
+                false
+            }
+        }
+    }
+
+    /// Makes the reserve where it is not and there is room for it.
+    pub(super) fn recover(&self) {
+        if self.has_reserve.load(Ordering::Relaxed) {
+            return;
+        }
+        let path = self.reserve();
+        // A copy of the folder may have it as a hole.
+        let has = std::fs::metadata(&path)
+            .is_ok_and(|file| file.blocks().saturating_mul(512) >= self.reserve_bytes);
+        let made = if has {
+            Ok(())
+        } else if self.free_bytes() < self.reserve_bytes + self.min_free_bytes {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            fill(&path, self.reserve_bytes)
+        };
+        match made {
+            Ok(()) => self.has_reserve.store(true, Ordering::Relaxed),
+            Err(error) => {
+                // Half a reserve would be room that nobody gets.
+                drop(std::fs::remove_file(&path));
+                if !is_full(&error) {
+                    tracing::warn!(%error, "could not keep a reserve on the disk");
+                    self.has_reserve.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        self.looked.store(0, Ordering::Relaxed);
+    }
+
+    /// What readiness warns of.
+    pub(super) fn warning(&self) -> Option<String> {
+        if !self.has_reserve.load(Ordering::Relaxed) {
+            return Some("the disk is full: uploads are refused, deletes are not".to_owned());
+        }
+        self.is_low().then(|| {
+            format!(
+                "less than {} MiB are free (HANGAR_MIN_FREE): uploads are refused, deletes are not",
+                self.min_free_bytes.div_ceil(MIB)
+            )
+        })
+    }
+}
+
+/// A file whose blocks are its own: a hole would be no reserve.
+fn fill(path: &Path, bytes: u64) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => write_zeros(&file, bytes),
+        Err(error) => Err(error.into()),
+    }?;
+    file.sync_all()
+}
+
+fn write_zeros(mut file: &File, bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; 1 << 16];
+    let mut left = bytes;
+    while left > 0 {
+        let count = left.min(1 << 16);
+        io::Write::write_all(&mut file, &zeros[..usize::try_from(count).expect("64 KiB")])?;
+        left -= count;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_let_go_once_and_made_again_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let space = Space::open(dir.path(), Some(0));
+        assert!(space.admits_bytes());
+        let size = std::fs::metadata(dir.path().join("reserve")).unwrap().len();
+        assert_eq!(size, space.reserve_bytes);
+        assert!(space.let_go());
+        assert!(!space.let_go());
+        assert!(!space.admits_bytes());
+        assert!(space.warning().unwrap().starts_with("the disk is full"));
+        space.recover();
+        assert!(space.admits_bytes());
+        assert_eq!(space.warning(), None);
+    }
+
+    #[test]
+    fn a_disk_with_less_free_than_must_stay_free_takes_no_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let space = Space::open(dir.path(), Some(u64::MAX / 2));
+        assert!(!space.admits_bytes());
+        assert!(!dir.path().join("reserve").exists());
+    }
+}
