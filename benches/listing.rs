@@ -47,6 +47,8 @@ async fn open(folder: &std::path::Path) -> Store {
         data_dir: folder.to_owned(),
         allow_unsafe_fs: true,
         multipart_expires: Duration::from_hours(24),
+        grace: std::time::Duration::from_hours(24),
+        min_free_bytes: Some(0),
     };
     let store = Store::open(config, Clock::default(), Vec::new()).await;
     store.expect("a new folder opens")

@@ -37,7 +37,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         &["assets", "auth", "http", "s3", "store", "telemetry"],
     ),
     ("http", &["admin", "assets", "auth", "clock", "s3", "store"]),
-    ("admin", &["auth", "clock", "s3", "store"]),
+    ("admin", &["assets", "auth", "clock", "s3", "store"]),
     ("assets", &["auth", "clock", "s3", "store"]),
     ("auth", &["clock", "s3", "store"]),
     ("store", &["clock", "db", "s3"]),
