@@ -53,6 +53,14 @@ pub(crate) fn is_full(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == SQLITE_FULL)
 }
 
+/// Moves what the journal holds into the database, so that its room is free again: as much as readers allow.
+pub(crate) async fn shrink_journal(connection: &mut SqliteConnection) {
+    let shrunk = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection);
+    if let Err(error) = shrunk.await {
+        tracing::debug!(%error, "the journal of the database stays as long as it is");
+    }
+}
+
 /// Connections that only read. At most four are open at once. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Readers(SqlitePool);

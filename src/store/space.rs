@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 const MIB: u64 = 1 << 20;
 /// What the index's journal may need at once (`wal_autocheckpoint` of 8000 pages), twice.
 const MOST_RESERVE_BYTES: u64 = 64 * MIB;
-const LEAST_RESERVE_BYTES: u64 = MIB;
+const LEAST_RESERVE_BYTES: u64 = 4 * MIB;
+/// A reserve is no more than this part of a small disk.
+const MOST_RESERVE_PART: u64 = 16;
 /// Where `HANGAR_MIN_FREE` is not set: a hundredth of the disk, and no more than this.
 const MOST_DEFAULT_MIN_FREE_BYTES: u64 = 1 << 30;
 /// How long an answer of the file system is believed.
@@ -45,7 +47,9 @@ impl Space {
             home: home.to_owned(),
             min_free_bytes: min_free_bytes
                 .unwrap_or_else(|| hundredth.min(MOST_DEFAULT_MIN_FREE_BYTES)),
-            reserve_bytes: hundredth.clamp(LEAST_RESERVE_BYTES, MOST_RESERVE_BYTES),
+            reserve_bytes: hundredth
+                .clamp(LEAST_RESERVE_BYTES, MOST_RESERVE_BYTES)
+                .min(whole / MOST_RESERVE_PART),
             has_reserve: AtomicBool::new(false),
             is_low: AtomicBool::new(false),
             began: Instant::now(),
@@ -57,7 +61,12 @@ impl Space {
 
     /// Whether a body may be taken.
     pub(super) fn admits_bytes(&self) -> bool {
-        self.has_reserve.load(Ordering::Relaxed) && !self.is_low()
+        !self.is_without_reserve() && !self.is_low()
+    }
+
+    /// Whether the reserve was let go: room is short for deletes too.
+    pub(super) fn is_without_reserve(&self) -> bool {
+        !self.has_reserve.load(Ordering::Relaxed)
     }
 
     /// Whether less is free than must stay free.
@@ -99,9 +108,9 @@ impl Space {
         }
     }
 
-    /// Makes the reserve where it is not and there is room for it.
+    /// Makes the reserve where it is not and there is room for two, so that the disk is not full again at once.
     pub(super) fn recover(&self) {
-        if self.has_reserve.load(Ordering::Relaxed) {
+        if !self.is_without_reserve() {
             return;
         }
         let path = self.reserve();
@@ -110,7 +119,7 @@ impl Space {
             .is_ok_and(|file| file.blocks().saturating_mul(512) >= self.reserve_bytes);
         let made = if has {
             Ok(())
-        } else if self.free_bytes() < self.reserve_bytes + self.min_free_bytes {
+        } else if self.free_bytes() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
             Err(io::ErrorKind::StorageFull.into())
         } else {
             fill(&path, self.reserve_bytes)
@@ -131,7 +140,7 @@ impl Space {
 
     /// What readiness warns of.
     pub(super) fn warning(&self) -> Option<String> {
-        if !self.has_reserve.load(Ordering::Relaxed) {
+        if self.is_without_reserve() {
             return Some("the disk is full: uploads are refused, deletes are not".to_owned());
         }
         self.is_low().then(|| {

@@ -430,8 +430,14 @@ impl Indexer {
 
     async fn apply(&mut self, records: &[Record], end: End) -> Option<String> {
         let mut applied = self.try_apply(records, end).await;
-        if applied.as_ref().is_err_and(db::is_full) && self.state.space.let_go() {
+        if applied.as_ref().is_err_and(db::is_full) {
+            self.state.space.let_go();
+            db::shrink_journal(&mut self.index).await;
             applied = self.try_apply(records, end).await;
+        }
+        if self.state.space.is_without_reserve() {
+            // Else each delete would add to the journal until that is long.
+            db::shrink_journal(&mut self.index).await;
         }
         match applied {
             Ok(()) => None,
