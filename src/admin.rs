@@ -3,7 +3,7 @@
 //! One order in, one JSON value or one sentence out. It refuses to know how the order came.
 mod housekeeping;
 
-pub use housekeeping::{Asked, Cleared, Housekeeper};
+pub use housekeeping::{Asked, Check, Cleared, Housekeeper};
 
 use crate::assets::AssetAges;
 use crate::auth::{
@@ -53,6 +53,8 @@ pub enum Order {
         #[serde(skip)]
         ages: Option<AssetAges>,
     },
+    /// To be asked again until it is done.
+    Fsck,
     #[serde(untagged)]
     Place(PlaceOrder),
 }
@@ -160,6 +162,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
                 .map_err(trouble)?;
             Ok(json!(cleared))
         }
+        Order::Fsck => Ok(json!(holder.keeper.check().await.map_err(trouble)?)),
         Order::Place(order) => carry_out_for_places(auth, order).await,
     }
 }

@@ -4,10 +4,13 @@
 //! believed; bytes wait for their grace. Refuses to know how either is judged: that is the store's and the assets' matter.
 
 use crate::assets::{AssetAges, PurgedAssets, purge};
-use crate::store::{Freed, Janitor, Mode, Store, StoreError, Swept};
+use crate::store::{Checked, Freed, Janitor, Mode, Progress, Store, StoreError, Swept};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 /// How often the disk is looked at; while it is nearly full each look is a sweep.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -18,6 +21,21 @@ pub struct Housekeeper {
     store: Store,
     ages: AssetAges,
     janitor: Mutex<Janitor>,
+    /// A check that somebody asked for and has not heard the end of.
+    checking: Mutex<Option<Checking>>,
+}
+
+struct Checking {
+    progress: Arc<Progress>,
+    task: JoinHandle<Result<Checked, StoreError>>,
+}
+
+/// How far a check is, or what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    Running { done_bytes: u64, total_bytes: u64 },
+    Done(Checked),
 }
 
 /// Who asks for a sweep.
@@ -46,8 +64,34 @@ impl Housekeeper {
     pub fn new(store: Store, ages: AssetAges) -> Self {
         Self {
             janitor: Mutex::new(store.janitor()),
+            checking: Mutex::default(),
             store,
             ages,
+        }
+    }
+
+    /// Begins to read everything where that is not done already, and says how far it is.
+    /// # Errors
+    /// When the index or the folder does not answer.
+    pub async fn check(&self) -> Result<Check, StoreError> {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let mut checking = self.checking.lock().await;
+        let running = checking.get_or_insert_with(|| {
+            let (store, progress) = (self.store.clone(), Arc::new(Progress::default()));
+            let told = progress.clone();
+            let task = tokio::spawn(async move { store.check(told).await });
+            Checking { progress, task }
+        });
+        match tokio::time::timeout(PATIENCE, &mut running.task).await {
+            Ok(ended) => {
+                *checking = None;
+                let gone = || StoreError::Unavailable("the check was given up".to_owned());
+                Ok(Check::Done(ended.map_err(|_| gone())??))
+            }
+            Err(_) => Ok(Check::Running {
+                done_bytes: running.progress.done_bytes.load(Ordering::Relaxed),
+                total_bytes: running.progress.total_bytes.load(Ordering::Relaxed),
+            }),
         }
     }
 

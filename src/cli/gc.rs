@@ -75,14 +75,14 @@ fn summary(cleared: &Cleared) -> String {
         "Cleared away:".to_owned()
     }];
     for (what, count, bytes) in rows {
-        let bytes = bytes.map_or_else(String::new, |bytes| format!("  {}", size(bytes)));
+        let bytes = bytes.map_or_else(String::new, |bytes| format!("  {}", terminal::size(bytes)));
         lines.push(format!("  {count:>8}  {what}{bytes}"));
     }
     if freed.waiting > 0 {
         lines.push(format!(
             "  {:>8}  more wait for their grace (HANGAR_GRACE)  {}",
             freed.waiting,
-            size(freed.waiting_bytes)
+            terminal::size(freed.waiting_bytes)
         ));
     }
     if !by_age {
@@ -92,36 +92,4 @@ fn summary(cleared: &Cleared) -> String {
         );
     }
     lines.join("\n")
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let (mut whole, mut tenths, mut unit) = (bytes, 0, "bytes");
-    for next in UNITS {
-        if whole < 1024 {
-            break;
-        }
-        tenths = whole % 1024 * 10 / 1024;
-        whole /= 1024;
-        unit = next;
-    }
-    if unit == "bytes" {
-        format!("{whole} {unit}")
-    } else {
-        format!("{whole}.{tenths} {unit}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_size_is_told_in_the_largest_unit_that_fits() {
-        let told: Vec<_> = [0, 1023, 1024, 1536, 5 << 20, 3 << 40]
-            .into_iter()
-            .map(size)
-            .collect();
-        insta::assert_snapshot!(told.join(", "), @"0 bytes, 1023 bytes, 1.0 KiB, 1.5 KiB, 5.0 MiB, 3.0 TiB");
-    }
 }

@@ -11,6 +11,7 @@ mod access_key;
 mod anchor;
 mod demo;
 mod failure;
+mod fsck;
 mod gc;
 mod order;
 mod serve;
@@ -72,6 +73,8 @@ enum Command {
     Anchor(anchor::Anchor),
     /// Make, list and revoke keys of the S3 side
     AccessKey(access_key::AccessKey),
+    /// Read everything that is kept, and tell what is damaged
+    Fsck(fsck::Fsck),
     /// Clear away what has ended, and free its bytes
     Gc(gc::Gc),
     /// Upload a file and print its address
@@ -114,6 +117,7 @@ impl Cli {
             Command::User(command) => block_on(command.run(environment)),
             Command::Anchor(command) => block_on(command.run(environment)),
             Command::AccessKey(command) => block_on(command.run(environment)),
+            Command::Fsck(command) => block_on(command.run(environment)),
             Command::Gc(command) => block_on(command.run(environment)),
             Command::Upload(command) => block_on(command.run(environment)),
             Command::Demo(command) => block_on(command.run(environment)),

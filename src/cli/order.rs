@@ -40,13 +40,31 @@ pub(super) async fn carry_out(
     key_file: Option<KeyFile>,
     order: Order,
 ) -> Result<Value, Failure> {
-    let started = Instant::now();
+    carry_out_while(config, key_file, order, |_| false).await
+}
+
+/// An order that takes its time: it is repeated for as long as `goes_on` says of the answer that it does.
+pub(super) async fn carry_out_watched(
+    config: StoreConfig,
+    order: Order,
+    goes_on: impl FnMut(&Value) -> bool,
+) -> Result<Value, Failure> {
+    carry_out_while(config, None, order, goes_on).await
+}
+
+async fn carry_out_while(
+    config: StoreConfig,
+    key_file: Option<KeyFile>,
+    order: Order,
+    mut goes_on: impl FnMut(&Value) -> bool,
+) -> Result<Value, Failure> {
+    let mut started = Instant::now();
     loop {
         let clock = Clock::default();
         let effects = [auth::effects(), crate::assets::effects()].concat();
         match Store::open(config.clone(), clock.clone(), effects).await {
             Ok(store) => {
-                let outcome = carry_out_alone(&store, clock, key_file, order).await;
+                let outcome = carry_out_alone(&store, clock, key_file, order, goes_on).await;
                 store.close().await;
                 return outcome;
             }
@@ -58,7 +76,11 @@ pub(super) async fn carry_out(
         if let Some(run) = running(&config.data_dir).await?
             && let Some(value) = ask(&run, &order).await?
         {
-            return Ok(value);
+            if !goes_on(&value) {
+                return Ok(value);
+            }
+            started = Instant::now();
+            continue;
         }
         if started.elapsed() > PATIENCE {
             return Err(Failure::Failed(format!(
@@ -75,6 +97,7 @@ async fn carry_out_alone(
     clock: Clock,
     key_file: Option<KeyFile>,
     order: Order,
+    mut goes_on: impl FnMut(&Value) -> bool,
 ) -> Result<Value, Failure> {
     let makes_a_secret = matches!(order, Order::AccessKeyCreate { .. });
     if makes_a_secret && key_file.is_none() && app::has_sealed_root_key(store) {
@@ -91,9 +114,14 @@ async fn carry_out_alone(
         keeper: &keeper,
         asked: Asked::Alone,
     };
-    admin::carry_out(holder, order)
-        .await
-        .map_err(Failure::Failed)
+    loop {
+        let value = admin::carry_out(holder, order.clone())
+            .await
+            .map_err(Failure::Failed)?;
+        if !goes_on(&value) {
+            return Ok(value);
+        }
+    }
 }
 
 /// Looking at a folder must not make it one of hangar's.

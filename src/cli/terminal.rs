@@ -20,6 +20,12 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Talk that takes the place of what it said before; `""` clears the line.
+pub(super) fn show(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
+}
+
 /// Whether a person reads the talk.
 pub(super) fn talks_to_a_person() -> bool {
     std::io::stderr().is_terminal()
@@ -97,4 +103,37 @@ pub(super) fn shortened_secret(secret: &str) -> String {
     const SHOWN_CHARS: usize = 14;
     let shown: String = secret.chars().take(SHOWN_CHARS).collect();
     format!("{shown}…")
+}
+
+/// Bytes in the largest unit that fits.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut whole, mut tenths, mut unit) = (bytes, 0, "bytes");
+    for next in UNITS {
+        if whole < 1024 {
+            break;
+        }
+        tenths = whole % 1024 * 10 / 1024;
+        whole /= 1024;
+        unit = next;
+    }
+    if unit == "bytes" {
+        format!("{whole} {unit}")
+    } else {
+        format!("{whole}.{tenths} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_told_in_the_largest_unit_that_fits() {
+        let told: Vec<_> = [0, 1023, 1024, 1536, 5 << 20, 3 << 40]
+            .into_iter()
+            .map(size)
+            .collect();
+        insta::assert_snapshot!(told.join(", "), @"0 bytes, 1023 bytes, 1.0 KiB, 1.5 KiB, 5.0 MiB, 3.0 TiB");
+    }
 }

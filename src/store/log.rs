@@ -3,7 +3,8 @@
 //! Segments are named by the sequence of their first record. A segment is sealed when it has passed
 //! [`SEGMENT_LIMIT_BYTES`]; the next one is used only when the folder that names it is on disk.
 
-use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, LogId, Record, STATEMENT_LIMIT_BYTES};
+pub(super) use super::record::LogId;
+use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, Record, STATEMENT_LIMIT_BYTES};
 use crate::s3::checksum::crc64_nvme;
 use bytes::Bytes;
 use std::collections::BTreeMap;

@@ -3,9 +3,11 @@
 //! What changes it is in `apply`, what is asked of uploads in `uploads`.
 
 mod apply;
+mod check;
 mod uploads;
 
 pub(super) use apply::apply;
+pub(super) use check::{bodies_after, has_body, object_sums, stored_bytes, users_of_bodies};
 pub(super) use uploads::{
     From, are_unchanged, object_parts, parts, upload, uploads_before, uploads_from,
 };

@@ -9,6 +9,7 @@
 
 mod blobs;
 mod bucket;
+mod check;
 mod content;
 mod effect;
 mod error;
@@ -34,6 +35,7 @@ mod upload_listing;
 mod writer;
 
 pub use bucket::Bucket;
+pub use check::{Checked, Damage, Finding, Progress};
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use freeing::Freed;

@@ -1,0 +1,115 @@
+//! `hangar fsck`: everything that is kept, read and held against what was stored.
+
+use super::{Failure, flag, order, terminal};
+use crate::admin::{Check, Order};
+use crate::config::{self, Environment};
+use crate::store::{Checked, Damage};
+use clap::Args;
+use std::time::Instant;
+
+/// Read every record, every body and every object, and tell what is damaged: flipped bytes, missing and truncated files,
+/// and which keys they hurt. Nothing is changed. A running server is asked to do it, and serves on meanwhile.
+///
+/// Exits with 0 where all is as it was stored, and with 1 where anything is damaged.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar fsck
+  hangar fsck --data-dir /srv/hangar --json")]
+pub(super) struct Fsck {
+    /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Fsck {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let data_dir = flag("--data-dir", self.data_dir.as_deref());
+        let store = config::store_config(data_dir, environment)?;
+        order::require_data(&store)?;
+        let shows = !self.json && terminal::talks_to_a_person();
+        let began = Instant::now();
+        let value = order::carry_out_watched(store, Order::Fsck, |value| {
+            let running = serde_json::from_value(value.clone());
+            let Ok(Check::Running {
+                done_bytes,
+                total_bytes,
+            }) = running
+            else {
+                return false;
+            };
+            if shows {
+                terminal::show(&progress(
+                    done_bytes,
+                    total_bytes,
+                    began.elapsed().as_secs(),
+                ));
+            }
+            true
+        })
+        .await?;
+        if shows {
+            terminal::show("");
+        }
+        let Check::Done(checked) = order::read(value)? else {
+            return Err(Failure::Failed("the check did not end".to_owned()));
+        };
+        if self.json {
+            let value = serde_json::to_value(&checked).unwrap_or_default();
+            terminal::print(&terminal::pretty(&value))?;
+        } else {
+            terminal::print(&report(&checked))?;
+        }
+        match checked.damages {
+            0 => Ok(()),
+            1 => Err(Failure::Failed(
+                "1 damage was found: restore what it hurts from a backup".to_owned(),
+            )),
+            damages => Err(Failure::Failed(format!(
+                "{damages} damages were found: restore what they hurt from a backup"
+            ))),
+        }
+    }
+}
+
+fn progress(done_bytes: u64, total_bytes: u64, seconds: u64) -> String {
+    let percent = (done_bytes * 100).checked_div(total_bytes).unwrap_or(100);
+    let left = total_bytes.saturating_sub(done_bytes);
+    let estimate = (seconds * left).checked_div(done_bytes).unwrap_or(0);
+    format!(
+        "{} of {} read, {percent} %, about {estimate} s left",
+        terminal::size(done_bytes),
+        terminal::size(total_bytes)
+    )
+}
+
+fn report(checked: &Checked) -> String {
+    let mut lines = Vec::new();
+    for finding in &checked.findings {
+        let what = match finding.damage {
+            Damage::Changed => "bytes have changed",
+            Damage::Missing => "is missing",
+            Damage::Truncated => "ends too early",
+            Damage::Record => "a record cannot be read",
+            Damage::Reference => "names bytes that are not there",
+            Damage::Unreadable => "cannot be read",
+        };
+        let (file, offset) = (terminal::printable(&finding.file), finding.offset);
+        lines.push(format!("{file}, byte {offset}: {what}"));
+        for hurt in &finding.hurts {
+            lines.push(format!("    {}", terminal::printable(hurt)));
+        }
+    }
+    lines.push(format!(
+        "{} records, {} bodies of {}, {} objects read; {} damaged; {} files left over of uploads cut off",
+        terminal::grouped(checked.records),
+        terminal::grouped(checked.bodies),
+        terminal::size(checked.bytes),
+        terminal::grouped(checked.objects),
+        checked.damages,
+        checked.left_over,
+    ));
+    lines.join("\n")
+}

@@ -1,0 +1,339 @@
+//! Reads everything that is kept and holds it against what was stored: every record of the log, every body, every object.
+//!
+//! Guarantees: a flipped byte, a missing or a truncated body, a damaged record and an object whose bytes do not add up are
+//! each found and named, with the keys that they hurt; what is changed or freed meanwhile by others is no finding. It
+//! changes nothing.
+
+use super::blobs::{self, blob_path};
+use super::content::{Body, Place};
+use super::log::{self, End, Reader, ScanError};
+use super::{Store, StoreError, meta, stopped, unavailable};
+use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bodies, or objects, that are looked up together.
+const PAGE: u32 = 500;
+/// Past so many only the count goes on.
+const MOST_FINDINGS: usize = 1000;
+
+/// How far a check is, in bytes of bodies.
+#[derive(Debug, Default)]
+pub struct Progress {
+    pub done_bytes: AtomicU64,
+    pub total_bytes: AtomicU64,
+}
+
+/// What a check read, and what it found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    pub records: u64,
+    pub bodies: u64,
+    pub bytes: u64,
+    pub objects: u64,
+    /// Files in `blobs/` that no body names, as a crash leaves them: no damage, and cleared away in time.
+    pub left_over: u64,
+    pub damages: u64,
+    /// The first 1000.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub damage: Damage,
+    /// Within `@hangar/`.
+    pub file: String,
+    /// Where in the file it begins, bytes.
+    pub offset: u64,
+    /// `BUCKET/KEY` of the objects that it hurts; `BUCKET/KEY (upload)` of uploads under way.
+    pub hurts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// Bytes are others than were stored.
+    Changed,
+    /// The file is not there.
+    Missing,
+    /// The file ends too early.
+    Truncated,
+    /// A record of the log cannot be read.
+    Record,
+    /// An object names bytes that the index does not have, or too few of them.
+    Reference,
+    /// The file cannot be read at all.
+    Unreadable,
+}
+
+impl Store {
+    /// # Errors
+    /// When the index, or the folder, does not answer.
+    pub async fn check(&self, progress: Arc<Progress>) -> Result<Checked, StoreError> {
+        let mut check = Check {
+            store: self,
+            progress,
+            checked: Checked::default(),
+            hurt: Vec::new(),
+        };
+        check.count().await?;
+        check.records().await?;
+        check.bodies().await?;
+        check.objects().await?;
+        check.left_over().await?;
+        check.name_the_hurt().await?;
+        Ok(check.checked)
+    }
+}
+
+struct Check<'a> {
+    store: &'a Store,
+    progress: Arc<Progress>,
+    checked: Checked,
+    /// The body of a finding, and which finding it is.
+    hurt: Vec<(u64, usize)>,
+}
+
+impl Check<'_> {
+    async fn count(&self) -> Result<(), StoreError> {
+        let mut connection = self.store.inner.readers.acquire().await?;
+        let bytes = meta::stored_bytes(&mut connection).await?;
+        self.progress.total_bytes.store(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn found(&mut self, damage: Damage, file: String, offset: u64, body: Option<u64>) {
+        self.checked.damages += 1;
+        if self.checked.findings.len() == MOST_FINDINGS {
+            return;
+        }
+        self.hurt
+            .extend(body.map(|body| (body, self.checked.findings.len())));
+        self.checked.findings.push(Finding {
+            damage,
+            file,
+            offset,
+            hurts: Vec::new(),
+        });
+    }
+
+    /// Every record that the index has taken in.
+    async fn records(&mut self) -> Result<(), StoreError> {
+        let mut connection = self.store.inner.readers.acquire().await?;
+        let position = meta::position(&mut connection).await?;
+        drop(connection);
+        let Some((id, until)) = position else {
+            return Ok(());
+        };
+        let dir = self.store.inner.folder.log();
+        let (records, damaged) =
+            blocking(move || read_records(&dir, id, until).map_err(|error| trouble(&error)))
+                .await?;
+        self.checked.records = records;
+        for (segment, offset) in damaged {
+            self.found(Damage::Record, segment_file(segment), offset, None);
+        }
+        Ok(())
+    }
+
+    async fn bodies(&mut self) -> Result<(), StoreError> {
+        let mut after = 0;
+        loop {
+            let mut connection = self.store.inner.readers.acquire().await?;
+            let page = meta::bodies_after(&mut connection, after, PAGE).await?;
+            drop(connection);
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = *last;
+            for (id, body) in page {
+                self.body(id, body).await?;
+            }
+        }
+    }
+
+    async fn body(&mut self, id: u64, body: Body) -> Result<(), StoreError> {
+        let folder = &self.store.inner.folder;
+        let (log, blobs, progress) = (folder.log(), folder.blobs(), self.progress.clone());
+        let size_bytes = body.size_bytes;
+        let place = body.place.clone();
+        let damage = blocking(move || Ok(read_body(&body, &log, &blobs, &progress).err())).await?;
+        self.checked.bodies += 1;
+        self.checked.bytes += size_bytes;
+        let Some((damage, at)) = damage else {
+            return Ok(());
+        };
+        // It may have been freed meanwhile.
+        let mut connection = self.store.inner.readers.acquire().await?;
+        let is_there = meta::has_body(&mut connection, id).await?;
+        drop(connection);
+        if is_there {
+            let (file, offset) = match place {
+                Place::Log { segment, offset } => (segment_file(segment), offset + at),
+                Place::Blob { id } => (format!("blobs/{id}"), at),
+            };
+            self.found(damage, file, offset, Some(id));
+        }
+        Ok(())
+    }
+
+    /// Whether what objects name is there and adds up.
+    async fn objects(&mut self) -> Result<(), StoreError> {
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let mut connection = self.store.inner.readers.acquire().await?;
+            let page = meta::object_sums(&mut connection, after.as_ref(), PAGE).await?;
+            drop(connection);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some((last.bucket.clone(), last.key.clone()));
+            for object in page {
+                self.checked.objects += 1;
+                if !object.adds_up {
+                    self.found(Damage::Reference, "hangar.db".to_owned(), 0, None);
+                    if let Some(finding) = self.checked.findings.last_mut() {
+                        finding.hurts = vec![format!("{}/{}", object.bucket, object.key)];
+                    }
+                }
+            }
+        }
+    }
+
+    async fn left_over(&mut self) -> Result<(), StoreError> {
+        let held = self.store.inner.blobs.clone();
+        let dir = held.dir().to_owned();
+        let pages = blocking(move || {
+            let pages = blobs::pages(&dir, PAGE as usize).map_err(|error| unavailable(&error))?;
+            Ok(pages.collect::<Vec<_>>())
+        });
+        for mut page in pages.await? {
+            page.retain(|id| !held.is_under_way(id));
+            let mut connection = self.store.inner.readers.acquire().await?;
+            let known = meta::known_blobs(&mut connection, &page).await?;
+            self.checked.left_over += (page.len() - known.len()) as u64;
+        }
+        Ok(())
+    }
+
+    async fn name_the_hurt(&mut self) -> Result<(), StoreError> {
+        for page in self.hurt.chunks(PAGE as usize) {
+            let ids: Vec<u64> = page.iter().map(|(body, _)| *body).collect();
+            let mut connection = self.store.inner.readers.acquire().await?;
+            let users = meta::users_of_bodies(&mut connection, &ids).await?;
+            drop(connection);
+            for (body, finding) in page {
+                let named = users.iter().filter(|(used, _)| used == body);
+                self.checked.findings[*finding]
+                    .hurts
+                    .extend(named.map(|(_, name)| name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn segment_file(segment: u64) -> String {
+    let path = log::segment_path(Path::new("log"), segment);
+    path.display().to_string()
+}
+
+fn trouble(error: &ScanError) -> StoreError {
+    match error {
+        ScanError::Io(error) => unavailable(error),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(stopped()))
+}
+
+/// How many records could be read up to `until`, and where (segment, byte) others could not: after one the rest of its
+/// segment is not reached.
+fn read_records(
+    dir: &Path,
+    id: log::LogId,
+    until: End,
+) -> Result<(u64, Vec<(u64, u64)>), ScanError> {
+    let (mut records, mut damaged) = (0, Vec::new());
+    let segments = log::segments(dir)?;
+    let mut begin = segments.first().copied();
+    while let Some(segment) = begin.take() {
+        let from = End {
+            segment,
+            offset: 0,
+            sequence: segment - 1,
+        };
+        let mut reader = Reader::new(dir, id, from)?;
+        let mut last = segment - 1;
+        while last < until.sequence {
+            match reader.next() {
+                Ok(Some((record, _))) => {
+                    records += 1;
+                    last = record.sequence;
+                }
+                Ok(None) => {
+                    damaged.push((reader.sure_end().segment, reader.sure_end().offset));
+                    break;
+                }
+                Err(ScanError::Damaged {
+                    segment, offset, ..
+                }) => {
+                    damaged.push((segment, offset));
+                    begin = segments.iter().copied().find(|next| *next > segment);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok((records, damaged))
+}
+
+/// Holds each block of a body against its CRC; the damage and where in the body it begins.
+fn read_body(
+    body: &Body,
+    log: &Path,
+    blobs: &Path,
+    progress: &Progress,
+) -> Result<(), (Damage, u64)> {
+    let (path, start): (PathBuf, u64) = match &body.place {
+        Place::Log { segment, offset } => (log::segment_path(log, *segment), *offset),
+        Place::Blob { id } => (blob_path(blobs, id), 0),
+    };
+    let failed = |error: &io::Error, at: u64| match error.kind() {
+        io::ErrorKind::NotFound => (Damage::Missing, at),
+        io::ErrorKind::UnexpectedEof => (Damage::Truncated, at),
+        _ => (Damage::Unreadable, at),
+    };
+    let file = File::open(path).map_err(|error| failed(&error, 0))?;
+    let block_bytes = CRC_BLOCK_BYTES as u64;
+    let mut buffer = vec![0; CRC_BLOCK_BYTES];
+    let mut at = 0;
+    let mut damage = None;
+    for crc in &body.block_crcs {
+        let length = block_bytes.min(body.size_bytes - at);
+        let block = &mut buffer[..usize::try_from(length).expect("at most a MiB")];
+        file.read_exact_at(block, start + at)
+            .map_err(|error| failed(&error, at))?;
+        progress.done_bytes.fetch_add(length, Ordering::Relaxed);
+        if crc64_nvme(block) != *crc {
+            damage = damage.or(Some((Damage::Changed, at)));
+        }
+        at += length;
+    }
+    if at < body.size_bytes {
+        damage = damage.or(Some((Damage::Changed, at)));
+    }
+    damage.map_or(Ok(()), Err)
+}

@@ -1,0 +1,109 @@
+//! What a check asks: everything there is, in pages.
+
+use super::super::content::Body;
+use super::{bodies, decode};
+use sqlx::{Row, SqliteConnection};
+
+/// The bytes of all bodies.
+pub(in super::super) async fn stored_bytes(
+    connection: &mut SqliteConnection,
+) -> Result<u64, sqlx::Error> {
+    let row = sqlx::query("SELECT coalesce(sum(size_bytes), 0) FROM bodies")
+        .fetch_one(connection)
+        .await?;
+    Ok(row.get::<i64, _>(0).cast_unsigned())
+}
+
+/// A page of bodies in order of their ids.
+pub(in super::super) async fn bodies_after(
+    connection: &mut SqliteConnection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(u64, Body)>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT json_group_array(json_array(id, size_bytes, json(place), block_crcs))
+         FROM (SELECT * FROM bodies WHERE id > ?1 ORDER BY id LIMIT ?2)",
+    )
+    .bind(after.cast_signed())
+    .bind(limit)
+    .fetch_one(connection)
+    .await?;
+    Ok(bodies(row.get(0))?.into_iter().collect())
+}
+
+pub(in super::super) async fn has_body(
+    connection: &mut SqliteConnection,
+    id: u64,
+) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query("SELECT 1 FROM bodies WHERE id = ?1")
+        .bind(id.cast_signed())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Whether an object's extents are as long as it is, each within a body that there is.
+pub(in super::super) struct ObjectSum {
+    pub(in super::super) bucket: String,
+    pub(in super::super) key: String,
+    pub(in super::super) adds_up: bool,
+}
+
+/// A page of objects in order of their buckets and keys.
+pub(in super::super) async fn object_sums(
+    connection: &mut SqliteConnection,
+    after: Option<&(String, String)>,
+    limit: u32,
+) -> Result<Vec<ObjectSum>, sqlx::Error> {
+    let (bucket, key) = after.map_or(("", ""), |(bucket, key)| (bucket, key));
+    let rows = sqlx::query(
+        "SELECT bucket, key,
+                (SELECT coalesce(sum(extent.value ->> 2), 0) = objects.size_bytes
+                        AND coalesce(min(coalesce((extent.value ->> 1) + (extent.value ->> 2) <= bodies.size_bytes, 0)), 1)
+                 FROM json_each(objects.extents) AS extent
+                 LEFT JOIN bodies ON bodies.id = extent.value ->> 0)
+         FROM objects WHERE (bucket, key) > (?1, ?2) ORDER BY bucket, key LIMIT ?3",
+    )
+    .bind(bucket)
+    .bind(key)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(ObjectSum {
+                bucket: row.get(0),
+                key: row.get(1),
+                adds_up: row
+                    .try_get::<bool, _>(2)
+                    .map_err(|error| decode("extents", error))?,
+            })
+        })
+        .collect()
+}
+
+/// Who names these bodies: `BUCKET/KEY` of objects, and of uploads under way.
+pub(in super::super) async fn users_of_bodies(
+    connection: &mut SqliteConnection,
+    ids: &[u64],
+) -> Result<Vec<(u64, String)>, sqlx::Error> {
+    let ids = serde_json::to_string(ids).expect("numbers are JSON");
+    let rows = sqlx::query(
+        "WITH wanted AS (SELECT value AS id FROM json_each(?1))
+         SELECT extent.value ->> 0, objects.bucket || '/' || objects.key
+         FROM objects, json_each(objects.extents) AS extent
+         WHERE extent.value ->> 0 IN (SELECT id FROM wanted)
+         UNION
+         SELECT extent.value ->> 0, uploads.bucket || '/' || uploads.key || ' (upload)'
+         FROM parts, json_each(parts.extents) AS extent
+         JOIN uploads ON uploads.id = parts.upload
+         WHERE extent.value ->> 0 IN (SELECT id FROM wanted)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| (row.get::<i64, _>(0).cast_unsigned(), row.get(1)))
+        .collect())
+}

@@ -1,0 +1,110 @@
+"""Damage of every kind, made by hand, and found by `hangar fsck`."""
+
+import json
+
+import botocore.exceptions
+import pytest
+
+from clients import s3_client
+from server import run
+
+LARGE = bytes(range(256)) * 4096 * 3
+SMALL = b"a small body, in the log" * 1000
+
+
+@pytest.fixture
+def filled(start_hangar):
+    hangar = start_hangar()
+    s3 = s3_client(hangar)
+    s3.put_object(Bucket="uploads", Key="large", Body=LARGE)
+    s3.put_object(Bucket="uploads", Key="small", Body=SMALL)
+    s3.put_object(Bucket="uploads", Key="gone", Body=SMALL)
+    s3.copy_object(Bucket="uploads", Key="copy", CopySource="uploads/large")
+    s3.delete_object(Bucket="uploads", Key="gone")
+    return hangar
+
+
+def fsck(hangar):
+    done = run("fsck", "--data-dir", hangar.data, "--json")
+    checked = json.loads(done.stdout)
+    assert done.returncode == (1 if checked["damages"] else 0), done.stderr
+    assert len(checked["findings"]) == checked["damages"]
+    return checked
+
+
+def blob(hangar):
+    (path,) = (hangar.data / "@hangar" / "blobs").iterdir()
+    return path
+
+
+def log(hangar):
+    (path,) = (hangar.data / "@hangar" / "log").iterdir()
+    return path
+
+
+def flip(path, at):
+    with path.open("r+b") as file:
+        file.seek(at)
+        (byte,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+
+
+def test_what_is_whole_is_called_so_beside_a_server_and_without_one(filled):
+    beside = fsck(filled)
+    assert filled.stop() == 0
+    assert fsck(filled) == beside
+    assert beside["damages"] == 0
+    assert (beside["objects"], beside["bodies"], beside["bytes"]) == (3, 3, len(LARGE) + 2 * len(SMALL))
+    filled.start()
+
+
+@pytest.mark.parametrize("at", [0, len(LARGE) // 2, len(LARGE) - 1])
+def test_a_flipped_byte_of_a_blob_is_found_and_named(filled, at):
+    flip(blob(filled), at)
+    (finding,) = fsck(filled)["findings"]
+    assert finding["damage"] == "changed"
+    assert finding["file"] == f"blobs/{blob(filled).name}"
+    assert finding["offset"] == at - at % (1 << 20)
+    assert sorted(finding["hurts"]) == ["uploads/copy", "uploads/large"]
+    with pytest.raises(Exception):
+        s3_client(filled).get_object(Bucket="uploads", Key="large")["Body"].read()
+
+
+def test_a_missing_and_a_truncated_blob_are_found(filled):
+    path = blob(filled)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    (finding,) = fsck(filled)["findings"]
+    assert finding["damage"] == "truncated"
+    path.unlink()
+    (finding,) = fsck(filled)["findings"]
+    assert finding["damage"] == "missing"
+    with pytest.raises(botocore.exceptions.ClientError):
+        s3_client(filled).get_object(Bucket="uploads", Key="large")
+    path.write_bytes(whole)
+    assert fsck(filled)["damages"] == 0
+
+
+def test_a_flipped_byte_of_a_body_in_the_log_is_found(filled):
+    at = log(filled).read_bytes().index(SMALL)
+    flip(log(filled), at + 100)
+    (finding,) = fsck(filled)["findings"]
+    assert (finding["damage"], finding["offset"], finding["hurts"]) == ("changed", at, ["uploads/small"])
+
+
+def test_a_flipped_byte_of_a_record_is_found_and_the_server_goes_on(filled):
+    at = log(filled).read_bytes().index(b'"small"')
+    flip(log(filled), at + 2)
+    (finding,) = fsck(filled)["findings"]
+    assert finding["damage"] == "record"
+    assert s3_client(filled).get_object(Bucket="uploads", Key="small")["Body"].read() == SMALL
+    # Its start would stop at it, and be right to, were the index not past it.
+    assert filled.stop() == 0
+    filled.start()
+
+
+def test_a_file_left_over_is_counted_and_is_no_damage(filled):
+    (blob(filled).parent / ("0" * 32)).write_bytes(b"cut off")
+    checked = fsck(filled)
+    assert (checked["left_over"], checked["damages"]) == (1, 0)
