@@ -7,7 +7,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 const MOST_READERS: u32 = 4;
@@ -84,26 +84,102 @@ impl Readers {
 /// # Errors
 /// [`DatabaseError::Newer`] where a later hangar has migrated it.
 pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, DatabaseError> {
+    let mut connection = open_as_it_is(path).await?;
+    match bring_up_to_date(&mut connection).await {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            // Closed before anyone moves the file: closing removes its journal by name.
+            drop(connection.close().await);
+            Err(error)
+        }
+    }
+}
+
+/// Opens the file for writing with the tables that it has, for [`bring_up_to_date`].
+pub(crate) async fn open_as_it_is(path: &Path) -> Result<SqliteConnection, DatabaseError> {
     // A new file need not survive a power cut: without it, or with half of it, it is made again from the log.
     let synchronous = if path.exists() {
         SqliteSynchronous::Normal
     } else {
         SqliteSynchronous::Off
     };
-    let mut connection = connect_writer(path, synchronous).await?;
-    let ready = async {
-        migrate(&mut connection).await?;
-        sqlx::query("PRAGMA synchronous = NORMAL")
-            .execute(&mut connection)
-            .await?;
-        Ok(())
+    Ok(connect_writer(path, synchronous).await?)
+}
+
+pub(crate) async fn bring_up_to_date(
+    connection: &mut SqliteConnection,
+) -> Result<(), DatabaseError> {
+    migrate(connection).await?;
+    sqlx::query("PRAGMA synchronous = NORMAL")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Of which time the tables of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tables {
+    None,
+    Older,
+    Current,
+}
+
+/// # Errors
+/// [`DatabaseError::Newer`] where a later hangar has migrated it.
+pub(crate) async fn tables(connection: &mut SqliteConnection) -> Result<Tables, DatabaseError> {
+    let applied = connection
+        .list_applied_migrations("_sqlx_migrations")
+        .await
+        .map_err(DatabaseError::Migrate);
+    let applied = match applied {
+        Err(error) if error.is_damage() => return Err(error),
+        applied => applied.unwrap_or_default(),
     };
-    if let Err(error) = ready.await {
-        // Closed before anyone moves the file: closing removes its journal by name.
-        drop(connection.close().await);
-        return Err(error);
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    let applied = applied.iter().map(|migration| migration.version).max();
+    match applied {
+        None => Ok(Tables::None),
+        Some(_) if applied > newest => Err(DatabaseError::Newer),
+        Some(_) if applied < newest => Ok(Tables::Older),
+        Some(_) => Ok(Tables::Current),
     }
-    Ok(connection)
+}
+
+/// Copies a file that others read and write as it stands, without what deleted rows left, to a path where nothing is.
+/// The copy is not synced. `until`: it is given up then.
+pub(crate) async fn copy_whole(
+    path: &Path,
+    to: &Path,
+    until: Option<Instant>,
+) -> Result<(), sqlx::Error> {
+    /// Instructions of SQLite's machine between two looks at the time.
+    const LOOK_EVERY: i32 = 10_000;
+    let to = to.to_str().ok_or(std::io::ErrorKind::InvalidFilename);
+    let to = to.map_err(|kind| sqlx::Error::Io(kind.into()))?;
+    let mut connection = options(path).connect().await?;
+    if let Some(until) = until {
+        let mut handle = connection.lock_handle().await?;
+        handle.set_progress_handler(LOOK_EVERY, move || Instant::now() < until);
+    }
+    let copied = sqlx::query("VACUUM INTO ?1")
+        .bind(to)
+        .execute(&mut connection)
+        .await;
+    connection.close().await?;
+    copied.map(drop)
+}
+
+/// A file that [`copy_whole`] made, or that is to be read as it is.
+pub(crate) async fn open_copy(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    options(path).connect().await
+}
+
+/// Whether its pages and rows are what SQLite left.
+pub(crate) async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(connection)
+        .await?;
+    Ok(said == "ok")
 }
 
 /// A second connection that writes, to a file that [`open_writer`] has opened, whose commits survive a power cut.
@@ -156,13 +232,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
-    let applied = connection
-        .list_applied_migrations("_sqlx_migrations")
-        .await
-        .unwrap_or_default();
-    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-    if applied.iter().map(|migration| migration.version).max() > newest {
-        return Err(DatabaseError::Newer);
+    if tables(connection).await? == Tables::Current {
+        return Ok(());
     }
     MIGRATIONS
         .run(connection)

@@ -95,7 +95,7 @@ impl Housekeeper {
         }
     }
 
-    /// Sweeps each hour, or as often as a shorter grace asks for, for as long as it is polled.
+    /// Sweeps each hour, or as often as a shorter grace asks for, and renews the snapshot, for as long as it is polled.
     pub async fn run(&self) {
         let between = (self.store.grace() / 2).clamp(Duration::from_secs(1), MOST_BETWEEN_SWEEPS);
         let mut since_sweep = Duration::MAX;
@@ -108,6 +108,9 @@ impl Housekeeper {
                         tracing::warn!(%error, "what is to be cleared away stays until the next sweep");
                     }
                 }
+            }
+            if let Err(error) = self.store.renew_snapshot().await {
+                tracing::warn!(%error, "no snapshot of the database was made");
             }
             let pause = LOOK_EVERY.min(between);
             tokio::time::sleep(pause).await;

@@ -41,11 +41,8 @@ impl Fsck {
                 return false;
             };
             if shows {
-                terminal::show(&progress(
-                    done_bytes,
-                    total_bytes,
-                    began.elapsed().as_secs(),
-                ));
+                let line = terminal::progress("read", done_bytes, total_bytes, began.elapsed());
+                terminal::show(&line);
             }
             true
         })
@@ -72,17 +69,6 @@ impl Fsck {
             ))),
         }
     }
-}
-
-fn progress(done_bytes: u64, total_bytes: u64, seconds: u64) -> String {
-    let percent = (done_bytes * 100).checked_div(total_bytes).unwrap_or(100);
-    let left = total_bytes.saturating_sub(done_bytes);
-    let estimate = (seconds * left).checked_div(done_bytes).unwrap_or(0);
-    format!(
-        "{} of {} read, {percent} %, about {estimate} s left",
-        terminal::size(done_bytes),
-        terminal::size(total_bytes)
-    )
 }
 
 fn report(checked: &Checked) -> String {

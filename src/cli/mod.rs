@@ -14,6 +14,7 @@ mod failure;
 mod fsck;
 mod gc;
 mod order;
+mod rebuild;
 mod serve;
 mod signals;
 mod terminal;
@@ -75,6 +76,8 @@ enum Command {
     AccessKey(access_key::AccessKey),
     /// Read everything that is kept, and tell what is damaged
     Fsck(fsck::Fsck),
+    /// Make the database again from what the log says
+    Rebuild(rebuild::Rebuild),
     /// Clear away what has ended, and free its bytes
     Gc(gc::Gc),
     /// Upload a file and print its address
@@ -118,6 +121,7 @@ impl Cli {
             Command::Anchor(command) => block_on(command.run(environment)),
             Command::AccessKey(command) => block_on(command.run(environment)),
             Command::Fsck(command) => block_on(command.run(environment)),
+            Command::Rebuild(command) => block_on(command.run(environment)),
             Command::Gc(command) => block_on(command.run(environment)),
             Command::Upload(command) => block_on(command.run(environment)),
             Command::Demo(command) => block_on(command.run(environment)),

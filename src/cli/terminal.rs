@@ -2,7 +2,9 @@
 
 use super::Failure;
 use serde_json::Value;
+use std::future::Future;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::Duration;
 
 /// A result, to stdout. Where a reader has gone away (`… | head`), the rest is for nobody, and that is fine.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
@@ -24,6 +26,37 @@ pub(super) fn say(text: &str) {
 pub(super) fn show(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
+}
+
+/// How far long work is, and about how long it goes on.
+pub(super) fn progress(what: &str, done_bytes: u64, total_bytes: u64, took: Duration) -> String {
+    let percent = (done_bytes * 100).checked_div(total_bytes).unwrap_or(0);
+    let left = total_bytes.saturating_sub(done_bytes);
+    let estimate = (took.as_secs() * left).checked_div(done_bytes).unwrap_or(0);
+    let (done, total) = (size(done_bytes), size(total_bytes));
+    format!("{done} of {total} {what}, {percent} %, about {estimate} s left")
+}
+
+/// Waits for work, and shows how far it is where `shows`.
+pub(super) async fn while_showing<T>(
+    work: impl Future<Output = T>,
+    shows: bool,
+    mut line: impl FnMut() -> String,
+) -> T {
+    const EVERY: Duration = Duration::from_millis(500);
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(EVERY, &mut work).await {
+            Ok(done) => {
+                if shows {
+                    show("");
+                }
+                return done;
+            }
+            Err(_) if shows => show(&line()),
+            Err(_) => {}
+        }
+    }
 }
 
 /// Whether a person reads the talk.

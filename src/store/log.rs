@@ -259,6 +259,27 @@ pub(super) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
     Ok(found)
 }
 
+/// Where the first record begins; `None`: there is no segment.
+pub(super) fn begin(dir: &Path) -> io::Result<Option<End>> {
+    Ok(segments(dir)?.first().map(|first| End {
+        segment: *first,
+        offset: 0,
+        sequence: first - 1,
+    }))
+}
+
+/// How much of the log lies between two of its positions, bytes; from its beginning where the first is `None`.
+pub(super) fn bytes_between(dir: &Path, from: Option<End>, to: End) -> io::Result<u64> {
+    let (first, offset) = from.map_or((0, 0), |from| (from.segment, from.offset));
+    let mut bytes = to.offset;
+    for segment in segments(dir)? {
+        if (first..to.segment).contains(&segment) {
+            bytes += std::fs::metadata(segment_path(dir, segment))?.len();
+        }
+    }
+    Ok(bytes.saturating_sub(offset))
+}
+
 /// Segments opened for reading bodies.
 #[derive(Debug, Default)]
 pub(super) struct OpenSegments {

@@ -7,7 +7,10 @@ mod check;
 mod uploads;
 
 pub(super) use apply::apply;
-pub(super) use check::{bodies_after, has_body, object_sums, stored_bytes, users_of_bodies};
+pub(super) use check::{
+    bodies_after, has_body, object_sums, objects_of_bodies, parts_of_bodies, stored_bytes,
+    users_of_bodies,
+};
 pub(super) use uploads::{
     From, are_unchanged, object_parts, parts, upload, uploads_before, uploads_from,
 };
@@ -65,6 +68,16 @@ pub(super) async fn set_identities(
         .await?;
     }
     transaction.commit().await
+}
+
+/// For a copy, which lies beside other files.
+pub(super) async fn forget_identities(
+    connection: &mut SqliteConnection,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM file_identity")
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The files that this index was last opened beside: itself, and `run`.

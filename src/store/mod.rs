@@ -26,6 +26,8 @@ mod object;
 mod read;
 mod record;
 mod replay;
+mod salvage;
+mod snapshot;
 mod space;
 mod staging;
 mod state;
@@ -48,6 +50,8 @@ pub use multipart::{
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Reading, Target,
 };
+pub use replay::{Rebuilt, Source};
+pub use salvage::Salvaged;
 pub use staging::{Sealed, Staging};
 
 use error::{stopped, unavailable};
@@ -112,6 +116,7 @@ struct Inner {
     bodies: Arc<read::BodyReader>,
     memory: staging::StagingMemory,
     /// `None` once it is closed.
+    renewal: tokio::sync::Mutex<snapshot::Renewal>,
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     tasks: Mutex<Option<(JoinHandle<()>, JoinHandle<SqliteConnection>)>>,
 }
@@ -126,20 +131,42 @@ impl Store {
         clock: Clock,
         effects: Vec<EffectKind>,
     ) -> Result<Self, OpenError> {
+        let progress = Progress::default();
+        let opened = Self::open_from(config, clock, effects, Source::Index, &progress).await;
+        opened.map(|(store, _)| store)
+    }
+
+    /// As [`Store::open`], with rows from elsewhere than the index that is there, which is set aside. `progress` is told
+    /// in bytes of the log. Answers how the index was made, where it was.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open_from(
+        config: StoreConfig,
+        clock: Clock,
+        effects: Vec<EffectKind>,
+        source: Source,
+        progress: &Progress,
+    ) -> Result<(Self, Option<Rebuilt>), OpenError> {
         let folder = Arc::new(folder::Folder::open(
             &config.data_dir,
             config.allow_unsafe_fs,
             config.min_free_bytes,
         )?);
-        match Self::open_in(&folder, &config, &clock, &effects).await {
+        let replayed = replay::replay(&folder, &clock, &effects, source, progress).await;
+        let replayed = match replayed {
             Err(OpenError::Full(_)) if folder.space().let_go() => {
-                Self::open_in(&folder, &config, &clock, &effects).await
+                replay::replay(&folder, &clock, &effects, source, progress).await
             }
-            opened => opened,
-        }
+            replayed => replayed,
+        }?;
+        let rebuilt = replayed.rebuilt;
+        let store = Self::over(replayed, &folder, &config, &clock, &effects).await?;
+        Ok((store, rebuilt))
     }
 
-    async fn open_in(
+    async fn over(
+        replayed: replay::Replayed,
         folder: &Arc<folder::Folder>,
         config: &StoreConfig,
         clock: &Clock,
@@ -149,9 +176,9 @@ impl Store {
             log,
             mut index,
             rebuilt,
-        } = replay::replay(folder, clock, effects).await?;
+        } = replayed;
         let cannot = |error: &sqlx::Error| replay::database_trouble(error, db::is_full(error));
-        if rebuilt {
+        if rebuilt.is_some() {
             folder.remove_run();
             remember(folder, None)
                 .await
@@ -170,6 +197,7 @@ impl Store {
             .map_err(|error| cannot(&error))?;
         let blobs = std::fs::File::open(folder.blobs())
             .map_err(|error| replay::database_trouble(&error, false))?;
+        let renewal = snapshot::Renewal::after(folder.home(), log.id()).await;
         let (requests, requested) = mpsc::channel(writer::QUEUE);
         let (logged, groups) = mpsc::channel(1);
         let (released, releases) = mpsc::unbounded_channel();
@@ -214,6 +242,7 @@ impl Store {
                 readers,
                 bodies: Arc::new(bodies),
                 memory: staging::StagingMemory::default(),
+                renewal: tokio::sync::Mutex::new(renewal),
                 requests: RwLock::new(Some(requests)),
                 tasks: Mutex::new(Some(tasks)),
             }),
@@ -681,6 +710,50 @@ impl Store {
         }
     }
 
+    /// Makes a snapshot of the index where one is due, for a start that cannot trust the index.
+    ///
+    /// # Errors
+    /// When there is no room for it, or the folder does not take it.
+    pub async fn renew_snapshot(&self) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let mut renewal = inner.renewal.lock().await;
+        if !inner.state.space.admits_bytes() {
+            return Ok(());
+        }
+        let mut connection = inner.readers.acquire().await?;
+        let position = meta::position(&mut connection).await?;
+        drop(connection);
+        let (now, folder) = (inner.clock.elapsed(), &inner.folder);
+        let is_due = |(_, end)| renewal.is_due(folder, now, end);
+        if !position
+            .map_or(Ok(false), is_due)
+            .map_err(|error| unavailable(&error))?
+        {
+            return Ok(());
+        }
+        renewal.was_tried(now);
+        let taken = snapshot::take(&folder.database(), folder.home(), None).await;
+        renewal.was_taken(&taken.map_err(|error| StoreError::Unavailable(error.to_string()))?);
+        Ok(())
+    }
+
+    /// The last snapshot, where it does not take long.
+    async fn leave_snapshot(&self, index: &mut SqliteConnection) {
+        const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+        let (inner, until) = (&self.inner, std::time::Instant::now() + PATIENCE);
+        let mut renewal = inner.renewal.lock().await;
+        let position = meta::position(index).await;
+        let is_behind = matches!(position, Ok(Some((_, end))) if renewal.is_behind(end));
+        if !is_behind || inner.state.failure().is_some() || !inner.state.space.admits_bytes() {
+            return;
+        }
+        let folder = &inner.folder;
+        match snapshot::take(&folder.database(), folder.home(), Some(until)).await {
+            Ok(taken) => renewal.was_taken(&taken),
+            Err(error) => tracing::debug!(%error, "no snapshot was left"),
+        }
+    }
+
     /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
     pub async fn close(&self) {
         drop(
@@ -704,7 +777,8 @@ impl Store {
         }
         self.inner.readers.close().await;
         match indexer.await {
-            Ok(index) => {
+            Ok(mut index) => {
+                self.leave_snapshot(&mut index).await;
                 if let Err(error) = remember(&self.inner.folder, None).await {
                     tracing::warn!(%error, "could not leave the database as a clean stop does");
                     return;

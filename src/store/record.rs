@@ -84,6 +84,12 @@ pub(super) enum Change {
     UploadCreated(Box<UploadCreated>),
     PartPut(Box<PartPut>),
     PartCopied(Box<PartCopied>),
+    /// A part whose bytes did not come along with a copy of the folder.
+    PartLost {
+        bucket: BucketName,
+        upload: UploadId,
+        number: u16,
+    },
     /// Its parts are an object's; those that are not named go with it.
     UploadCompleted(Box<UploadCompleted>),
     UploadAborted {
@@ -256,6 +262,7 @@ impl Change {
             Self::UploadCompleted(_) => 22,
             Self::UploadAborted { .. } => 23,
             Self::PartCopied(_) => 24,
+            Self::PartLost { .. } => 25,
             Self::Freed { .. } => 32,
             Self::Void => 33,
             Self::BucketCreated { .. } => 40,
@@ -308,6 +315,11 @@ impl Record {
             Change::UploadCreated(created) => Name::of_upload(&created.bucket, &created.upload),
             Change::PartPut(part) => Name::of_part(&part.bucket, &part.upload, part.number),
             Change::PartCopied(part) => Name::of_part(&part.bucket, &part.upload, part.number),
+            Change::PartLost {
+                bucket,
+                upload,
+                number,
+            } => Name::of_part(bucket, upload, *number),
             Change::UploadCompleted(completed) => {
                 Name::of_completion(&completed.bucket, &completed.key, &completed.upload)
             }

@@ -2,17 +2,21 @@
 //!
 //! The same code serves a crash, a power cut, a folder that was copied, and an index that is gone.
 
+use super::check::Progress;
 use super::error::is_full;
 use super::folder::{Folder, identity};
 use super::log::{self, End, Found, Log, Reader, ScanError, segments};
 use super::names::Held;
 use super::record::{Change, Draft, LogId, Record, Unreferenced};
-use super::{EffectKind, OpenError, freeing, meta};
+use super::salvage::{SalvageError, Salvaged, salvage};
+use super::{EffectKind, OpenError, freeing, meta, snapshot};
 use crate::clock::Clock;
-use crate::db::{self, DatabaseError};
+use crate::db::{self, DatabaseError, Tables};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 /// Records that are applied in one transaction.
 const BATCH: usize = 1000;
@@ -23,8 +27,30 @@ const BATCH_ROWS: usize = 100_000;
 pub(super) struct Replayed {
     pub(super) log: Log,
     pub(super) index: SqliteConnection,
-    /// The index is a new one.
-    pub(super) rebuilt: bool,
+    /// The index is another than the one that was found; `None`: it is the same one.
+    pub(super) rebuilt: Option<Rebuilt>,
+}
+
+/// What the rows of a start are taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The index that is there; where it cannot be trusted, a snapshot.
+    Index,
+    /// The newest snapshot that the log reaches; where there is none, the log.
+    Snapshot,
+    /// The log alone.
+    Log,
+}
+
+/// How an index was made again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuilt {
+    /// The snapshot's last record; `None`: the log alone.
+    pub snapshot: Option<u64>,
+    /// Records of the log that were applied.
+    pub records: u64,
+    /// Rows whose bytes did not come along with a copy of the folder.
+    pub salvaged: Salvaged,
 }
 
 /// Opens log and index and makes them one.
@@ -32,33 +58,43 @@ pub(super) async fn replay(
     folder: &Folder,
     clock: &Clock,
     effects: &[EffectKind],
+    source: Source,
+    progress: &Progress,
 ) -> Result<Replayed, OpenError> {
     let found = log::find(&folder.log()).map_err(|error| log_trouble(&error))?;
-    let (mut index, id, position) = match (known_index(folder, found).await?, found) {
-        (Index::Trusted { index, id, end }, _) => (index, id, Some(end)),
+    let mut known = known_index(folder, found).await?;
+    // A folder that was not copied has no excuse for damage.
+    let is_copy = !matches!(known, Index::Trusted { .. });
+    if source != Source::Index
+        && let Index::Trusted { index, .. } = known
+    {
+        drop(index.close().await);
+        known = Index::Untrusted;
+    }
+    let mut rebuilt = None;
+    let (mut index, id, from) = match (known, found) {
+        (Index::Trusted { index, id, end }, _) => (index, id, end),
         (Index::Untrusted | Index::None, Found::Log(id)) => {
-            (new_index(folder, clock).await?, id, None)
+            let (index, from, snapshot) = other_index(folder, clock, id, source).await?;
+            rebuilt = Some(Rebuilt {
+                snapshot,
+                ..Rebuilt::default()
+            });
+            (index, id, from)
         }
         (Index::None, Found::Nothing) => {
-            let mut index = new_index(folder, clock).await?;
+            set_index_aside(folder, clock)?;
+            let mut index = new_index(folder).await?;
             let log = begin(folder, clock, &mut index, effects).await?;
             return Ok(Replayed {
                 log,
                 index,
-                rebuilt: true,
+                rebuilt: Some(Rebuilt::default()),
             });
         }
         (Index::Untrusted, Found::Nothing) => return Err(lost("is missing")),
         (_, Found::Damaged) => return Err(lost("is damaged where it begins")),
     };
-    let rebuilding = position.is_none();
-    let from = match position {
-        Some(position) => position,
-        None => start_of(&folder.log())?,
-    };
-    if rebuilding {
-        tracing::info!("making the database again from the log");
-    }
     let reader =
         Reader::new(&folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
     reader.sync().map_err(|error| log_trouble(&error.into()))?;
@@ -73,14 +109,72 @@ pub(super) async fn replay(
         end: from,
         applied: 0,
         freed: Vec::new(),
+        begun: from,
+        dir: folder.log(),
+        progress,
     };
-    let end = replay.run(rebuilding, folder, clock).await?;
-    let log = Log::resume(&folder.log(), id, end).map_err(|error| log_trouble(&error.into()))?;
+    let ends_at_damage = rebuilt.is_some() && is_copy;
+    let (end, applied) = replay.run(ends_at_damage, folder, clock).await?;
+    let mut log =
+        Log::resume(&folder.log(), id, end).map_err(|error| log_trouble(&error.into()))?;
+    if let Some(rebuilt) = &mut rebuilt {
+        rebuilt.records = applied;
+        if is_copy {
+            let (dir, blobs) = (folder.log(), folder.blobs());
+            let salvaged = salvage(&dir, &blobs, &mut index, &mut log, effects).await;
+            rebuilt.salvaged = salvaged.map_err(|error| salvage_trouble(&error))?;
+            tell(rebuilt);
+        }
+    }
     Ok(Replayed {
         log,
         index,
-        rebuilt: rebuilding,
+        rebuilt,
     })
+}
+
+fn tell(rebuilt: &Rebuilt) {
+    let Salvaged { fell_back, dropped } = rebuilt.salvaged;
+    tracing::warn!(
+        snapshot = rebuilt.snapshot,
+        records = rebuilt.records,
+        fell_back,
+        dropped,
+        "the database was made again: from the snapshot, or without one from the beginning, and from the records of \
+         the log after it; rows whose bytes did not come along fell back to what their key was before, or were dropped"
+    );
+}
+
+/// An index from a snapshot or without rows, and where the log goes on.
+async fn other_index(
+    folder: &Folder,
+    clock: &Clock,
+    id: LogId,
+    source: Source,
+) -> Result<(SqliteConnection, End, Option<u64>), OpenError> {
+    let begin = log::begin(&folder.log()).map_err(|error| log_trouble(&error.into()))?;
+    let begin = begin
+        .filter(|begin| begin.segment == 1)
+        .ok_or_else(|| lost("lacks its beginning"))?;
+    let snapshot = match source {
+        Source::Log => None,
+        Source::Index | Source::Snapshot => snapshot::reached(folder, id)
+            .await
+            .map_err(|error| log_trouble(&error))?,
+    };
+    set_index_aside(folder, clock)?;
+    if let Some(snapshot) = snapshot {
+        match snapshot::restore(&snapshot, folder).await {
+            Ok(index) => return Ok((index, snapshot.end, Some(snapshot.end.sequence))),
+            Err(DatabaseError::Newer) => return Err(newer("database")),
+            Err(error) if error.is_full() => return Err(full()),
+            Err(error) => {
+                tracing::warn!(%error, "a snapshot cannot be used");
+                set_index_aside(folder, clock)?;
+            }
+        }
+    }
+    Ok((new_index(folder).await?, begin, None))
 }
 
 /// What lies at the index's place.
@@ -102,9 +196,8 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
     let Some(database) = identity(&path).map_err(|error| database_trouble(&error, false))? else {
         return Ok(Index::None);
     };
-    let mut index = match db::open_writer(&path).await {
+    let mut index = match db::open_as_it_is(&path).await {
         Ok(index) => index,
-        Err(DatabaseError::Newer) => return Err(newer("database")),
         Err(error) if error.is_damage() => {
             tracing::warn!(%error, "the database is damaged");
             return Ok(Index::Untrusted);
@@ -112,12 +205,21 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
         Err(error) => return Err(database_trouble(&error, error.is_full())),
     };
     let known = async {
+        let tables = db::tables(&mut index).await?;
+        if tables == Tables::None {
+            return Ok((tables, (None, None), None));
+        }
         let identities = meta::identities(&mut index).await?;
-        Ok::<_, sqlx::Error>((identities, meta::position(&mut index).await?))
+        let position = meta::position(&mut index).await?;
+        Ok::<_, DatabaseError>((tables, identities, position))
     };
     let known = known.await;
-    let ((known_database, known_run), position) = match known.map_err(DatabaseError::from) {
+    let (tables, (known_database, known_run), position) = match known {
         Ok(known) => known,
+        Err(DatabaseError::Newer) => {
+            drop(index.close().await);
+            return Err(newer("database"));
+        }
         Err(error) => {
             drop(index.close().await);
             if error.is_damage() {
@@ -141,6 +243,15 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
         Found::Nothing => false,
     };
     if same_files && same_log && reaches(folder, &end) {
+        if tables == Tables::Older
+            && let Err(error) = snapshot::take(&path, folder.home(), None).await
+        {
+            tracing::warn!(%error, "no snapshot was made before the database's tables are changed");
+        }
+        if let Err(error) = db::bring_up_to_date(&mut index).await {
+            drop(index.close().await);
+            return Err(database_trouble(&error, error.is_full()));
+        }
         return Ok(Index::Trusted { index, id, end });
     }
     tracing::warn!("the data folder was copied or restored: its database is not trusted");
@@ -154,14 +265,18 @@ fn reaches(folder: &Folder, end: &End) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= end.offset)
 }
 
-/// An index without rows; what lies at its place is set aside.
-async fn new_index(folder: &Folder, clock: &Clock) -> Result<SqliteConnection, OpenError> {
+fn set_index_aside(folder: &Folder, clock: &Clock) -> Result<(), OpenError> {
     if identity(&folder.database()).is_ok_and(|file| file.is_some()) {
         let aside = folder
             .set_index_aside(clock.now().as_millis())
             .map_err(|error| database_trouble(&error, is_full(&error)))?;
         tracing::warn!(aside = %aside.display(), "the database was set aside");
     }
+    Ok(())
+}
+
+/// An index without rows.
+async fn new_index(folder: &Folder) -> Result<SqliteConnection, OpenError> {
     db::open_writer(&folder.database())
         .await
         .map_err(|error| database_trouble(&error, error.is_full()))
@@ -195,19 +310,6 @@ async fn begin(
     Ok(log)
 }
 
-fn start_of(log: &Path) -> Result<End, OpenError> {
-    let first = segments(log)
-        .map_err(|error| log_trouble(&error.into()))?
-        .first()
-        .copied();
-    let segment = first.unwrap_or(1);
-    Ok(End {
-        segment,
-        offset: 0,
-        sequence: segment - 1,
-    })
-}
-
 struct Replay<'a> {
     reader: Reader,
     index: &'a mut SqliteConnection,
@@ -222,16 +324,31 @@ struct Replay<'a> {
     end: End,
     applied: u64,
     freed: Vec<Unreferenced>,
+    begun: End,
+    dir: PathBuf,
+    progress: &'a Progress,
 }
 
 impl Replay<'_> {
-    /// Applies all that the log holds and answers where it ends.
+    /// Applies all that the log holds and answers where it ends, and how many records that were.
     async fn run(
         mut self,
-        rebuilding: bool,
+        ends_at_damage: bool,
         folder: &Folder,
         clock: &Clock,
-    ) -> Result<End, OpenError> {
+    ) -> Result<(End, u64), OpenError> {
+        let last = segments(&self.dir).and_then(|segments| {
+            let last = segments.last().copied().unwrap_or(self.begun.segment);
+            let offset = std::fs::metadata(log::segment_path(&self.dir, last))?.len();
+            let end = End {
+                segment: last,
+                offset,
+                sequence: 0,
+            };
+            log::bytes_between(&self.dir, Some(self.begun), end)
+        });
+        let total = last.map_err(|error| log_trouble(&error.into()))?;
+        self.progress.total_bytes.store(total, Ordering::Relaxed);
         let mut damaged = false;
         loop {
             match self.reader.next() {
@@ -241,7 +358,7 @@ impl Replay<'_> {
                     sequence,
                     segment,
                     offset,
-                }) if rebuilding => {
+                }) if ends_at_damage => {
                     tracing::warn!(
                         sequence,
                         segment,
@@ -264,7 +381,7 @@ impl Replay<'_> {
         if self.applied > 0 {
             tracing::info!(records = self.applied, "replayed the log");
         }
-        Ok(end)
+        Ok((end, self.applied))
     }
 
     async fn take(&mut self, record: Record, end: End) -> Result<(), OpenError> {
@@ -296,6 +413,9 @@ impl Replay<'_> {
             .await
             .map_err(|error| database_trouble(&error, db::is_full(&error)))?;
         self.applied += self.batch.len() as u64;
+        let done = log::bytes_between(&self.dir, Some(self.begun), self.end)
+            .map_err(|error| log_trouble(&error.into()))?;
+        self.progress.done_bytes.store(done, Ordering::Relaxed);
         self.batch.clear();
         self.held.clear();
         self.rows = 0;
@@ -351,6 +471,18 @@ fn log_trouble(error: &ScanError) -> OpenError {
         ScanError::Io(source) => OpenError::Refused(format!(
             "the log in the data folder cannot be used: {source}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
              this user may write"
+        )),
+    }
+}
+
+fn salvage_trouble(error: &SalvageError) -> OpenError {
+    match error {
+        SalvageError::Index(error) => database_trouble(error, db::is_full(error)),
+        SalvageError::Log(error) => log_trouble(error),
+        SalvageError::Io(error) if is_full(error) => full(),
+        SalvageError::Io(error) => OpenError::Refused(format!(
+            "the bodies in the data folder cannot be looked at: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder \
+             that this user may write"
         )),
     }
 }

@@ -111,6 +111,8 @@ struct Rows<'a> {
     ended: Vec<&'a str>,
     /// Each in the place of the one that has its number.
     parts: Vec<PartRow<'a>>,
+    /// Parts that are no more, and none in their place: [upload, number].
+    lost_parts: Vec<(&'a str, u16)>,
     /// Bodies that were there and that further extents name now, and how many. A new body comes with its one.
     retained: BTreeMap<u64, u64>,
     /// Bodies whose bytes may go.
@@ -132,6 +134,9 @@ impl<'a> Rows<'a> {
                 self.add_object(record);
             }
             Change::PartPut(_) | Change::PartCopied(_) => self.add_part(record),
+            Change::PartLost { upload, number, .. } => {
+                self.lost_parts.push((upload.as_str(), *number));
+            }
             Change::Delete { bucket, key } => self.gone.push(KeyRow { bucket, key }),
             Change::Tagged {
                 bucket,
@@ -308,6 +313,9 @@ impl<'a> Rows<'a> {
         }
         self.apply_references(connection, &ended).await?;
         self.apply_objects(connection).await?;
+        if !self.lost_parts.is_empty() {
+            delete_parts(connection, &json(&self.lost_parts)).await?;
+        }
         if !self.parts.is_empty() {
             insert_parts(connection, &json(&self.parts)).await?;
         }
@@ -338,13 +346,13 @@ impl<'a> Rows<'a> {
         ended: &[&str],
     ) -> Result<(), sqlx::Error> {
         let retained: Vec<(&u64, &u64)> = self.retained.iter().collect();
-        if retained.is_empty() && self.gone.is_empty() && self.parts.is_empty() && ended.is_empty()
-        {
-            return Ok(());
-        }
         let replaced: Vec<(&str, u16)> = (self.parts.iter())
             .map(|part| (part.upload, part.number))
+            .chain(self.lost_parts.iter().copied())
             .collect();
+        if retained.is_empty() && self.gone.is_empty() && replaced.is_empty() && ended.is_empty() {
+            return Ok(());
+        }
         let (retained, gone) = (json(&retained), json(&self.gone));
         count_references(connection, &retained, &gone, &json(&replaced), &json(ended)).await
     }
@@ -569,6 +577,17 @@ async fn delete_uploads(connection: &mut SqliteConnection, ids: &str) -> Result<
         .execute(connection)
         .await
         .map(drop)
+}
+
+async fn delete_parts(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM parts WHERE (upload, number) IN
+         (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+    )
+    .bind(rows)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Each in the place of the one that has its number.

@@ -1,7 +1,9 @@
 //! What a check asks: everything there is, in pages.
 
+use super::super::UploadId;
 use super::super::content::Body;
-use super::{bodies, decode};
+use super::{bodies, bucket_name, decode, object_key};
+use crate::s3::{BucketName, ObjectKey};
 use sqlx::{Row, SqliteConnection};
 
 /// The bytes of all bodies.
@@ -40,6 +42,55 @@ pub(in super::super) async fn has_body(
         .fetch_optional(connection)
         .await?;
     Ok(row.is_some())
+}
+
+/// The objects that name any of these bodies, and the record that made each.
+pub(in super::super) async fn objects_of_bodies(
+    connection: &mut SqliteConnection,
+    ids: &[u64],
+) -> Result<Vec<(BucketName, ObjectKey, u64)>, sqlx::Error> {
+    let ids = serde_json::to_string(ids).expect("numbers are JSON");
+    let rows = sqlx::query(
+        "WITH wanted AS MATERIALIZED (SELECT value AS id FROM json_each(?1))
+         SELECT DISTINCT objects.bucket, objects.key, objects.sequence
+         FROM objects, json_each(objects.extents) AS extent
+         WHERE extent.value ->> 0 IN (SELECT id FROM wanted)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let sequence = row.get::<i64, _>(2).cast_unsigned();
+            Ok((bucket_name(row.get(0))?, object_key(row.get(1))?, sequence))
+        })
+        .collect()
+}
+
+/// The parts of uploads under way that name any of these bodies, and the record that made each.
+pub(in super::super) async fn parts_of_bodies(
+    connection: &mut SqliteConnection,
+    ids: &[u64],
+) -> Result<Vec<(BucketName, UploadId, u16, u64)>, sqlx::Error> {
+    let ids = serde_json::to_string(ids).expect("numbers are JSON");
+    let rows = sqlx::query(
+        "WITH wanted AS MATERIALIZED (SELECT value AS id FROM json_each(?1))
+         SELECT DISTINCT uploads.bucket, uploads.id, parts.number, parts.sequence
+         FROM parts, json_each(parts.extents) AS extent
+         JOIN uploads ON uploads.id = parts.upload
+         WHERE extent.value ->> 0 IN (SELECT id FROM wanted)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let upload = UploadId::parse(row.get(1)).ok_or_else(|| decode("upload", "no id"))?;
+            let number = row.get::<u16, _>(2);
+            let sequence = row.get::<i64, _>(3).cast_unsigned();
+            Ok((bucket_name(row.get(0))?, upload, number, sequence))
+        })
+        .collect()
 }
 
 /// Whether an object's extents are as long as it is, each within a body that there is.

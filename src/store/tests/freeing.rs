@@ -187,7 +187,7 @@ async fn a_crash_between_the_record_and_the_deed_leaves_nothing_behind() {
     store.close().await;
     // As if the file had not been removed, and the index had not heard of the record.
     std::fs::write(&path, vec![1; LONG]).unwrap();
-    std::fs::remove_file(dir.path().join("@hangar/hangar.db")).unwrap();
+    super::log::lose_index(dir.path());
     let store = open(dir.path()).await.unwrap();
     assert!(!path.exists());
     assert_eq!(get(&store, "a").await, None);

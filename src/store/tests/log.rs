@@ -6,10 +6,16 @@ use crate::s3::checksum::crc64_nvme;
 
 const SEGMENT: &str = "@hangar/log/00000000000000000001.log";
 
-/// Drops the index, so that the next start reads the log from its beginning.
+/// Drops the index and its snapshots, so that the next start reads the log from its beginning.
 pub(super) fn lose_index(dir: &Path) {
     for name in ["hangar.db", "hangar.db-wal", "hangar.db-shm"] {
         drop(std::fs::remove_file(dir.join("@hangar").join(name)));
+    }
+    for entry in std::fs::read_dir(dir.join("@hangar")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_str().unwrap().starts_with("snapshot-") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
     }
 }
 

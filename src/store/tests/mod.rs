@@ -1,6 +1,7 @@
 //! The vault, driven through its door.
 
 mod bucket;
+mod copies;
 mod freeing;
 mod history;
 mod janitor;

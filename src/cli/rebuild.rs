@@ -1,0 +1,83 @@
+//! `hangar rebuild`: the database made again.
+
+use super::{Failure, flag, order, terminal};
+use crate::clock::Clock;
+use crate::config::{self, Environment};
+use crate::store::{Progress, Rebuilt, Source, Store};
+use clap::Args;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Make the database again: from the newest snapshot and what the log says since, or from the log alone. The database that
+/// was there is set aside in the data folder, and never removed. No server may hold the folder meanwhile.
+///
+/// A start does the same by itself where the folder was copied or its database is damaged.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar rebuild
+  hangar rebuild --from-log --data-dir /srv/hangar --json")]
+pub(super) struct Rebuild {
+    /// The data folder [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Use no snapshot
+    #[arg(long)]
+    from_log: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Rebuild {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let data_dir = flag("--data-dir", self.data_dir.as_deref());
+        let store = config::store_config(data_dir, environment)?;
+        order::require_data(&store)?;
+        let shows = !self.json && terminal::talks_to_a_person();
+        let source = if self.from_log {
+            Source::Log
+        } else {
+            Source::Snapshot
+        };
+        let (progress, began) = (Progress::default(), Instant::now());
+        let effects = [crate::auth::effects(), crate::assets::effects()].concat();
+        let opening = Store::open_from(store, Clock::default(), effects, source, &progress);
+        let opened = terminal::while_showing(opening, shows, || {
+            let done = progress.done_bytes.load(Ordering::Relaxed);
+            let total = progress.total_bytes.load(Ordering::Relaxed);
+            terminal::progress("applied", done, total, began.elapsed())
+        });
+        let (store, rebuilt) = opened
+            .await
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        store.close().await;
+        let rebuilt = rebuilt.unwrap_or_default();
+        if self.json {
+            let value = serde_json::to_value(rebuilt).unwrap_or_default();
+            terminal::print(&terminal::pretty(&value))
+        } else {
+            terminal::print(&report(&rebuilt, began.elapsed()))
+        }
+    }
+}
+
+fn report(rebuilt: &Rebuilt, took: Duration) -> String {
+    let from = rebuilt.snapshot.map_or_else(
+        || "the log alone".to_owned(),
+        |snapshot| format!("the snapshot at record {}", terminal::grouped(snapshot)),
+    );
+    let mut lines = vec![format!(
+        "made the database again from {from}; {} records applied in {:.1} s",
+        terminal::grouped(rebuilt.records),
+        took.as_secs_f64()
+    )];
+    let salvaged = rebuilt.salvaged;
+    if salvaged.fell_back + salvaged.dropped > 0 {
+        lines.push(format!(
+            "{} rows whose bytes are not there are what they were before, {} are dropped",
+            terminal::grouped(salvaged.fell_back),
+            terminal::grouped(salvaged.dropped)
+        ));
+    }
+    lines.join("\n")
+}

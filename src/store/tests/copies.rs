@@ -1,0 +1,246 @@
+//! Starts in a folder that was copied, or whose index is gone: snapshots, and rows whose bytes did not come along.
+
+use super::log::lose_index;
+use super::*;
+use crate::store::check::Progress;
+use crate::store::{Rebuilt, Salvaged, Source};
+
+const LONG: usize = 300 * 1024;
+
+fn config(dir: &Path) -> StoreConfig {
+    StoreConfig {
+        data_dir: dir.to_owned(),
+        allow_unsafe_fs: true,
+        multipart_expires: std::time::Duration::from_hours(7 * 24),
+        grace: std::time::Duration::from_hours(24),
+        min_free_bytes: Some(0),
+    }
+}
+
+async fn open_from(dir: &Path, source: Source) -> (Store, Option<Rebuilt>) {
+    let progress = Progress::default();
+    Store::open_from(config(dir), Clock::default(), notes(), source, &progress)
+        .await
+        .unwrap()
+}
+
+fn snapshots(dir: &Path) -> Vec<std::path::PathBuf> {
+    let home = std::fs::read_dir(dir.join("@hangar")).unwrap();
+    let mut paths: Vec<_> = home.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| {
+        path.extension().is_some_and(|it| it == "db") && !path.ends_with("hangar.db")
+    });
+    paths.sort();
+    paths
+}
+
+fn lose_only_the_index(dir: &Path) {
+    for name in ["hangar.db", "hangar.db-wal", "hangar.db-shm"] {
+        drop(std::fs::remove_file(dir.join("@hangar").join(name)));
+    }
+}
+
+/// The blobs that are there now and were not before.
+fn blobs(dir: &Path) -> std::collections::BTreeSet<std::path::PathBuf> {
+    let blobs = std::fs::read_dir(dir.join("@hangar/blobs")).unwrap();
+    blobs.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Puts a long body and answers its file.
+async fn put_blob(store: &Store, dir: &Path, at: &str, body: &[u8]) -> std::path::PathBuf {
+    let before = blobs(dir);
+    put(store, at, body).await;
+    blobs(dir).difference(&before).next().unwrap().clone()
+}
+
+async fn delete(store: &Store, at: &str) {
+    let deleted = store.delete(name("uploads"), key(at), WritePrecondition::None);
+    assert_eq!(deleted.await.unwrap(), Deletion::Deleted);
+}
+
+#[tokio::test]
+async fn a_clean_stop_leaves_a_snapshot_from_which_a_lost_index_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "a", b"a").await;
+    let known = dump(&store).await;
+    store.close().await;
+    assert_eq!(snapshots(dir.path()).len(), 1);
+    lose_only_the_index(dir.path());
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    let rebuilt = rebuilt.unwrap();
+    assert_eq!((rebuilt.snapshot, rebuilt.records), (Some(3), 0));
+    assert_eq!(dump(&store).await, known);
+    put(&store, "b", b"b").await;
+    let known = dump(&store).await;
+    store.close().await;
+    // The one before the newest stays, and no third.
+    assert_eq!(snapshots(dir.path()).len(), 2);
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    assert_eq!(rebuilt, None, "the index is trusted");
+    store.close().await;
+    assert_eq!(snapshots(dir.path()).len(), 2, "nothing changed");
+    for source in [Source::Snapshot, Source::Log] {
+        let (store, rebuilt) = open_from(dir.path(), source).await;
+        assert_eq!(
+            rebuilt.unwrap().snapshot.is_some(),
+            source == Source::Snapshot
+        );
+        assert_eq!(dump(&store).await, known);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_the_log_does_not_reach_or_that_is_damaged_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "a", b"a").await;
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    put(&store, "b", b"b").await;
+    store.close().await;
+    let log = dir.path().join("@hangar/log/00000000000000000001.log");
+    let whole = std::fs::read(&log).unwrap();
+    // The last record is a page and a body of one: without them the log ends before the newer snapshot.
+    std::fs::write(&log, &whole[..whole.len() - 4096]).unwrap();
+    lose_only_the_index(dir.path());
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    assert_eq!(rebuilt.unwrap().snapshot, Some(3));
+    assert!(get(&store, "a").await.is_some());
+    assert!(get(&store, "b").await.is_none());
+    store.close().await;
+    for snapshot in snapshots(dir.path()) {
+        let mut bytes = std::fs::read(&snapshot).unwrap();
+        let half = bytes.len() / 2;
+        bytes[4096..half].fill(0x5a);
+        std::fs::write(snapshot, bytes).unwrap();
+    }
+    lose_only_the_index(dir.path());
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    assert_eq!(rebuilt.unwrap().snapshot, None);
+    assert!(get(&store, "a").await.is_some());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing() {
+    for alone in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path()).await;
+        put(&store, "short before", b"kept").await;
+        put_blob(&store, dir.path(), "long before", &pattern(LONG)).await;
+        put(&store, "deleted between", b"never again").await;
+        delete(&store, "deleted between").await;
+        let mut gone = Vec::new();
+        for at in ["short before", "long before", "deleted between", "new"] {
+            gone.push(put_blob(&store, dir.path(), at, &pattern(LONG + 1)).await);
+        }
+        put_blob(&store, dir.path(), "whole", &pattern(LONG + 2)).await;
+        // Twice gone: what it was before that is there.
+        put(&store, "third", b"first").await;
+        gone.push(put_blob(&store, dir.path(), "third", &pattern(LONG + 3)).await);
+        gone.push(put_blob(&store, dir.path(), "third", &pattern(LONG + 4)).await);
+        let tags = Some("color=red".to_owned());
+        store
+            .set_tags(name("uploads"), key("third"), tags)
+            .await
+            .unwrap();
+        store.close().await;
+        for blob in gone {
+            std::fs::remove_file(blob).unwrap();
+        }
+        if alone {
+            lose_index(dir.path());
+        } else {
+            lose_only_the_index(dir.path());
+        }
+        let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+        let salvaged = Salvaged {
+            fell_back: 3,
+            dropped: 2,
+        };
+        assert_eq!(rebuilt.unwrap().salvaged, salvaged);
+        assert_eq!(get(&store, "short before").await.unwrap(), b"kept");
+        assert_eq!(get(&store, "long before").await.unwrap(), pattern(LONG));
+        assert_eq!(get(&store, "whole").await.unwrap(), pattern(LONG + 2));
+        assert_eq!(get(&store, "third").await.unwrap(), b"first");
+        assert!(get(&store, "deleted between").await.is_none());
+        assert!(get(&store, "new").await.is_none());
+        // The log alone says the same.
+        let known = dump(&store).await;
+        store.close().await;
+        let (store, _) = open_from(dir.path(), Source::Log).await;
+        assert_eq!(dump(&store).await, known);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_punched_out_of_the_log_did_not_come_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "zeros", &[0; 9000]).await;
+    put(&store, "punched", &pattern(9000)).await;
+    put(&store, "last", b"a").await;
+    let object = store.object(&name("uploads"), &key("punched")).await;
+    let content = object.unwrap().unwrap().content.clone();
+    let body = content.bodies.values().next().unwrap();
+    let super::super::content::Place::Log { segment, offset } = body.place else {
+        panic!("it is in the log")
+    };
+    store.close().await;
+    super::super::log::punch(&dir.path().join("@hangar/log"), segment, offset, 9000).unwrap();
+    lose_only_the_index(dir.path());
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    assert_eq!(rebuilt.unwrap().salvaged.dropped, 1);
+    assert!(get(&store, "punched").await.is_none());
+    assert_eq!(get(&store, "zeros").await.unwrap(), [0; 9000]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_start_that_changes_the_tables_leaves_a_snapshot_of_what_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    store.close().await;
+    for snapshot in snapshots(dir.path()) {
+        std::fs::remove_file(snapshot).unwrap();
+    }
+    let database = dir.path().join("@hangar/hangar.db");
+    let mut index = db::open_writer(&database).await.unwrap();
+    for statement in [
+        "DROP INDEX bodies_of_blobs",
+        "DELETE FROM _sqlx_migrations WHERE version = 7",
+    ] {
+        sqlx::query(statement).execute(&mut index).await.unwrap();
+    }
+    index.close().await.unwrap();
+    let store = open(dir.path()).await.unwrap();
+    store.close().await;
+    let [snapshot] = &snapshots(dir.path())[..] else {
+        panic!("one snapshot")
+    };
+    let mut before = db::open_copy(snapshot).await.unwrap();
+    assert_eq!(db::tables(&mut before).await.unwrap(), db::Tables::Older);
+}
+
+#[tokio::test]
+async fn a_snapshot_is_made_when_the_log_has_grown_and_not_twice_in_an_hour() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::default();
+    let store = open_at(dir.path(), clock.clone()).await.unwrap();
+    store.renew_snapshot().await.unwrap();
+    assert_eq!(snapshots(dir.path()).len(), 0, "a log that is short");
+    store.create_bucket(name("uploads")).await.unwrap();
+    put(&store, "a", &pattern(200_000)).await;
+    store.renew_snapshot().await.unwrap();
+    assert_eq!(snapshots(dir.path()).len(), 1);
+    put(&store, "b", &pattern(200_000)).await;
+    store.renew_snapshot().await.unwrap();
+    assert_eq!(snapshots(dir.path()).len(), 1, "within the hour");
+    clock.advance(std::time::Duration::from_mins(61));
+    store.renew_snapshot().await.unwrap();
+    assert_eq!(snapshots(dir.path()).len(), 2);
+    store.close().await;
+}
