@@ -3,7 +3,7 @@
 //! One order in, one JSON value or one sentence out. It refuses to know how the order came.
 mod housekeeping;
 
-pub use housekeeping::{Asked, Check, Cleared, Housekeeper};
+pub use housekeeping::{Asked, Cleared, Housekeeper, Ongoing};
 
 use crate::assets::AssetAges;
 use crate::auth::{
@@ -17,6 +17,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::error::Error as _;
+use std::path::PathBuf;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +56,10 @@ pub enum Order {
     },
     /// To be asked again until it is done.
     Fsck,
+    /// To be asked again until it is done.
+    Backup {
+        to: PathBuf,
+    },
     #[serde(untagged)]
     Place(PlaceOrder),
 }
@@ -162,7 +167,8 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
                 .map_err(trouble)?;
             Ok(json!(cleared))
         }
-        Order::Fsck => Ok(json!(holder.keeper.check().await.map_err(trouble)?)),
+        Order::Fsck => Ok(json!(holder.keeper.check().await?)),
+        Order::Backup { to } => Ok(json!(holder.keeper.back_up(to).await?)),
         Order::Place(order) => carry_out_for_places(auth, order).await,
     }
 }

@@ -4,8 +4,10 @@
 //! believed; bytes wait for their grace. Refuses to know how either is judged: that is the store's and the assets' matter.
 
 use crate::assets::{AssetAges, PurgedAssets, purge};
-use crate::store::{Checked, Freed, Janitor, Mode, Progress, Store, StoreError, Swept};
+use crate::store::{Checked, Copies, Freed, Janitor, Mode, Progress, Store, StoreError, Swept};
 use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,21 +23,75 @@ pub struct Housekeeper {
     store: Store,
     ages: AssetAges,
     janitor: Mutex<Janitor>,
-    /// A check that somebody asked for and has not heard the end of.
-    checking: Mutex<Option<Checking>>,
+    checking: Mutex<Job<(), Checked>>,
+    backing_up: Mutex<Job<PathBuf, Copies>>,
 }
 
-struct Checking {
+/// Work that takes longer than anybody waits for one answer; `A` is what it was asked with.
+struct Job<A, T> {
+    running: Option<Running<A, T>>,
+}
+
+struct Running<A, T> {
+    asked: A,
     progress: Arc<Progress>,
-    task: JoinHandle<Result<Checked, StoreError>>,
+    task: JoinHandle<Result<T, String>>,
 }
 
-/// How far a check is, or what it found.
+impl<A, T> Default for Job<A, T> {
+    fn default() -> Self {
+        Self { running: None }
+    }
+}
+
+impl<A: PartialEq, T: Send + 'static> Job<A, T> {
+    /// Begins it where it does not run, and says how far it is.
+    async fn go_on<W>(
+        &mut self,
+        asked: A,
+        begin: impl FnOnce(Arc<Progress>) -> W,
+    ) -> Result<Ongoing<T>, String>
+    where
+        W: Future<Output = Result<T, String>> + Send + 'static,
+    {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        if let Some(running) = self.running.take_if(|it| it.asked != asked) {
+            if !running.task.is_finished() {
+                self.running = Some(running);
+                return Err("another one is running: wait until it is done".to_owned());
+            }
+            // Nobody has come for what it found.
+        }
+        let running = self.running.get_or_insert_with(|| {
+            let progress = Arc::new(Progress::default());
+            let task = tokio::spawn(begin(progress.clone()));
+            Running {
+                asked,
+                progress,
+                task,
+            }
+        });
+        match tokio::time::timeout(PATIENCE, &mut running.task).await {
+            Ok(ended) => {
+                self.running = None;
+                Ok(Ongoing::Done(
+                    ended.map_err(|_| "it was given up".to_owned())??,
+                ))
+            }
+            Err(_) => Ok(Ongoing::Running {
+                done_bytes: running.progress.done_bytes.load(Ordering::Relaxed),
+                total_bytes: running.progress.total_bytes.load(Ordering::Relaxed),
+            }),
+        }
+    }
+}
+
+/// How far long work is, or what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Check {
+pub enum Ongoing<T> {
     Running { done_bytes: u64, total_bytes: u64 },
-    Done(Checked),
+    Done(T),
 }
 
 /// Who asks for a sweep.
@@ -65,34 +121,44 @@ impl Housekeeper {
         Self {
             janitor: Mutex::new(store.janitor()),
             checking: Mutex::default(),
+            backing_up: Mutex::default(),
             store,
             ages,
         }
     }
 
-    /// Begins to read everything where that is not done already, and says how far it is.
+    /// Reads everything and holds it against what was stored. To be asked again until it is done.
+    ///
     /// # Errors
     /// When the index or the folder does not answer.
-    pub async fn check(&self) -> Result<Check, StoreError> {
-        const PATIENCE: Duration = Duration::from_millis(500);
-        let mut checking = self.checking.lock().await;
-        let running = checking.get_or_insert_with(|| {
-            let (store, progress) = (self.store.clone(), Arc::new(Progress::default()));
-            let told = progress.clone();
-            let task = tokio::spawn(async move { store.check(told).await });
-            Checking { progress, task }
-        });
-        match tokio::time::timeout(PATIENCE, &mut running.task).await {
-            Ok(ended) => {
-                *checking = None;
-                let gone = || StoreError::Unavailable("the check was given up".to_owned());
-                Ok(Check::Done(ended.map_err(|_| gone())??))
+    pub async fn check(&self) -> Result<Ongoing<Checked>, String> {
+        let mut job = self.checking.lock().await;
+        job.go_on((), |progress| {
+            let store = self.store.clone();
+            async move {
+                store
+                    .check(progress)
+                    .await
+                    .map_err(|error| error.to_string())
             }
-            Err(_) => Ok(Check::Running {
-                done_bytes: running.progress.done_bytes.load(Ordering::Relaxed),
-                total_bytes: running.progress.total_bytes.load(Ordering::Relaxed),
-            }),
-        }
+        })
+        .await
+    }
+
+    /// Copies everything to another folder. To be asked again until it is done.
+    ///
+    /// # Errors
+    /// One sentence: where the folder is something else, or the copy failed.
+    pub async fn back_up(&self, to: PathBuf) -> Result<Ongoing<Copies>, String> {
+        let mut job = self.backing_up.lock().await;
+        job.go_on(to.clone(), |progress| {
+            let store = self.store.clone();
+            async move {
+                let copies = store.backup(&to, &progress).await;
+                copies.map_err(|error| error.to_string())
+            }
+        })
+        .await
     }
 
     /// Sweeps each hour, or as often as a shorter grace asks for, and renews the snapshot, for as long as it is polled.

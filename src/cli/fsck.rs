@@ -1,11 +1,10 @@
 //! `hangar fsck`: everything that is kept, read and held against what was stored.
 
 use super::{Failure, flag, order, terminal};
-use crate::admin::{Check, Order};
+use crate::admin::Order;
 use crate::config::{self, Environment};
-use crate::store::{Checked, Damage};
+use crate::store::{Checked, Damage, Finding};
 use clap::Args;
-use std::time::Instant;
 
 /// Read every record, every body and every object, and tell what is damaged: flipped bytes, missing and truncated files,
 /// and which keys they hurt. Nothing is changed. A running server is asked to do it, and serves on meanwhile.
@@ -30,29 +29,7 @@ impl Fsck {
         let store = config::store_config(data_dir, environment)?;
         order::require_data(&store)?;
         let shows = !self.json && terminal::talks_to_a_person();
-        let began = Instant::now();
-        let value = order::carry_out_watched(store, Order::Fsck, |value| {
-            let running = serde_json::from_value(value.clone());
-            let Ok(Check::Running {
-                done_bytes,
-                total_bytes,
-            }) = running
-            else {
-                return false;
-            };
-            if shows {
-                let line = terminal::progress("read", done_bytes, total_bytes, began.elapsed());
-                terminal::show(&line);
-            }
-            true
-        })
-        .await?;
-        if shows {
-            terminal::show("");
-        }
-        let Check::Done(checked) = order::read(value)? else {
-            return Err(Failure::Failed("the check did not end".to_owned()));
-        };
+        let checked: Checked = order::carry_out_watched(store, Order::Fsck, "read", shows).await?;
         if self.json {
             let value = serde_json::to_value(&checked).unwrap_or_default();
             terminal::print(&terminal::pretty(&value))?;
@@ -72,22 +49,7 @@ impl Fsck {
 }
 
 fn report(checked: &Checked) -> String {
-    let mut lines = Vec::new();
-    for finding in &checked.findings {
-        let what = match finding.damage {
-            Damage::Changed => "bytes have changed",
-            Damage::Missing => "is missing",
-            Damage::Truncated => "ends too early",
-            Damage::Record => "a record cannot be read",
-            Damage::Reference => "names bytes that are not there",
-            Damage::Unreadable => "cannot be read",
-        };
-        let (file, offset) = (terminal::printable(&finding.file), finding.offset);
-        lines.push(format!("{file}, byte {offset}: {what}"));
-        for hurt in &finding.hurts {
-            lines.push(format!("    {}", terminal::printable(hurt)));
-        }
-    }
+    let mut lines: Vec<String> = checked.findings.iter().map(finding).collect();
     lines.push(format!(
         "{} records, {} bodies of {}, {} objects read; {} damaged; {} files left over of uploads cut off",
         terminal::grouped(checked.records),
@@ -97,5 +59,23 @@ fn report(checked: &Checked) -> String {
         checked.damages,
         checked.left_over,
     ));
+    lines.join("\n")
+}
+
+/// What is damaged, and whom it hurts.
+pub(super) fn finding(finding: &Finding) -> String {
+    let what = match finding.damage {
+        Damage::Changed => "bytes have changed",
+        Damage::Missing => "is missing",
+        Damage::Truncated => "ends too early",
+        Damage::Record => "a record cannot be read",
+        Damage::Reference => "names bytes that are not there",
+        Damage::Unreadable => "cannot be read",
+    };
+    let (file, offset) = (terminal::printable(&finding.file), finding.offset);
+    let mut lines = vec![format!("{file}, byte {offset}: {what}")];
+    for hurt in &finding.hurts {
+        lines.push(format!("    {}", terminal::printable(hurt)));
+    }
     lines.join("\n")
 }

@@ -9,6 +9,7 @@
 
 mod access_key;
 mod anchor;
+mod backup;
 mod demo;
 mod failure;
 mod fsck;
@@ -76,6 +77,10 @@ enum Command {
     AccessKey(access_key::AccessKey),
     /// Read everything that is kept, and tell what is damaged
     Fsck(fsck::Fsck),
+    /// Copy everything to another folder, while a server runs
+    Backup(backup::Backup),
+    /// Put a backup back into a new data folder
+    Restore(backup::Restore),
     /// Make the database again from what the log says
     Rebuild(rebuild::Rebuild),
     /// Clear away what has ended, and free its bytes
@@ -121,6 +126,8 @@ impl Cli {
             Command::Anchor(command) => block_on(command.run(environment)),
             Command::AccessKey(command) => block_on(command.run(environment)),
             Command::Fsck(command) => block_on(command.run(environment)),
+            Command::Backup(command) => block_on(command.run(environment)),
+            Command::Restore(command) => block_on(command.run(environment)),
             Command::Rebuild(command) => block_on(command.run(environment)),
             Command::Gc(command) => block_on(command.run(environment)),
             Command::Upload(command) => block_on(command.run(environment)),

@@ -3,8 +3,8 @@
 //! A server tells in `DATA/@hangar/run` where it takes orders and with which secret; the lock on the folder, not that
 //! file, says whether there is one, for a crash leaves the file behind.
 
-use super::Failure;
-use crate::admin::{self, Asked, Holder, Housekeeper, Order};
+use super::{Failure, terminal};
+use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
@@ -43,13 +43,39 @@ pub(super) async fn carry_out(
     carry_out_while(config, key_file, order, |_| false).await
 }
 
-/// An order that takes its time: it is repeated for as long as `goes_on` says of the answer that it does.
-pub(super) async fn carry_out_watched(
+/// An order that takes its time: it is repeated until it is done. `what` is being done with bytes, as `read`; it `shows`
+/// how far it is.
+pub(super) async fn carry_out_watched<T: serde::de::DeserializeOwned>(
     config: StoreConfig,
     order: Order,
-    goes_on: impl FnMut(&Value) -> bool,
-) -> Result<Value, Failure> {
-    carry_out_while(config, None, order, goes_on).await
+    what: &str,
+    shows: bool,
+) -> Result<T, Failure> {
+    let began = Instant::now();
+    let value = carry_out_while(config, None, order, |value| {
+        let Some((done, total)) = still_running(value) else {
+            return false;
+        };
+        if shows {
+            terminal::show(&terminal::progress(what, done, total, began.elapsed()));
+        }
+        true
+    });
+    let value = value.await;
+    if shows {
+        terminal::show("");
+    }
+    match read(value?)? {
+        Ongoing::Done(done) => Ok(done),
+        Ongoing::Running { .. } => Err(Failure::Failed("it did not end".to_owned())),
+    }
+}
+
+/// How far it is; `None`: it is done.
+fn still_running(value: &Value) -> Option<(u64, u64)> {
+    let running = value.get("running")?;
+    let number = |name: &str| running.get(name)?.as_u64();
+    Some((number("done_bytes")?, number("total_bytes")?))
 }
 
 async fn carry_out_while(

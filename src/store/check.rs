@@ -54,6 +54,22 @@ pub struct Finding {
     pub hurts: Vec<String>,
 }
 
+impl Finding {
+    /// `at`: within the body.
+    pub(super) fn of(damage: Damage, place: &Place, at: u64, hurts: Vec<String>) -> Self {
+        let (file, offset) = match place {
+            Place::Log { segment, offset } => (segment_file(*segment), offset + at),
+            Place::Blob { id } => (format!("blobs/{id}"), at),
+        };
+        Self {
+            damage,
+            file,
+            offset,
+            hurts,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Damage {
@@ -173,10 +189,7 @@ impl Check<'_> {
         let is_there = meta::has_body(&mut connection, id).await?;
         drop(connection);
         if is_there {
-            let (file, offset) = match place {
-                Place::Log { segment, offset } => (segment_file(segment), offset + at),
-                Place::Blob { id } => (format!("blobs/{id}"), at),
-            };
+            let Finding { file, offset, .. } = Finding::of(damage, &place, at, Vec::new());
             self.found(damage, file, offset, Some(id));
         }
         Ok(())
@@ -250,7 +263,7 @@ fn trouble(error: &ScanError) -> StoreError {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work)
@@ -301,7 +314,7 @@ fn read_records(
 }
 
 /// Holds each block of a body against its CRC; the damage and where in the body it begins.
-fn read_body(
+pub(super) fn read_body(
     body: &Body,
     log: &Path,
     blobs: &Path,

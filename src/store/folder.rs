@@ -44,6 +44,12 @@ impl Folder {
                 tracing::debug!(%error, "could not sync a parent folder");
             }
         }
+        if super::backup::is_unfinished(&home) {
+            return Err(OpenError::Refused(format!(
+                "a restore into {shown} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to \
+                 another folder"
+            )));
+        }
         filesystem::check(&home, allow_unsafe_fs)?;
         let lock = OpenOptions::new()
             .read(true)
@@ -145,7 +151,7 @@ impl Folder {
     }
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

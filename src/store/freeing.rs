@@ -51,6 +51,7 @@ impl Janitor {
     pub async fn free(&mut self, mode: Mode, at_once: bool) -> Result<Freed, StoreError> {
         let inner = &self.store.inner;
         let grace = match (at_once, !inner.state.space.admits_bytes()) {
+            _ if inner.state.are_bytes_held() => Duration::MAX,
             (true, _) => Duration::ZERO,
             (false, true) => inner.grace.min(SHORT_GRACE),
             (false, false) => inner.grace,

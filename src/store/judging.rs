@@ -372,6 +372,9 @@ impl Judging {
         mut bodies: Vec<Unreferenced>,
         freed: oneshot::Sender<Vec<Unreferenced>>,
     ) -> Result<Verdict, StoreError> {
+        if self.state.are_bytes_held() {
+            return Ok(Verdict::Nothing);
+        }
         let in_use = self.state.bodies_in_use();
         let ids: Vec<u64> = bodies.iter().map(|free| free.body).collect();
         let unreferenced = meta::still_unreferenced(&mut self.index, &ids).await?;

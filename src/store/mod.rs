@@ -7,6 +7,7 @@
 //! What it refuses to know: assets, users, tokens. Their changes travel in the same records as [`Effect`]s and are
 //! applied by the functions that their owners registered.
 
+mod backup;
 mod blobs;
 mod bucket;
 mod check;
@@ -36,6 +37,7 @@ mod tests;
 mod upload_listing;
 mod writer;
 
+pub use backup::{BackupError, Copies, restore};
 pub use bucket::Bucket;
 pub use check::{Checked, Damage, Finding, Progress};
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};

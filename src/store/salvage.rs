@@ -7,7 +7,7 @@
 use super::blobs::blob_path;
 use super::content::{Extent, Place};
 use super::log::{self, Log, LogId, Reader, ScanError};
-use super::record::{Change, Copied, Draft, PartCopied, Record};
+use super::record::{Change, Copied, Draft, PartCopied, Record, Unreferenced};
 use super::{EffectKind, UploadId, meta};
 use crate::clock::Timestamp;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
@@ -15,7 +15,7 @@ use crate::s3::{BucketName, ObjectKey};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -44,6 +44,9 @@ pub(super) enum SalvageError {
     #[error(transparent)]
     Io(#[from] io::Error),
 }
+
+/// Bodies whose bytes are not there.
+type Lost = BTreeMap<u64, Unreferenced>;
 
 /// What a body is named by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,17 +102,28 @@ pub(super) async fn salvage(
                 (Timestamp::from_millis(0), row.gone())
             }
         };
-        drafts.push(Draft {
-            at,
-            change,
-            effect: None,
-            body: Bytes::new(),
-        });
+        drafts.push(draft(at, change));
     }
     for page in drafts.chunks(PAGE as usize) {
         record(index, log, effects, page).await?;
     }
+    // Now nothing names them.
+    let lost: Vec<Unreferenced> = lost.into_values().collect();
+    for page in lost.chunks(PAGE as usize) {
+        let bodies = page.to_vec();
+        let freed = draft(Timestamp::from_millis(0), Change::Freed { bodies });
+        record(index, log, effects, &[freed]).await?;
+    }
     Ok(salvaged)
+}
+
+fn draft(at: Timestamp, change: Change) -> Draft {
+    Draft {
+        at,
+        change,
+        effect: None,
+        body: Bytes::new(),
+    }
 }
 
 async fn record(
@@ -138,8 +152,8 @@ async fn lost_bodies(
     log_dir: &Path,
     blobs: &Path,
     index: &mut SqliteConnection,
-) -> Result<BTreeSet<u64>, SalvageError> {
-    let mut lost = BTreeSet::new();
+) -> Result<Lost, SalvageError> {
+    let mut lost = Lost::new();
     let mut segments: HashMap<u64, File> = HashMap::new();
     let mut after = 0;
     loop {
@@ -163,7 +177,12 @@ async fn lost_bodies(
                 }
             };
             if !is_there {
-                lost.insert(id);
+                let gone = Unreferenced {
+                    body: id,
+                    place: body.place,
+                    size_bytes: body.size_bytes,
+                };
+                lost.insert(id, gone);
             }
         }
     }
@@ -188,9 +207,9 @@ fn is_punched(file: &File, offset: u64, size_bytes: u64, crcs: &[u64]) -> bool {
 /// The rows that name a body which is not there, and the record that made each.
 async fn rows_of(
     index: &mut SqliteConnection,
-    lost: &BTreeSet<u64>,
+    lost: &Lost,
 ) -> Result<BTreeMap<Row, u64>, SalvageError> {
-    let lost: Vec<u64> = lost.iter().copied().collect();
+    let lost: Vec<u64> = lost.keys().copied().collect();
     let mut rows = BTreeMap::new();
     // Each page looks at every row there is.
     for page in lost.chunks(50_000) {
@@ -318,10 +337,10 @@ fn version(record: &Record) -> Option<(Row, Version)> {
 async fn is_there(
     index: &mut SqliteConnection,
     version: &Version,
-    lost: &BTreeSet<u64>,
+    lost: &Lost,
 ) -> Result<bool, sqlx::Error> {
     for extent in &version.extents {
-        if lost.contains(&extent.body) || !meta::has_body(index, extent.body).await? {
+        if lost.contains_key(&extent.body) || !meta::has_body(index, extent.body).await? {
             return Ok(false);
         }
     }

@@ -43,11 +43,24 @@ pub(super) async fn take(
     home: &Path,
     until: Option<Instant>,
 ) -> Result<Snapshot, SnapshotError> {
+    let taken = name_it(make(database, home, until).await?, home)?;
+    for old in paths(home)?.into_iter().skip(KEPT) {
+        remove(&old)?;
+    }
+    Ok(taken)
+}
+
+/// As [`take`], without its name and with all former ones.
+pub(super) async fn make(
+    database: &Path,
+    home: &Path,
+    until: Option<Instant>,
+) -> Result<Snapshot, SnapshotError> {
     let new = home.join(NEW);
     remove(&new)?;
     let made = async {
         db::copy_whole(database, &new, until).await?;
-        finish(&new, home).await
+        finish(new.clone()).await
     };
     let made = made.await;
     if made.is_err() {
@@ -56,24 +69,26 @@ pub(super) async fn take(
     made
 }
 
-async fn finish(new: &Path, home: &Path) -> Result<Snapshot, SnapshotError> {
-    let mut copy = db::open_copy(new).await?;
+async fn finish(new: PathBuf) -> Result<Snapshot, SnapshotError> {
+    let mut copy = db::open_copy(&new).await?;
     meta::forget_identities(&mut copy).await?;
     let position = meta::position(&mut copy).await?;
     copy.close().await?;
     let (log, end) = position.ok_or(SnapshotError::NoLog)?;
-    std::fs::File::open(new)?.sync_all()?;
-    let path = home.join(name(end.sequence));
-    std::fs::rename(new, &path)?;
-    log::sync_folder(home)?;
-    for old in paths(home)?.into_iter().skip(KEPT) {
-        remove(&old)?;
-    }
+    std::fs::File::open(&new)?.sync_all()?;
+    let path = new;
     Ok(Snapshot { path, log, end })
 }
 
+/// From here on it counts.
+pub(super) fn name_it(new: Snapshot, home: &Path) -> io::Result<Snapshot> {
+    let path = home.join(name(new.end.sequence));
+    std::fs::rename(&new.path, &path)?;
+    log::sync_folder(home)?;
+    Ok(Snapshot { path, ..new })
+}
+
 /// Copies a snapshot from one folder to another, under its own name, which it gets last.
-#[expect(dead_code, reason = "for copies to another folder")]
 pub(super) fn copy_to(snapshot: &Path, home: &Path) -> io::Result<()> {
     let new = home.join(NEW);
     std::fs::copy(snapshot, &new)?;

@@ -16,6 +16,8 @@ pub(super) struct State {
     companion: OnceLock<Arc<dyn Companion>>,
     pub(super) space: Arc<Space>,
     in_use: Mutex<InUse>,
+    /// Whoever has another of it needs all bytes that there are.
+    held: Arc<()>,
 }
 
 /// Contents that were looked up, for as long as anybody holds them: their bytes are read, or named by a copy.
@@ -35,6 +37,7 @@ impl State {
             companion: OnceLock::new(),
             space,
             in_use: Mutex::default(),
+            held: Arc::default(),
         }
     }
 
@@ -47,6 +50,15 @@ impl State {
             in_use.most = (in_use.contents.len() * 2).max(FEWEST);
         }
         in_use.contents.push(Arc::downgrade(content));
+    }
+
+    /// Keeps all bytes on the disk until it is dropped.
+    pub(super) fn hold_bytes(&self) -> Arc<()> {
+        self.held.clone()
+    }
+
+    pub(super) fn are_bytes_held(&self) -> bool {
+        Arc::strong_count(&self.held) > 1
     }
 
     /// The bodies whose bytes somebody still needs, whatever the index says.

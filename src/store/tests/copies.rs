@@ -167,6 +167,8 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
         assert_eq!(get(&store, "third").await.unwrap(), b"first");
         assert!(get(&store, "deleted between").await.is_none());
         assert!(get(&store, "new").await.is_none());
+        let checked = store.check(Progress::default().into()).await.unwrap();
+        assert_eq!((checked.damages, checked.left_over), (0, 0));
         // The log alone says the same.
         let known = dump(&store).await;
         store.close().await;

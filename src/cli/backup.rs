@@ -1,0 +1,118 @@
+//! `hangar backup` and `hangar restore`: a copy of the data folder for another place, and the way back.
+
+use super::{Failure, flag, fsck, order, terminal};
+use crate::admin::Order;
+use crate::clock::Clock;
+use crate::config::{self, Environment};
+use crate::store::{self, Copies, Progress, Store};
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Copy everything to another folder: objects, assets, people, tokens and keys, as they are at one moment. A running server
+/// is asked to do it, and serves on meanwhile; it must be able to write there. The next backup to the same folder copies
+/// what is new, and one that was cut off goes on. Every byte is held against its checksum.
+///
+/// The backup holds the secrets of the folder: keep it as safe as the folder. Exits with 1 where anything is damaged.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar backup /mnt/backup/hangar
+  hangar backup /mnt/backup/hangar --data-dir /srv/hangar --json")]
+pub(super) struct Backup {
+    /// The folder that holds the backup; it is made where it is missing
+    #[arg(value_name = "DEST")]
+    to: PathBuf,
+    /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Put a backup back into a new data folder. One that was cut off goes on when it is run again.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hangar restore /mnt/backup/hangar --data-dir /srv/hangar
+  hangar fsck --data-dir /srv/hangar")]
+pub(super) struct Restore {
+    /// The folder that `hangar backup` was given
+    #[arg(value_name = "SOURCE")]
+    from: PathBuf,
+    /// The data folder to be made [default: data] [env: HANGAR_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Backup {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let data_dir = flag("--data-dir", self.data_dir.as_deref());
+        let store = config::store_config(data_dir, environment)?;
+        order::require_data(&store)?;
+        let shows = !self.json && terminal::talks_to_a_person();
+        // A server has another folder to begin from.
+        let to = std::path::absolute(&self.to).map_err(|error| {
+            let shown = self.to.display();
+            Failure::Failed(format!("{shown} is no path: {error}"))
+        })?;
+        let order = Order::Backup { to: to.clone() };
+        let copies: Copies = order::carry_out_watched(store, order, "copied", shows).await?;
+        told(
+            &copies,
+            &format!("backed up to {}", to.display()),
+            self.json,
+        )
+    }
+}
+
+impl Restore {
+    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let data_dir = flag("--data-dir", self.data_dir.as_deref());
+        let config = config::store_config(data_dir, environment)?;
+        let shows = !self.json && terminal::talks_to_a_person();
+        let (progress, began) = (Progress::default(), Instant::now());
+        let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+        let restoring = store::restore(&self.from, &config, &progress);
+        let copies = terminal::while_showing(restoring, shows, || {
+            let done = progress.done_bytes.load(Ordering::Relaxed);
+            let total = progress.total_bytes.load(Ordering::Relaxed);
+            terminal::progress("copied", done, total, began.elapsed())
+        });
+        let copies = copies.await.map_err(|error| failed(&error))?;
+        // Its database is made here, so that the first start is as quick as any.
+        let effects = [crate::auth::effects(), crate::assets::effects()].concat();
+        let shown = config.data_dir.display().to_string();
+        let opened = Store::open(config, Clock::default(), effects).await;
+        opened.map_err(|error| failed(&error))?.close().await;
+        told(&copies, &format!("restored to {shown}"), self.json)
+    }
+}
+
+fn told(copies: &Copies, what: &str, json: bool) -> Result<(), Failure> {
+    if json {
+        let value = serde_json::to_value(copies).unwrap_or_default();
+        terminal::print(&terminal::pretty(&value))?;
+    } else {
+        let mut lines: Vec<String> = copies.findings.iter().map(fsck::finding).collect();
+        lines.push(format!(
+            "{what}: {} records, {} new files, {} copied; {} files were there, {} were removed",
+            terminal::grouped(copies.records),
+            terminal::grouped(copies.blobs),
+            terminal::size(copies.bytes),
+            terminal::grouped(copies.kept),
+            terminal::grouped(copies.removed),
+        ));
+        terminal::print(&lines.join("\n"))?;
+    }
+    if copies.damages > 0 {
+        return Err(Failure::Failed(format!(
+            "{} bodies are damaged where they were copied from: `hangar fsck` tells which keys they hurt",
+            copies.damages
+        )));
+    }
+    Ok(())
+}
