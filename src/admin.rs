@@ -12,7 +12,7 @@ use crate::auth::{
 };
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
-use crate::store::{Mode, StoreError};
+use crate::store::{Mode, Repair, StoreError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ pub enum Order {
         ages: Option<AssetAges>,
     },
     /// To be asked again until it is done.
-    Fsck,
+    Fsck(Repair),
     /// To be asked again until it is done.
     Backup {
         to: PathBuf,
@@ -167,7 +167,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
                 .map_err(trouble)?;
             Ok(json!(cleared))
         }
-        Order::Fsck => Ok(json!(holder.keeper.check().await?)),
+        Order::Fsck(repair) => Ok(json!(holder.keeper.check(repair).await?)),
         Order::Backup { to } => Ok(json!(holder.keeper.back_up(to).await?)),
         Order::Place(order) => carry_out_for_places(auth, order).await,
     }

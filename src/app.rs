@@ -241,7 +241,7 @@ async fn furnish(
         None
     };
     let limits = http::Limits::new(config.rate_limit, clock.clone());
-    let keeper = Housekeeper::new(store.clone(), config.asset_ages);
+    let keeper = Housekeeper::new(store.clone(), config.asset_ages, config.scrub_interval);
     let rooms = Rooms {
         config: Arc::new(config.http),
         clock,

@@ -4,7 +4,9 @@
 //! believed; bytes wait for their grace. Refuses to know how either is judged: that is the store's and the assets' matter.
 
 use crate::assets::{AssetAges, PurgedAssets, purge};
-use crate::store::{Checked, Copies, Freed, Janitor, Mode, Progress, Store, StoreError, Swept};
+use crate::store::{
+    Checked, Copies, Freed, Janitor, Mode, Progress, Repair, Scrub, Store, StoreError, Swept,
+};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::path::PathBuf;
@@ -22,8 +24,10 @@ const MOST_BETWEEN_SWEEPS: Duration = Duration::from_hours(1);
 pub struct Housekeeper {
     store: Store,
     ages: AssetAges,
+    /// `None`: nothing is read but what is asked for.
+    scrub_interval: Option<Duration>,
     janitor: Mutex<Janitor>,
-    checking: Mutex<Job<(), Checked>>,
+    checking: Mutex<Job<Repair, Checked>>,
     backing_up: Mutex<Job<PathBuf, Copies>>,
 }
 
@@ -55,12 +59,11 @@ impl<A: PartialEq, T: Send + 'static> Job<A, T> {
         W: Future<Output = Result<T, String>> + Send + 'static,
     {
         const PATIENCE: Duration = Duration::from_millis(500);
-        if let Some(running) = self.running.take_if(|it| it.asked != asked) {
-            if !running.task.is_finished() {
-                self.running = Some(running);
-                return Err("another one is running: wait until it is done".to_owned());
-            }
-            // Nobody has come for what it found.
+        if let Some(running) = self.running.take_if(|it| it.asked != asked)
+            && !running.task.is_finished()
+        {
+            self.running = Some(running);
+            return Err("another one is running: wait until it is done".to_owned());
         }
         let running = self.running.get_or_insert_with(|| {
             let progress = Arc::new(Progress::default());
@@ -117,13 +120,14 @@ pub struct Cleared {
 
 impl Housekeeper {
     #[must_use]
-    pub fn new(store: Store, ages: AssetAges) -> Self {
+    pub fn new(store: Store, ages: AssetAges, scrub_interval: Option<Duration>) -> Self {
         Self {
             janitor: Mutex::new(store.janitor()),
             checking: Mutex::default(),
             backing_up: Mutex::default(),
             store,
             ages,
+            scrub_interval,
         }
     }
 
@@ -131,15 +135,13 @@ impl Housekeeper {
     ///
     /// # Errors
     /// When the index or the folder does not answer.
-    pub async fn check(&self) -> Result<Ongoing<Checked>, String> {
+    pub async fn check(&self, repair: Repair) -> Result<Ongoing<Checked>, String> {
         let mut job = self.checking.lock().await;
-        job.go_on((), |progress| {
+        job.go_on(repair.clone(), |progress| {
             let store = self.store.clone();
             async move {
-                store
-                    .check(progress)
-                    .await
-                    .map_err(|error| error.to_string())
+                let checked = store.check(progress, repair).await;
+                checked.map_err(|error| error.to_string())
             }
         })
         .await
@@ -161,10 +163,12 @@ impl Housekeeper {
         .await
     }
 
-    /// Sweeps each hour, or as often as a shorter grace asks for, and renews the snapshot, for as long as it is polled.
+    /// Sweeps each hour, or as often as a shorter grace asks for, renews the snapshot, and reads
+    /// what is stored bit by bit, for as long as it is polled.
     pub async fn run(&self) {
         let between = (self.store.grace() / 2).clamp(Duration::from_secs(1), MOST_BETWEEN_SWEEPS);
         let mut since_sweep = Duration::MAX;
+        let mut scrub = Scrub::default();
         loop {
             if since_sweep >= between || self.store.is_nearly_full() {
                 since_sweep = Duration::ZERO;
@@ -180,6 +184,11 @@ impl Housekeeper {
             }
             let pause = LOOK_EVERY.min(between);
             tokio::time::sleep(pause).await;
+            if let Some(interval) = self.scrub_interval
+                && let Err(error) = self.store.scrub(&mut scrub, pause, interval).await
+            {
+                tracing::warn!(%error, "stored bytes could not be read in the background");
+            }
             since_sweep = since_sweep.saturating_add(pause);
         }
     }

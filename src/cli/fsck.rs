@@ -3,21 +3,29 @@
 use super::{Failure, flag, order, terminal};
 use crate::admin::Order;
 use crate::config::{self, Environment};
-use crate::store::{Checked, Damage, Finding};
+use crate::store::{Checked, Damage, Finding, Repair};
 use clap::Args;
+use std::path::PathBuf;
 
 /// Read every record, every body and every object, and tell what is damaged: flipped bytes, missing and truncated files,
-/// and which keys they hurt. Nothing is changed. A running server is asked to do it, and serves on meanwhile.
+/// and which keys they hurt. Nothing is changed but by --repair. A running server is asked to do it, and serves on meanwhile.
 ///
 /// Exits with 0 where all is as it was stored, and with 1 where anything is damaged.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar fsck
+  hangar fsck --repair --from /mnt/backup/hangar
   hangar fsck --data-dir /srv/hangar --json")]
 pub(super) struct Fsck {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
+    /// Make damaged bytes whole again where the same bytes lie elsewhere in the folder
+    #[arg(long)]
+    repair: bool,
+    /// With --repair: a backup of this folder, for what lies nowhere else in it
+    #[arg(long, value_name = "BACKUP", requires = "repair")]
+    from: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -29,7 +37,13 @@ impl Fsck {
         let store = config::store_config(data_dir, environment)?;
         order::require_data(&store)?;
         let shows = !self.json && terminal::talks_to_a_person();
-        let checked: Checked = order::carry_out_watched(store, Order::Fsck, "read", shows).await?;
+        let from = self.from.as_ref().map(std::path::absolute).transpose();
+        let repair = Repair {
+            wanted: self.repair,
+            from: from.map_err(|error| Failure::Failed(format!("--from is no path: {error}")))?,
+        };
+        let checked: Checked =
+            order::carry_out_watched(store, Order::Fsck(repair), "read", shows).await?;
         if self.json {
             let value = serde_json::to_value(&checked).unwrap_or_default();
             terminal::print(&terminal::pretty(&value))?;
@@ -50,6 +64,12 @@ impl Fsck {
 
 fn report(checked: &Checked) -> String {
     let mut lines: Vec<String> = checked.findings.iter().map(finding).collect();
+    if checked.mended > 0 {
+        lines.push(format!(
+            "{} bodies are whole again",
+            terminal::grouped(checked.mended)
+        ));
+    }
     lines.push(format!(
         "{} records, {} bodies of {}, {} objects read; {} damaged; {} files left over of uploads cut off",
         terminal::grouped(checked.records),

@@ -134,7 +134,7 @@ async fn carry_out_alone(
         Order::Gc { ages, .. } => *ages,
         _ => None,
     };
-    let keeper = Housekeeper::new(store.clone(), ages.unwrap_or_default());
+    let keeper = Housekeeper::new(store.clone(), ages.unwrap_or_default(), None);
     let holder = Holder {
         auth: &auth,
         keeper: &keeper,

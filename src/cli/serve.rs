@@ -39,6 +39,7 @@ Environment, S3:
   HANGAR_SAFE_READS          false: serve HTML, SVG and scripts as they are, also to browsers (default true)
   HANGAR_GRACE               how long bytes that nothing names any more stay on the disk (default 24h)
   HANGAR_MIN_FREE            with less than this free on the disk no uploads are taken (default 1 % of it, at most 1GiB)
+  HANGAR_SCRUB_INTERVAL      how often all stored bytes are read and held against their checksums (default 30d; or off)
   HANGAR_MULTIPART_EXPIRES   when an upload in parts that nobody completed is given up (default 7d)
 
 Environment, assets:

@@ -35,6 +35,7 @@ pub const DEFAULT_DATA_DIR: &str = "data";
 const DEFAULT_BUCKET: &str = "uploads";
 const DEFAULT_FILE_SIZE_LIMIT_BYTES: u64 = 5_242_880;
 /// Longer than a copy of the folder takes.
+const DEFAULT_SCRUB_INTERVAL: Duration = Duration::from_hours(30 * 24);
 const DEFAULT_GRACE: Duration = Duration::from_hours(24);
 /// As MinIO and most lifecycle rules have it: a week.
 const DEFAULT_MULTIPART_EXPIRES: Duration = Duration::from_hours(7 * 24);
@@ -65,6 +66,8 @@ pub struct Config {
     /// `hangar serve` makes `admin@localhost` on a new folder; `hangar server DIR` makes no user.
     pub standalone: bool,
     pub asset_ages: AssetAges,
+    /// `HANGAR_SCRUB_INTERVAL`: in which all stored bytes are read once; `None`: never.
+    pub scrub_interval: Option<Duration>,
 }
 
 /// A setting that stops the start. Its text is one sentence for the person who set it.
@@ -145,6 +148,18 @@ impl Config {
         let http = settings.http(role, flags)?;
         let assets = settings.assets(&http.region)?;
         let asset_ages = settings.asset_ages(assets.signed_url_expiration)?;
+        let scrub_interval = settings.read(
+            None,
+            "HANGAR_SCRUB_INTERVAL",
+            "at least 1h, such as 7d or 30d (a bare number is seconds), or off",
+            |text| match text {
+                "off" => Some(None),
+                text => parse_duration(text)
+                    .filter(|interval| *interval >= Duration::from_hours(1))
+                    .map(Some),
+            },
+        )?;
+        let scrub_interval = scrub_interval.unwrap_or(Some(DEFAULT_SCRUB_INTERVAL));
         let (root_key, mut warnings) = settings.root_key()?;
         let key_file = settings.key_file()?;
         if let Some(key_file) = &key_file
@@ -168,6 +183,7 @@ impl Config {
                 .unwrap_or(Some(DEFAULT_RATE_LIMIT)),
             standalone: role == Role::Standalone,
             asset_ages,
+            scrub_interval,
         };
         warnings.extend(environment.unknown_names().map(|name| {
             format!(

@@ -73,6 +73,9 @@ fn nothing_set_is_a_whole_configuration() {
             unuploaded: 604800s,
             deleted: 5184000s,
         },
+        scrub_interval: Some(
+            2592000s,
+        ),
     }
     "#);
 }
@@ -90,6 +93,7 @@ fn each_name_reaches_its_setting() {
         ("HANGAR_MULTIPART_EXPIRES", "36h"),
         ("HANGAR_GRACE", "2h"),
         ("HANGAR_MIN_FREE", "2GiB"),
+        ("HANGAR_SCRUB_INTERVAL", "off"),
         ("HANGAR_TLS_CERT", "/etc/hangar/cert.pem"),
         ("HANGAR_TLS_KEY", "/etc/hangar/key.pem"),
         ("HANGAR_VERIFY_CONTENT", "false"),
@@ -179,6 +183,7 @@ fn each_name_reaches_its_setting() {
             unuploaded: 259200s,
             deleted: 2592000s,
         },
+        scrub_interval: None,
     }
     "#);
 }
@@ -196,6 +201,7 @@ fn an_empty_value_counts_as_unset_for_every_name() {
         "HANGAR_MULTIPART_EXPIRES",
         "HANGAR_GRACE",
         "HANGAR_MIN_FREE",
+        "HANGAR_SCRUB_INTERVAL",
         "HANGAR_KEY_FILE",
         "HANGAR_TLS_CERT",
         "HANGAR_TLS_KEY",

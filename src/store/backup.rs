@@ -104,7 +104,7 @@ impl Store {
         };
         let copies = transfer.run(&new, covered).await?;
         copy_keys(folder.home(), &home)?;
-        let new = snapshot::name_it(new, &home).map_err(at(&home))?;
+        let new = snapshot::name_it(&new, &home).map_err(at(&home))?;
         for old in former.iter().filter(|old| old.path != new.path) {
             std::fs::remove_file(&old.path).map_err(at(&old.path))?;
         }
@@ -257,7 +257,7 @@ impl Transfer<'_> {
         covered: Option<End>,
     ) -> Result<Copies, BackupError> {
         let mut index = db::open_copy(&snapshot.path).await?;
-        let total = meta::stored_bytes(&mut index).await?;
+        let (_, total) = meta::stored(&mut index).await?;
         self.progress.total_bytes.store(total, Ordering::Relaxed);
         self.copies.records = snapshot.end.sequence;
         self.log(snapshot.end, covered).await?;
@@ -308,7 +308,7 @@ impl Transfer<'_> {
                 let copied = page.into_iter().map(|(id, body)| {
                     let outcome = match &body.place {
                         Place::Log { .. } if id <= covered => Ok(Outcome::Kept),
-                        Place::Log { .. } => check_in_log(&body, &to),
+                        Place::Log { .. } => Ok(check_in_log(&body, &to)),
                         Place::Blob { id } => copy_blob(id, &body, &from, &to),
                     };
                     (id, body, outcome)
@@ -365,13 +365,13 @@ enum Outcome {
     Damaged(Damage, u64),
 }
 
-fn check_in_log(body: &Body, to: &Path) -> io::Result<Outcome> {
+fn check_in_log(body: &Body, to: &Path) -> Outcome {
     let unseen = Progress::default();
     let checked = read_body(body, &to.join("log"), &to.join("blobs"), &unseen);
-    Ok(checked.map_or_else(
+    checked.map_or_else(
         |(damage, at)| Outcome::Damaged(damage, at),
         |()| Outcome::Copied,
-    ))
+    )
 }
 
 /// A blob gets its name when all of it is on disk and what it should be.

@@ -2,11 +2,12 @@
 //!
 //! Guarantees: a flipped byte, a missing or a truncated body, a damaged record and an object whose bytes do not add up are
 //! each found and named, with the keys that they hurt; what is changed or freed meanwhile by others is no finding. It
-//! changes nothing.
+//! changes nothing, but where a repair is wanted: then what is damaged is made again of the same bytes elsewhere.
 
 use super::blobs::{self, blob_path};
 use super::content::{Body, Place};
 use super::log::{self, End, Reader, ScanError};
+use super::mend::{self, Home};
 use super::{Store, StoreError, meta, stopped, unavailable};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use serde::{Deserialize, Serialize};
@@ -38,9 +39,19 @@ pub struct Checked {
     pub objects: u64,
     /// Files in `blobs/` that no body names, as a crash leaves them: no damage, and cleared away in time.
     pub left_over: u64,
+    /// Bodies that were damaged and are whole again.
+    pub mended: u64,
     pub damages: u64,
     /// The first 1000.
     pub findings: Vec<Finding>,
+}
+
+/// Whether damaged bytes are to be made whole, and from what beside the folder itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    pub wanted: bool,
+    /// A backup.
+    pub from: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,9 +101,14 @@ pub enum Damage {
 impl Store {
     /// # Errors
     /// When the index, or the folder, does not answer.
-    pub async fn check(&self, progress: Arc<Progress>) -> Result<Checked, StoreError> {
+    pub async fn check(
+        &self,
+        progress: Arc<Progress>,
+        repair: Repair,
+    ) -> Result<Checked, StoreError> {
         let mut check = Check {
             store: self,
+            repair,
             progress,
             checked: Checked::default(),
             hurt: Vec::new(),
@@ -109,6 +125,7 @@ impl Store {
 
 struct Check<'a> {
     store: &'a Store,
+    repair: Repair,
     progress: Arc<Progress>,
     checked: Checked,
     /// The body of a finding, and which finding it is.
@@ -118,7 +135,7 @@ struct Check<'a> {
 impl Check<'_> {
     async fn count(&self) -> Result<(), StoreError> {
         let mut connection = self.store.inner.readers.acquire().await?;
-        let bytes = meta::stored_bytes(&mut connection).await?;
+        let (_, bytes) = meta::stored(&mut connection).await?;
         self.progress.total_bytes.store(bytes, Ordering::Relaxed);
         Ok(())
     }
@@ -178,7 +195,8 @@ impl Check<'_> {
         let (log, blobs, progress) = (folder.log(), folder.blobs(), self.progress.clone());
         let size_bytes = body.size_bytes;
         let place = body.place.clone();
-        let damage = blocking(move || Ok(read_body(&body, &log, &blobs, &progress).err())).await?;
+        let read = body.clone();
+        let damage = blocking(move || Ok(read_body(&read, &log, &blobs, &progress).err())).await?;
         self.checked.bodies += 1;
         self.checked.bytes += size_bytes;
         let Some((damage, at)) = damage else {
@@ -188,11 +206,29 @@ impl Check<'_> {
         let mut connection = self.store.inner.readers.acquire().await?;
         let is_there = meta::has_body(&mut connection, id).await?;
         drop(connection);
-        if is_there {
+        if is_there && self.repair.wanted && self.mend(id, body).await? {
+            self.checked.mended += 1;
+        } else if is_there {
             let Finding { file, offset, .. } = Finding::of(damage, &place, at, Vec::new());
             self.found(damage, file, offset, Some(id));
         }
         Ok(())
+    }
+
+    /// Whether it is whole again, by a body that has the same bytes, or by the backup.
+    async fn mend(&self, id: u64, body: Body) -> Result<bool, StoreError> {
+        let home = Home(self.store.home().to_owned());
+        let mut connection = self.store.inner.readers.acquire().await?;
+        let twins = meta::twins_of_body(&mut connection, id).await?;
+        drop(connection);
+        let mut sources: Vec<_> = twins
+            .into_iter()
+            .map(|place| (home.clone(), place))
+            .collect();
+        let backup = self.repair.from.as_deref().map(mend::home_of);
+        sources.extend(backup.map(|backup| (backup, body.place.clone())));
+        blocking(move || mend::mend(&body, &home, &sources).map_err(|error| unavailable(&error)))
+            .await
     }
 
     /// Whether what objects name is there and adds up.

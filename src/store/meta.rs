@@ -8,7 +8,7 @@ mod uploads;
 
 pub(super) use apply::apply;
 pub(super) use check::{
-    bodies_after, has_body, object_sums, objects_of_bodies, parts_of_bodies, stored_bytes,
+    bodies_after, has_body, object_sums, objects_of_bodies, parts_of_bodies, stored, twins_of_body,
     users_of_bodies,
 };
 pub(super) use uploads::{

@@ -20,6 +20,7 @@ mod janitor;
 mod judging;
 mod listing;
 mod log;
+mod mend;
 mod meta;
 mod multipart;
 mod names;
@@ -28,6 +29,7 @@ mod read;
 mod record;
 mod replay;
 mod salvage;
+mod scrub;
 mod snapshot;
 mod space;
 mod staging;
@@ -39,7 +41,7 @@ mod writer;
 
 pub use backup::{BackupError, Copies, restore};
 pub use bucket::Bucket;
-pub use check::{Checked, Damage, Finding, Progress};
+pub use check::{Checked, Damage, Finding, Progress, Repair};
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use freeing::Freed;
@@ -54,6 +56,7 @@ pub use object::{
 };
 pub use replay::{Rebuilt, Source};
 pub use salvage::Salvaged;
+pub use scrub::Scrub;
 pub use staging::{Sealed, Staging};
 
 use error::{stopped, unavailable};
@@ -664,7 +667,9 @@ impl Store {
     pub fn health(&self) -> Health {
         Health {
             failed: self.inner.state.failure(),
-            warnings: self.inner.state.space.warning().into_iter().collect(),
+            warnings: (self.inner.state.space.warning().into_iter())
+                .chain(self.inner.state.damages())
+                .collect(),
         }
     }
 

@@ -92,15 +92,12 @@ pub(super) async fn salvage(
         if drafts.len() < MOST_NAMED {
             tracing::warn!(row = %row, falls_back = earlier.is_some(), "its bytes are not there");
         }
-        let (at, change) = match earlier {
-            Some(version) => {
-                salvaged.fell_back += 1;
-                (version.at, version.change)
-            }
-            None => {
-                salvaged.dropped += 1;
-                (Timestamp::from_millis(0), row.gone())
-            }
+        let (at, change) = if let Some(version) = earlier {
+            salvaged.fell_back += 1;
+            (version.at, version.change)
+        } else {
+            salvaged.dropped += 1;
+            (Timestamp::from_millis(0), row.gone())
         };
         drafts.push(draft(at, change));
     }

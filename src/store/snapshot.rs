@@ -43,7 +43,7 @@ pub(super) async fn take(
     home: &Path,
     until: Option<Instant>,
 ) -> Result<Snapshot, SnapshotError> {
-    let taken = name_it(make(database, home, until).await?, home)?;
+    let taken = name_it(&make(database, home, until).await?, home)?;
     for old in paths(home)?.into_iter().skip(KEPT) {
         remove(&old)?;
     }
@@ -81,11 +81,14 @@ async fn finish(new: PathBuf) -> Result<Snapshot, SnapshotError> {
 }
 
 /// From here on it counts.
-pub(super) fn name_it(new: Snapshot, home: &Path) -> io::Result<Snapshot> {
+pub(super) fn name_it(new: &Snapshot, home: &Path) -> io::Result<Snapshot> {
     let path = home.join(name(new.end.sequence));
     std::fs::rename(&new.path, &path)?;
     log::sync_folder(home)?;
-    Ok(Snapshot { path, ..new })
+    Ok(Snapshot {
+        path,
+        ..new.clone()
+    })
 }
 
 /// Copies a snapshot from one folder to another, under its own name, which it gets last.

@@ -6,6 +6,7 @@ use super::space::Space;
 use super::{Bucket, Companion};
 use crate::s3::BucketName;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
@@ -18,6 +19,8 @@ pub(super) struct State {
     in_use: Mutex<InUse>,
     /// Whoever has another of it needs all bytes that there are.
     held: Arc<()>,
+    /// Bodies that were found damaged in the background.
+    damages: AtomicU64,
 }
 
 /// Contents that were looked up, for as long as anybody holds them: their bytes are read, or named by a copy.
@@ -38,6 +41,7 @@ impl State {
             space,
             in_use: Mutex::default(),
             held: Arc::default(),
+            damages: AtomicU64::new(0),
         }
     }
 
@@ -50,6 +54,16 @@ impl State {
             in_use.most = (in_use.contents.len() * 2).max(FEWEST);
         }
         in_use.contents.push(Arc::downgrade(content));
+    }
+
+    pub(super) fn tell_damages(&self, damages: u64) {
+        self.damages.store(damages, Ordering::Relaxed);
+    }
+
+    /// What readiness warns of.
+    pub(super) fn damages(&self) -> Option<String> {
+        let damages = self.damages.load(Ordering::Relaxed);
+        (damages > 0).then(|| format!("{damages} stored bodies are damaged: run hangar fsck"))
     }
 
     /// Keeps all bytes on the disk until it is dropped.

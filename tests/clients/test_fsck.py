@@ -24,8 +24,8 @@ def filled(start_hangar):
     return hangar
 
 
-def fsck(hangar):
-    done = run("fsck", "--data-dir", hangar.data, "--json")
+def fsck(hangar, *arguments):
+    done = run("fsck", *arguments, "--data-dir", hangar.data, "--json")
     checked = json.loads(done.stdout)
     assert done.returncode == (1 if checked["damages"] else 0), done.stderr
     assert len(checked["findings"]) == checked["damages"]
@@ -108,3 +108,41 @@ def test_a_file_left_over_is_counted_and_is_no_damage(filled):
     (blob(filled).parent / ("0" * 32)).write_bytes(b"cut off")
     checked = fsck(filled)
     assert (checked["left_over"], checked["damages"]) == (1, 0)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "missing", "truncated"])
+def test_a_damaged_blob_is_made_whole_by_another_object_of_the_same_bytes(filled, harm):
+    before = blob(filled)
+    s3_client(filled).put_object(Bucket="uploads", Key="twin", Body=LARGE)
+    if harm == "flipped":
+        flip(before, len(LARGE) // 2)
+    elif harm == "missing":
+        before.unlink()
+    else:
+        before.write_bytes(LARGE[:-1])
+    assert fsck(filled)["damages"] == 1
+    repaired = fsck(filled, "--repair")
+    assert (repaired["mended"], repaired["damages"]) == (1, 0)
+    assert fsck(filled)["damages"] == 0
+    assert s3_client(filled).get_object(Bucket="uploads", Key="large")["Body"].read() == LARGE
+
+
+def test_what_lies_nowhere_else_is_made_whole_by_a_backup_or_stays_as_it_is(filled, tmp_path):
+    assert run("backup", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
+    s3 = s3_client(filled)
+    s3.put_object(Bucket="uploads", Key="later", Body=LARGE[::-1])
+    # Both records of these bytes.
+    first = log(filled).read_bytes().index(SMALL)
+    second = log(filled).read_bytes().index(SMALL, first + len(SMALL))
+    for at in (first, second):
+        flip(log(filled), at + 5)
+    for path in (filled.data / "@hangar/blobs").iterdir():
+        flip(path, 7)
+    alone = fsck(filled, "--repair")
+    assert (alone["mended"], alone["damages"]) == (0, 4)
+    repaired = fsck(filled, "--repair", "--from", tmp_path / "backup")
+    assert (repaired["mended"], repaired["damages"]) == (3, 1)
+    (finding,) = repaired["findings"]
+    assert finding["hurts"] == ["uploads/later"]
+    assert s3.get_object(Bucket="uploads", Key="small")["Body"].read() == SMALL
+    assert s3.get_object(Bucket="uploads", Key="large")["Body"].read() == LARGE

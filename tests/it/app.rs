@@ -91,6 +91,7 @@ fn config(data_dir: &std::path::Path) -> Config {
         rate_limit: None,
         standalone: true,
         asset_ages: AssetAges::default(),
+        scrub_interval: None,
     }
 }
 

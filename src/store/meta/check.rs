@@ -1,19 +1,39 @@
 //! What a check asks: everything there is, in pages.
 
 use super::super::UploadId;
-use super::super::content::Body;
-use super::{bodies, bucket_name, decode, object_key};
+use super::super::content::{Body, Place};
+use super::{bodies, bucket_name, decode, from_json, object_key};
 use crate::s3::{BucketName, ObjectKey};
 use sqlx::{Row, SqliteConnection};
 
-/// The bytes of all bodies.
-pub(in super::super) async fn stored_bytes(
+/// Where else the bytes of a body lie, by what is known of both.
+pub(in super::super) async fn twins_of_body(
     connection: &mut SqliteConnection,
-) -> Result<u64, sqlx::Error> {
-    let row = sqlx::query("SELECT coalesce(sum(size_bytes), 0) FROM bodies")
+    id: u64,
+) -> Result<Vec<Place>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT twin.place FROM bodies
+         JOIN bodies AS twin ON twin.size_bytes = bodies.size_bytes AND twin.md5 = bodies.md5
+                            AND twin.block_crcs = bodies.block_crcs AND twin.id <> bodies.id
+         WHERE bodies.id = ?1 LIMIT 16",
+    )
+    .bind(id.cast_signed())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| from_json("place", row.get(0)))
+        .collect()
+}
+
+/// How many bodies there are, and the bytes of all.
+pub(in super::super) async fn stored(
+    connection: &mut SqliteConnection,
+) -> Result<(u64, u64), sqlx::Error> {
+    let row = sqlx::query("SELECT count(*), coalesce(sum(size_bytes), 0) FROM bodies")
         .fetch_one(connection)
         .await?;
-    Ok(row.get::<i64, _>(0).cast_unsigned())
+    let number = |at| row.get::<i64, _>(at).cast_unsigned();
+    Ok((number(0), number(1)))
 }
 
 /// A page of bodies in order of their ids.

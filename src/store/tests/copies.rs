@@ -3,7 +3,7 @@
 use super::log::lose_index;
 use super::*;
 use crate::store::check::Progress;
-use crate::store::{Rebuilt, Salvaged, Source};
+use crate::store::{Rebuilt, Repair, Salvaged, Scrub, Source};
 
 const LONG: usize = 300 * 1024;
 
@@ -167,7 +167,10 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
         assert_eq!(get(&store, "third").await.unwrap(), b"first");
         assert!(get(&store, "deleted between").await.is_none());
         assert!(get(&store, "new").await.is_none());
-        let checked = store.check(Progress::default().into()).await.unwrap();
+        let checked = store
+            .check(Progress::default().into(), Repair::default())
+            .await
+            .unwrap();
         assert_eq!((checked.damages, checked.left_over), (0, 0));
         // The log alone says the same.
         let known = dump(&store).await;
@@ -244,5 +247,34 @@ async fn a_snapshot_is_made_when_the_log_has_grown_and_not_twice_in_an_hour() {
     clock.advance(std::time::Duration::from_mins(61));
     store.renew_snapshot().await.unwrap();
     assert_eq!(snapshots(dir.path()).len(), 2);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn everything_is_read_once_in_an_interval_and_damage_is_told() {
+    use std::time::Duration;
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "whole", &pattern(9000)).await;
+    let blob = put_blob(&store, dir.path(), "damaged", &pattern(LONG)).await;
+    std::fs::write(&blob, vec![7; LONG]).unwrap();
+    let (hour, mut scrub) = (Duration::from_hours(1), Scrub::default());
+    store.scrub(&mut scrub, hour / 10, hour).await.unwrap();
+    assert_eq!(store.health().warnings, [""; 0], "its turn has not come");
+    // How far it is outlives a restart.
+    let mut scrub = Scrub::default();
+    store.scrub(&mut scrub, hour, hour).await.unwrap();
+    assert_eq!(
+        store.health().warnings,
+        ["1 stored bodies are damaged: run hangar fsck"]
+    );
+    std::fs::write(&blob, pattern(LONG)).unwrap();
+    store.scrub(&mut scrub, hour, hour).await.unwrap();
+    store.scrub(&mut scrub, hour, hour).await.unwrap();
+    assert_eq!(
+        store.health().warnings,
+        [""; 0],
+        "the next round finds it whole"
+    );
     store.close().await;
 }

@@ -1,0 +1,119 @@
+//! Everything that is kept, read slowly in the background and held against its checksums: each body once in an interval.
+
+use super::check::{Progress, blocking, read_body};
+use super::{Store, StoreError, meta};
+use crate::store::check::Damage;
+use std::time::Duration;
+
+/// What a body costs beside its bytes.
+const LEAST_BYTES: u64 = 4096;
+
+/// How far a scrub is.
+#[derive(Debug, Default)]
+pub struct Scrub {
+    /// The last body that was read.
+    after: u64,
+    /// What a round reads, about.
+    total: u64,
+    /// What may be read by now, as time of which the next body takes its part.
+    owed: Duration,
+    damages: u64,
+}
+
+impl Store {
+    /// Reads as much as falls to `elapsed` when everything is to be read once in `interval`. What is damaged is told in the
+    /// server's log, and by readiness.
+    ///
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn scrub(
+        &self,
+        scrub: &mut Scrub,
+        elapsed: Duration,
+        interval: Duration,
+    ) -> Result<(), StoreError> {
+        let folder = &self.inner.folder;
+        if scrub.after == 0 {
+            scrub.after = read_place(&folder.home().join("scrub"));
+        }
+        let before = scrub.after;
+        scrub.owed += elapsed;
+        if scrub.total == 0 {
+            let mut connection = self.inner.readers.acquire().await?;
+            let (bodies, bytes) = meta::stored(&mut connection).await?;
+            scrub.total = bytes + bodies * LEAST_BYTES;
+        }
+        loop {
+            let mut connection = self.inner.readers.acquire().await?;
+            let next = meta::bodies_after(&mut connection, scrub.after, 1).await?;
+            drop(connection);
+            let Some((id, body)) = next.into_iter().next() else {
+                self.scrubbed(scrub);
+                break;
+            };
+            let bytes = body.size_bytes + LEAST_BYTES;
+            let part = interval.as_nanos() * u128::from(bytes) / u128::from(scrub.total.max(1));
+            let cost = Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX));
+            let Some(rest) = scrub.owed.checked_sub(cost) else {
+                break;
+            };
+            scrub.owed = rest;
+            scrub.after = id;
+            let (log, blobs) = (folder.log(), folder.blobs());
+            let read = move || Ok(read_body(&body, &log, &blobs, &Progress::default()).err());
+            if let Some((damage, at)) = blocking(read).await? {
+                self.damaged(scrub, id, damage, at).await?;
+            }
+        }
+        if scrub.after != before {
+            let place = folder.home().join("scrub");
+            if let Err(error) = std::fs::write(place, scrub.after.to_string()) {
+                tracing::debug!(%error, "how far the bodies were read is not kept");
+            }
+        }
+        Ok(())
+    }
+
+    async fn damaged(
+        &self,
+        scrub: &mut Scrub,
+        body: u64,
+        damage: Damage,
+        at: u64,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.inner.readers.acquire().await?;
+        let users = meta::users_of_bodies(&mut connection, &[body]).await?;
+        drop(connection);
+        if let Some((_, key)) = users.first() {
+            scrub.damages += 1;
+            tracing::error!(
+                ?damage,
+                body,
+                at,
+                key,
+                "stored bytes are damaged: run `hangar fsck`"
+            );
+            self.inner.state.tell_damages(scrub.damages);
+        }
+        Ok(())
+    }
+
+    /// All bodies were read.
+    fn scrubbed(&self, scrub: &mut Scrub) {
+        let damages = scrub.damages;
+        tracing::info!(
+            damages,
+            "all stored bytes were read and held against their checksums"
+        );
+        self.inner.state.tell_damages(damages);
+        // The next round begins when its time comes, not at once.
+        *scrub = Scrub::default();
+        drop(std::fs::remove_file(self.inner.folder.home().join("scrub")));
+    }
+}
+
+/// 0 where it is not known.
+fn read_place(path: &std::path::Path) -> u64 {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
+}
