@@ -8,6 +8,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod db;
 pub mod http;
 pub mod s3;

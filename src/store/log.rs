@@ -5,6 +5,7 @@
 
 pub(super) use super::record::LogId;
 use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, Record, STATEMENT_LIMIT_BYTES};
+use crate::crash;
 use crate::s3::checksum::crc64_nvme;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -140,7 +141,9 @@ impl Log {
         if let Err(error) = write_all_at(&self.file, &pieces, self.end.offset) {
             return Err(self.take_back(error));
         }
+        crash::step("log-written");
         self.file.sync_data().map_err(AppendError::Final)?;
+        crash::step("log-synced");
         self.end = end;
         Ok(written)
     }

@@ -8,6 +8,7 @@ use super::blobs::{Blobs, NewBlob};
 use super::record::INLINE_LIMIT_BYTES;
 use super::space::Space;
 use super::{Expected, StageError, StoreError, unavailable};
+use crate::crash;
 use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, Digests, Hasher, Wanted};
 use bytes::Bytes;
@@ -187,7 +188,9 @@ impl Staging {
                         writer.write(&buffer).map_err(|error| unavailable(&error))?;
                     let digests = hasher.finish();
                     compare(&digests, &expected)?;
+                    crash::step("blob-written");
                     file.sync_data().map_err(|error| unavailable(&error))?;
+                    crash::step("blob-synced");
                     Ok(Sealed {
                         head,
                         digests,

@@ -15,7 +15,7 @@ use super::record::{Draft, LogId, Record};
 use super::state::State;
 use super::{EffectKind, StoreError, unavailable};
 use crate::clock::Timestamp;
-use crate::db;
+use crate::{crash, db};
 use sqlx::SqliteConnection;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -303,6 +303,7 @@ impl Writer {
             // Names of blobs first: a record never names a file that a power cut could take.
             let named = blobs.map_or(Ok(()), |blobs| blobs.sync_all());
             let named = named.map_err(AppendError::Final);
+            crash::step("blobs-named");
             let result = named.and_then(|()| log.append(&drafts));
             (log, drafts, result)
         };
@@ -403,6 +404,7 @@ impl Indexer {
                 Some(failure) => Some(failure),
                 None => self.apply(&records, end).await,
             };
+            crash::step("index-committed");
             if failure.is_none() {
                 for record in &records {
                     self.state.follow(record);
@@ -416,7 +418,10 @@ impl Indexer {
                     at: record.at,
                 };
                 match &failure {
-                    None => answer(caller, Ok(Some(recorded))),
+                    None => {
+                        answer(caller, Ok(Some(recorded)));
+                        crash::step("answered");
+                    }
                     Some(failure) => answer(caller, Err(StoreError::Unavailable(failure.clone()))),
                 }
             }

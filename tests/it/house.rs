@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each module may import of ours, itself aside.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("main", &["cli", "config", "telemetry"]),
     (
         "cli",
@@ -21,6 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "client",
             "clock",
             "config",
+            "crash",
             "s3",
             "store",
             "telemetry",
@@ -40,9 +41,10 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("admin", &["assets", "auth", "clock", "s3", "store"]),
     ("assets", &["auth", "clock", "s3", "store"]),
     ("auth", &["clock", "s3", "store"]),
-    ("store", &["clock", "db", "s3"]),
+    ("store", &["clock", "crash", "db", "s3"]),
     ("telemetry", &[]),
     ("client", &[]),
+    ("crash", &[]),
     ("db", &[]),
     ("clock", &["s3"]),
     ("s3", &[]),
