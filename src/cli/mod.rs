@@ -116,9 +116,10 @@ impl Cli {
     /// When it cannot be done.
     pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
         #[cfg(debug_assertions)]
-        if let Ok(Some(at)) = environment.get("CRASH_AT") {
-            crate::crash::arm(at);
-        }
+        crate::faults::arm(
+            environment.get("CRASH_AT").ok().flatten(),
+            environment.get("FAULT_AT").ok().flatten(),
+        );
         // What hangar writes is for its own user alone.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         match &self.command {

@@ -1,5 +1,6 @@
 //! Bodies that are files of their own: `blobs/<random id>`, written at their final name. No record, no object.
 
+use crate::faults;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -42,6 +43,7 @@ impl Blobs {
     pub(super) fn create(&self) -> io::Result<(NewBlob, File)> {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let path = blob_path(&self.dir, &id);
+        faults::call("blob-create")?;
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)

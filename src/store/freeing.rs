@@ -11,7 +11,7 @@ use super::janitor::{Janitor, Mode};
 use super::judging::Work;
 use super::record::Unreferenced;
 use super::{StoreError, log, meta, unavailable};
-use crate::crash;
+use crate::faults;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -120,7 +120,7 @@ impl Janitor {
             return Ok(Vec::new());
         }
         let gone = named.await.map_err(|_| super::stopped())?;
-        crash::step("freeing-recorded");
+        faults::step("freeing-recorded");
         let (log, blobs) = (
             self.store.inner.folder.log(),
             self.store.inner.folder.blobs(),

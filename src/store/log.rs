@@ -5,7 +5,7 @@
 
 pub(super) use super::record::LogId;
 use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, Record, STATEMENT_LIMIT_BYTES};
-use crate::crash;
+use crate::faults;
 use crate::s3::checksum::crc64_nvme;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -138,12 +138,15 @@ impl Log {
                 ..end
             };
         }
-        if let Err(error) = write_all_at(&self.file, &pieces, self.end.offset) {
+        let wrote = faults::call("log-write")
+            .and_then(|()| write_all_at(&self.file, &pieces, self.end.offset));
+        if let Err(error) = wrote {
             return Err(self.take_back(error));
         }
-        crash::step("log-written");
-        self.file.sync_data().map_err(AppendError::Final)?;
-        crash::step("log-synced");
+        faults::step("log-written");
+        let synced = faults::call("log-sync").and_then(|()| self.file.sync_data());
+        synced.map_err(AppendError::Final)?;
+        faults::step("log-synced");
         self.end = end;
         Ok(written)
     }

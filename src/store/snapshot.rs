@@ -7,8 +7,8 @@
 use super::folder::Folder;
 use super::log::{self, End, LogId, Reader, ScanError};
 use super::meta;
-use crate::crash;
 use crate::db::{self, DatabaseError};
+use crate::faults;
 use sqlx::{Connection, SqliteConnection};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -84,9 +84,9 @@ async fn finish(new: PathBuf) -> Result<Snapshot, SnapshotError> {
 /// From here on it counts.
 pub(super) fn name_it(new: &Snapshot, home: &Path) -> io::Result<Snapshot> {
     let path = home.join(name(new.end.sequence));
-    crash::step("snapshot-made");
+    faults::step("snapshot-made");
     std::fs::rename(&new.path, &path)?;
-    crash::step("snapshot-named");
+    faults::step("snapshot-named");
     log::sync_folder(home)?;
     Ok(Snapshot {
         path,

@@ -8,7 +8,7 @@ use super::blobs::{Blobs, NewBlob};
 use super::record::INLINE_LIMIT_BYTES;
 use super::space::Space;
 use super::{Expected, StageError, StoreError, unavailable};
-use crate::crash;
+use crate::faults;
 use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, Digests, Hasher, Wanted};
 use bytes::Bytes;
@@ -73,6 +73,7 @@ struct BlobWriter {
 impl BlobWriter {
     fn write(mut self, buffer: &[u8]) -> std::io::Result<Self> {
         self.hasher.update(buffer);
+        faults::call("blob-write")?;
         self.file.write_all(buffer)?;
         Ok(self)
     }
@@ -188,9 +189,10 @@ impl Staging {
                         writer.write(&buffer).map_err(|error| unavailable(&error))?;
                     let digests = hasher.finish();
                     compare(&digests, &expected)?;
-                    crash::step("blob-written");
-                    file.sync_data().map_err(|error| unavailable(&error))?;
-                    crash::step("blob-synced");
+                    faults::step("blob-written");
+                    let synced = faults::call("blob-sync").and_then(|()| file.sync_data());
+                    synced.map_err(|error| unavailable(&error))?;
+                    faults::step("blob-synced");
                     Ok(Sealed {
                         head,
                         digests,

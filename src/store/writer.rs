@@ -15,7 +15,7 @@ use super::record::{Draft, LogId, Record};
 use super::state::State;
 use super::{EffectKind, StoreError, unavailable};
 use crate::clock::Timestamp;
-use crate::{crash, db};
+use crate::{db, faults};
 use sqlx::SqliteConnection;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -301,9 +301,12 @@ impl Writer {
         };
         let work = move || {
             // Names of blobs first: a record never names a file that a power cut could take.
-            let named = blobs.map_or(Ok(()), |blobs| blobs.sync_all());
+            let named = blobs.map_or(Ok(()), |blobs| {
+                faults::call("blobs-sync")?;
+                blobs.sync_all()
+            });
             let named = named.map_err(AppendError::Final);
-            crash::step("blobs-named");
+            faults::step("blobs-named");
             let result = named.and_then(|()| log.append(&drafts));
             (log, drafts, result)
         };
@@ -404,7 +407,7 @@ impl Indexer {
                 Some(failure) => Some(failure),
                 None => self.apply(&records, end).await,
             };
-            crash::step("index-committed");
+            faults::step("index-committed");
             if failure.is_none() {
                 for record in &records {
                     self.state.follow(record);
@@ -420,7 +423,7 @@ impl Indexer {
                 match &failure {
                     None => {
                         answer(caller, Ok(Some(recorded)));
-                        crash::step("answered");
+                        faults::step("answered");
                     }
                     Some(failure) => answer(caller, Err(StoreError::Unavailable(failure.clone()))),
                 }

@@ -1,8 +1,12 @@
 """What the torture is given: how often, and from which seed."""
 
+import os
+import pathlib
 import random
 
 import pytest
+
+from server import REPOSITORY
 
 
 def pytest_addoption(parser):
@@ -26,3 +30,11 @@ def seed(request):
 def chance(seed, round_number):
     print(f"--seed {seed}")
     return random.Random(f"{seed} {round_number}")
+
+
+@pytest.fixture
+def debug_binary(monkeypatch):
+    """The build that knows CRASH_AT and FAULT_AT."""
+    path = pathlib.Path(os.environ.get("DEBUG_BINARY", REPOSITORY / "target/debug/hangar"))
+    assert path.is_file(), f"{path} is not there: `cargo build` makes it"
+    monkeypatch.setenv("CLIENTS_BINARY", str(path))

@@ -8,7 +8,7 @@ use super::super::log::End;
 use super::super::record::{BodyPlace, Change, LogId, Record};
 use super::super::{EffectKind, ObjectMeta, ObjectParts, UploadChecksum};
 use crate::clock::Timestamp;
-use crate::crash;
+use crate::faults;
 use crate::s3::checksum::Checksum;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use serde::Serialize;
@@ -402,7 +402,7 @@ pub(in super::super) async fn apply(
         }
     }
     set_position(&mut transaction, log, end).await?;
-    crash::step("index-applied");
+    faults::step("index-applied");
     transaction.commit().await
 }
 
