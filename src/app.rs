@@ -127,6 +127,8 @@ impl Application {
         let mut chores = JoinSet::new();
         let keeper = self.rooms.keeper.clone();
         chores.spawn(async move { keeper.run().await });
+        let store = self.rooms.store.clone();
+        chores.spawn(async move { store.rest_when_idle().await });
         if let Some(tls) = self.tls.clone() {
             chores.spawn(tls.keep_current(self.reloader.0));
         }
@@ -241,6 +243,7 @@ async fn furnish(
         None
     };
     let limits = http::Limits::new(config.rate_limit, clock.clone());
+    let repeats = http::Repeats::new(&store);
     let keeper = Housekeeper::new(store.clone(), config.asset_ages, config.scrub_interval);
     let rooms = Rooms {
         config: Arc::new(config.http),
@@ -251,6 +254,7 @@ async fn furnish(
         assets,
         keeper: Arc::new(keeper),
         limits: Arc::new(limits),
+        repeats,
     };
     let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
     let (address, administration) =

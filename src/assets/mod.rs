@@ -27,7 +27,7 @@ use crate::s3::policy::{PostPolicy, PresignedPost};
 use crate::s3::range::ByteRange;
 use crate::s3::sigv4::{Credential, Scope, SigningKey, presign_query};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time, uri};
-use crate::store::{EffectKind, Judged, Object, RecordError, Store, StoreError};
+use crate::store::{EffectKind, Hot, Judged, Object, RecordError, Stamp, Store, StoreError};
 use content::{ImageFormat, MAGIC_BYTES};
 use pointers::Waiting;
 use std::sync::Arc;
@@ -36,6 +36,9 @@ use uuid::Uuid;
 
 /// The region of hangar's own policies where none is configured.
 const DEFAULT_REGION: &str = "us-east-1";
+/// What rows of assets may take in memory, and what one usually takes.
+const HOT_ROWS_BYTES: usize = 8 << 20;
+const HOT_ROW_BYTES: usize = 1024;
 /// Objects whose format is remembered: at most twice as many.
 const FORMATS: usize = 16_384;
 
@@ -115,6 +118,7 @@ struct Held {
     store: Store,
     keys: AccessKeys,
     clock: Clock,
+    rows: Arc<Hot<Uuid, Arc<Asset>>>,
     /// By the record that stored the bytes, which never change after it.
     formats: Recent<u64, Option<ImageFormat>>,
     waiting: Arc<Waiting>,
@@ -133,6 +137,9 @@ impl Assets {
         // A row's integers are signed.
         config.file_size_limit = config.file_size_limit.min(i64::MAX.unsigned_abs());
         let formats = Recent::new(FORMATS);
+        let rows = store.hot(HOT_ROWS_BYTES, HOT_ROW_BYTES, |_, asset: &Arc<Asset>| {
+            size_of::<Asset>() + asset.key.as_str().len() + asset.attributes.len() + 256
+        });
         let mut connection = store.readers().acquire().await?;
         let waiting = Arc::new(Waiting::read(&mut connection, clock.clone()).await?);
         drop(connection);
@@ -143,6 +150,7 @@ impl Assets {
                 store,
                 keys,
                 clock,
+                rows,
                 formats,
                 waiting,
             }),
@@ -299,11 +307,23 @@ impl Assets {
     /// An asset that is not deleted.
     /// # Errors
     /// When the index does not answer.
-    pub async fn asset(&self, id: Uuid) -> Result<Option<Asset>, StoreError> {
+    pub async fn asset(&self, id: Uuid) -> Result<Option<Arc<Asset>>, StoreError> {
+        if let Some(asset) = self.held.rows.get(&id) {
+            return Ok(Some(asset));
+        }
+        let stamp = self.stamp(id);
         let mut connection = self.readers().await?;
-        repo::asset(&mut connection, id)
-            .await
-            .map_err(StoreError::from)
+        let asset = repo::asset(&mut connection, id).await?.map(Arc::new);
+        if let Some(asset) = &asset {
+            self.held.rows.keep(id, stamp, asset.clone());
+        }
+        Ok(asset)
+    }
+
+    /// For answers that are made of an asset's row.
+    #[must_use]
+    pub fn stamp(&self, id: Uuid) -> Stamp {
+        self.held.store.stamp_of_row(&repo::asset_lock(id))
     }
 
     /// The bytes of an asset; `None`: it is not uploaded.

@@ -1,18 +1,20 @@
 //! From an accepted socket to requests and back: TLS, HTTP/1.1, HTTP/2, and the patience with each.
 //!
-//! Guarantees: a handshake and each head come in bounded time, idle connections go, and a worker that is nearly full
+//! A request whose answer is known takes a way past actix ([`lane`]). Guarantees: a handshake and each head come in bounded time, idle connections go, and a worker that is nearly full
 //! makes place for those who ask ([`activity`]); a body is asked for only when it is read ([`expect`]); what is no
 //! request is answered all the same ([`unparsed`]). Refuses to know what is asked.
 
 mod activity;
 mod expect;
 mod http2;
+mod lane;
 mod stream;
 mod unparsed;
 
 use super::Rooms;
 use super::tls::Tls;
 use activity::{Activity, Place, RequestUnderWay};
+use lane::Lane;
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::{HttpService, Protocol, Request};
 use actix_server::{GracefulShutdownSignal, ServerBuilder};
@@ -113,7 +115,8 @@ where
     HttpService::build()
         .client_request_timeout(HEAD_TIME)
         .client_disconnect_timeout(LINGER)
-        .keep_alive(KEEP_ALIVE)
+        // Idle connections are [`Activity`]'s to end: it knows of requests that took the lane.
+        .keep_alive(actix_http::KeepAlive::Os)
         .graceful_shutdown_signal(move || {
             let stop = stop.clone();
             async move { stop.notified().await }
@@ -206,7 +209,12 @@ async fn serve<A, H>(
         }
     };
     let is_http2 = transport.is_http2();
-    let stream = Stream::new(transport, Rc::clone(activity));
+    let lane = if is_http2 {
+        None
+    } else {
+        Lane::open(&terms.rooms.repeats, &terms.rooms.clock)
+    };
+    let stream = Stream::new(transport, Rc::clone(activity), lane);
     if is_http2 {
         let answer = |request| answer(&app, Some(activity), request);
         http2::serve(stream, peer, &terms.rooms.clock, answer, stop.notified()).await;

@@ -12,6 +12,7 @@ pub(crate) mod ops;
 pub(crate) mod origin;
 pub(crate) mod plane;
 mod proxies;
+mod repeat;
 pub(crate) mod s3;
 pub(crate) mod serve;
 pub(crate) mod tls;
@@ -34,6 +35,7 @@ use tls::Tls;
 pub(crate) use actix_web::dev::Server;
 pub use plane::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
+pub use repeat::Repeats;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -46,6 +48,7 @@ pub struct Rooms {
     pub assets: Assets,
     pub keeper: Arc<Housekeeper>,
     pub limits: Arc<plane::Limits>,
+    pub repeats: Repeats,
 }
 
 impl Rooms {

@@ -5,11 +5,11 @@
 //! phrase a [`ServeRefusal`] in their own words. Knows no bucket policy, no asset and no signature.
 //! RFC 9110, sections 13 to 15.
 
-use crate::http::limits;
+use crate::http::{limits, repeat};
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
-use crate::store::{Object, Store, StoreError};
+use crate::store::{Object, Stamp, Store, StoreError};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -23,6 +23,8 @@ use futures_util::{StreamExt, stream};
 pub(crate) struct Representation {
     pub(crate) content_type: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Where nothing but these rows and what [`repeat::Plain`] has of a request decides about the answer.
+    pub(crate) repeats_while: Option<Stamp>,
 }
 
 impl Representation {
@@ -126,17 +128,17 @@ async fn send(
         Selected::EmptyPart => (None, 0),
     };
     if req.method() == Method::HEAD {
-        return Ok(answer.body(SizedStream::new(
-            length,
-            stream::empty::<Result<Bytes, StoreError>>(),
-        )));
+        let none = stream::empty::<Result<Bytes, StoreError>>();
+        let answer = answer.body(SizedStream::new(length, none));
+        return Ok(offered(answer, representation, Bytes::new()));
     }
     if length == 0 {
         return Ok(answer.body(Bytes::new()));
     }
     let reading = store.read(object, range).await?;
     if reading.first.len() as u64 == length && reading.first.len() <= limits::HANDED_BYTES {
-        return Ok(answer.body(reading.first));
+        let answer = answer.body(reading.first.clone());
+        return Ok(offered(answer, representation, reading.first));
     }
     let first = stream::once(async { Ok(reading.first) });
     let pieces = limits::for_readers_at_pace(first.chain(reading.rest).boxed());
@@ -147,6 +149,14 @@ async fn send(
         }
     });
     Ok(answer.body(SizedStream::new(length, pieces.boxed_local())))
+}
+
+/// Says where the answer may be given again.
+fn offered(mut answer: HttpResponse, representation: &Representation, body: Bytes) -> HttpResponse {
+    if let Some(stamp) = &representation.repeats_while {
+        repeat::offer(&mut answer, stamp.clone(), body);
+    }
+    answer
 }
 
 /// The answer where the preconditions leave nothing to send.
@@ -252,7 +262,7 @@ fn not_modified(object: &Object, representation: &Representation) -> HttpRespons
             answer.append_header((name.clone(), value.clone()));
         }
     }
-    answer.finish()
+    offered(answer.finish(), representation, Bytes::new())
 }
 
 const UNKNOWN_TYPE: &str = "application/octet-stream";

@@ -19,7 +19,7 @@ const SLOW: Duration = Duration::from_secs(2);
 
 pub(crate) const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const X_AMZ_ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What `x-amz-id-2` and an error's `HostId` hold: which server answered.
 pub(crate) const HOST_ID: &str = "hangar";
@@ -77,9 +77,8 @@ pub(crate) async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::new();
-    let face = req
-        .app_data::<actix_web::web::Data<Rooms>>()
-        .map_or(Face::S3, |rooms| Face::of(req.head(), &rooms.config));
+    let rooms = req.app_data::<actix_web::web::Data<Rooms>>().cloned();
+    let face = (rooms.as_ref()).map_or(Face::S3, |rooms| Face::of(req.head(), &rooms.config));
     let span = tracing::info_span!("request", id = %id.0);
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();
@@ -90,6 +89,9 @@ pub(crate) async fn observe(
         .map_into_boxed_body();
     span.in_scope(|| log(&answer, face, began.elapsed()));
     add_headers(&mut answer, face, &id);
+    if let Some(rooms) = rooms {
+        rooms.repeats.keep(&answer);
+    }
     Ok(answer)
 }
 

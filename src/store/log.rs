@@ -293,6 +293,11 @@ pub(super) struct OpenSegments {
 }
 
 impl OpenSegments {
+    pub(super) fn is_open(&self, segment: u64) -> bool {
+        let files = (self.files.lock()).unwrap_or_else(std::sync::PoisonError::into_inner);
+        files.contains_key(&segment)
+    }
+
     pub(super) fn get(&self, dir: &Path, segment: u64) -> io::Result<Arc<File>> {
         let mut files = self
             .files

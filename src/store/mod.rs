@@ -16,6 +16,7 @@ mod effect;
 mod error;
 mod folder;
 mod freeing;
+mod hot;
 mod janitor;
 mod judging;
 mod listing;
@@ -45,6 +46,7 @@ pub use check::{Checked, Damage, Finding, Progress, Repair};
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use freeing::Freed;
+pub use hot::{Hot, Stamp, Weight};
 pub use janitor::{Janitor, Mode, Swept};
 pub use meta::has_object;
 pub use multipart::{
@@ -80,6 +82,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use writer::{Recorded, Request};
+
+/// What rows of objects may take in memory, and what one usually takes.
+const HOT_ROWS_BYTES: usize = 16 << 20;
+const HOT_ROW_BYTES: usize = 1024;
 
 /// Settings of the vault.
 #[derive(Debug, Clone)]
@@ -118,6 +124,8 @@ struct Inner {
     blobs: blobs::Blobs,
     state: Arc<State>,
     readers: Readers,
+    /// Rows of objects.
+    objects: Arc<Hot<(BucketName, ObjectKey), Object>>,
     bodies: Arc<read::BodyReader>,
     memory: staging::StagingMemory,
     /// `None` once it is closed.
@@ -235,7 +243,9 @@ impl Store {
             blobs: folder.blobs(),
             segments: log::OpenSegments::default(),
             memory: read::ReadMemory::default(),
+            hot: read::HotBodies::in_memory(&state.memory),
         };
+        let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
         Ok(Self {
             inner: Arc::new(Inner {
                 folder: folder.clone(),
@@ -245,6 +255,7 @@ impl Store {
                 blobs: blobs::Blobs::in_folder(folder.blobs()),
                 state,
                 readers,
+                objects,
                 bodies: Arc::new(bodies),
                 memory: staging::StagingMemory::default(),
                 renewal: tokio::sync::Mutex::new(renewal),
@@ -590,12 +601,54 @@ impl Store {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<Option<Object>, StoreError> {
-        let mut connection = self.inner.readers.acquire().await?;
+        let inner = &self.inner;
+        if let Some(object) = inner.objects.get(&object::At(bucket, key)) {
+            return Ok(Some(object));
+        }
+        let stamp = self.stamp_of_object(bucket, key);
+        let mut connection = inner.readers.acquire().await?;
         let object = meta::object(&mut connection, bucket, key).await?;
         if let Some(object) = &object {
-            self.inner.state.use_content(&object.content);
+            inner.state.use_content(&object.content);
+            let at = (bucket.clone(), key.clone());
+            inner.objects.keep(at, stamp, object.clone());
         }
         Ok(object)
+    }
+
+    /// For answers that are made of a key's object.
+    #[must_use]
+    pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> Stamp {
+        let names = Name::of_object(bucket, key);
+        let versions = &self.inner.state.memory.versions;
+        versions.stamp(names.iter().filter(|name| name.is_exclusive()))
+    }
+
+    /// For answers that are made of a row of another module, by the name that it gave.
+    #[must_use]
+    pub fn stamp_of_row(&self, name: &str) -> Stamp {
+        self.inner.state.memory.versions.stamp(&[Name::row(name)])
+    }
+
+    /// Memory for a kind of answers that are asked for again, `most_bytes` at most; one takes about `usual_bytes`.
+    #[must_use]
+    pub fn hot<K, V>(
+        &self,
+        most_bytes: usize,
+        usual_bytes: usize,
+        weight: Weight<K, V>,
+    ) -> Arc<Hot<K, V>>
+    where
+        K: Eq + std::hash::Hash + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        let memory = &self.inner.state.memory;
+        memory.kind(most_bytes, usual_bytes, weight)
+    }
+
+    /// Lets go of what is kept in memory whenever nobody has asked for a while, for as long as it is polled.
+    pub async fn rest_when_idle(&self) {
+        self.inner.state.memory.rest_when_idle().await;
     }
 
     /// Reads a range of an object, verified (`None`: all of it).
@@ -609,6 +662,9 @@ impl Store {
     ) -> Result<Reading, StoreError> {
         let range = range.unwrap_or_else(|| object.whole());
         let bodies = self.inner.bodies.clone();
+        if object.size_bytes <= read::HOT_BODY_BYTES {
+            return bodies.read_small(object, range).await;
+        }
         bodies.read(object.content.clone(), range).await
     }
 

@@ -84,6 +84,15 @@ impl Name {
             .map(|row| Self::row(row))
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it stands for a row that changes, and not for one that only has to stay.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.hold == Hold::Exclusive
+    }
+
     pub(super) fn is(&self, other: &Self) -> bool {
         self.text == other.text
     }

@@ -90,7 +90,45 @@ impl Object {
         }
     }
 }
+/// Where an object is, for looking it up in memory.
+#[derive(Hash)]
+pub(super) struct At<'a>(pub(super) &'a BucketName, pub(super) &'a ObjectKey);
+
+impl quick_cache::Equivalent<(BucketName, ObjectKey)> for At<'_> {
+    fn equivalent(&self, (bucket, key): &(BucketName, ObjectKey)) -> bool {
+        self.0 == bucket && self.1 == key
+    }
+}
+
 impl Object {
+    /// What it takes in memory, more or less.
+    pub(super) fn weight_bytes((_, key): &(BucketName, ObjectKey), object: &Self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let meta = &object.meta;
+        let texts = [
+            &meta.content_type,
+            &meta.cache_control,
+            &meta.content_disposition,
+            &meta.content_encoding,
+            &meta.content_language,
+            &meta.expires,
+            &meta.storage_class,
+            &meta.tagging,
+        ];
+        let user = meta.user.iter();
+        let user: usize = user.map(|(name, value)| name.len() + value.len() + 64).sum();
+        let bodies = object.content.bodies.values();
+        let bodies: usize = bodies.map(|body| 128 + body.block_crcs.len() * 8).sum();
+        size_of::<Self>()
+            + size_of::<ObjectMeta>()
+            + key.as_str().len()
+            + texts.into_iter().map(text).sum::<usize>()
+            + user
+            + meta.checksums.len() * 64
+            + bodies
+            + object.content.extents.len() * 24
+    }
+
     /// As a lifecycle's rules look at it.
     #[must_use]
     pub fn as_subject(&self) -> Subject<'_> {

@@ -1,12 +1,16 @@
 //! Reading an object's bytes: whole MiB blocks of its bodies, each held against its CRC before a byte of it is given.
 //!
 //! Guarantees: what readers hold is bounded, however many and slow they are. A block is kept for its reader while there
-//! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next.
+//! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next. Small
+//! bodies ([`HOT_BODY_BYTES`]) stay in memory while they are asked for, verified once; all of them share
+//! [`HOT_BODIES_BYTES`], whoever still holds them.
 
 use super::blobs::blob_path;
 use super::content::{Content, Place};
+use super::hot::{Hot, Memory, Stamp};
 use super::log::OpenSegments;
-use super::{Reading, StoreError};
+use super::record::INLINE_LIMIT_BYTES;
+use super::{Object, Reading, StoreError};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
 use bytes::Bytes;
@@ -27,13 +31,64 @@ const KEPT_BLOCKS: usize = 128;
 /// Blocks under way from the disk, in MiB.
 const READ_BLOCKS: usize = 32;
 
+/// Objects that are read whole, and kept in memory while there is place.
+pub(super) const HOT_BODY_BYTES: u64 = INLINE_LIMIT_BYTES as u64;
+/// What the memory of hot bodies holds, and what they may take together with those that it let go and a reader still has.
+const HOT_BODIES_BYTES: usize = 48 << 20;
+const HELD_BODIES_BYTES: usize = 64 << 20;
+const USUAL_BODY_BYTES: usize = 32 << 10;
+
 /// Opens bodies.
-#[derive(Debug)]
 pub(super) struct BodyReader {
     pub(super) log: PathBuf,
     pub(super) blobs: PathBuf,
     pub(super) segments: OpenSegments,
     pub(super) memory: ReadMemory,
+    pub(super) hot: HotBodies,
+}
+
+/// Small objects' bytes, by the record that brought them: they never change.
+pub(super) struct HotBodies {
+    bodies: Arc<Hot<u64, Bytes>>,
+    always: Stamp,
+    places: Arc<Semaphore>,
+}
+
+/// A body in memory, for as long as anybody holds a slice of it.
+struct HeldBody {
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for HeldBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl HotBodies {
+    pub(super) fn in_memory(memory: &Memory) -> Self {
+        Self {
+            bodies: memory.kind(HOT_BODIES_BYTES, USUAL_BODY_BYTES, |_, body| body.len()),
+            always: memory.versions.stamp(&[]),
+            places: Arc::new(Semaphore::new(HELD_BODIES_BYTES)),
+        }
+    }
+
+    /// Keeps it where there is place; the bytes are the same.
+    fn keep(&self, sequence: u64, bytes: Bytes) -> Bytes {
+        let length = u32::try_from(bytes.len()).expect("small bodies alone are kept");
+        let Ok(place) = self.places.clone().try_acquire_many_owned(length) else {
+            return bytes;
+        };
+        let held = HeldBody {
+            bytes,
+            _place: place,
+        };
+        let bytes = Bytes::from_owner(held);
+        self.bodies.keep(sequence, self.always.clone(), bytes.clone());
+        bytes
+    }
 }
 
 /// The memory that all readers share.
@@ -103,6 +158,51 @@ fn pieces(
 }
 
 impl BodyReader {
+    /// Of an object of at most [`HOT_BODY_BYTES`].
+    pub(super) async fn read_small(
+        self: Arc<Self>,
+        object: &Object,
+        range: ByteRange,
+    ) -> Result<Reading, StoreError> {
+        let body = match self.hot.bodies.get(&object.sequence) {
+            Some(body) => body,
+            None => {
+                let body = self.clone().read_whole(object).await?;
+                self.hot.keep(object.sequence, body)
+            }
+        };
+        let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
+        let within = start.ok().zip(end.ok()).filter(|(start, end)| start <= end && *end <= body.len());
+        let Some((start, end)) = within else {
+            return Err(StoreError::Damaged("a range beyond the object".to_owned()));
+        };
+        Ok(Reading {
+            first: body.slice(start..end),
+            rest: stream::empty().boxed(),
+        })
+    }
+
+    async fn read_whole(self: Arc<Self>, object: &Object) -> Result<Bytes, StoreError> {
+        let mut open = Open::new(self, object.content.clone());
+        let mut pieces = pieces(object.content.clone(), object.whole(), BLOCK).peekable();
+        let mut all = Vec::new();
+        while let Some(piece) = pieces.next() {
+            let bytes = match open.read_at_once(piece) {
+                Some(read) => read?,
+                None => {
+                    let (given_back, bytes) = blocking(open, piece, Open::read).await?;
+                    open = given_back;
+                    bytes
+                }
+            };
+            if all.is_empty() && pieces.peek().is_none() {
+                return Ok(bytes);
+            }
+            all.extend_from_slice(&bytes);
+        }
+        Ok(Bytes::from(all))
+    }
+
     pub(super) async fn read(
         self: Arc<Self>,
         content: Arc<Content>,
@@ -212,7 +312,29 @@ impl Open {
         Some(bytes)
     }
 
+    /// Where the system has the bytes in memory: reads without waiting for the disk.
+    fn read_at_once(&mut self, piece: Piece) -> Option<Result<Bytes, StoreError>> {
+        let body = self.content.bodies.get(&piece.body)?;
+        let Place::Log { segment, .. } = &body.place else {
+            return None;
+        };
+        if !self.reader.segments.is_open(*segment) {
+            return None;
+        }
+        self.read_with(piece, read_cached).transpose()
+    }
+
     fn read(&mut self, piece: Piece) -> Result<Bytes, StoreError> {
+        let read = self.read_with(piece, |file, bytes, at| file.read_exact_at(bytes, at).map(Some));
+        read.map(|bytes| bytes.expect("what waits for the disk has its bytes"))
+    }
+
+    /// `None` where `fill` does not have the bytes.
+    fn read_with(
+        &mut self,
+        piece: Piece,
+        fill: impl Fn(&File, &mut [u8], u64) -> io::Result<Option<()>>,
+    ) -> Result<Option<Bytes>, StoreError> {
         self.kept = None;
         let Some(body) = self.content.bodies.get(&piece.body) else {
             return Err(StoreError::Damaged(format!("body {} is gone", piece.body)));
@@ -230,8 +352,11 @@ impl Open {
             .ok()
             .and_then(|at| body.block_crcs.get(at));
         let mut bytes = vec![0; usize::try_from(length).expect("at most a MiB")];
-        file.read_exact_at(&mut bytes, offset + block_start)
+        let filled = fill(&file, &mut bytes, offset + block_start)
             .map_err(|error| trouble(&body.place, &error))?;
+        if filled.is_none() {
+            return Ok(None);
+        }
         if expected != Some(&crc64_nvme(&bytes)) || piece.to > length {
             return Err(StoreError::Damaged(format!(
                 "{:?}: the MiB at byte {block_start} is not what was stored",
@@ -241,14 +366,14 @@ impl Open {
         self.file = Some((piece.body, file, offset));
         let within = within_block(piece);
         if !piece.goes_on {
-            return Ok(if within.len() == bytes.len() {
+            return Ok(Some(if within.len() == bytes.len() {
                 Bytes::from(bytes)
             } else {
                 Bytes::copy_from_slice(&bytes[within])
-            });
+            }));
         }
         let Ok(place) = self.reader.memory.kept.clone().try_acquire_owned() else {
-            return Ok(Bytes::copy_from_slice(&bytes[within]));
+            return Ok(Some(Bytes::copy_from_slice(&bytes[within])));
         };
         let bytes = Bytes::from(bytes);
         let given = bytes.slice(within);
@@ -258,8 +383,23 @@ impl Open {
             bytes,
             _place: place,
         });
-        Ok(given)
+        Ok(Some(given))
     }
+}
+
+/// `None` where not all of it is in the system's memory, or it cannot say so.
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "reads that wait can fail")]
+fn read_cached(file: &File, bytes: &mut [u8], at: u64) -> io::Result<Option<()>> {
+    use rustix::io::{ReadWriteFlags, preadv2};
+    let length = bytes.len();
+    let read = preadv2(file, &mut [io::IoSliceMut::new(bytes)], at, ReadWriteFlags::NOWAIT);
+    Ok((read == Ok(length)).then_some(()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_: &File, _: &mut [u8], _: u64) -> io::Result<Option<()>> {
+    Ok(None)
 }
 
 fn within_block(piece: Piece) -> Range<usize> {

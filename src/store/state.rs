@@ -1,6 +1,8 @@
-//! What is known without asking the index: the buckets with all that is set of them, and whether writing has failed.
+//! What is known without asking the index: the buckets with all that is set of them, what is kept in memory, and whether
+//! writing has failed.
 
 use super::content::Content;
+use super::hot::Memory;
 use super::record::{Change, Record};
 use super::space::Space;
 use super::{Bucket, Companion};
@@ -16,6 +18,7 @@ pub(super) struct State {
     failure: OnceLock<String>,
     companion: OnceLock<Arc<dyn Companion>>,
     pub(super) space: Arc<Space>,
+    pub(super) memory: Memory,
     in_use: Mutex<InUse>,
     /// Whoever has another of it needs all bytes that there are.
     held: Arc<()>,
@@ -39,6 +42,7 @@ impl State {
             failure: OnceLock::new(),
             companion: OnceLock::new(),
             space,
+            memory: Memory::default(),
             in_use: Mutex::default(),
             held: Arc::default(),
             damages: AtomicU64::new(0),

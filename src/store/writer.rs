@@ -412,6 +412,9 @@ impl Indexer {
                 for record in &records {
                     self.state.follow(record);
                 }
+                for (_, names, _) in &callers {
+                    self.state.memory.versions.have_changed(names);
+                }
             }
             for (record, (bytes, names, caller)) in records.iter().zip(callers) {
                 drop(bytes);

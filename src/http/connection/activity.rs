@@ -28,6 +28,8 @@ pub(super) struct Activity {
     multiplexed: Cell<bool>,
     /// Of the last answer something may still have to be sent.
     unsent: Cell<bool>,
+    /// Answers that were given.
+    answers: Cell<u64>,
     shown_out: Notify,
     /// It was shown out, and has not gone yet.
     leaving: Cell<bool>,
@@ -41,6 +43,7 @@ impl Activity {
             heard: Cell::new(false),
             multiplexed: Cell::new(false),
             unsent: Cell::new(false),
+            answers: Cell::new(0),
             shown_out: Notify::new(),
             leaving: Cell::new(false),
         }
@@ -67,6 +70,11 @@ impl Activity {
     /// Neither is a request under way, nor is anything of an answer left to be sent.
     pub(super) fn is_at_rest(&self) -> bool {
         self.waits() && !self.unsent.get()
+    }
+
+    /// How many answers were given.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.get()
     }
 
     pub(super) fn is_multiplexed(&self) {
@@ -119,6 +127,7 @@ impl Drop for RequestUnderWay {
         activity.waits_since.set(Instant::now());
         activity.heard.set(false);
         activity.unsent.set(true);
+        activity.answers.set(activity.answers.get() + 1);
     }
 }
 

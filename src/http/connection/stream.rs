@@ -1,9 +1,11 @@
 //! A client's bytes, over TLS or not.
 
 use super::activity::Activity;
+use super::lane::{HEAD_BYTES, Handed, Lane, Sending, Way};
 use super::unparsed;
 use bytes::{Buf, Bytes};
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -12,12 +14,19 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// A connection's stream. It tells the connection's [`Activity`] what it hears and sends, and gives the server's own
-/// refusals of what it could not read ([`unparsed`]) a body.
+/// refusals of what it could not read ([`unparsed`]) a body. Between two requests of actix's it answers what the lane
+/// knows; actix then sees nothing of these requests. A connection's first one is always actix's, which times its head.
 pub(super) struct Stream {
     transport: Transport,
     activity: Rc<Activity>,
     /// What is sent in place of a bare refusal.
     refusal: Option<Bytes>,
+    lane: Option<Lane>,
+    /// The lane's answer on its way.
+    sending: Option<Sending>,
+    /// What came and was not read on yet.
+    came: Bytes,
+    handed: Handed,
 }
 
 pub(super) enum Transport {
@@ -26,16 +35,75 @@ pub(super) enum Transport {
 }
 
 impl Stream {
-    pub(super) fn new(transport: Transport, activity: Rc<Activity>) -> Self {
+    pub(super) fn new(transport: Transport, activity: Rc<Activity>, lane: Option<Lane>) -> Self {
         Self {
             transport,
             activity,
             refusal: None,
+            lane,
+            sending: None,
+            came: Bytes::new(),
+            handed: Handed::Nothing,
         }
     }
 
     pub(super) fn activity(&self) -> &Rc<Activity> {
         &self.activity
+    }
+
+    /// Sends what the lane has to send.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(sending) = &mut self.sending {
+            let sent = ready!(self.transport.poll_write_vectored(cx, &sending.left()))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            if sending.advance(sent) {
+                self.sending = None;
+                self.activity.has_sent_all();
+                if let Poll::Ready(Err(error)) = self.transport.poll_flush(cx) {
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Answers requests whose answers are known, until one comes that is not, or nothing more comes. What is to be read on
+    /// then is in `came`.
+    fn poll_lane(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_send(cx))?;
+            let Some(lane) = &self.lane else {
+                return Poll::Ready(Ok(()));
+            };
+            let answers = self.activity.answers();
+            if self.activity.is_at_rest() {
+                self.handed = self.handed.at_rest(answers);
+            }
+            if self.handed != Handed::Nothing {
+                return Poll::Ready(Ok(()));
+            }
+            if self.came.is_empty() {
+                let mut space = [MaybeUninit::uninit(); HEAD_BYTES];
+                let mut read = ReadBuf::uninit(&mut space);
+                ready!(self.transport.poll_read(cx, &mut read))?;
+                self.came = Bytes::copy_from_slice(read.filled());
+                if self.came.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            match lane.choose(&self.came, answers > 0) {
+                Way::Known { length, answer } => {
+                    self.came.advance(length);
+                    self.sending = Some(Sending::begin(answer, self.activity.request()));
+                }
+                Way::Ordinary { bytes } => {
+                    self.handed = Handed::begin(bytes, answers);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
     }
 }
 
@@ -45,12 +113,18 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        ready!(self.poll_lane(cx))?;
         let before = buf.filled().len();
-        let read = match &mut self.transport {
-            Transport::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Transport::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
+        let read = if self.came.is_empty() {
+            self.transport.poll_read(cx, buf)
+        } else {
+            let length = self.came.len().min(buf.remaining());
+            buf.put_slice(&self.came.split_to(length));
+            Poll::Ready(Ok(()))
         };
-        if buf.filled().len() > before {
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            self.handed = self.handed.more(bytes);
             self.activity.hear();
         }
         read
@@ -86,15 +160,14 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
         // HTTP/1.1 flushes when its buffer is empty.
         self.activity.has_sent_all();
-        match &mut self.transport {
-            Transport::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Transport::Tls(socket) => Pin::new(socket).poll_flush(cx),
-        }
+        self.transport.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
         match &mut self.transport {
             Transport::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             Transport::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
@@ -108,6 +181,31 @@ impl Transport {
         match self {
             Self::Plain(_) => false,
             Self::Tls(socket) => socket.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(socket) => Pin::new(socket).poll_flush(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
+            Self::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
         }
     }
 

@@ -5,6 +5,7 @@ use super::error::{INVALID_ENTITY, NO_ASSET, PlaneError, answer};
 use super::upload::{self, Place};
 use crate::assets::Asset;
 use actix_web::HttpResponse;
+use std::sync::Arc;
 
 /// POST: 200 once the copy is there. The path's workspace is where it goes.
 pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
@@ -27,7 +28,7 @@ pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, Plan
 }
 
 /// The source, in any workspace where the caller is a member. That it is uploaded is judged when it is copied.
-async fn find_source(asked: &Asked<'_>) -> Result<Asset, PlaneError> {
+async fn find_source(asked: &Asked<'_>) -> Result<Arc<Asset>, PlaneError> {
     let rooms = asked.rooms;
     let source = rooms.assets.asset(asked.names.asset_id).await?;
     let source = source.ok_or(NO_ASSET)?;

@@ -6,7 +6,7 @@ use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
 use crate::http::Rooms;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
-use crate::store::Object;
+use crate::store::{Object, Stamp};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
@@ -20,31 +20,33 @@ pub(super) async fn serve(
     rooms: &Rooms,
     id: Uuid,
 ) -> Result<HttpResponse, PlaneError> {
-    let object = find(rooms, id).await?;
+    let stamp = rooms.assets.stamp(id);
+    let (stamp, object) = find(rooms, id, stamp).await?;
     let format = rooms.assets.image_format(&object).await?;
     let mut representation = representation(id, format);
+    representation.repeats_while = Some(stamp);
     harden(req, &mut representation).map_err(|_| PlaneError::RunsUploads)?;
-    respond(req, &rooms.store, &object, representation)
-        .await
-        .map_err(|refusal| match refusal {
-            ServeRefusal::PreconditionFailed => PlaneError::PreconditionFailed,
-            ServeRefusal::RangeNotSatisfiable { size } => {
-                PlaneError::RangeNotSatisfiable { size_bytes: size }
-            }
-            ServeRefusal::Store(error) => PlaneError::Store(error),
-        })
+    let answering = respond(req, &rooms.store, &object, representation);
+    answering.await.map_err(|refusal| match refusal {
+        ServeRefusal::PreconditionFailed => PlaneError::PreconditionFailed,
+        ServeRefusal::RangeNotSatisfiable { size } => {
+            PlaneError::RangeNotSatisfiable { size_bytes: size }
+        }
+        ServeRefusal::Store(error) => PlaneError::Store(error),
+    })
 }
 
-/// In Plane's order: unknown, without bytes, not of a public type.
-async fn find(rooms: &Rooms, id: Uuid) -> Result<Object, PlaneError> {
+/// In Plane's order: unknown, without bytes, not of a public type. `stamp`: of the asset.
+async fn find(rooms: &Rooms, id: Uuid, stamp: Stamp) -> Result<(Stamp, Object), PlaneError> {
     let asset = rooms.assets.asset(id).await?;
     let asset = asset.ok_or(NOT_FOUND_V2)?;
+    let stamp = stamp.and(&rooms.store.stamp_of_object(&asset.bucket, &asset.key));
     let object = rooms.assets.object(&asset).await?;
     let object = object.ok_or(NOT_UPLOADED)?;
     if !asset.entity_type.is_static() {
         return Err(INVALID_ENTITY_TYPE);
     }
-    Ok(object)
+    Ok((stamp, object))
 }
 
 /// What the bytes are decides, not the type that was stored with them.
@@ -64,6 +66,7 @@ fn representation(id: Uuid, format: Option<ImageFormat>) -> Representation {
             (header::CACHE_CONTROL, CACHE_CONTROL),
             (header::CONTENT_SECURITY_POLICY, ALLOWS_NOTHING),
         ],
+        repeats_while: None,
     }
 }
 

@@ -165,6 +165,7 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
             .clone()
             .unwrap_or_else(|| DEFAULT_TYPE.to_owned()),
         headers: Vec::new(),
+        repeats_while: None,
     };
     let stored = [
         (header::CACHE_CONTROL, &meta.cache_control),

@@ -3,9 +3,16 @@
 use super::multipart::{assert_references_hold, completion};
 use super::*;
 use crate::s3::checksum::Hasher;
+use crate::store::{Janitor, Mode};
 use names::Held;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_hours(1);
+/// Proptest's own.
+const DEFAULT_CASES: u32 = 256;
 
 /// Keys 0 to 5 are those of the bucket `uploads`, 6 and 7 those of `side`, which comes and goes. Upload N is one of
 /// key 2 + N.
@@ -67,6 +74,16 @@ enum Step {
     Kill,
     LoseIndex,
     CopyFolder,
+    /// Time passes, on both clocks.
+    Wait {
+        hours: u32,
+    },
+    /// Somebody sets the wall clock alone.
+    Jump {
+        hours: i32,
+    },
+    /// The janitor does what is due: uploads end by their age, and bytes that nothing names are freed.
+    Sweep,
 }
 
 fn change() -> impl Strategy<Value = Step> {
@@ -99,6 +116,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Kill),
         1 => Just(Step::LoseIndex),
         1 => Just(Step::CopyFolder),
+        2 => (1..60_u32).prop_map(|hours| Step::Wait { hours }),
+        1 => (-500..500_i32).prop_map(|hours| Step::Jump { hours }),
+        3 => Just(Step::Sweep),
     ]
 }
 
@@ -195,7 +215,9 @@ type Changing = BoxFuture<'static, Option<(u8, Upload)>>;
 struct World {
     runtime: tokio::runtime::Runtime,
     folders: Vec<tempfile::TempDir>,
+    clock: Clock,
     store: Option<Store>,
+    janitor: Option<Janitor>,
     model: Model,
     uploads: BTreeMap<u8, Upload>,
     count: usize,
@@ -211,17 +233,22 @@ fn runtime() -> tokio::runtime::Runtime {
 impl World {
     fn new() -> Self {
         let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
-        let store = Some(runtime.block_on(opened(folder.path())));
         let mut model = Model::default();
         model.settings.insert(name("uploads"), BTreeMap::new());
-        Self {
+        let mut world = Self {
             runtime,
             folders: vec![folder],
-            store,
+            clock: Clock::default(),
+            store: None,
+            janitor: None,
             model,
             uploads: BTreeMap::new(),
             count: 0,
-        }
+        };
+        world.reopen();
+        let created = world.store().create_bucket(name("uploads"));
+        world.runtime.block_on(created).unwrap();
+        world
     }
 
     fn folder(&self) -> &Path {
@@ -251,9 +278,9 @@ impl World {
             }
             Step::Kill => {
                 self.runtime.block_on(self.store().announce("{}")).unwrap();
-                self.store = None;
+                (self.store, self.janitor) = (None, None);
                 std::mem::replace(&mut self.runtime, runtime())
-                    .shutdown_timeout(std::time::Duration::from_secs(10));
+                    .shutdown_timeout(Duration::from_secs(10));
                 self.reopen();
             }
             Step::LoseIndex => {
@@ -272,8 +299,31 @@ impl World {
                 self.reopen();
                 assert_eq!(self.dump(), before);
             }
+            Step::Wait { hours } => (self.clock).advance(HOUR * hours),
+            Step::Jump { hours } => self.clock.jump(i64::from(hours) * 3_600_000),
+            Step::Sweep => self.sweep(),
             change => self.change(vec![change]),
         }
+    }
+
+    fn sweep(&mut self) {
+        let mut janitor = self.janitor.take().unwrap();
+        if let Some(now) = janitor.believed_now() {
+            let ended = janitor.end_by_age(now, Mode::Do);
+            let ended = self.runtime.block_on(ended).unwrap();
+            let oldest = now.as_millis() - MULTIPART_EXPIRES.as_millis() as i64;
+            let is_old = |upload: &Upload| upload.initiated_at.as_millis() < oldest;
+            let before = self.uploads.len();
+            for upload in self.uploads.values().filter(|upload| is_old(upload)) {
+                self.model.uploads.remove(&upload.id);
+            }
+            self.uploads.retain(|_, upload| !is_old(upload));
+            assert_eq!(ended.uploads as usize, before - self.uploads.len());
+        }
+        let freed = self.runtime.block_on(janitor.free(Mode::Do, false));
+        freed.unwrap();
+        self.janitor = Some(janitor);
+        assert_eq!(self.seen(), self.model.seen());
     }
 
     /// Carries changes out at once. What they read is what was there before all of them.
@@ -543,12 +593,15 @@ impl World {
     }
 
     fn close(&mut self) {
+        self.janitor = None;
         let store = self.store.take().unwrap();
         self.runtime.block_on(store.close());
     }
 
     fn reopen(&mut self) {
-        let store = self.runtime.block_on(open(self.folder())).unwrap();
+        let opened = open_at(self.folder(), self.clock.clone());
+        let store = self.runtime.block_on(opened).unwrap();
+        self.janitor = Some(store.janitor());
         self.store = Some(store);
     }
 
@@ -632,10 +685,22 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-    #[test]
-    fn a_random_history_is_what_a_map_would_hold(steps in prop::collection::vec(step(), 1..60)) {
+/// `PROPTEST_RNG_SEED` repeats a run, `PROPTEST_CASES` makes it longer than these.
+const CASES: u32 = 24;
+
+#[test]
+fn a_random_history_is_what_a_map_would_hold() {
+    let mut config = ProptestConfig::default();
+    if config.cases == DEFAULT_CASES {
+        config.cases = CASES;
+    }
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => rand::random(),
+    };
+    config.rng_seed = RngSeed::Fixed(seed);
+    println!("PROPTEST_RNG_SEED={seed} PROPTEST_CASES={}", config.cases);
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
         let mut world = World::new();
         for step in steps {
             world.take(step);
@@ -646,5 +711,5 @@ proptest! {
         world.reopen();
         assert_eq!(world.seen(), world.model.seen());
         world.close();
-    }
+    });
 }

@@ -65,11 +65,13 @@ async fn open(dir: &Path) -> Result<Store, OpenError> {
     open_at(dir, Clock::default()).await
 }
 
+const MULTIPART_EXPIRES: std::time::Duration = std::time::Duration::from_hours(7 * 24);
+
 async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
     let config = StoreConfig {
         data_dir: dir.to_owned(),
         allow_unsafe_fs: true,
-        multipart_expires: std::time::Duration::from_hours(7 * 24),
+        multipart_expires: MULTIPART_EXPIRES,
         grace: std::time::Duration::from_hours(24),
         min_free_bytes: Some(0),
     };

@@ -1,0 +1,254 @@
+//! A way past actix for requests whose answer is known: from the bytes that came to the bytes that go, with nothing
+//! between but a look-up ([`Repeats`]).
+//!
+//! actix copies each body into a buffer before it is sent, and builds each head anew; for a picture that is asked for
+//! again and again that is most of the work. Guarantees: the answer is the one that actix sent to the same request
+//! before, with its own date and id; what is not known is left to actix byte for byte; and no byte of a request that
+//! actix has begun is ever taken for the beginning of another ([`Handed`]).
+
+use super::activity::RequestUnderWay;
+use crate::clock::Clock;
+use crate::http::repeat::{Plain, Repeat, Repeats};
+use crate::http::trace::RequestId;
+use crate::s3::time::http_date;
+use std::cell::RefCell;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+/// Longer heads, and those with more headers, take the ordinary way.
+pub(super) const HEAD_BYTES: usize = 4096;
+const HEADERS: usize = 32;
+
+/// What connections look answers up by.
+#[derive(Clone)]
+pub(super) struct Lane {
+    repeats: Repeats,
+    clock: Clock,
+}
+
+thread_local! {
+    /// The second that was last written out, and how.
+    static DATE: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    static KEY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Lane {
+    /// `None` where each answer has a line in the log, which is the ordinary way's to write.
+    pub(super) fn open(repeats: &Repeats, clock: &Clock) -> Option<Self> {
+        (!tracing::enabled!(tracing::Level::DEBUG)).then(|| Self {
+            repeats: repeats.clone(),
+            clock: clock.clone(),
+        })
+    }
+
+    /// Which way the request goes that these bytes begin with. `knows`: whether the lane may answer it.
+    pub(super) fn choose(&self, came: &[u8], knows: bool) -> Way {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let Ok(httparse::Status::Complete(length)) = request.parse(came) else {
+            return Way::Ordinary { bytes: None };
+        };
+        if knows && let Some(answer) = self.answer(&request) {
+            return Way::Known { length, answer };
+        }
+        let body = body_bytes(&request);
+        Way::Ordinary {
+            bytes: body.and_then(|body| body.checked_add(length as u64)),
+        }
+    }
+
+    fn answer(&self, request: &httparse::Request<'_, '_>) -> Option<Answer> {
+        if request.version != Some(1) {
+            return None;
+        }
+        let headers = request.headers.iter().map(|it| (it.name, it.value));
+        let asked = Plain::of(request.method?, request.path?, headers)?;
+        let repeat = KEY.with_borrow_mut(|space| self.repeats.find(asked, space))?;
+        let id = RequestId::new();
+        let rest = self.with_date(|date| repeat.rest_of_head(date, &id));
+        Some(Answer { repeat, rest })
+    }
+
+    fn with_date<T>(&self, tell: impl FnOnce(&str) -> T) -> T {
+        let now = self.clock.now();
+        let second = now.as_millis().div_euclid(1000);
+        DATE.with_borrow_mut(|(written, date)| {
+            if *written != second {
+                *date = http_date(now);
+                *written = second;
+            }
+            tell(date)
+        })
+    }
+}
+
+/// The length of a request's body, where its head leaves no doubt of it.
+fn body_bytes(request: &httparse::Request<'_, '_>) -> Option<u64> {
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
+    if !METHODS.contains(&request.method?) {
+        return None;
+    }
+    let mut declared = None;
+    for header in request.headers.iter() {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        if is("transfer-encoding") || is("upgrade") {
+            return None;
+        }
+        if is("content-length") {
+            let digits = std::str::from_utf8(header.value).ok()?;
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            if !is_number || declared.replace(digits.parse().ok()?).is_some() {
+                return None;
+            }
+        }
+    }
+    Some(declared.unwrap_or(0))
+}
+
+/// Where a request goes.
+pub(super) enum Way {
+    Known { length: usize, answer: Answer },
+    /// To actix. `bytes`: head and body, where that is sure.
+    Ordinary { bytes: Option<u64> },
+}
+
+/// What actix has been handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handed {
+    /// Nothing that it has not answered.
+    Nothing,
+    /// The beginning of one request; so much of it is still to come. `answers`: those given before it.
+    Request { owed_bytes: u64, answers: u64 },
+    /// Who knows where its requests begin and end: the lane stays closed.
+    Unclear,
+}
+
+impl Handed {
+    /// With a request's first bytes.
+    pub(super) fn begin(bytes: Option<u64>, answers: u64) -> Self {
+        bytes.map_or(Self::Unclear, |owed_bytes| Self::Request { owed_bytes, answers })
+    }
+
+    /// With so many bytes more.
+    pub(super) fn more(self, bytes: usize) -> Self {
+        match self {
+            Self::Request { owed_bytes, answers } => {
+                let owed = owed_bytes.checked_sub(bytes as u64);
+                Self::begin(owed, answers)
+            }
+            _ if bytes == 0 => self,
+            _ => Self::Unclear,
+        }
+    }
+
+    /// Once all that was begun is answered and sent: so many answers were given.
+    pub(super) fn at_rest(self, answers: u64) -> Self {
+        match self {
+            Self::Request { owed_bytes: 0, answers: before } if answers > before => Self::Nothing,
+            _ => self,
+        }
+    }
+}
+
+/// What is to be sent.
+pub(super) struct Answer {
+    repeat: Arc<Repeat>,
+    rest: Vec<u8>,
+}
+
+/// An answer on its way, and how far it is.
+pub(super) struct Sending {
+    answer: Answer,
+    sent: usize,
+    _under_way: RequestUnderWay,
+}
+
+impl Sending {
+    pub(super) fn begin(answer: Answer, under_way: RequestUnderWay) -> Self {
+        Self {
+            answer,
+            sent: 0,
+            _under_way: under_way,
+        }
+    }
+
+    /// What is left to be sent, for one call of the system.
+    pub(super) fn left(&self) -> [IoSlice<'_>; 3] {
+        let Repeat { head, body, .. } = &*self.answer.repeat;
+        let mut skipped = self.sent;
+        [&**head, &self.answer.rest, &**body].map(|part| {
+            let skip = skipped.min(part.len());
+            skipped -= skip;
+            IoSlice::new(&part[skip..])
+        })
+    }
+
+    /// Whether that was all.
+    pub(super) fn advance(&mut self, bytes: usize) -> bool {
+        self.sent += bytes;
+        let Repeat { head, body, .. } = &*self.answer.repeat;
+        self.sent >= head.len() + self.answer.rest.len() + body.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreConfig};
+    use rstest::rstest;
+    use std::time::Duration;
+
+    async fn lane(dir: &std::path::Path) -> (Store, Lane) {
+        let config = StoreConfig {
+            data_dir: dir.to_owned(),
+            allow_unsafe_fs: true,
+            multipart_expires: Duration::from_hours(1),
+            grace: Duration::from_hours(1),
+            min_free_bytes: Some(0),
+        };
+        let store = Store::open(config, Clock::default(), Vec::new()).await.unwrap();
+        let repeats = Repeats::new(&store);
+        let clock = Clock::default();
+        (store, Lane { repeats, clock })
+    }
+
+    #[rstest]
+    #[case::bare("GET / HTTP/1.1\r\nHost: h\r\n\r\n", Some(27))]
+    #[case::body("PUT / HTTP/1.1\r\nContent-Length: 10\r\n\r\n", Some(48))]
+    #[case::incomplete("GET / HTTP/1.1\r\nHost: h\r\n", None)]
+    #[case::chunked("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", None)]
+    #[case::two_lengths("PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", None)]
+    #[case::signed_length("PUT / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", None)]
+    #[case::too_long("PUT / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n", None)]
+    #[case::upgrade("GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", None)]
+    #[case::tunnel("CONNECT h:1 HTTP/1.1\r\n\r\n", None)]
+    #[case::nonsense("\x16\x03\x01", None)]
+    #[tokio::test]
+    async fn a_requests_length_is_told_only_where_it_is_sure(#[case] came: &str, #[case] length: Option<u64>) {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, lane) = lane(dir.path()).await;
+        match lane.choose(came.as_bytes(), true) {
+            Way::Ordinary { bytes } => assert_eq!(bytes, length),
+            Way::Known { .. } => panic!("nothing is known"),
+        }
+        store.close().await;
+    }
+
+    #[test]
+    fn the_lane_opens_again_when_a_request_was_handed_whole_and_answered() {
+        let handed = Handed::begin(Some(100), 7).more(60);
+        assert_eq!(handed.at_rest(8), handed, "the body is not there yet");
+        let handed = handed.more(40);
+        assert_eq!(handed.at_rest(7), handed, "it is not answered");
+        assert_eq!(handed.at_rest(8), Handed::Nothing);
+    }
+
+    #[test]
+    fn what_follows_a_request_unasked_closes_the_lane() {
+        let handed = Handed::begin(Some(100), 7).more(101);
+        assert_eq!(handed, Handed::Unclear);
+        assert_eq!(handed.at_rest(8), Handed::Unclear);
+        assert_eq!(Handed::begin(None, 7).more(5).at_rest(8), Handed::Unclear);
+        assert_eq!(Handed::Nothing.more(1), Handed::Unclear);
+    }
+}
