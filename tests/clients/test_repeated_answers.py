@@ -1,0 +1,207 @@
+"""What is asked for again and again on one connection: the same answer each time, and never one that a change outdated."""
+
+import http.client
+import socket
+import threading
+import uuid
+
+import pytest
+import requests
+
+import pictures
+from clients import s3_client
+from server import BUCKET, PATIENCE_SECONDS
+from test_pictures import upload
+
+OF_ITS_OWN = ("date", "x-request-id")
+
+
+class Connection(http.client.HTTPConnection):
+    """One connection, for request after request."""
+
+    def __init__(self, hangar):
+        super().__init__("127.0.0.1", hangar.port, timeout=PATIENCE_SECONDS)
+
+    def ask(self, method, path, **headers):
+        """Status, headers but those of its own, body; and what is its own."""
+        self.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        answer = self.getresponse()
+        body = answer.read()
+        told = sorted((name.lower(), value) for name, value in answer.getheaders())
+        alike = [header for header in told if header[0] not in OF_ITS_OWN]
+        return (answer.status, alike, body), dict(told)["x-request-id"]
+
+
+@pytest.fixture
+def picture(hangar, token):
+    body = pictures.filled(50_000, str(uuid.uuid4()))
+    return upload(hangar, token, body) | {"body": body}
+
+
+@pytest.fixture
+def connection(hangar):
+    connection = Connection(hangar)
+    yield connection
+    connection.close()
+
+
+def key_of(made):
+    return made["upload_data"]["fields"]["key"]
+
+
+def test_the_same_request_gets_the_same_answer_with_an_id_of_its_own(hangar, picture, connection):
+    path = picture["asset_url"]
+    etag = requests.get(hangar.url + path, timeout=20).headers["ETag"]
+    for method, headers in (("GET", {}), ("HEAD", {}), ("GET", {"If_None_Match": etag}), ("HEAD", {"If_None_Match": etag})):
+        first, _ = Connection(hangar).ask(method, path, **headers)
+        status = 304 if headers else 200
+        assert (first[0], first[2]) == (status, picture["body"] if method == "GET" and status == 200 else b"")
+        ids = set()
+        for _ in range(5):
+            again, request_id = connection.ask(method, path, **headers)
+            assert again == first
+            ids.add(request_id)
+        assert len(ids) == 5
+
+
+def test_what_is_asked_otherwise_is_answered_otherwise(picture, connection):
+    path, body = picture["asset_url"], picture["body"]
+    for _ in range(3):
+        assert connection.ask("GET", path)[0][2] == body
+        assert connection.ask("GET", path, Range="bytes=5-9")[0][0::2] == (206, body[5:10])
+        assert connection.ask("GET", path, If_None_Match='"other"')[0][0::2] == (200, body)
+        assert connection.ask("GET", path, If_Match='"other"')[0][0] == 412
+        assert connection.ask("GET", path, Sec_Fetch_Dest="script")[0][0] == 403
+        assert connection.ask("GET", path + "?v=1")[0][2] == body
+        assert connection.ask("POST", path)[0][0] == 405
+        assert connection.ask("GET", path.rstrip("/"))[0][0] == 301
+        assert dict(connection.ask("GET", path, Origin="https://a.example")[0][1])["access-control-allow-origin"] == "*"
+
+
+def test_a_change_of_the_asset_is_seen_by_the_next_request(hangar, token, picture, connection):
+    path = picture["asset_url"]
+    headers = {"X-API-Key": token}
+    for _ in range(4):
+        assert connection.ask("GET", path)[0][0] == 200
+    answer = hangar.request("DELETE", f"/api/v1/assets/user-assets/{picture['asset_id']}/", headers=headers)
+    assert answer.status_code == 204
+    assert connection.ask("GET", path)[0][0] == 404
+
+
+def test_a_change_of_the_object_is_seen_by_the_next_request(hangar, picture, connection):
+    s3, path, key = s3_client(hangar), picture["asset_url"], key_of(picture)
+    for at in range(8):
+        new = pictures.filled(1000 + at, at)
+        etag = s3.put_object(Bucket=BUCKET, Key=key, Body=new)["ETag"]
+        for _ in range(3):
+            (status, told, body), _ = connection.ask("GET", path)
+            assert (status, dict(told)["etag"], body) == (200, etag, new)
+            assert connection.ask("GET", path, If_None_Match=etag)[0][0] == 304
+    s3.delete_object(Bucket=BUCKET, Key=key)
+    assert connection.ask("GET", path)[0][0] == 404
+    assert connection.ask("GET", path, If_None_Match=etag)[0][0] == 404
+
+
+def test_readers_never_see_a_state_older_than_what_was_answered(hangar, picture):
+    """One writes, four read as fast as they can: what a read begun after an answer gets is at least as new."""
+    s3, path, key = s3_client(hangar), picture["asset_url"], key_of(picture)
+    answered, wrong, done = [0], [], threading.Event()
+    sizes = range(2000, 2200)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=pictures.filled(sizes[0], 0))
+
+    def read():
+        connection = Connection(hangar)
+        while not done.is_set():
+            before = answered[0]
+            (_, _, body), _ = connection.ask("GET", path)
+            if sizes.index(len(body)) < before:
+                wrong.append((before, len(body)))
+        connection.close()
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for at, size in enumerate(sizes):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=pictures.filled(size, at))
+        answered[0] = at
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not wrong
+
+
+def raw(connection, *pieces):
+    """Sends pieces as they are, each in a segment of its own, and reads until the server closes or says nothing more."""
+    import time
+
+    for piece in pieces:
+        connection.sendall(piece)
+        time.sleep(0.05)
+    connection.shutdown(socket.SHUT_WR)
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize("cut", [1, 4, 30, 90])
+def test_a_head_in_two_pieces_is_one_request(hangar, picture, cut):
+    get = f"GET {picture['asset_url']} HTTP/1.1\r\nHost: 127.0.0.1:{hangar.port}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", hangar.port), timeout=PATIENCE_SECONDS) as connection:
+        answers = raw(connection, get, get, get[:cut], get[cut:], get)
+    assert answers.count(b"HTTP/1.1 200 OK") == 4
+    assert answers.count(picture["body"]) == 4
+
+
+def test_requests_that_come_at_once_are_answered_in_order(hangar, picture):
+    get = f"GET {picture['asset_url']} HTTP/1.1\r\nHost: 127.0.0.1:{hangar.port}\r\n\r\n".encode()
+    live = b"GET /-/health/live HTTP/1.1\r\nHost: h\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", hangar.port), timeout=PATIENCE_SECONDS) as connection:
+        answers = raw(connection, get, get + get + live + get + live, get)
+    kinds = [b"live" if b'{"status":"live"}' in answer else b"picture" for answer in answers.split(b"HTTP/1.1 200 OK")[1:]]
+    assert kinds == [b"picture", b"picture", b"picture", b"live", b"picture", b"live", b"picture"]
+
+
+@pytest.mark.parametrize("path", ["/-/health/live", "/api/v1/assets/user-assets/", "/uploads/key"])
+def test_a_body_that_looks_like_requests_is_never_answered_as_such(hangar, picture, path):
+    """A proxy that keeps connections would hand the answers to somebody else."""
+    get = f"GET {picture['asset_url']} HTTP/1.1\r\nHost: 127.0.0.1:{hangar.port}\r\n\r\n".encode()
+    for body in (get, get * 3, b"x" * 300_000 + get * 20):
+        head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        for pieces in ([head + body], [head, body], [head + body[:40], body[40:]], [head, *(body[at : at + 50_000] for at in range(0, len(body), 50_000))]):
+            with socket.create_connection(("127.0.0.1", hangar.port), timeout=PATIENCE_SECONDS) as connection:
+                try:
+                    answers = raw(connection, get, get, *pieces)
+                except (ConnectionResetError, BrokenPipeError):
+                    # It had enough of a body that it had refused.
+                    continue
+            assert answers.count(picture["body"]) == 2, answers[-500:]
+
+
+def test_a_request_after_a_body_is_answered_again_from_what_is_known(hangar, picture, connection, token):
+    for _ in range(3):
+        connection.request("PATCH", f"/api/v1/assets/user-assets/{picture['asset_id']}/", body=b'{"attributes": {"a": 1}}', headers={"X-API-Key": token, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (204, b"")
+        for _ in range(3):
+            assert connection.ask("GET", picture["asset_url"])[0][0::2] == (200, picture["body"])
+
+
+def test_a_server_that_stops_finishes_the_answer_under_way(start_hangar):
+    server = start_hangar()
+    token = server.make_token()["token"]
+    body = pictures.filled(60_000, 1)
+    path = upload(server, token, body)["asset_url"]
+    get = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(PATIENCE_SECONDS)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(get)
+        first = connection.recv(1 << 20)
+        while len(first) < len(body) or not first.endswith(body[-100:]):
+            first += connection.recv(1 << 20)
+        connection.sendall(get * 40)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        rest = b"".join(iter(lambda: connection.recv(1 << 20), b""))
+        stopping.join()
+    answers = rest.split(b"HTTP/1.1 200 OK")[1:]
+    assert answers and all(answer.endswith(body) for answer in answers), "an answer that was begun is whole"
