@@ -92,6 +92,10 @@ impl<E: From<StoreError>> RecordError<E> {
     }
 }
 
+pub(super) fn overloaded() -> StoreError {
+    StoreError::Unavailable("more changes are waiting than can be taken".to_owned())
+}
+
 pub(super) fn stopped() -> StoreError {
     StoreError::Unavailable("the server is stopping".to_owned())
 }

@@ -61,7 +61,7 @@ pub use salvage::Salvaged;
 pub use scrub::Scrub;
 pub use staging::{Sealed, Staging};
 
-use error::{stopped, unavailable};
+use error::{overloaded, stopped, unavailable};
 
 use crate::clock::Clock;
 use crate::db::{self, Readers};
@@ -83,6 +83,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use writer::{Recorded, Request};
 
+/// How long a change waits for a place in the writer's queue.
+const QUEUE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// What rows of objects may take in memory, and what one usually takes.
 const HOT_ROWS_BYTES: usize = 16 << 20;
 const HOT_ROW_BYTES: usize = 1024;
@@ -574,14 +576,13 @@ impl Store {
             .clone()
             .ok_or_else(stopped)?;
         let (answer, answered) = oneshot::channel();
-        requests
-            .send(Request {
-                names,
-                work,
-                answer,
-            })
-            .await
-            .map_err(|_| stopped())?;
+        let place = tokio::time::timeout(QUEUE_PATIENCE, requests.reserve());
+        let place = place.await.map_err(|_| overloaded())?;
+        place.map_err(|_| stopped())?.send(Request {
+            names,
+            work,
+            answer,
+        });
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 

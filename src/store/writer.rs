@@ -24,6 +24,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Changes that wait to be taken; past it their callers wait.
 pub(super) const QUEUE: usize = 1024;
+/// Of these, how many may wait for one row: each of them needs a group of its own. More are refused, so that many changes of
+/// one key keep no other waiting.
+const ROW_QUEUE: usize = 64;
 const GROUP_CHANGES: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
 
@@ -111,7 +114,7 @@ impl Writer {
             while pending.len() < QUEUE
                 && let Ok(request) = self.requests.try_recv()
             {
-                pending.push_back(request);
+                queue(&mut pending, request);
             }
             while let Ok(names) = self.released.try_recv() {
                 held.release(&names);
@@ -137,7 +140,7 @@ impl Writer {
             }
             tokio::select! {
                 request = self.requests.recv(), if !closed && pending.len() < QUEUE => match request {
-                    Some(request) => pending.push_back(request),
+                    Some(request) => queue(&mut pending, request),
                     None => closed = true,
                 },
                 Some(names) = self.released.recv() => held.release(&names),
@@ -332,6 +335,20 @@ impl Drop for FailWhenUnwinding {
         if std::thread::panicking() {
             self.0.fail("the writer met a fault of its own");
         }
+    }
+}
+
+/// Lets a change wait its turn, or refuses it.
+fn queue(pending: &mut VecDeque<Request>, request: Request) {
+    let waits_for_same = |other: &&Request| {
+        let mut names = request.names.iter().filter(|name| name.is_exclusive());
+        names.any(|name| other.names.iter().any(|held| held.is_exclusive() && held.is(name)))
+    };
+    if pending.len() >= ROW_QUEUE && pending.iter().filter(waits_for_same).count() >= ROW_QUEUE {
+        let refusal = "too many changes of one key, or row, are waiting";
+        answer(request.answer, Err(StoreError::Unavailable(refusal.to_owned())));
+    } else {
+        pending.push_back(request);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Applying what the log says.
 //!
-//! One statement for each kind of change and group, its rows as one JSON parameter: a call costs the same whether it
-//! brings one row or a thousand. Everything here gives the same rows again when a log is replayed.
+//! One statement for each kind of change and group, its rows as one JSON parameter, and one call for all that most groups
+//! bring: a call costs the same whether it has one statement or five, one row or a thousand. Everything here gives the same
+//! rows again when a log is replayed.
 
 use super::super::content::{Extent, Place};
 use super::super::log::End;
@@ -297,7 +298,12 @@ impl<'a> Rows<'a> {
         extents.to_vec()
     }
 
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        log: LogId,
+        end: End,
+    ) -> Result<(), sqlx::Error> {
         let with_bucket = if self.deleted_buckets.is_empty() {
             Vec::new()
         } else {
@@ -309,11 +315,10 @@ impl<'a> Rows<'a> {
         if !self.buckets.is_empty() {
             insert_buckets(connection, &json(&self.buckets)).await?;
         }
-        if !self.bodies.is_empty() {
-            insert_bodies(connection, &json(&self.bodies)).await?;
+        self.apply_usual(connection, &ended, log, end).await?;
+        if !self.tags.is_empty() {
+            set_tags(connection, &json(&self.tags)).await?;
         }
-        self.apply_references(connection, &ended).await?;
-        self.apply_objects(connection).await?;
         if !self.lost_parts.is_empty() {
             delete_parts(connection, &json(&self.lost_parts)).await?;
         }
@@ -340,35 +345,68 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// Before the rows that name bodies go.
-    async fn apply_references(
+    /// Bodies, objects, and the position that the index is at with them. References are counted before the rows that name
+    /// bodies go: bodies gain one for each extent that names them now, and lose one for each that goes, of the objects at
+    /// the keys `gone`, of parts that are replaced, of uploads that have ended. What goes and comes at once changes nothing.
+    async fn apply_usual(
         &self,
         connection: &mut SqliteConnection,
         ended: &[&str],
+        log: LogId,
+        end: End,
     ) -> Result<(), sqlx::Error> {
         let retained: Vec<(&u64, &u64)> = self.retained.iter().collect();
         let replaced: Vec<(&str, u16)> = (self.parts.iter())
             .map(|part| (part.upload, part.number))
             .chain(self.lost_parts.iter().copied())
             .collect();
-        if retained.is_empty() && self.gone.is_empty() && replaced.is_empty() && ended.is_empty() {
-            return Ok(());
-        }
-        let (retained, gone) = (json(&retained), json(&self.gone));
-        count_references(connection, &retained, &gone, &json(&replaced), &json(ended)).await
-    }
-
-    async fn apply_objects(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        if !self.gone.is_empty() {
-            delete_objects(connection, &json(&self.gone)).await?;
-        }
-        if !self.objects.is_empty() {
-            insert_objects(connection, &json(&self.objects)).await?;
-        }
-        if !self.tags.is_empty() {
-            set_tags(connection, &json(&self.tags)).await?;
-        }
-        Ok(())
+        sqlx::query(
+            "INSERT INTO position (id, log_id, sequence, segment, end_offset) VALUES (1, ?1, ?2, ?3, ?4)
+             ON CONFLICT (id) DO UPDATE SET log_id = excluded.log_id, sequence = excluded.sequence,
+                 segment = excluded.segment, end_offset = excluded.end_offset;
+             INSERT INTO bodies (id, size_bytes, place, md5, block_crcs, refs)
+             SELECT value ->> 'id', value ->> 'size', value -> 'place', value ->> 'md5', value ->> 'crcs', 1
+             FROM json_each(?5);
+             UPDATE bodies SET refs = refs + change.by
+             FROM (SELECT body, sum(delta) AS by
+                   FROM (SELECT value ->> 0 AS body, value ->> 1 AS delta FROM json_each(?6)
+                         UNION ALL
+                         SELECT extent.value ->> 0, -1
+                         FROM json_each(?7) AS gone
+                         CROSS JOIN objects ON objects.bucket = gone.value ->> 'bucket' AND objects.key = gone.value ->> 'key'
+                         CROSS JOIN json_each(objects.extents) AS extent
+                         UNION ALL
+                         SELECT extent.value ->> 0, -1
+                         FROM json_each(?8) AS replaced
+                         CROSS JOIN parts ON parts.upload = replaced.value ->> 0 AND parts.number = replaced.value ->> 1
+                         CROSS JOIN json_each(parts.extents) AS extent
+                         UNION ALL
+                         SELECT extent.value ->> 0, -1
+                         FROM json_each(?9) AS ended
+                         CROSS JOIN parts ON parts.upload = ended.value
+                         CROSS JOIN json_each(parts.extents) AS extent)
+                   GROUP BY body HAVING sum(delta) <> 0) AS change
+             WHERE bodies.id = change.body;
+             DELETE FROM objects WHERE (bucket, key) IN
+             (SELECT value ->> 'bucket', value ->> 'key' FROM json_each(?7));
+             INSERT INTO objects (bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta, parts)
+             SELECT value ->> 'bucket', value ->> 'key', value ->> 'sequence', value ->> 'etag', value ->> 'size',
+                    value ->> 'modified', value -> 'extents', value -> 'meta', value -> 'parts'
+             FROM json_each(?10)",
+        )
+        .bind(log.to_hex())
+        .bind(end.sequence.cast_signed())
+        .bind(end.segment.cast_signed())
+        .bind(end.offset.cast_signed())
+        .bind(json(&self.bodies))
+        .bind(json(&retained))
+        .bind(json(&self.gone))
+        .bind(json(&replaced))
+        .bind(json(ended))
+        .bind(json(&self.objects))
+        .execute(connection)
+        .await
+        .map(drop)
     }
 }
 
@@ -381,7 +419,7 @@ pub(in super::super) async fn apply(
     end: End,
 ) -> Result<(), sqlx::Error> {
     let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
-    Rows::of(records).apply(&mut transaction).await?;
+    Rows::of(records).apply(&mut transaction, log, end).await?;
     for kind in effects {
         let rows: Vec<EffectRow<'_>> = records
             .iter()
@@ -401,7 +439,6 @@ pub(in super::super) async fn apply(
             (kind.apply)(&mut transaction, &json(&rows)).await?;
         }
     }
-    set_position(&mut transaction, log, end).await?;
     faults::step("index-applied");
     transaction.commit().await
 }
@@ -456,88 +493,12 @@ async fn insert_settings(connection: &mut SqliteConnection, rows: &str) -> Resul
     .map(drop)
 }
 
-async fn insert_bodies(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO bodies (id, size_bytes, place, md5, block_crcs, refs)
-         SELECT value ->> 'id', value ->> 'size', value -> 'place', value ->> 'md5', value ->> 'crcs', 1
-         FROM json_each(?1)",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
 async fn delete_bodies(connection: &mut SqliteConnection, ids: &str) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM bodies WHERE id IN (SELECT value FROM json_each(?1))")
         .bind(ids)
         .execute(connection)
         .await
         .map(drop)
-}
-
-/// Bodies gain one reference for each extent that names them now, and lose one for each that goes: of the objects at the
-/// keys `gone`, of parts that are replaced, of uploads that have ended. What goes and comes at once changes nothing.
-async fn count_references(
-    connection: &mut SqliteConnection,
-    retained: &str,
-    gone: &str,
-    replaced: &str,
-    ended: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE bodies SET refs = refs + change.by
-         FROM (SELECT body, sum(delta) AS by
-               FROM (SELECT value ->> 0 AS body, value ->> 1 AS delta FROM json_each(?1)
-                     UNION ALL
-                     SELECT extent.value ->> 0, -1
-                     FROM json_each(?2) AS gone
-                     CROSS JOIN objects ON objects.bucket = gone.value ->> 'bucket' AND objects.key = gone.value ->> 'key'
-                     CROSS JOIN json_each(objects.extents) AS extent
-                     UNION ALL
-                     SELECT extent.value ->> 0, -1
-                     FROM json_each(?3) AS replaced
-                     CROSS JOIN parts ON parts.upload = replaced.value ->> 0 AND parts.number = replaced.value ->> 1
-                     CROSS JOIN json_each(parts.extents) AS extent
-                     UNION ALL
-                     SELECT extent.value ->> 0, -1
-                     FROM json_each(?4) AS ended
-                     CROSS JOIN parts ON parts.upload = ended.value
-                     CROSS JOIN json_each(parts.extents) AS extent)
-               GROUP BY body HAVING sum(delta) <> 0) AS change
-         WHERE bodies.id = change.body",
-    )
-    .bind(retained)
-    .bind(gone)
-    .bind(replaced)
-    .bind(ended)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn delete_objects(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM objects WHERE (bucket, key) IN
-         (SELECT value ->> 'bucket', value ->> 'key' FROM json_each(?1))",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn insert_objects(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO objects (bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta, parts)
-         SELECT value ->> 'bucket', value ->> 'key', value ->> 'sequence', value ->> 'etag', value ->> 'size',
-                value ->> 'modified', value -> 'extents', value -> 'meta', value -> 'parts'
-         FROM json_each(?1)",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 async fn set_tags(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
@@ -601,25 +562,6 @@ async fn insert_parts(connection: &mut SqliteConnection, rows: &str) -> Result<(
          FROM json_each(?1)",
     )
     .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn set_position(
-    connection: &mut SqliteConnection,
-    log: LogId,
-    end: End,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO position (id, log_id, sequence, segment, end_offset) VALUES (1, ?1, ?2, ?3, ?4)
-         ON CONFLICT (id) DO UPDATE SET log_id = excluded.log_id, sequence = excluded.sequence,
-             segment = excluded.segment, end_offset = excluded.end_offset",
-    )
-    .bind(log.to_hex())
-    .bind(end.sequence.cast_signed())
-    .bind(end.segment.cast_signed())
-    .bind(end.offset.cast_signed())
     .execute(connection)
     .await
     .map(drop)

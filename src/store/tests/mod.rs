@@ -160,6 +160,32 @@ async fn dump(store: &Store) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn changes_of_one_key_past_a_number_are_refused_and_keep_no_other_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let mut writes = Vec::new();
+    for at in 0..500_u32 {
+        let sealed = sealed(&store, &at.to_le_bytes()).await;
+        writes.push(store.commit(target("hot"), sealed, WritePrecondition::None));
+    }
+    let other = sealed(&store, b"other").await;
+    let hot = futures_util::future::join_all(writes);
+    let other = store.commit(target("other"), other, WritePrecondition::None);
+    let (hot, other) = tokio::join!(hot, other);
+    other.unwrap();
+    let (taken, refused): (Vec<_>, Vec<_>) = hot.into_iter().partition(Result::is_ok);
+    assert!(taken.len() >= 64, "{}", taken.len());
+    assert!(refused.len() >= 300, "{}", refused.len());
+    for refusal in refused {
+        assert!(matches!(refusal, Err(StoreError::Unavailable(_))), "{refusal:?}");
+    }
+    let last = taken.into_iter().map(Result::unwrap).max_by_key(|it| it.sequence);
+    let object = store.object(&name("uploads"), &key("hot")).await.unwrap();
+    assert_eq!(object.unwrap().sequence, last.unwrap().sequence);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn bytes_of_every_size_come_back_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
