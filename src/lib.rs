@@ -14,3 +14,8 @@ pub mod http;
 pub mod s3;
 pub mod store;
 pub mod telemetry;
+
+#[cfg(test)]
+mod tests {
+    pub(crate) mod fuzz;
+}

@@ -163,4 +163,23 @@ mod tests {
     fn an_image_is_known_by_its_first_bytes(#[case] head: &[u8], #[case] found: Option<&str>) {
         assert_eq!(ImageFormat::of(head).map(ImageFormat::content_type), found);
     }
+
+    mod fuzz {
+        use super::*;
+        use crate::tests::fuzz;
+
+        #[test]
+        fn an_image_is_what_another_reader_of_first_bytes_says() {
+            fuzz::check(module_path!(), |input| {
+                let format = ImageFormat::of(input);
+                let head = &input[..input.len().min(MAGIC_BYTES)];
+                assert_eq!(ImageFormat::of(head), format);
+                if let Some(format) = format {
+                    let judged = infer::get(head).map(|kind| kind.mime_type());
+                    assert_eq!(judged, Some(format.content_type()));
+                    assert!(is_image_type(format.content_type()));
+                }
+            });
+        }
+    }
 }

@@ -114,17 +114,34 @@ mod tests {
         );
     }
 
+    fn can_stand_in_a_key(name: &str) {
+        assert!(!name.is_empty() && name.len() <= LONGEST_NAME_BYTES);
+        assert!(!name.contains(|c: char| c.is_ascii_control() || c == '/' || c == '\\'));
+        let word = "${filename}";
+        assert!(!name.contains(word));
+        assert!(!name.contains(".."));
+        assert_eq!(name.trim(), name);
+    }
+
+    mod fuzz {
+        use super::*;
+        use crate::tests::fuzz;
+
+        #[test]
+        fn any_cleaned_name_can_stand_in_a_key() {
+            fuzz::check(module_path!(), |input| {
+                if let Ok(Some(name)) = AssetName::clean(&String::from_utf8_lossy(input)) {
+                    can_stand_in_a_key(name.as_str());
+                }
+            });
+        }
+    }
+
     proptest! {
         #[test]
         fn a_cleaned_name_can_stand_in_a_key(sent in r"(\PC|[./\\ ${}\x00-\x1f]|\$\{filename\}){0,60}") {
             if let Ok(Some(name)) = AssetName::clean(&sent) {
-                let name = name.as_str();
-                prop_assert!(!name.is_empty() && name.len() <= LONGEST_NAME_BYTES);
-                prop_assert!(!name.contains(|c: char| c.is_ascii_control() || c == '/' || c == '\\'));
-                let word = "${filename}";
-                prop_assert!(!name.contains(word));
-                prop_assert!(!name.starts_with('.'));
-                prop_assert_eq!(name.trim(), name);
+                can_stand_in_a_key(name.as_str());
             }
         }
 

@@ -333,4 +333,48 @@ pub(super) mod tests {
             prop_assert!(claimed.open("ID", Some(&key_file(&[KEY]))).is_err());
         }
     }
+
+    mod fuzz {
+        use super::*;
+        use crate::tests::fuzz;
+
+        /// Of `secret`, for `ID`, by [`KEY`].
+        const SEALED: &str = include_str!("../../tests/fuzz/corpus/auth/seal/sealed");
+
+        #[test]
+        fn no_text_opens_but_the_one_that_was_sealed() {
+            fuzz::check(module_path!(), |input| {
+                let Ok(stored) = serde_json::from_slice::<StoredSecret>(input) else {
+                    return;
+                };
+                let seal: StoredSecret = serde_json::from_str(SEALED).unwrap();
+                let key = key_file(&[KEY]);
+                let opened = stored.open("ID", Some(&key));
+                match (&stored, &seal) {
+                    (StoredSecret::Sealed { sealed }, StoredSecret::Sealed { sealed: seal }) => {
+                        assert_eq!(opened.is_ok(), sealed == seal);
+                        assert!(stored.open("OTHER", Some(&key)).is_err());
+                    }
+                    _ => assert!(opened.unwrap().better.is_some()),
+                }
+            });
+        }
+
+        #[test]
+        fn a_key_file_holds_keys_of_32_bytes_or_is_refused() {
+            fuzz::check(module_path!(), |input| {
+                let Ok(text) = std::str::from_utf8(input) else {
+                    return;
+                };
+                for line in text.lines().map(str::trim) {
+                    if let Some(key) = parse(line) {
+                        let bytes = key.expose_secret();
+                        let hexed = hex::encode(bytes);
+                        let encoded = STANDARD.encode(bytes);
+                        assert!(line.eq_ignore_ascii_case(&hexed) || line == encoded);
+                    }
+                }
+            });
+        }
+    }
 }

@@ -127,12 +127,17 @@ impl CorsRules {
 
 impl CorsRule {
     fn judge(&self) -> Result<(), S3Error> {
-        let filled = |list: &[String]| list.iter().all(|value| !value.is_empty());
+        // What XML cannot hold could not be given back as it was put.
+        let filled = |list: &[String]| {
+            let mut values = list.iter();
+            values.all(|value| !value.is_empty() && xml::can_hold(value))
+        };
         if self.origins.is_empty()
             || self.methods.is_empty()
             || ![&self.origins, &self.headers, &self.exposed]
                 .iter()
                 .all(|list| filled(list))
+            || !self.id.as_deref().is_none_or(xml::can_hold)
         {
             return Err(ErrorCode::MalformedXML.into());
         }
@@ -296,6 +301,14 @@ mod tests {
             rules.allow("https://a.example", "GET", asked).is_some(),
             holds
         );
+    }
+
+    #[rstest]
+    #[case::origin(&rule(&format!("{GET}<AllowedOrigin>http://&#1;</AllowedOrigin>")))]
+    #[case::header(&rule(&format!("{GET}{ANY}<AllowedHeader>\u{1}</AllowedHeader>")))]
+    #[case::id(&rule(&format!("<ID>&#xFFFE;</ID>{GET}{ANY}")))]
+    fn what_xml_cannot_hold_could_not_be_given_back_and_is_refused(#[case] inside: &str) {
+        assert_eq!(rules(inside).unwrap_err().code, ErrorCode::MalformedXML);
     }
 
     #[test]

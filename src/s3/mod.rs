@@ -15,6 +15,8 @@ pub mod delete_objects;
 pub mod error;
 pub mod etag;
 pub mod form;
+#[cfg(test)]
+mod fuzz;
 pub mod key;
 pub mod lifecycle;
 pub mod listing;

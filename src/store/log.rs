@@ -250,13 +250,15 @@ pub(super) fn punch(dir: &Path, segment: u64, offset: u64, size_bytes: u64) -> i
     }
 }
 
-/// First sequences of the segments that are there, in order.
+/// First sequences of the segments that are there, in order. What is not named as a segment is none.
 pub(super) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let name = entry?.file_name();
         if let Some(first) = name.to_str().and_then(|name| name.strip_suffix(".log"))
             && let Ok(first) = first.parse()
+            && first > 0
+            && segment_path(dir, first).file_name() == Some(&name)
         {
             found.push(first);
         }
@@ -594,6 +596,18 @@ mod tests {
             effect: None,
             body: Bytes::new(),
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_named_as_a_segment_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), LogId::random()).unwrap();
+        log.append(&[draft()]).unwrap();
+        for stray in ["0.log", "1.log", "+3.log", "00000000000000000000.log"] {
+            std::fs::write(dir.path().join(stray), b"").unwrap();
+        }
+        assert_eq!(segments(dir.path()).unwrap(), [1]);
+        assert_eq!(begin(dir.path()).unwrap().unwrap().sequence, 0);
     }
 
     #[test]

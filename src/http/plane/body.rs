@@ -348,4 +348,59 @@ mod tests {
             let _ = Fields::of_urlencoded(&bytes);
         }
     }
+
+    mod fuzz {
+        use super::*;
+        use crate::assets::{AskedSize, AssetName};
+        use crate::tests::fuzz;
+        use futures_util::FutureExt;
+        use serde::de::IgnoredAny;
+
+        /// The values of the fields that a route asks for.
+        fn asked_for(fields: &Fields) {
+            for value in fields.0.values() {
+                assert!(serde_json::from_str::<IgnoredAny>(value.get()).is_ok());
+            }
+            if let Some(bytes) = AskedSize::read(fields.get("size")).clamped(73) {
+                assert!((1..=73).contains(&bytes));
+            }
+            if let Ok(Text::Given(name)) = fields.text("name") {
+                let _ = AssetName::clean(&name);
+            }
+        }
+
+        /// The first line is the content type.
+        #[test]
+        fn a_body_of_any_kind_is_read_at_once_and_its_fields_are_what_it_holds() {
+            fuzz::check(module_path!(), |input| {
+                let (content_type, body) = fuzz::first_line(input);
+                let Ok(content_type) = header::HeaderValue::from_bytes(content_type) else {
+                    return;
+                };
+                let request = TestRequest::post()
+                    .insert_header((header::CONTENT_TYPE, content_type))
+                    .to_http_request();
+                let received = Received {
+                    bytes: body.to_vec(),
+                    ..Received::default()
+                };
+                let read = Fields::read(&request, received).now_or_never();
+                if let Ok(fields) = read.expect("all of the body is there") {
+                    asked_for(&fields);
+                    // Not UTF-8 is shown by three bytes each, and an escape by six.
+                    let held: usize = fields.0.values().map(|value| value.get().len()).sum();
+                    assert!(held <= 8 * body.len() + 2 * fields.0.len());
+                }
+                if let Ok(fields) = Fields::of_json(body) {
+                    asked_for(&fields);
+                    assert!(nesting(std::str::from_utf8(body).unwrap()) <= DEEPEST_NESTING);
+                    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
+                        let names: Vec<&String> = value.as_object().unwrap().keys().collect();
+                        let read: Vec<&String> = fields.0.keys().collect();
+                        assert_eq!(read, names);
+                    }
+                }
+            });
+        }
+    }
 }

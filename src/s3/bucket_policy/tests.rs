@@ -3,6 +3,8 @@ use super::*;
 use proptest::prelude::*;
 use rstest::rstest;
 
+mod fuzz;
+
 fn bucket() -> BucketName {
     BucketName::parse("uploads").unwrap()
 }

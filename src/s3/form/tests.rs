@@ -2,6 +2,8 @@ use super::*;
 use proptest::prelude::*;
 use rstest::rstest;
 
+mod fuzz;
+
 const BOUNDARY: &str = "b0undary";
 
 /// What a form was read as: fields, file name, content, and whether the file ended.

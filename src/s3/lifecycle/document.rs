@@ -88,6 +88,9 @@ pub(super) fn read(text: &str) -> Result<Lifecycle, S3Error> {
     }
     let mut ids = BTreeSet::new();
     for id in document.rules.iter().filter_map(RuleElement::stated_id) {
+        if !xml::can_hold(id) {
+            return Err(malformed());
+        }
         if id.chars().count() > ID_CHARACTERS {
             return Err(invalid_argument(
                 "ID length should not exceed allowed limit of 255",
@@ -216,6 +219,10 @@ fn judge_filter(filter: &Filter) -> Result<(), S3Error> {
         .is_some_and(|prefix| prefix.len() > PREFIX_BYTES)
     {
         return Err(invalid_request("The maximum size of a prefix is 1024."));
+    }
+    // It would be kept as another prefix than the one that was put.
+    if !filter.prefix.as_deref().is_none_or(xml::can_hold) {
+        return Err(malformed());
     }
     for (key, value) in &filter.tags {
         tagging::judge_tag(key, value)?;

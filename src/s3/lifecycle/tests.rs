@@ -184,6 +184,8 @@ fn the_document_is_given_back_in_one_form() {
 #[rstest]
 #[case::no_rule("", ErrorCode::MalformedXML)]
 #[case::too_many(&rule(&format!("<Prefix/>{ONE_DAY}")).repeat(1001), ErrorCode::MalformedXML)]
+#[case::prefix_that_xml_cannot_hold(&rule(&format!("<Prefix>a&#1;</Prefix>{ONE_DAY}")), ErrorCode::MalformedXML)]
+#[case::id_that_xml_cannot_hold(&rule(&format!("<ID>&#1;</ID><Prefix/>{ONE_DAY}")), ErrorCode::MalformedXML)]
 #[case::status(&format!("<Rule><Status>enabled</Status><Prefix/>{ONE_DAY}</Rule>"), ErrorCode::MalformedXML)]
 #[case::no_status(&format!("<Rule><Prefix/>{ONE_DAY}</Rule>"), ErrorCode::MalformedXML)]
 #[case::no_filter(&rule(ONE_DAY), ErrorCode::MalformedXML)]

@@ -2,6 +2,8 @@ use super::*;
 use crate::s3::ErrorCode;
 use rstest::rstest;
 
+mod fuzz;
+
 const AT: Timestamp = Timestamp::from_millis(1_795_425_490_215);
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {

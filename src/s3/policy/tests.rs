@@ -7,6 +7,8 @@ use rstest::rstest;
 use secrecy::SecretString;
 use std::time::Duration;
 
+mod fuzz;
+
 const SECRET: &str = "secret-key";
 const ASKED_AT: &str = "20261123T091810Z";
 

@@ -7,6 +7,7 @@ use crate::s3::signature::{self, Keys, Rules, Verified};
 use crate::s3::uri;
 use secrecy::SecretString;
 
+mod fuzz;
 mod presigned;
 mod sdk;
 mod vectors;

@@ -3,6 +3,7 @@
 mod bucket;
 mod copies;
 mod freeing;
+mod fuzz;
 mod history;
 mod janitor;
 mod listing;

@@ -7,6 +7,8 @@ use crate::s3::checksum::{Hasher, Wanted};
 use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::tests::{Request, shown};
 
+mod fuzz;
+
 const DATE: &str = "20261123T091813Z";
 
 fn seed() -> Seed {

@@ -1,0 +1,3 @@
+//! What the log's readers make of any bytes.
+mod damage;
+mod records;
