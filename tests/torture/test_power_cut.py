@@ -52,12 +52,16 @@ class Disk:
         assert answer, f"the disk ended at {words}: {self.process.stderr.read()}"
         return json.loads(answer)
 
-    def cut(self, process, seed, *fate):
-        """Cuts the power of the disk and of a process that works on it."""
+    def kill(self, process):
+        """Ends a process that works on the disk: no call returns to it, and no sync ends any more."""
         self.tell("freeze")
         process.kill()
         self.tell("fail")
         process.wait(PATIENCE_SECONDS)
+
+    def cut(self, process, seed, *fate):
+        """Cuts the power of the disk and of a process that works on it."""
+        self.kill(process)
         done = self.tell("restart", seed, *fate)
         self.cuts[done["fate"]] += 1
         self.unsynced += done["unsynced"]
@@ -118,40 +122,60 @@ def cut_off(disk):
             server.kill()
 
 
-def under_load(server, disk, chance, seed):
+def at_work(server, chance, end):
+    """Lets the workers change their keys for a while, and ends that."""
     workers = [load.Worker(server, server.keys, server.token, number, random.Random(chance.random())) for number in range(WORKERS)]
     for worker in workers:
         worker.start()
     moment = chance.uniform(0.05, 1.5)
     time.sleep(moment / 2)
-    made = server.make_token(f"{seed}@example.com") if chance.random() < 0.2 else None
+    made = server.make_token(f"{chance.random()}@example.com") if chance.random() < 0.2 else None
     time.sleep(moment / 2)
-    done = cut(server, disk, seed)
+    done = end()
     for worker in workers:
         worker.join(60)
         assert not worker.is_alive()
         assert worker.trouble is None, worker.trouble
     if made:
         server.tokens[made["token"]] = 200
-    return f"{moment:.2f} s and {sum(worker.answers for worker in workers)} answers under load", done
+    print(f"{moment:.2f} s and {sum(worker.answers for worker in workers)} answers under load")
+    return done
+
+
+def under_load(server, disk, chance, seed):
+    return at_work(server, chance, lambda: cut(server, disk, seed))
+
+
+def after_a_kill(server, disk, chance, seed):
+    """What was not synced is still to be read after a kill, and what was read stays."""
+
+    def kill():
+        process, server.process = server.process, None
+        disk.kill(process)
+        disk.tell("go-on")
+
+    at_work(server, chance, kill)
+    server.start()
+    load.judge(server, server.keys)
+    return cut(server, disk, seed)
 
 
 def while_starting(server, disk, chance, seed):
     assert server.stop() == 0
-    return "at a start", cut_at_start(server, disk, chance, seed)
+    return cut_at_start(server, disk, chance, seed)
 
 
 def cut_at_start(server, disk, chance, seed):
     server.launch()
     # A start is short: most of the cuts come in its first moments.
-    time.sleep(0.2 * chance.random() ** 3)
+    time.sleep(0.2 * chance.random() ** 2)
     return cut(server, disk, seed)
 
 
 def while_stopping(server, disk, chance, seed):
     server.process.terminate()
     time.sleep(chance.uniform(0, 0.3))
-    return "at a stop", cut(server, disk, seed)
+    return cut(server, disk, seed)
 
 
 def while_freeing(server, disk, chance, seed):
@@ -164,12 +188,12 @@ def while_freeing(server, disk, chance, seed):
         stderr=subprocess.DEVNULL,
     )
     time.sleep(chance.uniform(0, 0.3))
-    return "in gc", disk.cut(gc, seed)
+    return disk.cut(gc, seed)
 
 
 def test_what_was_answered_outlives_a_power_cut(cut_off, disk, chance, round_number):
-    way = chance.choice((under_load, under_load, under_load, while_starting, while_stopping, while_freeing))
-    print(*way(cut_off, disk, chance, chance.randrange(1 << 63)))
+    way = chance.choice((under_load, under_load, under_load, after_a_kill, while_starting, while_stopping, while_freeing))
+    print(way.__name__, way(cut_off, disk, chance, chance.randrange(1 << 63)))
     # And again before it has recovered.
     while chance.random() < 0.3:
         print("again", cut_at_start(cut_off, disk, chance, chance.randrange(1 << 63)))

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `freeze` | from now on no call is answered, so that nobody sees the power go |
 //! | `fail` | each call fails, those that wait too: processes that were killed can end |
+//! | `go-on` | calls succeed again: only processes died, and nothing is lost yet |
 //! | `restart SEED [FATE]` | unmounts (nobody may use it any more), loses of what was not synced what the seed says, mounts again |
 //! | `lie files`, `lie folders` | says from now on of their syncs that they were done, and does nothing |
 //!
@@ -85,6 +86,10 @@ fn obey(
             ["fail"] => {
                 frozen.take().unwrap_or_else(|| hold(disk)).has_failed = true;
                 tell(r#"{"failing": true}"#)?;
+            }
+            ["go-on"] => {
+                hold(disk).has_failed = false;
+                tell(r#"{"working": true}"#)?;
             }
             ["restart", seed, ref fate @ ..] => {
                 let seed = seed.parse().map_err(io::Error::other)?;
