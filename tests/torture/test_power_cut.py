@@ -26,8 +26,9 @@ WORKERS = 6
 FSCK_EVERY = 25
 SETTINGS = {"HANGAR_ALLOW_UNSAFE_FS": "true", "HANGAR_GRACE": "1s", "HANGAR_LOG": "warn"}
 
-if not os.path.exists("/dev/fuse"):
-    pytest.skip("/dev/fuse is not there: no file system of our own can be mounted", allow_module_level=True)
+pytestmark = pytest.mark.skipif(
+    not os.path.exists("/dev/fuse"), reason="/dev/fuse is not there: no file system of our own can be mounted"
+)
 
 
 class Disk:
@@ -44,7 +45,7 @@ class Disk:
         self.unsynced = self.lost = 0
         if not self.process.stdout.readline():
             _, complaint = self.process.communicate(timeout=PATIENCE_SECONDS)
-            pytest.skip(complaint.strip())
+            pytest.skip(f"no file system of our own can be mounted: {complaint.strip().rsplit(': ', 1)[-1]}")
 
     def tell(self, *words):
         print(*words, file=self.process.stdin, flush=True)
