@@ -128,9 +128,12 @@ impl Folder {
     }
 
     pub(super) fn remove_run(&self) {
-        if let Err(error) = std::fs::remove_file(self.run())
-            && error.kind() != io::ErrorKind::NotFound
-        {
+        let removed = match std::fs::remove_file(self.run()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // A power cut must not bring it back beside a database that knows it as gone.
+            result => result.and_then(|()| sync_folder(&self.home)),
+        };
+        if let Err(error) = removed {
             tracing::warn!(%error, "could not remove the file `run`");
         }
     }
