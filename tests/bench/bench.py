@@ -20,6 +20,8 @@ def parse(arguments):
     parser.add_argument("--against", type=pathlib.Path, help="another hangar: a commit, which is built, or a binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="that each measurement lasts")
+    parser.add_argument("--assets", type=int, default=1_000_000, help="how many the row `assets` fills a folder with")
+    parser.add_argument("--working-set", type=int, default=20_000, help="how many objects the row `get-many` reads")
     parser.add_argument("--quick", action="store_true", help="two rounds of a second: does it run at all")
     chosen = parser.parse_args(arguments)
     chosen.program, chosen.binary = chosen.program.resolve(), chosen.binary.resolve()
@@ -28,13 +30,14 @@ def parse(arguments):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
     if chosen.quick:
         chosen.rounds, chosen.seconds = 2, 1.0
+        chosen.assets, chosen.working_set = min(chosen.assets, 20_000), min(chosen.working_set, 2_000)
     return chosen
 
 
 def main(arguments):
     chosen = parse(arguments)
     hangars = [("hangar", chosen.binary)] + ([("hangar before", chosen.against)] if chosen.against else [])
-    bench = contest.Bench(chosen.program, chosen.rounds, chosen.seconds, hangars)
+    bench = contest.Bench(chosen, hangars)
     print(f"{CORES} cores, Linux {platform.release()}, {chosen.rounds} rounds of {chosen.seconds:g} s, medians [lowest–highest]\n")
     missed = 0
     for name in chosen.rows or rows.ROWS:

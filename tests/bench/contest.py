@@ -14,16 +14,20 @@ from servers import CORES, WORK, quiet
 class Bench:
     """What a run was asked for."""
 
-    def __init__(self, program, rounds, seconds, hangars):
-        self.program = program
-        self.rounds = rounds
-        self.seconds = seconds
+    def __init__(self, chosen, hangars):
+        self.program = chosen.program
+        self.rounds = chosen.rounds
+        self.seconds = chosen.seconds
+        self.quick = chosen.quick
+        self.assets = chosen.assets
+        self.working_set = chosen.working_set
         # Pairs of a name and a binary; the first is the one that is judged.
         self.hangars = hangars
 
     def load(self, server, requests, status, **options):
-        return self.measure("load", port=server.port, requests=requests, status=status, pid=server.pids,
-                            **({"seconds": self.seconds} if "answers" not in options else {}), **options)
+        return self.measure("load", **{
+            "port": server.port, "requests": requests, "status": status, "pid": server.pids, "seconds": self.seconds,
+        } | options)
 
     def measure(self, command, **options):
         """Runs a command of the Rust program, and answers what it measured and how busy others kept the machine."""
@@ -104,9 +108,12 @@ class Contest:
     def cpu_ratio(self, name, other):
         return Spread(a / b for a, b in zip(self.cpu_us(name), self.cpu_us(other)))
 
-    def table(self, unit="answers/s", judged="hangar"):
+    def table(self, unit="answers/s", judged="hangar", gigabytes=None):
+        """With `gigabytes` (of each answer) rates are GB/s and the processor's time is for each GB."""
+        each = gigabytes or 1
+        work = "CPU s for a GB" if gigabytes else "CPU µs each"
         lines = [
-            f"| | {unit} | p50 ms | p99 ms | CPU µs each | {judged} against it: rate | its CPU | machine busy with others |",
+            f"| | {'GB/s' if gigabytes else unit} | p50 ms | p99 ms | {work} | {judged} against it: rate | its CPU | machine busy with others |",
             "|---|---|---|---|---|---|---|---|",
         ]
         for name in self.results:
@@ -114,17 +121,18 @@ class Contest:
             if name != judged and judged in self.results:
                 against = self.ratio(judged, name).told("{:.2f}")
                 cpu = self.cpu_ratio(judged, name).told("{:.2f}") if min(self.cpu_us(name)) > 0 else "–"
+            costs = [one / 1e6 / each if gigabytes else one for one in self.cpu_us(name)]
             lines.append("| " + " | ".join([
                 name,
-                Spread(self.of(name, "rate")).told(),
+                Spread(one * each for one in self.of(name, "rate")).told("{:.2f}" if gigabytes else "{:,.0f}"),
                 Spread(one / 1000 for one in self.of(name, "p50_us")).told("{:.2f}"),
                 Spread(one / 1000 for one in self.of(name, "p99_us")).told("{:.2f}"),
-                Spread(self.cpu_us(name)).told("{:.1f}"),
+                Spread(costs).told("{:.2f}" if gigabytes else "{:.1f}"),
                 against,
                 cpu,
                 f"{max(self.of(name, 'others')):.0%}",
             ]) + " |")
-        return "\n".join(lines)
+        return "\n".join(lines) + "\n"
 
 
 def verdict(holds, text):
@@ -133,6 +141,10 @@ def verdict(holds, text):
 
 def at_least(spread, bar, text):
     return verdict(spread.median >= bar, f"{text}: {spread.told('{:.2f}')}, bar ≥ {bar}")
+
+
+def at_most(value, bar, text, form="{:.1f}"):
+    return verdict(value <= bar, f"{text}: {form.format(value)}, bar ≤ {bar}")
 
 
 def keep(name, document):

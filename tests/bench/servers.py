@@ -1,6 +1,7 @@
 """The servers that are measured: each is started on a free port of loopback with a fresh folder, and ended again."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import policy  # noqa: E402
 import server  # noqa: E402
 
 WORK = REPOSITORY / "target/bench"
+PEERS = WORK / "peers"
 CORES = os.cpu_count()
 KILOBYTES_50 = 50 * 1024
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -231,6 +233,97 @@ http {{
         return f"/{name}"
 
 
+class S3Peer(Process):
+    """Somebody else's S3 server, with a bucket and a key pair as hangar's judges have them."""
+
+    bucket = server.BUCKET
+    access_key = server.ACCESS_KEY
+    secret_key = server.SECRET_KEY
+    region = "us-east-1"
+
+    def __init__(self):
+        super().__init__()
+        self.program = self.installed()
+        self.files = self.folder / "files"
+        self.files.mkdir()
+
+
+class S3sFs(S3Peer):
+    name = "s3s-fs"
+    # The last that builds with the Rust that hangar is built with.
+    version = "0.14.1"
+
+    def installed(self):
+        return installed(
+            PEERS / "bin/s3s-fs",
+            ["cargo", "install", f"s3s-fs@{self.version}", "--features", "binary", "--locked", "--quiet",
+             "--root", PEERS, "--target-dir", WORK / "build"],
+        )
+
+    def command(self):
+        (self.files / self.bucket).mkdir()
+        return [self.program, "--host", "127.0.0.1", "--port", self.port, "--access-key", self.access_key,
+                "--secret-key", self.secret_key, self.files]
+
+    def environment(self):
+        return {"RUST_LOG": "off"}
+
+
+class S3rver(S3Peer):
+    name = "s3rver"
+    version = "3.7.1"
+    # Its own, which cannot be changed on its command line.
+    access_key = secret_key = "S3RVER"
+
+    def installed(self):
+        return installed(
+            PEERS / "node_modules/.bin/s3rver",
+            ["npm", "install", "--prefix", PEERS, "--no-audit", "--no-fund", "--loglevel=error", f"s3rver@{self.version}"],
+        )
+
+    def command(self):
+        return [self.program, "--directory", self.files, "--address", "127.0.0.1", "--port", self.port, "--silent",
+                "--configure-bucket", self.bucket]
+
+
+class Moto(S3Peer):
+    """It keeps objects in memory, and looks at no signature."""
+
+    name = "moto"
+
+    def installed(self):
+        if importlib.util.find_spec("moto") is None:
+            raise Absent("this Python has no moto: tests/bench/run makes one that has")
+        return sys.executable
+
+    def command(self):
+        return [self.program, "-c", QUIET_MOTO, "-H", "127.0.0.1", "-p", self.port]
+
+    def environment(self):
+        return {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+
+    def start(self):
+        super().start()
+        made = requests.put(f"{self.url}/{self.bucket}", timeout=20)
+        assert made.status_code == 200, made.text
+        return self
+
+
+# A line for each request is no part of what is measured.
+QUIET_MOTO = "import logging, moto.server; logging.getLogger('werkzeug').setLevel(logging.ERROR); moto.server.main()"
+
+
+def installed(program, command):
+    """Runs what installs a program, unless it is there."""
+    if not program.exists():
+        if shutil.which(command[0]) is None:
+            raise Absent(f"{command[0]}, which installs it, is not here")
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        if done.returncode != 0 or not program.exists():
+            raise Absent(f"{' '.join(map(str, command))} failed: {done.stderr.strip()[-300:]}")
+    return program
+
+
 def installed_from_debian(package, program):
     if shutil.which("apt-get") is None or os.getuid() != 0:
         raise Absent(f"{program} is not here, and only root can install Debian's {package}")
@@ -241,7 +334,7 @@ def installed_from_debian(package, program):
     return shutil.which(program)
 
 
-def quiet(seconds=20):
+def quiet(seconds=5):
     """Waits until the disk has nothing to do, so that one measurement does not pay for the one before."""
     os.sync()
     ends = time.monotonic() + seconds
