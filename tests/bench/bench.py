@@ -5,11 +5,12 @@ import datetime
 import pathlib
 import platform
 import shutil
+import subprocess
 import sys
 
 import contest
 import rows
-from servers import CORES, WORK
+from servers import CORES, REPOSITORY, WORK
 
 
 def parse(arguments):
@@ -17,7 +18,7 @@ def parse(arguments):
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"what to measure; without a name, all: {', '.join(rows.ROWS)}")
     parser.add_argument("--program", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--binary", type=pathlib.Path, required=True, help="the hangar to judge; made from here unless named")
-    parser.add_argument("--against", type=pathlib.Path, help="another hangar: a commit, which is built, or a binary")
+    parser.add_argument("--against", metavar="COMMIT", help="another hangar, measured beside it: a commit, which is built, or a binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="that each measurement lasts")
     parser.add_argument("--assets", type=int, default=1_000_000, help="how many the row `assets` fills a folder with")
@@ -34,9 +35,29 @@ def parse(arguments):
     return chosen
 
 
+def binary_of(commit):
+    """The release binary of a commit; built once."""
+    if pathlib.Path(commit).is_file():
+        return pathlib.Path(commit).resolve()
+    named = subprocess.run(["git", "rev-parse", "--short", "--verify", f"{commit}^{{commit}}"], cwd=REPOSITORY, capture_output=True, text=True)
+    if named.returncode != 0:
+        sys.exit(f"--against: {commit} is neither a file nor a commit")
+    binary = WORK / "against" / f"hangar-{named.stdout.strip()}"
+    if not binary.exists():
+        tree = WORK / "against/tree"
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        archive = subprocess.run(["git", "archive", commit], cwd=REPOSITORY, capture_output=True, check=True)
+        subprocess.run(["tar", "-x"], cwd=tree, input=archive.stdout, check=True)
+        target = WORK / "against/target"
+        subprocess.run(["cargo", "build", "--release", "--locked", "--bin", "hangar", "--target-dir", target], cwd=tree, check=True)
+        shutil.copy(target / "release/hangar", binary)
+    return binary
+
+
 def main(arguments):
     chosen = parse(arguments)
-    hangars = [("hangar", chosen.binary)] + ([("hangar before", chosen.against)] if chosen.against else [])
+    hangars = [("hangar", chosen.binary)] + ([(f"against {pathlib.Path(chosen.against).name}", binary_of(chosen.against))] if chosen.against else [])
     bench = contest.Bench(chosen, hangars)
     print(f"{CORES} cores, Linux {platform.release()}, {chosen.rounds} rounds of {chosen.seconds:g} s, medians [lowest–highest]\n")
     missed = 0

@@ -132,6 +132,9 @@ class Contest:
                 cpu,
                 f"{max(self.of(name, 'others')):.0%}",
             ]) + " |")
+        busy = max(one["others"] for found in self.results.values() for one in found)
+        if busy > 0.1:
+            lines.append(f"\nOthers kept the machine up to {busy:.0%} busy meanwhile: the rates say little, the processor's time more.")
         return "\n".join(lines) + "\n"
 
 
