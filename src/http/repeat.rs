@@ -144,14 +144,36 @@ fn bearing(name: &str) -> Bearing {
         b"if-none-match" => Bearing::IfNoneMatch,
         b"connection" => Bearing::OneOf(&["keep-alive"]),
         b"sec-fetch-dest" => Bearing::OneOf(&["image", "empty", "document"]),
-        b"user-agent" | b"accept" | b"accept-encoding" | b"accept-language" | b"cookie" | b"referer"
-        | b"cache-control" | b"pragma" | b"dnt" | b"sec-gpc" | b"priority" | b"save-data"
-        | b"upgrade-insecure-requests" | b"sec-fetch-site" | b"sec-fetch-mode" | b"sec-fetch-user"
-        | b"sec-ch-ua" | b"sec-ch-ua-mobile" | b"sec-ch-ua-platform" | b"via" | b"forwarded"
-        | b"x-forwarded-for" | b"x-forwarded-proto" | b"x-forwarded-host" | b"x-forwarded-port"
-        | b"x-forwarded-server" | b"x-real-ip" | b"x-request-id" | b"traceparent" | b"tracestate" => {
-            Bearing::None
-        }
+        b"user-agent"
+        | b"accept"
+        | b"accept-encoding"
+        | b"accept-language"
+        | b"cookie"
+        | b"referer"
+        | b"cache-control"
+        | b"pragma"
+        | b"dnt"
+        | b"sec-gpc"
+        | b"priority"
+        | b"save-data"
+        | b"upgrade-insecure-requests"
+        | b"sec-fetch-site"
+        | b"sec-fetch-mode"
+        | b"sec-fetch-user"
+        | b"sec-ch-ua"
+        | b"sec-ch-ua-mobile"
+        | b"sec-ch-ua-platform"
+        | b"via"
+        | b"forwarded"
+        | b"x-forwarded-for"
+        | b"x-forwarded-proto"
+        | b"x-forwarded-host"
+        | b"x-forwarded-port"
+        | b"x-forwarded-server"
+        | b"x-real-ip"
+        | b"x-request-id"
+        | b"traceparent"
+        | b"tracestate" => Bearing::None,
         _ => Bearing::Unknown,
     }
 }
@@ -177,11 +199,17 @@ impl Repeats {
         let request = answer.request();
         let headers = request.headers().iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", |target| target.as_str());
         let Some(asked) = Plain::of(request.method().as_str(), target, headers) else {
             return;
         };
-        let etag = answer.headers().get(header::ETAG).map(|etag| etag.as_bytes());
+        let etag = answer
+            .headers()
+            .get(header::ETAG)
+            .map(|etag| etag.as_bytes());
         let body = match (status, asked.if_none_match) {
             (StatusCode::OK, None) if request.method() == Method::GET => offer.body.clone(),
             (StatusCode::OK, None) => Bytes::new(),
@@ -202,7 +230,8 @@ impl Repeats {
             head: head(status, answer.headers(), answer.response().body().size()),
             body,
         };
-        self.0.keep(key.into(), offer.stamp.clone(), Arc::new(repeat));
+        self.0
+            .keep(key.into(), offer.stamp.clone(), Arc::new(repeat));
     }
 }
 
@@ -210,7 +239,12 @@ impl Repeats {
 fn head(status: StatusCode, headers: &HeaderMap, size: BodySize) -> Box<[u8]> {
     let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
     for (name, value) in headers {
-        let added = [header::DATE, header::CONTENT_LENGTH, X_REQUEST_ID, X_AMZ_REQUEST_ID];
+        let added = [
+            header::DATE,
+            header::CONTENT_LENGTH,
+            X_REQUEST_ID,
+            X_AMZ_REQUEST_ID,
+        ];
         if added.contains(name) {
             continue;
         }
@@ -231,7 +265,9 @@ mod tests {
     use rstest::rstest;
 
     fn plain<'a>(headers: &[(&'a str, &'a str)]) -> Option<Plain<'a>> {
-        let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()));
         Plain::of("GET", "/api/", headers)
     }
 
@@ -247,7 +283,10 @@ mod tests {
             ("If-None-Match", "\"e\""),
         ];
         let asked = plain(&headers).unwrap();
-        assert_eq!((asked.host, asked.if_none_match), (&b"h"[..], Some(&b"\"e\""[..])));
+        assert_eq!(
+            (asked.host, asked.if_none_match),
+            (&b"h"[..], Some(&b"\"e\""[..]))
+        );
     }
 
     #[rstest]

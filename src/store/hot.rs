@@ -151,8 +151,11 @@ impl Memory {
         K: Eq + Hash + Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
     {
-        let answers =
-            Cache::with_weighter(most_bytes / usual_bytes, most_bytes as u64, ByWeight(weight));
+        let answers = Cache::with_weighter(
+            most_bytes / usual_bytes,
+            most_bytes as u64,
+            ByWeight(weight),
+        );
         let kind = Arc::new(Hot {
             answers,
             asked: self.asked.clone(),
@@ -239,10 +242,16 @@ mod tests {
     fn an_answer_holds_until_one_of_its_rows_changes() {
         let memory = Memory::default();
         let hot = kind(&memory);
-        let (one, other) = (memory.versions.stamp(&names("a")), memory.versions.stamp(&names("b")));
+        let (one, other) = (
+            memory.versions.stamp(&names("a")),
+            memory.versions.stamp(&names("b")),
+        );
         hot.keep(1, one.clone(), "of a".into());
         hot.keep(2, one.and(&other), "of both".into());
-        assert_eq!((hot.get(&1).as_deref(), hot.get(&2).as_deref()), (Some("of a"), Some("of both")));
+        assert_eq!(
+            (hot.get(&1).as_deref(), hot.get(&2).as_deref()),
+            (Some("of a"), Some("of both"))
+        );
         memory.versions.have_changed(&names("b"));
         assert_eq!((hot.get(&1).as_deref(), hot.get(&2)), (Some("of a"), None));
     }

@@ -116,7 +116,9 @@ impl Object {
             &meta.tagging,
         ];
         let user = meta.user.iter();
-        let user: usize = user.map(|(name, value)| name.len() + value.len() + 64).sum();
+        let user: usize = user
+            .map(|(name, value)| name.len() + value.len() + 64)
+            .sum();
         let bodies = object.content.bodies.values();
         let bodies: usize = bodies.map(|body| 128 + body.block_crcs.len() * 8).sum();
         size_of::<Self>()

@@ -86,7 +86,8 @@ impl HotBodies {
             _place: place,
         };
         let bytes = Bytes::from_owner(held);
-        self.bodies.keep(sequence, self.always.clone(), bytes.clone());
+        self.bodies
+            .keep(sequence, self.always.clone(), bytes.clone());
         bytes
     }
 }
@@ -172,7 +173,10 @@ impl BodyReader {
             }
         };
         let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
-        let within = start.ok().zip(end.ok()).filter(|(start, end)| start <= end && *end <= body.len());
+        let within = start
+            .ok()
+            .zip(end.ok())
+            .filter(|(start, end)| start <= end && *end <= body.len());
         let Some((start, end)) = within else {
             return Err(StoreError::Damaged("a range beyond the object".to_owned()));
         };
@@ -325,7 +329,9 @@ impl Open {
     }
 
     fn read(&mut self, piece: Piece) -> Result<Bytes, StoreError> {
-        let read = self.read_with(piece, |file, bytes, at| file.read_exact_at(bytes, at).map(Some));
+        let read = self.read_with(piece, |file, bytes, at| {
+            file.read_exact_at(bytes, at).map(Some)
+        });
         read.map(|bytes| bytes.expect("what waits for the disk has its bytes"))
     }
 
@@ -393,7 +399,12 @@ impl Open {
 fn read_cached(file: &File, bytes: &mut [u8], at: u64) -> io::Result<Option<()>> {
     use rustix::io::{ReadWriteFlags, preadv2};
     let length = bytes.len();
-    let read = preadv2(file, &mut [io::IoSliceMut::new(bytes)], at, ReadWriteFlags::NOWAIT);
+    let read = preadv2(
+        file,
+        &mut [io::IoSliceMut::new(bytes)],
+        at,
+        ReadWriteFlags::NOWAIT,
+    );
     Ok((read == Ok(length)).then_some(()))
 }
 

@@ -342,11 +342,19 @@ impl Drop for FailWhenUnwinding {
 fn queue(pending: &mut VecDeque<Request>, request: Request) {
     let waits_for_same = |other: &&Request| {
         let mut names = request.names.iter().filter(|name| name.is_exclusive());
-        names.any(|name| other.names.iter().any(|held| held.is_exclusive() && held.is(name)))
+        names.any(|name| {
+            other
+                .names
+                .iter()
+                .any(|held| held.is_exclusive() && held.is(name))
+        })
     };
     if pending.len() >= ROW_QUEUE && pending.iter().filter(waits_for_same).count() >= ROW_QUEUE {
         let refusal = "too many changes of one key, or row, are waiting";
-        answer(request.answer, Err(StoreError::Unavailable(refusal.to_owned())));
+        answer(
+            request.answer,
+            Err(StoreError::Unavailable(refusal.to_owned())),
+        );
     } else {
         pending.push_back(request);
     }

@@ -107,9 +107,14 @@ fn body_bytes(request: &httparse::Request<'_, '_>) -> Option<u64> {
 
 /// Where a request goes.
 pub(super) enum Way {
-    Known { length: usize, answer: Answer },
+    Known {
+        length: usize,
+        answer: Answer,
+    },
     /// To actix. `bytes`: head and body, where that is sure.
-    Ordinary { bytes: Option<u64> },
+    Ordinary {
+        bytes: Option<u64>,
+    },
 }
 
 /// What actix has been handed.
@@ -126,13 +131,19 @@ pub(super) enum Handed {
 impl Handed {
     /// With a request's first bytes.
     pub(super) fn begin(bytes: Option<u64>, answers: u64) -> Self {
-        bytes.map_or(Self::Unclear, |owed_bytes| Self::Request { owed_bytes, answers })
+        bytes.map_or(Self::Unclear, |owed_bytes| Self::Request {
+            owed_bytes,
+            answers,
+        })
     }
 
     /// With so many bytes more.
     pub(super) fn more(self, bytes: usize) -> Self {
         match self {
-            Self::Request { owed_bytes, answers } => {
+            Self::Request {
+                owed_bytes,
+                answers,
+            } => {
                 let owed = owed_bytes.checked_sub(bytes as u64);
                 Self::begin(owed, answers)
             }
@@ -144,7 +155,10 @@ impl Handed {
     /// Once all that was begun is answered and sent: so many answers were given.
     pub(super) fn at_rest(self, answers: u64) -> Self {
         match self {
-            Self::Request { owed_bytes: 0, answers: before } if answers > before => Self::Nothing,
+            Self::Request {
+                owed_bytes: 0,
+                answers: before,
+            } if answers > before => Self::Nothing,
             _ => self,
         }
     }
@@ -206,7 +220,9 @@ mod tests {
             grace: Duration::from_hours(1),
             min_free_bytes: Some(0),
         };
-        let store = Store::open(config, Clock::default(), Vec::new()).await.unwrap();
+        let store = Store::open(config, Clock::default(), Vec::new())
+            .await
+            .unwrap();
         let repeats = Repeats::new(&store);
         let clock = Clock::default();
         (store, Lane { repeats, clock })
@@ -217,14 +233,20 @@ mod tests {
     #[case::body("PUT / HTTP/1.1\r\nContent-Length: 10\r\n\r\n", Some(48))]
     #[case::incomplete("GET / HTTP/1.1\r\nHost: h\r\n", None)]
     #[case::chunked("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", None)]
-    #[case::two_lengths("PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", None)]
+    #[case::two_lengths(
+        "PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        None
+    )]
     #[case::signed_length("PUT / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", None)]
     #[case::too_long("PUT / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n", None)]
     #[case::upgrade("GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", None)]
     #[case::tunnel("CONNECT h:1 HTTP/1.1\r\n\r\n", None)]
     #[case::nonsense("\x16\x03\x01", None)]
     #[tokio::test]
-    async fn a_requests_length_is_told_only_where_it_is_sure(#[case] came: &str, #[case] length: Option<u64>) {
+    async fn a_requests_length_is_told_only_where_it_is_sure(
+        #[case] came: &str,
+        #[case] length: Option<u64>,
+    ) {
         let dir = tempfile::tempdir().unwrap();
         let (store, lane) = lane(dir.path()).await;
         match lane.choose(came.as_bytes(), true) {

@@ -360,39 +360,41 @@ impl<'a> Rows<'a> {
             .map(|part| (part.upload, part.number))
             .chain(self.lost_parts.iter().copied())
             .collect();
+        let gone = json(&self.gone);
+        // Each statement has its own parameters, in order: numbered ones would be numbered within each.
         sqlx::query(
-            "INSERT INTO position (id, log_id, sequence, segment, end_offset) VALUES (1, ?1, ?2, ?3, ?4)
+            "INSERT INTO position (id, log_id, sequence, segment, end_offset) VALUES (1, ?, ?, ?, ?)
              ON CONFLICT (id) DO UPDATE SET log_id = excluded.log_id, sequence = excluded.sequence,
                  segment = excluded.segment, end_offset = excluded.end_offset;
              INSERT INTO bodies (id, size_bytes, place, md5, block_crcs, refs)
              SELECT value ->> 'id', value ->> 'size', value -> 'place', value ->> 'md5', value ->> 'crcs', 1
-             FROM json_each(?5);
+             FROM json_each(?);
              UPDATE bodies SET refs = refs + change.by
              FROM (SELECT body, sum(delta) AS by
-                   FROM (SELECT value ->> 0 AS body, value ->> 1 AS delta FROM json_each(?6)
+                   FROM (SELECT value ->> 0 AS body, value ->> 1 AS delta FROM json_each(?)
                          UNION ALL
                          SELECT extent.value ->> 0, -1
-                         FROM json_each(?7) AS gone
+                         FROM json_each(?) AS gone
                          CROSS JOIN objects ON objects.bucket = gone.value ->> 'bucket' AND objects.key = gone.value ->> 'key'
                          CROSS JOIN json_each(objects.extents) AS extent
                          UNION ALL
                          SELECT extent.value ->> 0, -1
-                         FROM json_each(?8) AS replaced
+                         FROM json_each(?) AS replaced
                          CROSS JOIN parts ON parts.upload = replaced.value ->> 0 AND parts.number = replaced.value ->> 1
                          CROSS JOIN json_each(parts.extents) AS extent
                          UNION ALL
                          SELECT extent.value ->> 0, -1
-                         FROM json_each(?9) AS ended
+                         FROM json_each(?) AS ended
                          CROSS JOIN parts ON parts.upload = ended.value
                          CROSS JOIN json_each(parts.extents) AS extent)
                    GROUP BY body HAVING sum(delta) <> 0) AS change
              WHERE bodies.id = change.body;
              DELETE FROM objects WHERE (bucket, key) IN
-             (SELECT value ->> 'bucket', value ->> 'key' FROM json_each(?7));
+             (SELECT value ->> 'bucket', value ->> 'key' FROM json_each(?));
              INSERT INTO objects (bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta, parts)
              SELECT value ->> 'bucket', value ->> 'key', value ->> 'sequence', value ->> 'etag', value ->> 'size',
                     value ->> 'modified', value -> 'extents', value -> 'meta', value -> 'parts'
-             FROM json_each(?10)",
+             FROM json_each(?)",
         )
         .bind(log.to_hex())
         .bind(end.sequence.cast_signed())
@@ -400,9 +402,10 @@ impl<'a> Rows<'a> {
         .bind(end.offset.cast_signed())
         .bind(json(&self.bodies))
         .bind(json(&retained))
-        .bind(json(&self.gone))
+        .bind(gone.clone())
         .bind(json(&replaced))
         .bind(json(ended))
+        .bind(gone)
         .bind(json(&self.objects))
         .execute(connection)
         .await

@@ -178,9 +178,15 @@ async fn changes_of_one_key_past_a_number_are_refused_and_keep_no_other_waiting(
     assert!(taken.len() >= 64, "{}", taken.len());
     assert!(refused.len() >= 300, "{}", refused.len());
     for refusal in refused {
-        assert!(matches!(refusal, Err(StoreError::Unavailable(_))), "{refusal:?}");
+        assert!(
+            matches!(refusal, Err(StoreError::Unavailable(_))),
+            "{refusal:?}"
+        );
     }
-    let last = taken.into_iter().map(Result::unwrap).max_by_key(|it| it.sequence);
+    let last = taken
+        .into_iter()
+        .map(Result::unwrap)
+        .max_by_key(|it| it.sequence);
     let object = store.object(&name("uploads"), &key("hot")).await.unwrap();
     assert_eq!(object.unwrap().sequence, last.unwrap().sequence);
     store.close().await;
