@@ -243,7 +243,7 @@ async fn furnish(
         None
     };
     let limits = http::Limits::new(config.rate_limit, clock.clone());
-    let repeats = http::Repeats::new(&store);
+    let known = http::KnownAnswers::new(&store);
     let keeper = Housekeeper::new(store.clone(), config.asset_ages, config.scrub_interval);
     let rooms = Rooms {
         config: Arc::new(config.http),
@@ -254,7 +254,7 @@ async fn furnish(
         assets,
         keeper: Arc::new(keeper),
         limits: Arc::new(limits),
-        repeats,
+        known,
     };
     let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
     let (address, administration) =

@@ -212,7 +212,7 @@ async fn serve<A, H>(
     let lane = if is_http2 {
         None
     } else {
-        Lane::open(&terms.rooms.repeats, &terms.rooms.clock)
+        Lane::open(&terms.rooms.known, &terms.rooms.clock)
     };
     let stream = Stream::new(transport, Rc::clone(activity), lane);
     if is_http2 {

@@ -35,7 +35,7 @@ use tls::Tls;
 pub(crate) use actix_web::dev::Server;
 pub use plane::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
-pub use repeat::Repeats;
+pub use repeat::KnownAnswers;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ pub struct Rooms {
     pub assets: Assets,
     pub keeper: Arc<Housekeeper>,
     pub limits: Arc<plane::Limits>,
-    pub repeats: Repeats,
+    pub known: KnownAnswers,
 }
 
 impl Rooms {

@@ -5,6 +5,7 @@
 //! that such an answer cannot depend on; the head is the one that the handler's answer went out with, but for its date
 //! and id. It refuses to know which answers these are, and how they are sent (`connection::lane`).
 
+use crate::clock::Timestamp;
 use crate::http::trace::{RequestId, X_AMZ_REQUEST_ID, X_REQUEST_ID};
 use crate::store::{Hot, Stamp, Store};
 use actix_web::HttpResponse;
@@ -23,13 +24,15 @@ const KEY_BYTES: usize = 1024;
 
 /// The answers. Cheap to clone.
 #[derive(Clone)]
-pub struct Repeats(Arc<Hot<Box<[u8]>, Arc<Repeat>>>);
+pub struct KnownAnswers(Arc<Hot<Box<[u8]>, Arc<Repeat>>>);
 
 /// An answer, ready to be sent.
 pub(crate) struct Repeat {
     /// From the status line on, without what [`Repeat::rest_of_head`] adds.
     pub(crate) head: Box<[u8]>,
     pub(crate) body: Bytes,
+    /// When it ceases to hold, whatever happens.
+    pub(crate) until: Option<Timestamp>,
     /// The header that tells the request's id.
     id_header: HeaderName,
 }
@@ -46,15 +49,24 @@ impl Repeat {
     }
 }
 
-/// What a handler says of its answer: it holds as long as these rows stay as they are, and this is the body of a 200.
+/// For how long an answer holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Repeats {
+    /// As long as these rows stay as they are.
+    pub(crate) stamp: Stamp,
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// What a handler says of its answer.
 struct Offer {
-    stamp: Stamp,
+    repeats: Repeats,
+    /// Of a 200.
     body: Bytes,
 }
 
 /// Says that an answer depends on nothing but the request's method, target, host and `If-None-Match`, and on rows.
-pub(crate) fn offer(answer: &mut HttpResponse, stamp: Stamp, body: Bytes) {
-    answer.extensions_mut().insert(Offer { stamp, body });
+pub(crate) fn offer(answer: &mut HttpResponse, repeats: Repeats, body: Bytes) {
+    answer.extensions_mut().insert(Offer { repeats, body });
 }
 
 /// What a request asks for, where it says nothing that would make its answer another one.
@@ -178,7 +190,7 @@ fn bearing(name: &str) -> Bearing {
     }
 }
 
-impl Repeats {
+impl KnownAnswers {
     #[must_use]
     pub fn new(store: &Store) -> Self {
         let weight = |key: &Box<[u8]>, repeat: &Arc<Repeat>| key.len() + repeat.head.len() + 64;
@@ -227,11 +239,12 @@ impl Repeats {
         };
         let repeat = Repeat {
             id_header,
+            until: offer.repeats.until,
             head: head(status, answer.headers(), answer.response().body().size()),
             body,
         };
-        self.0
-            .keep(key.into(), offer.stamp.clone(), Arc::new(repeat));
+        let stamp = offer.repeats.stamp.clone();
+        self.0.keep(key.into(), stamp, Arc::new(repeat));
     }
 }
 

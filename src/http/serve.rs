@@ -5,11 +5,12 @@
 //! phrase a [`ServeRefusal`] in their own words. Knows no bucket policy, no asset and no signature.
 //! RFC 9110, sections 13 to 15.
 
-use crate::http::{limits, repeat};
+use crate::http::limits;
+use crate::http::repeat::{self, Repeats};
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
-use crate::store::{Object, Stamp, Store, StoreError};
+use crate::store::{Object, Store, StoreError};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -23,8 +24,8 @@ use futures_util::{StreamExt, stream};
 pub(crate) struct Representation {
     pub(crate) content_type: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Where nothing but these rows and what [`repeat::Plain`] has of a request decides about the answer.
-    pub(crate) repeats_while: Option<Stamp>,
+    /// Where nothing but this and what [`repeat::Plain`] has of a request decides about the answer.
+    pub(crate) repeats: Option<Repeats>,
 }
 
 impl Representation {
@@ -153,8 +154,8 @@ async fn send(
 
 /// Says where the answer may be given again.
 fn offered(mut answer: HttpResponse, representation: &Representation, body: Bytes) -> HttpResponse {
-    if let Some(stamp) = &representation.repeats_while {
-        repeat::offer(&mut answer, stamp.clone(), body);
+    if let Some(repeats) = &representation.repeats {
+        repeat::offer(&mut answer, repeats.clone(), body);
     }
     answer
 }

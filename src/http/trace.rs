@@ -90,7 +90,7 @@ pub(crate) async fn observe(
     span.in_scope(|| log(&answer, face, began.elapsed()));
     add_headers(&mut answer, face, &id);
     if let Some(rooms) = rooms {
-        rooms.repeats.keep(&answer);
+        rooms.known.keep(&answer);
     }
     Ok(answer)
 }

@@ -28,6 +28,18 @@ pub enum BucketSetting {
     Location,
 }
 
+impl BucketSetting {
+    pub const ALL: [Self; 7] = [
+        Self::Policy,
+        Self::Cors,
+        Self::Tagging,
+        Self::Lifecycle,
+        Self::PublicAccessBlock,
+        Self::OwnershipControls,
+        Self::Location,
+    ];
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The specified bucket is not valid.")]
 pub struct InvalidBucketName;

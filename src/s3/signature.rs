@@ -173,9 +173,14 @@ impl Unverified {
             Self::V4(v4) => v4.check(head, &keys.signing_key(v4.credential())?, now, hosts)?,
             Self::V2(v2) => v2.check(head, &keys.secret(v2.access_key())?, now, virtual_bucket)?,
         };
+        let repeats_until = match &self {
+            Self::V4(v4) => v4.repeats_until(),
+            Self::V2(_) => None,
+        };
         Ok(Verified {
             access_key: self.access_key().to_owned(),
             presigned: self.is_presigned(),
+            repeats_until,
             payload,
         })
     }
@@ -187,6 +192,7 @@ pub struct Verified {
     access_key: String,
     payload: Payload,
     presigned: bool,
+    repeats_until: Option<Timestamp>,
 }
 impl Verified {
     #[must_use]
@@ -200,6 +206,12 @@ impl Verified {
     #[must_use]
     pub fn is_presigned(&self) -> bool {
         self.presigned
+    }
+    /// Until when a request with the same method, target and host would be verified again, whatever its other headers: it
+    /// is presigned and signs none of them.
+    #[must_use]
+    pub fn repeats_until(&self) -> Option<Timestamp> {
+        self.repeats_until
     }
 }
 

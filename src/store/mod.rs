@@ -625,6 +625,17 @@ impl Store {
         versions.stamp(names.iter().filter(|name| name.is_exclusive()))
     }
 
+    /// For answers that are made of what is set of a bucket.
+    #[must_use]
+    pub fn stamp_of_settings(&self, bucket: &BucketName) -> Stamp {
+        let settings = BucketSetting::ALL.into_iter();
+        let names: Vec<Name> = settings
+            .flat_map(|it| Name::of_setting(bucket, it))
+            .collect();
+        let versions = &self.inner.state.memory.versions;
+        versions.stamp(names.iter().filter(|name| name.is_exclusive()))
+    }
+
     /// For answers that are made of a row of another module, by the name that it gave.
     #[must_use]
     pub fn stamp_of_row(&self, name: &str) -> Stamp {

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 /// What all bodies that are staged in memory may take together.
 const MEMORY_LIMIT_BYTES: usize = 16 << 20;
 const PERMIT_BYTES: usize = 4096;
-/// What is gathered before it is hashed and written to a blob.
+/// What is gathered before it is hashed and written to a blob. Two such buffers are all that a long body takes.
 const WRITE_BYTES: usize = 128 * 1024;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
@@ -58,7 +58,7 @@ enum Place {
     },
     Blob {
         buffer: Vec<u8>,
-        writing: JoinHandle<std::io::Result<BlobWriter>>,
+        writing: JoinHandle<std::io::Result<(BlobWriter, Vec<u8>)>>,
     },
     /// A write failed: what it was is told once, and nothing more is taken.
     Given,
@@ -71,11 +71,13 @@ struct BlobWriter {
 }
 
 impl BlobWriter {
-    fn write(mut self, buffer: &[u8]) -> std::io::Result<Self> {
-        self.hasher.update(buffer);
+    /// Gives the buffer back, to be filled again.
+    fn write(mut self, mut buffer: Vec<u8>) -> std::io::Result<(Self, Vec<u8>)> {
+        self.hasher.update(&buffer);
         faults::call("blob-write")?;
-        self.file.write_all(buffer)?;
-        Ok(self)
+        self.file.write_all(&buffer)?;
+        buffer.clear();
+        Ok((self, buffer))
     }
 }
 
@@ -135,13 +137,23 @@ impl Staging {
         }
         match &mut self.place {
             Place::Memory { buffer, .. } => buffer.extend_from_slice(&bytes),
-            Place::Blob { buffer, .. } => {
-                buffer.extend_from_slice(&bytes);
-                if buffer.len() >= WRITE_BYTES {
-                    self.write_out().await?;
-                }
-            }
+            Place::Blob { .. } => self.gather(bytes).await?,
             Place::Given => return Err(given_up()),
+        }
+        Ok(())
+    }
+
+    /// Fills the buffer of a blob, and hands it to the disk whenever it is full.
+    async fn gather(&mut self, mut bytes: Bytes) -> Result<(), StageError> {
+        while let Place::Blob { buffer, .. } = &mut self.place
+            && !bytes.is_empty()
+        {
+            let room = WRITE_BYTES - buffer.len();
+            buffer.reserve_exact(room);
+            buffer.extend_from_slice(&bytes.split_to(room.min(bytes.len())));
+            if buffer.len() == WRITE_BYTES {
+                self.write_out().await?;
+            }
         }
         Ok(())
     }
@@ -182,11 +194,11 @@ impl Staging {
                 })
             }
             Place::Blob { buffer, writing } => {
-                let writer = written(writing).await?;
+                let (writer, _) = written(writing).await?;
                 let expected = expected.clone();
                 blocking(move || {
-                    let BlobWriter { blob, file, hasher } =
-                        writer.write(&buffer).map_err(|error| unavailable(&error))?;
+                    let written = writer.write(buffer).map_err(|error| unavailable(&error));
+                    let (BlobWriter { blob, file, hasher }, _) = written?;
                     let digests = hasher.finish();
                     compare(&digests, &expected)?;
                     faults::step("blob-written");
@@ -213,7 +225,8 @@ impl Staging {
         let blobs = self.blobs.clone();
         let writing = tokio::task::spawn_blocking(move || {
             let (blob, file) = blobs.create()?;
-            BlobWriter { blob, file, hasher }.write(&buffer)
+            let (writer, _) = BlobWriter { blob, file, hasher }.write(buffer)?;
+            Ok((writer, Vec::new()))
         });
         self.place = Place::Blob {
             buffer: Vec::new(),
@@ -228,10 +241,10 @@ impl Staging {
         else {
             return Err(given_up());
         };
-        let writer = written(writing).await?;
-        let writing = tokio::task::spawn_blocking(move || writer.write(&buffer));
+        let (writer, emptied) = written(writing).await?;
+        let writing = tokio::task::spawn_blocking(move || writer.write(buffer));
         self.place = Place::Blob {
-            buffer: Vec::new(),
+            buffer: emptied,
             writing,
         };
         Ok(())
@@ -278,8 +291,8 @@ fn compare(digests: &Digests, expected: &Expected) -> Result<(), StageError> {
 }
 
 async fn written(
-    writing: JoinHandle<std::io::Result<BlobWriter>>,
-) -> Result<BlobWriter, StageError> {
+    writing: JoinHandle<std::io::Result<(BlobWriter, Vec<u8>)>>,
+) -> Result<(BlobWriter, Vec<u8>), StageError> {
     match writing.await {
         Ok(result) => Ok(result.map_err(|error| unavailable(&error))?),
         Err(_) => Err(given_up()),

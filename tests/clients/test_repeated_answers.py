@@ -130,6 +130,73 @@ def test_readers_never_see_a_state_older_than_what_was_answered(hangar, picture)
     assert not wrong
 
 
+@pytest.fixture
+def presigned(hangar):
+    """An object of its own, and the target of a URL to it that holds for so long."""
+    s3, key = s3_client(hangar), f"presigned/{uuid.uuid4()}"
+    body = pictures.filled(50_000, key)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="image/png")
+
+    def target(seconds=600):
+        url = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": key}, ExpiresIn=seconds)
+        return url.removeprefix(hangar.url)
+
+    yield s3, key, body, target
+    s3.delete_bucket_policy(Bucket=BUCKET)
+    s3.delete_bucket_lifecycle(Bucket=BUCKET)
+
+
+def test_a_presigned_url_gets_the_same_answer_until_the_object_changes(hangar, presigned, connection):
+    s3, key, body, target = presigned
+    path = target()
+    first, _ = Connection(hangar).ask("GET", path)
+    assert (first[0], first[2]) == (200, body)
+    for _ in range(4):
+        assert connection.ask("GET", path)[0] == first
+        assert connection.ask("GET", path, Range="bytes=1-3")[0][0::2] == (206, body[1:4])
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"new")
+    assert connection.ask("GET", path)[0][0::2] == (200, b"new")
+    s3.delete_object(Bucket=BUCKET, Key=key)
+    assert connection.ask("GET", path)[0][0] == 404
+
+
+def test_a_presigned_url_ends_when_it_says(presigned, connection):
+    import time
+
+    path = presigned[3](2)
+    began = time.monotonic()
+    while connection.ask("GET", path)[0][0] == 200:
+        assert time.monotonic() - began < 5, "it goes on"
+        time.sleep(0.02)
+    assert 0.9 < time.monotonic() - began
+    assert connection.ask("GET", path)[0][0] == 403
+
+
+def test_a_policy_that_comes_to_deny_holds_for_urls_that_were_answered(presigned, connection):
+    import json
+
+    s3, key, body, target = presigned
+    path = target()
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/{key}"}
+    for _ in range(3):
+        for _ in range(3):
+            assert connection.ask("GET", path)[0][0] == 200
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+        assert connection.ask("GET", path)[0][0] == 403
+        s3.delete_bucket_policy(Bucket=BUCKET)
+
+
+def test_a_rule_that_comes_is_told_with_the_next_answer(presigned, connection):
+    s3, _, _, target = presigned
+    path = target()
+    for _ in range(3):
+        assert "x-amz-expiration" not in dict(connection.ask("GET", path)[0][1])
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "presigned/"}, "Expiration": {"Days": 3}}
+    s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": [rule]})
+    for _ in range(3):
+        assert "x-amz-expiration" in dict(connection.ask("GET", path)[0][1])
+
+
 def raw(connection, *pieces):
     """Sends pieces as they are, each in a segment of its own, and reads until the server closes or says nothing more."""
     import time

@@ -16,15 +16,47 @@ from server import Hangar, run
 
 SHORT = 3
 WORKERS = 4
+# A folder is copied a few times before it is this large.
+LARGE_BYTES = 400 << 20
+
+
+class Copied:
+    """A server whose folder is copied round after round; when that has grown large, another one begins."""
+
+    def __init__(self, tmp_path_factory):
+        self.tmp_path_factory = tmp_path_factory
+        self.server = None
+
+    def serve(self):
+        if self.server and size_bytes(self.server.data) > LARGE_BYTES:
+            self.end()
+        if self.server is None:
+            self.server = Hangar(self.tmp_path_factory.mktemp("copied"), {"HANGAR_LOG": "warn"}).start()
+            self.server.keys = load.Keys()
+            self.server.token = self.server.make_token()["token"]
+        return self.server
+
+    def end(self):
+        server, self.server = self.server, None
+        assert server.stop() == 0, server.said()
+        assert "panicked" not in server.said()
+        shutil.rmtree(server.folder)
+
+
+def size_bytes(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture(scope="module")
-def copied(tmp_path_factory):
-    server = Hangar(tmp_path_factory.mktemp("copied"), {"HANGAR_LOG": "warn"}).start()
-    server.keys = load.Keys()
-    server.token = server.make_token()["token"]
-    yield server
-    assert server.stop() == 0, server.said()
+def source(tmp_path_factory):
+    copied = Copied(tmp_path_factory)
+    yield copied
+    copied.end()
+
+
+@pytest.fixture
+def copied(source):
+    return source.serve()
 
 
 def slow_copy(source, target, chance):

@@ -1,5 +1,5 @@
 //! A way past actix for requests whose answer is known: from the bytes that came to the bytes that go, with nothing
-//! between but a look-up ([`Repeats`]).
+//! between but a look-up ([`KnownAnswers`]).
 //!
 //! actix copies each body into a buffer before it is sent, and builds each head anew; for a picture that is asked for
 //! again and again that is most of the work. Guarantees: the answer is the one that actix sent to the same request
@@ -7,8 +7,8 @@
 //! actix has begun is ever taken for the beginning of another ([`Handed`]).
 
 use super::activity::RequestUnderWay;
-use crate::clock::Clock;
-use crate::http::repeat::{Plain, Repeat, Repeats};
+use crate::clock::{Clock, Timestamp};
+use crate::http::repeat::{KnownAnswers, Plain, Repeat};
 use crate::http::trace::RequestId;
 use crate::s3::time::http_date;
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ const HEADERS: usize = 32;
 /// What connections look answers up by.
 #[derive(Clone)]
 pub(super) struct Lane {
-    repeats: Repeats,
+    known: KnownAnswers,
     clock: Clock,
 }
 
@@ -34,9 +34,9 @@ thread_local! {
 
 impl Lane {
     /// `None` where each answer has a line in the log, which is the ordinary way's to write.
-    pub(super) fn open(repeats: &Repeats, clock: &Clock) -> Option<Self> {
+    pub(super) fn open(known: &KnownAnswers, clock: &Clock) -> Option<Self> {
         (!tracing::enabled!(tracing::Level::DEBUG)).then(|| Self {
-            repeats: repeats.clone(),
+            known: known.clone(),
             clock: clock.clone(),
         })
     }
@@ -63,23 +63,27 @@ impl Lane {
         }
         let headers = request.headers.iter().map(|it| (it.name, it.value));
         let asked = Plain::of(request.method?, request.path?, headers)?;
-        let repeat = KEY.with_borrow_mut(|space| self.repeats.find(asked, space))?;
+        let repeat = KEY.with_borrow_mut(|space| self.known.find(asked, space))?;
+        let now = self.clock.now();
+        if repeat.until.is_some_and(|until| until <= now) {
+            return None;
+        }
         let id = RequestId::new();
-        let rest = self.with_date(|date| repeat.rest_of_head(date, &id));
+        let rest = with_date(now, |date| repeat.rest_of_head(date, &id));
         Some(Answer { repeat, rest })
     }
+}
 
-    fn with_date<T>(&self, tell: impl FnOnce(&str) -> T) -> T {
-        let now = self.clock.now();
-        let second = now.as_millis().div_euclid(1000);
-        DATE.with_borrow_mut(|(written, date)| {
-            if *written != second {
-                *date = http_date(now);
-                *written = second;
-            }
-            tell(date)
-        })
-    }
+/// `Date`, written out once a second.
+fn with_date<T>(now: Timestamp, tell: impl FnOnce(&str) -> T) -> T {
+    let second = now.as_millis().div_euclid(1000);
+    DATE.with_borrow_mut(|(written, date)| {
+        if *written != second {
+            *date = http_date(now);
+            *written = second;
+        }
+        tell(date)
+    })
 }
 
 /// The length of a request's body, where its head leaves no doubt of it.
@@ -223,9 +227,9 @@ mod tests {
         let store = Store::open(config, Clock::default(), Vec::new())
             .await
             .unwrap();
-        let repeats = Repeats::new(&store);
+        let known = KnownAnswers::new(&store);
         let clock = Clock::default();
-        (store, Lane { repeats, clock })
+        (store, Lane { known, clock })
     }
 
     #[rstest]

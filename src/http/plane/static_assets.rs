@@ -5,6 +5,7 @@
 use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
 use crate::http::Rooms;
+use crate::http::repeat::Repeats;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
 use crate::store::{Object, Stamp};
 use actix_web::http::header::{self, HeaderValue};
@@ -24,7 +25,7 @@ pub(super) async fn serve(
     let (stamp, object) = find(rooms, id, stamp).await?;
     let format = rooms.assets.image_format(&object).await?;
     let mut representation = representation(id, format);
-    representation.repeats_while = Some(stamp);
+    representation.repeats = Some(Repeats { stamp, until: None });
     harden(req, &mut representation).map_err(|_| PlaneError::RunsUploads)?;
     let answering = respond(req, &rooms.store, &object, representation);
     answering.await.map_err(|refusal| match refusal {
@@ -66,7 +67,7 @@ fn representation(id: Uuid, format: Option<ImageFormat>) -> Representation {
             (header::CACHE_CONTROL, CACHE_CONTROL),
             (header::CONTENT_SECURITY_POLICY, ALLOWS_NOTHING),
         ],
-        repeats_while: None,
+        repeats: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::policy::Grant;
 use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
+use crate::s3::time::Timestamp;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::Bucket;
 use std::net::IpAddr;
@@ -23,6 +24,7 @@ pub(super) struct Permitted {
     requester: Requester,
     payload: Payload,
     is_for_browsers: bool,
+    repeats_until: Option<Timestamp>,
 }
 
 /// Who asks.
@@ -57,7 +59,10 @@ pub(super) fn permit(exchange: &Exchange<'_>, operation: &Operation) -> Result<P
     }
     let is_for_browsers =
         exchange.rooms.config.safe_reads && verified.as_ref().is_none_or(Verified::is_presigned);
+    let is_owner = matches!(requester, Requester::Owner);
+    let verified = verified.as_ref().filter(|_| is_owner);
     Ok(Permitted {
+        repeats_until: verified.and_then(Verified::repeats_until),
         requester,
         payload,
         is_for_browsers,
@@ -113,6 +118,12 @@ impl Permitted {
     /// Whether a browser can be made to ask this (presigned, anonymous), so that what it gets must be harmless.
     pub(super) fn is_for_browsers(&self) -> bool {
         self.is_for_browsers
+    }
+
+    /// Until when a request with the same method, target and host is permitted again, as long as no policy comes to deny
+    /// it: the owner presigned it. A key with limits may be revoked.
+    pub(super) fn repeats_until(&self) -> Option<Timestamp> {
+        self.repeats_until
     }
 
     /// Whether somebody signed it.

@@ -3,10 +3,11 @@
 
 use super::access::Permitted;
 use super::{Exchange, error, metadata, settings};
+use crate::http::repeat::Repeats;
 use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::checksum::Checksum;
 use crate::s3::conditional::WritePrecondition;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart, tagging};
+use crate::s3::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error, multipart, tagging};
 use crate::store::{Object, ObjectParts, StoreError};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -32,9 +33,15 @@ pub(super) async fn read_object(
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     let store = &exchange.rooms.store;
-    if store.bucket(bucket).is_none() {
+    // Before anything is read that the answer is made of.
+    let repeats = permitted.repeats_until().map(|until| Repeats {
+        stamp: (store.stamp_of_object(bucket, key)).and(&store.stamp_of_settings(bucket)),
+        until: Some(until),
+    });
+    let settings = store.bucket(bucket);
+    let Some(settings) = settings else {
         return Err(error::no_such_bucket(bucket));
-    }
+    };
     let (object, part) = match asked_part_number(exchange)? {
         None => {
             let object = store.object(bucket, key).await?;
@@ -47,6 +54,9 @@ pub(super) async fn read_object(
         }
     };
     let mut representation = represent(exchange, &object, part.as_ref());
+    // A policy looks at more of a request than that.
+    let decides_alone = part.is_none() && settings.setting(BucketSetting::Policy).is_none();
+    representation.repeats = repeats.filter(|_| decides_alone);
     apply_overrides(exchange, permitted, &mut representation)?;
     if permitted.is_for_browsers() {
         serve::harden(exchange.req, &mut representation).map_err(|refusal| {
@@ -165,7 +175,7 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
             .clone()
             .unwrap_or_else(|| DEFAULT_TYPE.to_owned()),
         headers: Vec::new(),
-        repeats_while: None,
+        repeats: None,
     };
     let stored = [
         (header::CACHE_CONTROL, &meta.cache_control),

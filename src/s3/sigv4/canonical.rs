@@ -27,6 +27,10 @@ impl SignedHeaders {
         (names.len() <= MAX_SIGNED_HEADERS && distinct && well_formed).then_some(Self(names))
     }
 
+    pub(super) fn are_host_alone(&self) -> bool {
+        self.0.as_slice() == ["host"]
+    }
+
     fn covers(&self, name: &str) -> bool {
         self.0
             .binary_search_by(|signed| signed.as_str().cmp(name))

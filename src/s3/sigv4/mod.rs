@@ -107,6 +107,16 @@ impl Unverified {
         }
     }
 
+    /// See [`Verified::repeats_until`](crate::s3::signature::Verified::repeats_until).
+    pub(in crate::s3) fn repeats_until(&self) -> Option<Timestamp> {
+        match &self.place {
+            Place::Query { expires } if self.signed_headers.are_host_alone() => {
+                Some(self.signed_at.plus(*expires))
+            }
+            _ => None,
+        }
+    }
+
     fn canonical_request(&self, head: &RequestHead<'_>, host: &str) -> String {
         canonical_request(head, &self.signed_headers, host, self.payload.as_str())
     }
