@@ -1,6 +1,6 @@
 //! The floors: what the disk and the processor allow, with nothing of a server around them.
 
-use crate::measure::{Measured, cpu_time, latencies, note};
+use crate::measure::{Measured, cpu_seconds, latencies, note};
 use anyhow::Context;
 use hdrhistogram::Histogram;
 use md5::{Digest, Md5};
@@ -56,7 +56,7 @@ impl Small {
     pub(crate) fn run(&self) -> anyhow::Result<Measured> {
         let folder = Folder::open(&self.folder)?;
         let body = noise(self.size);
-        let cpu_before = cpu_time(&[std::process::id()])?;
+        let cpu_before = cpu_seconds(&[std::process::id()])?;
         let started = Instant::now();
         let deadline = started + Duration::from_secs_f64(self.seconds);
         let mut all = latencies();
@@ -69,7 +69,7 @@ impl Small {
             }
             Ok(())
         })?;
-        let cpu = cpu_time(&[std::process::id()])? - cpu_before;
+        let cpu = cpu_seconds(&[std::process::id()])? - cpu_before;
         Ok(Measured::new(&all, started.elapsed(), cpu))
     }
 }
@@ -97,7 +97,7 @@ pub(crate) struct Large {
 impl Large {
     pub(crate) fn run(&self) -> anyhow::Result<Measured> {
         let body = noise(self.size);
-        let cpu_before = cpu_time(&[std::process::id()])?;
+        let cpu_before = cpu_seconds(&[std::process::id()])?;
         let started = Instant::now();
         std::thread::scope(|scope| -> anyhow::Result<()> {
             scope.spawn(|| std::hint::black_box(Sha256::digest(&body)));
@@ -114,7 +114,7 @@ impl Large {
             Ok(())
         })?;
         let took = started.elapsed();
-        let cpu = cpu_time(&[std::process::id()])? - cpu_before;
+        let cpu = cpu_seconds(&[std::process::id()])? - cpu_before;
         let mut one = latencies();
         note(&mut one, took);
         let mut measured = Measured::new(&one, took, cpu);

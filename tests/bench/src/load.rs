@@ -4,7 +4,7 @@
 //! only the head is looked at, and the body's bytes are counted and dropped in the kernel. Every answer's status and length
 //! are checked, and each connection's first body to the byte; the first that is wrong ends the run with an error.
 
-use crate::measure::{Measured, cpu_time, latencies, note};
+use crate::measure::{Measured, cpu_seconds, latencies, note};
 use anyhow::{Context, bail, ensure};
 use hdrhistogram::Histogram;
 use rustix::buffer::spare_capacity;
@@ -14,13 +14,14 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 /// Each stands for the number of the request, and is as long.
 const NUMBER: &[u8] = b"############";
 const HEAD_BYTES: usize = 4096;
 const DROPPED_BYTES: usize = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(clap::Args)]
 pub(crate) struct Load {
@@ -116,22 +117,24 @@ impl Load {
                 })
                 .collect();
             std::thread::sleep(plan.begins.saturating_duration_since(Instant::now()));
-            let cpu_before = cpu_time(&self.pid)?;
+            let cpu_before = cpu_seconds(&self.pid)?;
             if self.answers.is_none() {
                 // A thread that gave up is not waited for.
-                while Instant::now() < plan.ends && !threads.iter().any(|one| one.is_finished()) {
+                while Instant::now() < plan.ends
+                    && !threads.iter().any(ScopedJoinHandle::is_finished)
+                {
                     let left = plan.ends.saturating_duration_since(Instant::now());
                     std::thread::sleep(left.min(Duration::from_millis(20)));
                 }
             }
-            let cpu_at_end = cpu_time(&self.pid)?;
+            let cpu_at_end = cpu_seconds(&self.pid)?;
             let mut all = Tally::default();
             for thread in threads {
                 all.add(thread.join().expect("no thread panics")?)?;
             }
-            ensure!(all.latencies.len() > 0, "no answer came in time");
+            ensure!(!all.latencies.is_empty(), "no answer came in time");
             let (took, cpu) = match self.answers {
-                Some(_) => (all.last - plan.begins, cpu_time(&self.pid)?),
+                Some(_) => (all.last - plan.begins, cpu_seconds(&self.pid)?),
                 None => (plan.ends - plan.begins, cpu_at_end),
             };
             let mut measured = Measured::new(&all.latencies, took, cpu - cpu_before);
@@ -486,5 +489,98 @@ impl Connection {
         ensure!(came <= follows, "an answer is longer than it says");
         self.left = Some(follows - came);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Loads one connection with ten requests, each answered with `answer`, that must get a 200 and the body `body`.
+    fn load(answer: &'static str, body: &str) -> anyhow::Result<Measured> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut request = [0; 64];
+                while stream.read(&mut request).is_ok_and(|came| came > 0) {
+                    let written = stream.write_all(answer.as_bytes());
+                    if written.is_err() || answer.contains("close") {
+                        break;
+                    }
+                }
+            }
+        });
+        let folder = tempfile::tempdir()?;
+        let request = b"GET /############ HTTP/1.1\r\n\r\n";
+        let length = u32::try_from(request.len())?.to_le_bytes();
+        std::fs::write(
+            folder.path().join("requests"),
+            [&length, &request[..]].concat(),
+        )?;
+        std::fs::write(folder.path().join("body"), body)?;
+        let load = Load {
+            port,
+            requests: folder.path().join("requests"),
+            status: 200,
+            length: Some(body.len() as u64),
+            body: Some(folder.path().join("body")),
+            connections: 1,
+            threads: 1,
+            warmup: 0.0,
+            seconds: 0.0,
+            answers: Some(10),
+            from: 0,
+            pid: Vec::new(),
+        };
+        load.run()
+    }
+
+    #[test]
+    fn every_answer_is_counted_once() {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        let measured = load(answer, "hello").expect("all answers are right");
+        assert_eq!((measured.answers, measured.reconnects), (10, 0));
+        assert_eq!(measured.bytes, 10 * answer.len() as u64);
+    }
+
+    #[test]
+    fn a_connection_that_the_server_closes_is_made_again() {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+        let measured = load(answer, "hello").expect("all answers are right");
+        assert_eq!((measured.answers, measured.reconnects), (10, 10));
+    }
+
+    #[test]
+    fn a_wrong_answer_ends_the_run() {
+        for (answer, complaint) in [
+            (
+                "HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\nhello",
+                "503 No",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhell",
+                "of 4 bytes",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhullo",
+                "other bytes",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!",
+                "longer",
+            ),
+            ("HTTP/1.1 200 OK\r\n\r\n", "no length"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: close\r\n\r\nhell",
+                "within",
+            ),
+            ("SSH-2.0-OpenSSH\r\n", "no HTTP"),
+        ] {
+            let error = load(answer, "hello").err().expect(answer);
+            assert!(format!("{error:#}").contains(complaint), "{error:#}");
+        }
     }
 }

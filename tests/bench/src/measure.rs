@@ -23,7 +23,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    pub(crate) fn new(latencies: &Histogram<u64>, took: Duration, cpu: Duration) -> Self {
+    pub(crate) fn new(latencies: &Histogram<u64>, took: Duration, cpu_seconds: f64) -> Self {
         let seconds = took.as_secs_f64();
         Self {
             answers: latencies.len(),
@@ -33,7 +33,7 @@ impl Measured {
             p50_us: latencies.value_at_quantile(0.5),
             p99_us: latencies.value_at_quantile(0.99),
             max_us: latencies.max(),
-            cpu_seconds: cpu.as_secs_f64(),
+            cpu_seconds,
             reconnects: 0,
         }
     }
@@ -58,8 +58,8 @@ pub(crate) fn note(latencies: &mut Histogram<u64>, took: Duration) {
     latencies.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
 }
 
-/// User and system time of these processes since their start, their ended threads included. proc_pid_stat(5).
-pub(crate) fn cpu_time(pids: &[u32]) -> anyhow::Result<Duration> {
+/// User and system time in seconds of these processes since their start, their ended threads included. `proc_pid_stat(5)`.
+pub(crate) fn cpu_seconds(pids: &[u32]) -> anyhow::Result<f64> {
     let mut ticks = 0;
     for pid in pids {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))
@@ -72,5 +72,5 @@ pub(crate) fn cpu_time(pids: &[u32]) -> anyhow::Result<Duration> {
         ticks += fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
     }
     let a_second = rustix::param::clock_ticks_per_second();
-    Ok(Duration::from_micros(ticks * 1_000_000 / a_second))
+    Ok(precise(ticks) / precise(a_second))
 }
