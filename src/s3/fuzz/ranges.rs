@@ -8,9 +8,9 @@ fn naive(header: &str, size: u64) -> Option<Result<(i128, i128), ()>> {
         let digits = text.trim_start_matches('0');
         is_number.then(|| match digits.len() {
             0 => 0,
-            1..=30 => digits.parse().unwrap(),
-            // What has more digits lies behind any body.
-            _ => i128::MAX - 1,
+            // What is more lies behind any body, and is told apart from nothing else that does.
+            1..=30 => digits.parse().unwrap_or(i128::MAX).min(u64::MAX.into()),
+            _ => u64::MAX.into(),
         })
     };
     let (unit, range) = header.split_once('=')?;
