@@ -175,7 +175,8 @@ fn entity_tags(header: &str) -> impl Iterator<Item = EntityTag<'_>> {
             _ => (false, rest),
         };
         if let Some(opened) = tag.strip_prefix('"') {
-            let (value, after) = opened.split_once('"').unwrap_or((opened, ""));
+            // Without its closing quote it keeps the first one, which no object's tag has.
+            let (value, after) = opened.split_once('"').unwrap_or((tag, ""));
             rest = after;
             return Some(EntityTag::Tag { value, weak });
         }
@@ -218,6 +219,7 @@ mod tests {
     #[case("W/\"abc-2\"", ReadVerdict::PreconditionFailed)]
     #[case("\"ABCORZ\"", ReadVerdict::PreconditionFailed)]
     #[case("\"x,abc-2\"", ReadVerdict::PreconditionFailed)]
+    #[case("\"abc-2", ReadVerdict::PreconditionFailed)]
     #[case("", ReadVerdict::PreconditionFailed)]
     fn if_match_compares_strongly(#[case] tags: &str, #[case] expected: ReadVerdict) {
         let conditions = ReadConditions {
@@ -232,6 +234,7 @@ mod tests {
     #[case("W/\"abc-2\"", ReadVerdict::NotModified)]
     #[case("\"x\", W/\"abc-2\"", ReadVerdict::NotModified)]
     #[case("*", ReadVerdict::NotModified)]
+    #[case("W/\"abc-2", ReadVerdict::Proceed)]
     #[case("ABCORZ", ReadVerdict::Proceed)]
     #[case("", ReadVerdict::Proceed)]
     fn if_none_match_compares_weakly(#[case] tags: &str, #[case] expected: ReadVerdict) {
@@ -292,6 +295,7 @@ mod tests {
     #[rstest]
     #[case("\"abc-2\"", true)]
     #[case("W/\"abc-2\"", false)]
+    #[case("\"abc-2", false)]
     #[case("\"x\"", false)]
     #[case("*", false)]
     #[case(SAME, true)]

@@ -3,19 +3,16 @@ use crate::tests::fuzz;
 
 /// What RFC 9110 says of one range, in numbers that nothing overflows.
 fn naive(header: &str, size: u64) -> Option<Result<(i128, i128), ()>> {
-    let digits = |text: &str| {
+    let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        // What has more digits than this lies behind any body.
-        is_number.then(|| {
-            text.trim_start_matches('0')
-                .parse()
-                .or_else(|_| match text.len() {
-                    0..=30 => Ok(0),
-                    _ => Ok::<i128, ()>(i128::MAX - 1),
-                })
+        let digits = text.trim_start_matches('0');
+        is_number.then(|| match digits.len() {
+            0 => 0,
+            // What is more lies behind any body, and is told apart from nothing else that does.
+            1..=30 => digits.parse().unwrap_or(i128::MAX).min(u64::MAX.into()),
+            _ => u64::MAX.into(),
         })
     };
-    let number = |text: &str| digits(text).and_then(Result::ok);
     let (unit, range) = header.split_once('=')?;
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return None;
