@@ -298,7 +298,7 @@ impl FormParser {
         let mut at = 0;
         while at < input.len() {
             if self.delimiter.is_idle() {
-                let Some(next) = next_carriage_return(&input[at..]) else {
+                let Some(next) = self.delimiter.next_in(&input[at..]) else {
                     candidate = input.len();
                     break;
                 };
@@ -363,16 +363,6 @@ fn emit(events: &mut Vec<FormEvent>, data: Bytes) {
     if !data.is_empty() {
         events.push(FormEvent::Data(data));
     }
-}
-/// `contains` searches a word at a time, which `position` does not.
-fn next_carriage_return(bytes: &[u8]) -> Option<usize> {
-    const BLOCK: usize = 128;
-    let (block, bytes_of_block) = bytes
-        .chunks(BLOCK)
-        .enumerate()
-        .find(|(_, bytes)| bytes.contains(&b'\r'))?;
-    let within = bytes_of_block.iter().position(|&byte| byte == b'\r')?;
-    Some(block * BLOCK + within)
 }
 fn malformed(message: &'static str) -> S3Error {
     S3Error::with_message(ErrorCode::MalformedPOSTRequest, message)

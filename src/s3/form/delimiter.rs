@@ -1,8 +1,12 @@
 //! The line that parts a form: `CRLF -- boundary`, padding, `CRLF`; or with `--` behind the boundary, which ends it.
 //! RFC 2046, section 5.1.1.
 //!
-//! A machine that takes one byte at a time, so that cuts of the input cannot matter. A line that begins as the
+//! A machine that takes one byte at a time, so that cuts of the input cannot matter; what lies before the next byte that
+//! it needs to see is found by a search. A line that begins as the
 //! delimiter does and goes on in another way (`--boundaryX`) is data.
+
+use memchr::memchr;
+use memchr::memmem::Finder;
 
 /// Spaces and tabs that may stand behind a boundary. RFC 2046 sets no bound; gateways add one or two.
 const MAX_PADDING: usize = 64;
@@ -10,6 +14,7 @@ const MAX_PADDING: usize = 64;
 pub(super) struct Delimiter {
     /// CR LF `--` boundary. CR occurs at its start only, so that a failed match can only begin again with a CR.
     pattern: Vec<u8>,
+    finder: Finder<'static>,
     state: State,
 }
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,10 +47,20 @@ pub(super) enum Step {
 }
 impl Delimiter {
     pub(super) fn new(boundary: &str) -> Self {
+        let pattern = [b"\r\n--", boundary.as_bytes()].concat();
         Self {
-            pattern: [b"\r\n--", boundary.as_bytes()].concat(),
+            finder: Finder::new(&pattern).into_owned(),
+            pattern,
             state: State::Pattern(2),
         }
+    }
+    /// While it is idle: where in the input it has to go on. All before that is data; `None`: all of it.
+    pub(super) fn next_in(&self, input: &[u8]) -> Option<usize> {
+        self.finder.find(input).or_else(|| {
+            // Only the input's end can hold the beginning of a pattern that is cut in two.
+            let end = input.len().saturating_sub(self.pattern.len() - 1);
+            memchr(b'\r', &input[end..]).map(|at| end + at)
+        })
     }
     /// At the start of the body and of a part's content the line break before the delimiter is already there.
     pub(super) fn restart_at_line_start(&mut self) {
