@@ -21,18 +21,26 @@ use tokio::task::JoinHandle;
 /// What all bodies that are staged in memory may take together.
 const MEMORY_LIMIT_BYTES: usize = 16 << 20;
 const PERMIT_BYTES: usize = 4096;
-/// What is gathered before it is hashed and written to a blob. Two such buffers are all that a long body takes.
+/// What is gathered before it is hashed and written to a blob, where there is place: a long body has two such buffers, one
+/// that fills and one that is written. So many bodies may have them; any other is written piece by piece, as it comes.
 const WRITE_BYTES: usize = 128 * 1024;
+const GATHERED_BODIES: usize = 128;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
 
 /// The memory that staged bodies share.
 #[derive(Debug, Clone)]
-pub(super) struct StagingMemory(Arc<Semaphore>);
+pub(super) struct StagingMemory {
+    small: Arc<Semaphore>,
+    buffers: Arc<Semaphore>,
+}
 
 impl Default for StagingMemory {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MEMORY_LIMIT_BYTES / PERMIT_BYTES)))
+        Self {
+            small: Arc::new(Semaphore::new(MEMORY_LIMIT_BYTES / PERMIT_BYTES)),
+            buffers: Arc::new(Semaphore::new(GATHERED_BODIES)),
+        }
     }
 }
 
@@ -58,6 +66,8 @@ enum Place {
     },
     Blob {
         buffer: Vec<u8>,
+        /// `None`: nothing is gathered.
+        gathers: Permits,
         writing: JoinHandle<std::io::Result<(BlobWriter, Vec<u8>)>>,
     },
     /// A write failed: what it was is told once, and nothing more is taken.
@@ -145,13 +155,19 @@ impl Staging {
 
     /// Fills the buffer of a blob, and hands it to the disk whenever it is full.
     async fn gather(&mut self, mut bytes: Bytes) -> Result<(), StageError> {
-        while let Place::Blob { buffer, .. } = &mut self.place
+        while let Place::Blob {
+            buffer, gathers, ..
+        } = &mut self.place
             && !bytes.is_empty()
         {
-            let room = WRITE_BYTES - buffer.len();
+            let full = match gathers {
+                Some(_) => WRITE_BYTES,
+                None => bytes.len().min(WRITE_BYTES),
+            };
+            let room = full - buffer.len();
             buffer.reserve_exact(room);
             buffer.extend_from_slice(&bytes.split_to(room.min(bytes.len())));
-            if buffer.len() == WRITE_BYTES {
+            if buffer.len() == full {
                 self.write_out().await?;
             }
         }
@@ -193,7 +209,9 @@ impl Staging {
                     body: SealedBody::Memory { bytes, permits },
                 })
             }
-            Place::Blob { buffer, writing } => {
+            Place::Blob {
+                buffer, writing, ..
+            } => {
                 let (writer, _) = written(writing).await?;
                 let expected = expected.clone();
                 blocking(move || {
@@ -230,6 +248,7 @@ impl Staging {
         });
         self.place = Place::Blob {
             buffer: Vec::new(),
+            gathers: self.memory.buffers.clone().try_acquire_owned().ok(),
             writing,
         };
         Ok(())
@@ -237,14 +256,22 @@ impl Staging {
 
     /// Hands the buffer to the disk; waits for the one before, so that at most two are held.
     async fn write_out(&mut self) -> Result<(), StageError> {
-        let Place::Blob { buffer, writing } = std::mem::replace(&mut self.place, Place::Given)
+        let Place::Blob {
+            buffer,
+            gathers,
+            writing,
+        } = std::mem::replace(&mut self.place, Place::Given)
         else {
             return Err(given_up());
         };
-        let (writer, emptied) = written(writing).await?;
+        let (writer, mut emptied) = written(writing).await?;
+        if gathers.is_none() {
+            emptied = Vec::new();
+        }
         let writing = tokio::task::spawn_blocking(move || writer.write(buffer));
         self.place = Place::Blob {
             buffer: emptied,
+            gathers,
             writing,
         };
         Ok(())
@@ -263,7 +290,7 @@ fn fits(memory: &StagingMemory, needed: usize, permits: &mut Permits) -> bool {
     let Ok(more) = u32::try_from(more) else {
         return false;
     };
-    match memory.0.clone().try_acquire_many_owned(more) {
+    match memory.small.clone().try_acquire_many_owned(more) {
         Ok(new) => {
             match permits {
                 Some(held) => held.merge(new),
