@@ -11,7 +11,7 @@ use crate::store::{Hot, Stamp, Store};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -193,8 +193,9 @@ fn bearing(name: &str) -> Bearing {
 impl KnownAnswers {
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        let weight = |key: &Box<[u8]>, repeat: &Arc<Repeat>| key.len() + repeat.head.len() + 64;
-        Self(store.hot(MOST_BYTES, USUAL_BYTES, weight))
+        Self(store.hot(MOST_BYTES, USUAL_BYTES, |key, repeat| {
+            key.len() + repeat.head.len() + size_of::<Repeat>()
+        }))
     }
 
     /// The answer to a request like this, if one is known. `space` is for the look-up, to be used again.
@@ -221,7 +222,7 @@ impl KnownAnswers {
         let etag = answer
             .headers()
             .get(header::ETAG)
-            .map(|etag| etag.as_bytes());
+            .map(HeaderValue::as_bytes);
         let body = match (status, asked.if_none_match) {
             (StatusCode::OK, None) if request.method() == Method::GET => offer.body.clone(),
             (StatusCode::OK, None) => Bytes::new(),

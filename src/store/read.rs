@@ -165,12 +165,11 @@ impl BodyReader {
         object: &Object,
         range: ByteRange,
     ) -> Result<Reading, StoreError> {
-        let body = match self.hot.bodies.get(&object.sequence) {
-            Some(body) => body,
-            None => {
-                let body = self.clone().read_whole(object).await?;
-                self.hot.keep(object.sequence, body)
-            }
+        let body = if let Some(body) = self.hot.bodies.get(&object.sequence) {
+            body
+        } else {
+            let body = self.clone().read_whole(object).await?;
+            self.hot.keep(object.sequence, body)
         };
         let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
         let within = start
@@ -191,13 +190,12 @@ impl BodyReader {
         let mut pieces = pieces(object.content.clone(), object.whole(), BLOCK).peekable();
         let mut all = Vec::new();
         while let Some(piece) = pieces.next() {
-            let bytes = match open.read_at_once(piece) {
-                Some(read) => read?,
-                None => {
-                    let (given_back, bytes) = blocking(open, piece, Open::read).await?;
-                    open = given_back;
-                    bytes
-                }
+            let bytes = if let Some(read) = open.read_at_once(piece) {
+                read?
+            } else {
+                let (given_back, bytes) = blocking(open, piece, Open::read).await?;
+                open = given_back;
+                bytes
             };
             if all.is_empty() && pieces.peek().is_none() {
                 return Ok(bytes);

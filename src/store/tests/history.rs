@@ -311,14 +311,15 @@ impl World {
         if let Some(now) = janitor.believed_now() {
             let ended = janitor.end_by_age(now, Mode::Do);
             let ended = self.runtime.block_on(ended).unwrap();
-            let oldest = now.as_millis() - MULTIPART_EXPIRES.as_millis() as i64;
+            let age = i64::try_from(MULTIPART_EXPIRES.as_millis()).unwrap();
+            let oldest = now.as_millis() - age;
             let is_old = |upload: &Upload| upload.initiated_at.as_millis() < oldest;
             let before = self.uploads.len();
             for upload in self.uploads.values().filter(|upload| is_old(upload)) {
                 self.model.uploads.remove(&upload.id);
             }
             self.uploads.retain(|_, upload| !is_old(upload));
-            assert_eq!(ended.uploads as usize, before - self.uploads.len());
+            assert_eq!(ended.uploads, (before - self.uploads.len()) as u64);
         }
         let freed = self.runtime.block_on(janitor.free(Mode::Do, false));
         freed.unwrap();
