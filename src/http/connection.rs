@@ -12,10 +12,11 @@ mod stream;
 mod unparsed;
 
 use super::Rooms;
+use super::repeat::Proxy;
 use super::tls::Tls;
 use activity::{Activity, Place, RequestUnderWay};
 use actix_http::body::{BodySize, BoxBody, MessageBody};
-use actix_http::{HttpService, Protocol, Request};
+use actix_http::{ConnectionType, HttpService, Protocol, Request};
 use actix_server::{GracefulShutdownSignal, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::Error;
@@ -53,6 +54,14 @@ pub(super) struct Terms {
     pub(super) tls: Option<Tls>,
     /// Connections of one worker.
     pub(super) capacity: usize,
+}
+
+impl Terms {
+    /// Whether this peer is a proxy whose `X-Forwarded-*` headers count.
+    fn trusts(&self, peer: SocketAddr) -> bool {
+        let proxies = &self.rooms.config.trusted_proxies;
+        proxies.trusts(peer.ip().to_canonical())
+    }
 }
 
 /// Has `server` serve on `listener` what `app` makes, once for each worker.
@@ -146,6 +155,11 @@ where
     let answering = app.call(request);
     Box::pin(async move {
         let answer = answering.await?;
+        if answer.response().head().connection_type() == ConnectionType::Close
+            && let Some(guard) = &guard
+        {
+            guard.closes();
+        }
         Ok(answer.map_body(|_, body| UnderWay {
             body,
             _guard: guard,
@@ -212,7 +226,13 @@ async fn serve<A, H>(
     let lane = if is_http2 {
         None
     } else {
-        Lane::open(&terms.rooms.known, &terms.rooms.clock)
+        let trusted = peer.is_some_and(|peer| terms.trusts(peer));
+        let proxy = if trusted {
+            Proxy::Trusted
+        } else {
+            Proxy::Nobody
+        };
+        Some(Lane::open(&terms.rooms.known, &terms.rooms.clock, proxy))
     };
     let stream = Stream::new(transport, Rc::clone(activity), lane);
     if is_http2 {

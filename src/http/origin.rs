@@ -4,6 +4,7 @@
 //! signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
 
 use crate::http::HttpConfig;
+use crate::http::repeat::Proxy;
 use actix_web::dev::RequestHead;
 use actix_web::http::header;
 
@@ -96,6 +97,15 @@ impl<'a> Forwarded<'a> {
             scheme,
             host: first("x-forwarded-host").filter(|host| is_host(host)),
         }
+    }
+}
+
+/// What the peer is to whoever reads `X-Forwarded-*` headers.
+pub(crate) fn proxy(head: &RequestHead, config: &HttpConfig) -> Proxy {
+    if comes_through_proxy(head, config) {
+        Proxy::Trusted
+    } else {
+        Proxy::Nobody
     }
 }
 

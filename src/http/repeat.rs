@@ -76,7 +76,18 @@ pub(crate) struct Plain<'a> {
     /// As it stands in the request line.
     pub(crate) target: &'a str,
     host: &'a [u8],
+    /// What a proxy says of the host and scheme that it was asked for, and whether the peer is one that is believed.
+    forwarded_host: Option<&'a [u8]>,
+    forwarded_proto: Option<&'a [u8]>,
+    proxy: Proxy,
     if_none_match: Option<&'a [u8]>,
+}
+
+/// Whether a connection's peer is a proxy whose `X-Forwarded-*` headers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proxy {
+    Trusted,
+    Nobody,
 }
 
 impl<'a> Plain<'a> {
@@ -85,15 +96,19 @@ impl<'a> Plain<'a> {
         method: &'a str,
         target: &'a str,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        proxy: Proxy,
     ) -> Option<Self> {
         if !matches!(method, "GET" | "HEAD") || !target.starts_with('/') {
             return None;
         }
         let (mut host, mut if_none_match) = (None, None);
+        let (mut forwarded_host, mut forwarded_proto) = (None, None);
         for (name, value) in headers {
             let told = match bearing(name) {
                 Bearing::None => continue,
                 Bearing::Host => host.replace(value),
+                Bearing::ForwardedHost => forwarded_host.replace(value),
+                Bearing::ForwardedProto => forwarded_proto.replace(value),
                 Bearing::IfNoneMatch => if_none_match.replace(value),
                 Bearing::OneOf(values) => {
                     let mut values = values.iter();
@@ -111,6 +126,9 @@ impl<'a> Plain<'a> {
             method,
             target,
             host: host?,
+            forwarded_host,
+            forwarded_proto,
+            proxy,
             if_none_match,
         })
     }
@@ -121,6 +139,12 @@ impl<'a> Plain<'a> {
             self.method.as_bytes(),
             self.target.as_bytes(),
             self.host,
+            self.forwarded_host.unwrap_or_default(),
+            self.forwarded_proto.unwrap_or_default(),
+            match self.proxy {
+                Proxy::Trusted => b"trusted",
+                Proxy::Nobody => b"",
+            },
             self.if_none_match.unwrap_or_default(),
         ];
         for part in parts {
@@ -136,6 +160,8 @@ impl<'a> Plain<'a> {
 enum Bearing {
     None,
     Host,
+    ForwardedHost,
+    ForwardedProto,
     IfNoneMatch,
     /// Nothing, where it says one of these.
     OneOf(&'static [&'static str]),
@@ -153,6 +179,8 @@ fn bearing(name: &str) -> Bearing {
     lower.make_ascii_lowercase();
     match &*lower {
         b"host" => Bearing::Host,
+        b"x-forwarded-host" => Bearing::ForwardedHost,
+        b"x-forwarded-proto" => Bearing::ForwardedProto,
         b"if-none-match" => Bearing::IfNoneMatch,
         b"connection" => Bearing::OneOf(&["keep-alive"]),
         b"sec-fetch-dest" => Bearing::OneOf(&["image", "empty", "document"]),
@@ -178,8 +206,6 @@ fn bearing(name: &str) -> Bearing {
         | b"via"
         | b"forwarded"
         | b"x-forwarded-for"
-        | b"x-forwarded-proto"
-        | b"x-forwarded-host"
         | b"x-forwarded-port"
         | b"x-forwarded-server"
         | b"x-real-ip"
@@ -204,7 +230,7 @@ impl KnownAnswers {
     }
 
     /// Keeps an answer that was offered, as it goes out.
-    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>) {
+    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, proxy: Proxy) {
         let offer = answer.response().extensions();
         let (Some(offer), status) = (offer.get::<Offer>(), answer.status()) else {
             return;
@@ -216,7 +242,7 @@ impl KnownAnswers {
             .uri()
             .path_and_query()
             .map_or("", |target| target.as_str());
-        let Some(asked) = Plain::of(request.method().as_str(), target, headers) else {
+        let Some(asked) = Plain::of(request.method().as_str(), target, headers, proxy) else {
             return;
         };
         let etag = answer
@@ -282,7 +308,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()));
-        Plain::of("GET", "/api/", headers)
+        Plain::of("GET", "/api/", headers, Proxy::Nobody)
     }
 
     #[test]
@@ -327,13 +353,17 @@ mod tests {
     #[test]
     fn other_methods_hosts_and_tags_are_other_questions() {
         let headers = |host: &'static [u8]| [("host", host)];
-        let ask = |method, target, host| Plain::of(method, target, headers(host)).unwrap();
+        let ask =
+            |method, target, host, proxy| Plain::of(method, target, headers(host), proxy).unwrap();
         let asked = [
-            ask("GET", "/a", b"h"),
-            ask("HEAD", "/a", b"h"),
-            ask("GET", "/a?", b"h"),
-            ask("GET", "/a", b"i"),
-            plain(&[("host", "h"), ("if-none-match", "")]).unwrap(),
+            ask("GET", "/a", b"h", Proxy::Nobody),
+            ask("HEAD", "/a", b"h", Proxy::Nobody),
+            ask("GET", "/a?", b"h", Proxy::Nobody),
+            ask("GET", "/a", b"i", Proxy::Nobody),
+            ask("GET", "/a", b"h", Proxy::Trusted),
+            plain(&[("host", "h"), ("if-none-match", "\"e\"")]).unwrap(),
+            plain(&[("host", "h"), ("x-forwarded-host", "\"e\"")]).unwrap(),
+            plain(&[("host", "h"), ("x-forwarded-proto", "\"e\"")]).unwrap(),
         ];
         let mut keys: Vec<Vec<u8>> = Vec::new();
         for asked in asked {
@@ -341,14 +371,23 @@ mod tests {
         }
         keys.sort();
         keys.dedup();
-        assert_eq!(keys.len(), 5);
+        assert_eq!(keys.len(), 8);
     }
 
     #[test]
     fn what_says_no_host_or_posts_takes_the_ordinary_way() {
         assert_eq!(plain(&[]), None);
-        assert_eq!(Plain::of("POST", "/a", [("host", &b"h"[..])]), None);
-        assert_eq!(Plain::of("GET", "http://h/a", [("host", &b"h"[..])]), None);
-        assert_eq!(Plain::of("OPTIONS", "*", [("host", &b"h"[..])]), None);
+        assert_eq!(
+            Plain::of("POST", "/a", [("host", &b"h"[..])], Proxy::Nobody),
+            None
+        );
+        assert_eq!(
+            Plain::of("GET", "http://h/a", [("host", &b"h"[..])], Proxy::Nobody),
+            None
+        );
+        assert_eq!(
+            Plain::of("OPTIONS", "*", [("host", &b"h"[..])], Proxy::Nobody),
+            None
+        );
     }
 }

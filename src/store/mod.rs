@@ -26,6 +26,7 @@ mod meta;
 mod multipart;
 mod names;
 mod object;
+mod queue;
 mod read;
 mod record;
 mod replay;
@@ -213,7 +214,7 @@ impl Store {
         let blobs = std::fs::File::open(folder.blobs())
             .map_err(|error| replay::database_trouble(&error, false))?;
         let renewal = snapshot::Renewal::after(folder.home(), log.id()).await;
-        let (requests, requested) = mpsc::channel(writer::QUEUE);
+        let (requests, requested) = mpsc::channel(queue::PLACES);
         let (logged, groups) = mpsc::channel(1);
         let (released, releases) = mpsc::unbounded_channel();
         let indexer = writer::Indexer {

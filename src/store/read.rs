@@ -75,12 +75,13 @@ impl HotBodies {
         }
     }
 
-    /// Keeps it where there is place; the bytes are the same.
-    fn keep(&self, sequence: u64, bytes: Bytes) -> Bytes {
-        let length = u32::try_from(bytes.len()).expect("small bodies alone are kept");
-        let Ok(place) = self.places.clone().try_acquire_many_owned(length) else {
-            return bytes;
-        };
+    /// Place for so many bytes, where there is.
+    fn place(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).ok()?;
+        self.places.clone().try_acquire_many_owned(bytes).ok()
+    }
+
+    fn keep(&self, sequence: u64, bytes: Bytes, place: OwnedSemaphorePermit) -> Bytes {
         let held = HeldBody {
             bytes,
             _place: place,
@@ -168,8 +169,12 @@ impl BodyReader {
         let body = if let Some(body) = self.hot.bodies.get(&object.sequence) {
             body
         } else {
+            let Some(place) = self.hot.place(object.size_bytes) else {
+                // Slow readers hold all of it.
+                return self.read(object.content.clone(), range).await;
+            };
             let body = self.clone().read_whole(object).await?;
-            self.hot.keep(object.sequence, body)
+            self.hot.keep(object.sequence, body, place)
         };
         let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
         let within = start

@@ -22,8 +22,9 @@ use tokio::task::JoinHandle;
 const MEMORY_LIMIT_BYTES: usize = 16 << 20;
 const PERMIT_BYTES: usize = 4096;
 /// What is gathered before it is hashed and written to a blob, where there is place: a long body has two such buffers, one
-/// that fills and one that is written. So many bodies may have them; any other is written piece by piece, as it comes.
+/// that fills and one that is written. So many bodies may have them; any other gathers little.
 const WRITE_BYTES: usize = 128 * 1024;
+const SMALL_WRITE_BYTES: usize = 8 * 1024;
 const GATHERED_BODIES: usize = 128;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
@@ -66,7 +67,7 @@ enum Place {
     },
     Blob {
         buffer: Vec<u8>,
-        /// `None`: nothing is gathered.
+        /// `None`: there was no place for large buffers.
         gathers: Permits,
         writing: JoinHandle<std::io::Result<(BlobWriter, Vec<u8>)>>,
     },
@@ -162,7 +163,7 @@ impl Staging {
         {
             let full = match gathers {
                 Some(_) => WRITE_BYTES,
-                None => bytes.len().min(WRITE_BYTES),
+                None => SMALL_WRITE_BYTES,
             };
             let room = full - buffer.len();
             buffer.reserve_exact(room);
@@ -264,10 +265,7 @@ impl Staging {
         else {
             return Err(given_up());
         };
-        let (writer, mut emptied) = written(writing).await?;
-        if gathers.is_none() {
-            emptied = Vec::new();
-        }
+        let (writer, emptied) = written(writing).await?;
         let writing = tokio::task::spawn_blocking(move || writer.write(buffer));
         self.place = Place::Blob {
             buffer: emptied,

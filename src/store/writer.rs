@@ -11,24 +11,16 @@ use super::judging::{self, Judging, Verdict, Work};
 use super::log::{AppendError, End, Log, Written};
 use super::meta;
 use super::names::{Held, Name};
+use super::queue::Queue;
 use super::record::{Draft, LogId, Record};
 use super::state::State;
 use super::{EffectKind, StoreError, unavailable};
 use crate::clock::Timestamp;
 use crate::{db, faults};
 use sqlx::SqliteConnection;
-use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-
-/// Changes that wait to be taken; past it their callers wait.
-pub(super) const QUEUE: usize = 1024;
-/// Of these, how many may wait for one row: each of them needs a group of its own. More are refused, so that many changes of
-/// one key keep no other waiting.
-const ROW_QUEUE: usize = 64;
-const GROUP_CHANGES: usize = 256;
-const GROUP_BYTES: usize = 8 << 20;
 
 /// What stands in the log of a change.
 #[derive(Debug, Clone, Copy)]
@@ -107,40 +99,38 @@ impl Writer {
     /// Runs until every sender of requests is gone.
     pub(super) async fn run(mut self) {
         let _unwinding = FailWhenUnwinding(self.state.clone());
-        let mut pending = VecDeque::new();
+        let mut pending = Queue::default();
         let mut held = Held::default();
         let mut closed = false;
         loop {
-            while pending.len() < QUEUE
+            while pending.has_place()
                 && let Ok(request) = self.requests.try_recv()
             {
-                queue(&mut pending, request);
+                line_up(&mut pending, request);
             }
             while let Ok(names) = self.released.try_recv() {
                 held.release(&names);
             }
             if let Some(failure) = self.state.failure() {
-                for request in pending.drain(..) {
+                for request in pending.drain() {
                     answer(
                         request.answer,
                         Err(StoreError::Unavailable(failure.clone())),
                     );
                 }
             }
-            let group = admit(&mut pending, &mut held);
+            let group = pending.take_group(&mut held);
             if !group.is_empty() {
                 let postponed = self.carry_out(group, &mut held).await;
-                for request in postponed.into_iter().rev() {
-                    pending.push_front(request);
-                }
+                pending.put_first(postponed);
                 continue;
             }
             if closed && pending.is_empty() {
                 return;
             }
             tokio::select! {
-                request = self.requests.recv(), if !closed && pending.len() < QUEUE => match request {
-                    Some(request) => queue(&mut pending, request),
+                request = self.requests.recv(), if !closed && pending.has_place() => match request {
+                    Some(request) => line_up(&mut pending, request),
                     None => closed = true,
                 },
                 Some(names) = self.released.recv() => held.release(&names),
@@ -338,52 +328,12 @@ impl Drop for FailWhenUnwinding {
     }
 }
 
-/// Lets a change wait its turn, or refuses it.
-fn queue(pending: &mut VecDeque<Request>, request: Request) {
-    let waits_for_same = |other: &&Request| {
-        let mut names = request.names.iter().filter(|name| name.is_exclusive());
-        names.any(|name| {
-            other
-                .names
-                .iter()
-                .any(|held| held.is_exclusive() && held.is(name))
-        })
-    };
-    if pending.len() >= ROW_QUEUE && pending.iter().filter(waits_for_same).count() >= ROW_QUEUE {
-        let refusal = "too many changes of one key, or row, are waiting";
-        answer(
-            request.answer,
-            Err(StoreError::Unavailable(refusal.to_owned())),
-        );
-    } else {
-        pending.push_back(request);
+/// Has a change wait its turn, or refuses it.
+fn line_up(pending: &mut Queue, request: Request) {
+    if let Err(refused) = pending.line_up(request) {
+        let why = "too many changes of one key, or row, are waiting";
+        answer(refused.answer, Err(StoreError::Unavailable(why.to_owned())));
     }
-}
-
-/// Takes from what waits, in order of arrival, what meets no name under way and none of what waits before it.
-fn admit(pending: &mut VecDeque<Request>, held: &mut Held) -> Vec<Request> {
-    let mut group = Vec::new();
-    let mut bytes = 0;
-    let mut blocked = Held::default();
-    let mut waiting = VecDeque::new();
-    while let Some(request) = pending.pop_front() {
-        let full = group.len() >= GROUP_CHANGES || bytes >= GROUP_BYTES;
-        if full {
-            waiting.push_back(request);
-            break;
-        }
-        if blocked.admits(&request.names) && held.admits(&request.names) {
-            held.hold(&request.names);
-            bytes += request.work.memory_bytes();
-            group.push(request);
-        } else {
-            blocked.hold(&request.names);
-            waiting.push_back(request);
-        }
-    }
-    waiting.append(pending);
-    *pending = waiting;
-    group
 }
 
 fn record(draft: Draft, written: Written) -> Record {

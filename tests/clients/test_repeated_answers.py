@@ -1,8 +1,10 @@
 """What is asked for again and again on one connection: the same answer each time, and never one that a change outdated."""
 
 import http.client
+import json
 import socket
 import threading
+import time
 import uuid
 
 import pytest
@@ -163,8 +165,6 @@ def test_a_presigned_url_gets_the_same_answer_until_the_object_changes(hangar, p
 
 
 def test_a_presigned_url_ends_when_it_says(presigned, connection):
-    import time
-
     path = presigned[3](2)
     began = time.monotonic()
     while connection.ask("GET", path)[0][0] == 200:
@@ -175,8 +175,6 @@ def test_a_presigned_url_ends_when_it_says(presigned, connection):
 
 
 def test_a_policy_that_comes_to_deny_holds_for_urls_that_were_answered(presigned, connection):
-    import json
-
     s3, key, body, target = presigned
     path = target()
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/{key}"}
@@ -200,14 +198,23 @@ def test_a_rule_that_comes_is_told_with_the_next_answer(presigned, connection):
 
 
 def raw(connection, *pieces):
-    """Sends pieces as they are, each in a segment of its own, and reads until the server closes or says nothing more."""
-    import time
-
-    for piece in pieces:
-        connection.sendall(piece)
-        time.sleep(0.05)
-    connection.shutdown(socket.SHUT_WR)
-    return b"".join(iter(lambda: connection.recv(65536), b""))
+    """Sends pieces as they are, each in a segment of its own, and answers all that comes until the server closes, or has
+    had enough of what it refused.
+    """
+    said = b""
+    try:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+    try:
+        while came := connection.recv(65536):
+            said += came
+    except OSError:
+        pass
+    return said
 
 
 @pytest.mark.parametrize("cut", [1, 4, 30, 90])
@@ -228,6 +235,65 @@ def test_requests_that_come_at_once_are_answered_in_order(hangar, picture):
     assert kinds == [b"picture", b"picture", b"picture", b"live", b"picture", b"live", b"picture"]
 
 
+def answers_of(said):
+    """Status and body of each answer, as a client that believes `Content-Length` reads them."""
+    answers = []
+    while said:
+        head, _, rest = said.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        assert lines[0].startswith("HTTP/1.1 "), lines[0]
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+        length = int(headers.get("content-length", 0))
+        answers.append((int(lines[0].split()[1]), rest[:length]))
+        assert len(rest) >= length, (lines[0], len(rest), length)
+        said = rest[length:]
+    return answers
+
+
+@pytest.mark.parametrize("log", ["info", "debug"])
+def test_each_of_requests_that_come_at_once_gets_an_answer_of_its_own_kind(start_hangar, log):
+    """actix alone would leave out the bodies of answers before a HEAD that it read together with their requests."""
+    server = start_hangar(HANGAR_LOG=log)
+    put = b"PUT /uploads/x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+    live = b"GET /-/health/live HTTP/1.1\r\nHost: h\r\n\r\n"
+    wrong = b"GET /uploads/absent HTTP/1.1\r\nHost: h\r\n\r\n"
+    head = b"HEAD /uploads/absent HTTP/1.1\r\nHost: h\r\n\r\n"
+    for requests_at_once in ([put + live + wrong], [live, put + live, wrong + live + put + live], [live + live + wrong] * 3):
+        count = sum(piece.count(b" HTTP/1.1") for piece in requests_at_once)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
+            answers = answers_of(raw(connection, *requests_at_once))
+        assert len(answers) == count
+        assert all((status, body) == (200, b'{"status":"live"}') if status == 200 else body.startswith(b"<?xml") for status, body in answers)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
+        said = raw(connection, put + live + head)
+    (first, second), rest = answers_of(said[: said.rindex(b"HTTP/1.1")]), said[said.rindex(b"HTTP/1.1") :]
+    assert first[0] == 403 and first[1].startswith(b"<?xml") and second == (200, b'{"status":"live"}')
+    assert rest.startswith(b"HTTP/1.1 403") and rest.endswith(b"\r\n\r\n")
+
+
+def test_after_an_answer_that_closes_nothing_more_is_answered(hangar, picture):
+    get = f"GET {picture['asset_url']} HTTP/1.1\r\nHost: 127.0.0.1:{hangar.port}\r\n\r\n".encode()
+    refused = b"PUT /uploads/x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n"
+    close = get.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    for pieces in ([get, get, refused, b"0123456789", get, get], [get, get, close, get], [get, get, close + get]):
+        with socket.create_connection(("127.0.0.1", hangar.port), timeout=PATIENCE_SECONDS) as connection:
+            answers = raw(connection, *pieces)
+        # The answer that closes may be lost with the reset that what follows it gets.
+        allowed = {2} if refused in pieces else {2, 3}
+        assert answers.count(b"HTTP/1.1 200 OK") in allowed, pieces
+
+
+def test_a_host_that_a_proxy_forwards_is_another_question(start_hangar):
+    server = start_hangar(HANGAR_S3_DOMAIN="s3.example.com", HANGAR_TRUSTED_PROXIES="127.0.0.1")
+    body = pictures.filled(5000, 1)
+    path = upload(server, server.make_token()["token"], body)["asset_url"]
+    connection = Connection(server)
+    for _ in range(3):
+        assert connection.ask("GET", path)[0][0] == 200
+        assert connection.ask("GET", path, X_Forwarded_Host="files.example.com")[0][0] == 200
+        assert connection.ask("GET", path, X_Forwarded_Host="uploads.s3.example.com")[0][0] == 403
+
+
 @pytest.mark.parametrize("path", ["/-/health/live", "/api/v1/assets/user-assets/", "/uploads/key"])
 def test_a_body_that_looks_like_requests_is_never_answered_as_such(hangar, picture, path):
     """A proxy that keeps connections would hand the answers to somebody else."""
@@ -236,11 +302,7 @@ def test_a_body_that_looks_like_requests_is_never_answered_as_such(hangar, pictu
         head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         for pieces in ([head + body], [head, body], [head + body[:40], body[40:]], [head, *(body[at : at + 50_000] for at in range(0, len(body), 50_000))]):
             with socket.create_connection(("127.0.0.1", hangar.port), timeout=PATIENCE_SECONDS) as connection:
-                try:
-                    answers = raw(connection, get, get, *pieces)
-                except (ConnectionResetError, BrokenPipeError):
-                    # It had enough of a body that it had refused.
-                    continue
+                answers = raw(connection, get, get, *pieces)
             assert answers.count(picture["body"]) == 2, answers[-500:]
 
 

@@ -30,6 +30,8 @@ pub(super) struct Activity {
     unsent: Cell<bool>,
     /// Answers that were given.
     answers: Cell<u64>,
+    /// The last of them says that it is the last.
+    closes: Cell<bool>,
     shown_out: Notify,
     /// It was shown out, and has not gone yet.
     leaving: Cell<bool>,
@@ -44,6 +46,7 @@ impl Activity {
             multiplexed: Cell::new(false),
             unsent: Cell::new(false),
             answers: Cell::new(0),
+            closes: Cell::new(false),
             shown_out: Notify::new(),
             leaving: Cell::new(false),
         }
@@ -75,6 +78,11 @@ impl Activity {
     /// How many answers were given.
     pub(super) fn answers(&self) -> u64 {
         self.answers.get()
+    }
+
+    /// Whether no further request is to be answered.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closes.get()
     }
 
     pub(super) fn is_multiplexed(&self) {
@@ -119,6 +127,13 @@ impl Activity {
 /// See [`Activity::request`].
 #[derive(Debug)]
 pub(super) struct RequestUnderWay(Rc<Activity>);
+
+impl RequestUnderWay {
+    /// Its answer says that the connection closes.
+    pub(super) fn closes(&self) {
+        self.0.closes.set(true);
+    }
+}
 
 impl Drop for RequestUnderWay {
     fn drop(&mut self) {

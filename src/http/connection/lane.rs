@@ -8,7 +8,7 @@
 
 use super::activity::RequestUnderWay;
 use crate::clock::{Clock, Timestamp};
-use crate::http::repeat::{KnownAnswers, Plain, Repeat};
+use crate::http::repeat::{KnownAnswers, Plain, Proxy, Repeat};
 use crate::http::trace::RequestId;
 use crate::s3::time::http_date;
 use std::cell::RefCell;
@@ -24,6 +24,8 @@ const HEADERS: usize = 32;
 pub(super) struct Lane {
     known: KnownAnswers,
     clock: Clock,
+    proxy: Proxy,
+    is_open: bool,
 }
 
 thread_local! {
@@ -33,12 +35,14 @@ thread_local! {
 }
 
 impl Lane {
-    /// `None` where each answer has a line in the log, which is the ordinary way's to write.
-    pub(super) fn open(known: &KnownAnswers, clock: &Clock) -> Option<Self> {
-        (!tracing::enabled!(tracing::Level::DEBUG)).then(|| Self {
+    pub(super) fn open(known: &KnownAnswers, clock: &Clock, proxy: Proxy) -> Self {
+        Self {
             known: known.clone(),
             clock: clock.clone(),
-        })
+            proxy,
+            // Where each answer has a line in the log, that is the ordinary way's to write.
+            is_open: !tracing::enabled!(tracing::Level::DEBUG),
+        }
     }
 
     /// Which way the request goes that these bytes begin with. `knows`: whether the lane may answer it.
@@ -48,7 +52,10 @@ impl Lane {
         let Ok(httparse::Status::Complete(length)) = request.parse(came) else {
             return Way::Ordinary { bytes: None };
         };
-        if knows && let Some(answer) = self.answer(&request) {
+        if knows
+            && self.is_open
+            && let Some(answer) = self.answer(&request)
+        {
             return Way::Known { length, answer };
         }
         let body = body_bytes(&request);
@@ -62,7 +69,7 @@ impl Lane {
             return None;
         }
         let headers = request.headers.iter().map(|it| (it.name, it.value));
-        let asked = Plain::of(request.method?, request.path?, headers)?;
+        let asked = Plain::of(request.method?, request.path?, headers, self.proxy)?;
         let repeat = KEY.with_borrow_mut(|space| self.known.find(asked, space))?;
         let now = self.clock.now();
         if repeat.until.is_some_and(|until| until <= now) {
@@ -141,28 +148,40 @@ impl Handed {
         })
     }
 
+    /// How many bytes more may be handed on; `None`: as many as come.
+    pub(super) fn most(self) -> Option<u64> {
+        match self {
+            Self::Request { owed_bytes, .. } => Some(owed_bytes),
+            Self::Nothing | Self::Unclear => None,
+        }
+    }
+
     /// With so many bytes more.
     pub(super) fn more(self, bytes: usize) -> Self {
         match self {
             Self::Request {
                 owed_bytes,
                 answers,
-            } => {
-                let owed = owed_bytes.checked_sub(bytes as u64);
-                Self::begin(owed, answers)
-            }
+            } => Self::begin(owed_bytes.checked_sub(bytes as u64), answers),
             _ if bytes == 0 => self,
             _ => Self::Unclear,
         }
     }
 
-    /// Once all that was begun is answered and sent: so many answers were given.
+    /// Once all that was begun is answered and sent: so many answers were given. A request that was answered before it was
+    /// there whole is read on by actix, or was refused together with what follows it.
     pub(super) fn at_rest(self, answers: u64) -> Self {
         match self {
             Self::Request {
-                owed_bytes: 0,
+                owed_bytes,
                 answers: before,
-            } if answers > before => Self::Nothing,
+            } if answers > before => {
+                if owed_bytes == 0 {
+                    Self::Nothing
+                } else {
+                    Self::Unclear
+                }
+            }
             _ => self,
         }
     }
@@ -229,7 +248,15 @@ mod tests {
             .unwrap();
         let known = KnownAnswers::new(&store);
         let clock = Clock::default();
-        (store, Lane { known, clock })
+        (
+            store,
+            Lane {
+                known,
+                clock,
+                proxy: Proxy::Nobody,
+                is_open: true,
+            },
+        )
     }
 
     #[rstest]
@@ -263,7 +290,11 @@ mod tests {
     #[test]
     fn the_lane_opens_again_when_a_request_was_handed_whole_and_answered() {
         let handed = Handed::begin(Some(100), 7).more(60);
-        assert_eq!(handed.at_rest(8), handed, "the body is not there yet");
+        assert_eq!(
+            handed.at_rest(8),
+            Handed::Unclear,
+            "it was refused from its head"
+        );
         let handed = handed.more(40);
         assert_eq!(handed.at_rest(7), handed, "it is not answered");
         assert_eq!(handed.at_rest(8), Handed::Nothing);

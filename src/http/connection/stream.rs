@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -21,12 +21,15 @@ pub(super) struct Stream {
     activity: Rc<Activity>,
     /// What is sent in place of a bare refusal.
     refusal: Option<Bytes>,
+    /// `None`: HTTP/2.
     lane: Option<Lane>,
     /// The lane's answer on its way.
     sending: Option<Sending>,
     /// What came and was not read on yet.
     came: Bytes,
     handed: Handed,
+    /// Who waits for an answer to be sent before more is read.
+    reader: Option<Waker>,
 }
 
 pub(super) enum Transport {
@@ -44,6 +47,7 @@ impl Stream {
             sending: None,
             came: Bytes::new(),
             handed: Handed::Nothing,
+            reader: None,
         }
     }
 
@@ -69,6 +73,23 @@ impl Stream {
         Poll::Ready(Ok(()))
     }
 
+    /// A request is being answered that was handed on whole. What comes meanwhile waits: actix mixes up the answers of
+    /// requests that it reads together (whether they have bodies is told by the last one's method). The end of the stream
+    /// is told at once.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.reader = Some(cx.waker().clone());
+        if self.came.is_empty() {
+            let mut space = [MaybeUninit::uninit(); HEAD_BYTES];
+            let mut read = ReadBuf::uninit(&mut space);
+            ready!(self.transport.poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.came = Bytes::copy_from_slice(read.filled());
+        }
+        Poll::Pending
+    }
+
     /// Answers requests whose answers are known, until one comes that is not, or nothing more comes. What is to be read on
     /// then is in `came`.
     fn poll_lane(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -79,7 +100,11 @@ impl Stream {
             };
             let answers = self.activity.answers();
             if self.activity.is_at_rest() {
-                self.handed = self.handed.at_rest(answers);
+                self.handed = if self.activity.is_closing() {
+                    Handed::Unclear
+                } else {
+                    self.handed.at_rest(answers)
+                };
             }
             if self.handed != Handed::Nothing {
                 return Poll::Ready(Ok(()));
@@ -114,11 +139,21 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_lane(cx))?;
+        if self.handed.most() == Some(0) {
+            return self.poll_wait(cx);
+        }
         let before = buf.filled().len();
+        let most = usize::try_from(self.handed.most().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         let read = if self.came.is_empty() {
-            self.transport.poll_read(cx, buf)
+            let read = self.transport.poll_read(cx, buf);
+            if buf.filled().len() - before > most {
+                // The beginning of another request.
+                self.came = Bytes::copy_from_slice(&buf.filled()[before + most..]);
+                buf.set_filled(before + most);
+            }
+            read
         } else {
-            let length = self.came.len().min(buf.remaining());
+            let length = self.came.len().min(buf.remaining()).min(most);
             buf.put_slice(&self.came.split_to(length));
             Poll::Ready(Ok(()))
         };
@@ -163,6 +198,11 @@ impl AsyncWrite for Stream {
         ready!(self.poll_send(cx))?;
         // HTTP/1.1 flushes when its buffer is empty.
         self.activity.has_sent_all();
+        if self.activity.is_at_rest()
+            && let Some(reader) = self.reader.take()
+        {
+            reader.wake();
+        }
         self.transport.poll_flush(cx)
     }
 
