@@ -5,17 +5,19 @@
 //! that ends early; an answer that leaves a body unread reaches the client, which is not reset while it still sends.
 //! Refuses to know what a body means.
 
+use super::connection::Activity;
 use super::{Face, Rooms, s3};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header;
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -77,6 +79,8 @@ pub(crate) enum BodyError {
 /// A request's body as it comes, at a pace.
 pub(crate) struct Body {
     payload: web::Payload,
+    /// Which is told what was taken. `None`: HTTP/2, whose windows do the same.
+    activity: Option<Rc<Activity>>,
     /// `Content-Length`
     declared: Option<u64>,
     received: u64,
@@ -95,7 +99,8 @@ enum State {
 }
 
 impl Body {
-    pub(crate) fn new(payload: web::Payload, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(payload: web::Payload, req: &HttpRequest) -> Self {
+        let headers = req.headers();
         let declared = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
@@ -104,6 +109,7 @@ impl Body {
             declared.unwrap_or(0) == 0 && !headers.contains_key(header::TRANSFER_ENCODING);
         Self {
             payload,
+            activity: req.conn_data::<Rc<Activity>>().cloned(),
             declared,
             received: 0,
             waited: Duration::ZERO,
@@ -145,6 +151,9 @@ impl Body {
         match &piece {
             Ok(Some(bytes)) => {
                 self.received += bytes.len() as u64;
+                if let Some(activity) = &self.activity {
+                    activity.take(bytes.len());
+                }
                 self.pace.bytes += bytes.len() as u64;
             }
             Ok(None) => self.state = State::Ended,
@@ -360,7 +369,7 @@ mod tests {
         let payload = web::Payload::from_request(&req, &mut payload)
             .await
             .unwrap();
-        Body::new(payload, req.headers())
+        Body::new(payload, &req)
     }
 
     async fn read(body: &mut Body) -> Result<u64, BodyError> {

@@ -95,6 +95,8 @@ pub struct TlsFiles {
 
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
+/// Of one worker, for what waits for the disk: each takes memory, and a disk is not faster for more of them.
+const BLOCKING_THREADS: usize = 64;
 /// Files that are no connections: the log, the database, bodies being read and written.
 const FILES_OF_OUR_OWN: u64 = 256;
 
@@ -188,6 +190,7 @@ pub(crate) fn serve(
     };
     let mut server = Server::build()
         .workers(workers)
+        .worker_max_blocking_threads(BLOCKING_THREADS)
         .max_concurrent_connections(capacity)
         .shutdown_timeout(STOP_TIME_SECONDS)
         .disable_signals();

@@ -237,7 +237,11 @@ impl Staging {
     }
 
     fn move_to_blob(&mut self) -> Result<(), StageError> {
-        let Place::Memory { buffer, hasher, .. } = std::mem::replace(&mut self.place, Place::Given)
+        let Place::Memory {
+            buffer,
+            hasher,
+            permits,
+        } = std::mem::replace(&mut self.place, Place::Given)
         else {
             return Err(given_up());
         };
@@ -245,6 +249,8 @@ impl Staging {
         let writing = tokio::task::spawn_blocking(move || {
             let (blob, file) = blobs.create()?;
             let (writer, _) = BlobWriter { blob, file, hasher }.write(buffer)?;
+            // Until here the buffer was in memory, however long it waited for its turn.
+            drop(permits);
             Ok((writer, Vec::new()))
         });
         self.place = Place::Blob {

@@ -9,16 +9,19 @@ use super::{HEAD_TIME, KEEP_ALIVE};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+/// What actix may hold of a request that nobody has taken, its head among it. Left to itself it holds some 400 KB.
+const HELD_BYTES: u64 = 96 * 1024;
 /// How often a connection's wait is looked at.
 const GLANCE: Duration = Duration::from_secs(5);
 
 /// One connection's doings. Its worker's thread alone sees it.
 #[derive(Debug)]
-pub(super) struct Activity {
+pub(in crate::http) struct Activity {
     /// Requests that are being answered.
     requests: Cell<u32>,
     waits_since: Cell<Instant>,
@@ -30,6 +33,11 @@ pub(super) struct Activity {
     unsent: Cell<bool>,
     /// Answers that were given.
     answers: Cell<u64>,
+    /// Of the request under way: bytes that were handed on, and those of its body that were taken.
+    handed: Cell<u64>,
+    taken: Cell<u64>,
+    /// Who waits to hand on more.
+    reader: RefCell<Option<Waker>>,
     /// The last of them says that it is the last.
     closes: Cell<bool>,
     shown_out: Notify,
@@ -46,6 +54,9 @@ impl Activity {
             multiplexed: Cell::new(false),
             unsent: Cell::new(false),
             answers: Cell::new(0),
+            handed: Cell::new(0),
+            taken: Cell::new(0),
+            reader: RefCell::default(),
             closes: Cell::new(false),
             shown_out: Notify::new(),
             leaving: Cell::new(false),
@@ -78,6 +89,40 @@ impl Activity {
     /// How many answers were given.
     pub(super) fn answers(&self) -> u64 {
         self.answers.get()
+    }
+
+    /// The first bytes of a request are to be handed on.
+    pub(super) fn begin_handing(&self) {
+        self.handed.set(0);
+        self.taken.set(0);
+    }
+
+    pub(super) fn hand(&self, bytes: usize) {
+        self.handed.set(self.handed.get() + bytes as u64);
+    }
+
+    /// Whether so much of the request waits to be taken that no more is to be read.
+    pub(super) fn holds_enough(&self) -> bool {
+        self.handed.get() >= self.taken.get() + HELD_BYTES
+    }
+
+    /// So much of the request's body was taken.
+    pub(in crate::http) fn take(&self, bytes: usize) {
+        self.taken.set(self.taken.get() + bytes as u64);
+        if !self.holds_enough() {
+            self.wake_reader();
+        }
+    }
+
+    /// To be woken when more may be handed on.
+    pub(super) fn wait_to_hand(&self, reader: &Waker) {
+        self.reader.replace(Some(reader.clone()));
+    }
+
+    pub(super) fn wake_reader(&self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
     }
 
     /// Whether no further request is to be answered.

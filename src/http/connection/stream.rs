@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -28,8 +28,6 @@ pub(super) struct Stream {
     /// What came and was not read on yet.
     came: Bytes,
     handed: Handed,
-    /// Who waits for an answer to be sent before more is read.
-    reader: Option<Waker>,
 }
 
 pub(super) enum Transport {
@@ -47,7 +45,6 @@ impl Stream {
             sending: None,
             came: Bytes::new(),
             handed: Handed::Nothing,
-            reader: None,
         }
     }
 
@@ -77,7 +74,7 @@ impl Stream {
     /// requests that it reads together (whether they have bodies is told by the last one's method). The end of the stream
     /// is told at once.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.reader = Some(cx.waker().clone());
+        self.activity.wait_to_hand(cx.waker());
         if self.came.is_empty() {
             let mut space = [MaybeUninit::uninit(); HEAD_BYTES];
             let mut read = ReadBuf::uninit(&mut space);
@@ -125,6 +122,7 @@ impl Stream {
                 }
                 Way::Ordinary { bytes } => {
                     self.handed = Handed::begin(bytes, answers);
+                    self.activity.begin_handing();
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -141,6 +139,10 @@ impl AsyncRead for Stream {
         ready!(self.poll_lane(cx))?;
         if self.handed.most() == Some(0) {
             return self.poll_wait(cx);
+        }
+        if self.handed.most().is_some() && self.activity.holds_enough() {
+            self.activity.wait_to_hand(cx.waker());
+            return Poll::Pending;
         }
         let before = buf.filled().len();
         let most = usize::try_from(self.handed.most().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
@@ -160,6 +162,7 @@ impl AsyncRead for Stream {
         let bytes = buf.filled().len() - before;
         if bytes > 0 {
             self.handed = self.handed.more(bytes);
+            self.activity.hand(bytes);
             self.activity.hear();
         }
         read
@@ -198,10 +201,8 @@ impl AsyncWrite for Stream {
         ready!(self.poll_send(cx))?;
         // HTTP/1.1 flushes when its buffer is empty.
         self.activity.has_sent_all();
-        if self.activity.is_at_rest()
-            && let Some(reader) = self.reader.take()
-        {
-            reader.wake();
+        if self.activity.is_at_rest() {
+            self.activity.wake_reader();
         }
         self.transport.poll_flush(cx)
     }

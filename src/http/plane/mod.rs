@@ -48,7 +48,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 }
 
 async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> HttpResponse {
-    let mut incoming = Body::new(payload, req.headers());
+    let mut incoming = Body::new(payload, &req);
     let found = routes::find(req.uri().path());
     let mut allowance = None;
     let outcome = if cors::is_preflight(&req) {

@@ -103,7 +103,7 @@ pub(super) async fn answer(
     rooms: web::Data<Rooms>,
     memory: web::Data<UnverifiedMemory>,
 ) -> HttpResponse {
-    let mut body = Body::new(payload, req.headers());
+    let mut body = Body::new(payload, &req);
     let mut operation = "";
     let answered = carry_out(&req, &rooms, &memory, &mut body, &mut operation).await;
     let mut answer = match answered {
