@@ -32,22 +32,20 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Takes a place at the end.
-    ///
-    /// # Errors
-    /// The change, where too many wait for one of its rows already.
-    pub(super) fn line_up(&mut self, request: Request) -> Result<(), Request> {
+    /// Takes a place at the end. Gives the change back where too many wait for one of its rows already.
+    #[must_use]
+    pub(super) fn line_up(&mut self, request: Request) -> Option<Request> {
         let is_full = |row| {
             self.rows
                 .get(&row)
                 .is_some_and(|count| *count >= PLACES_OF_A_ROW)
         };
         if self.rows_of(&request.names).any(is_full) {
-            return Err(request);
+            return Some(request);
         }
         self.count(&request.names);
         self.waiting.push_back(request);
-        Ok(())
+        None
     }
 
     /// Puts changes that were taken back before all others, in their order.
@@ -135,14 +133,15 @@ mod tests {
     #[test]
     fn one_row_never_has_all_places() {
         let mut queue = Queue::default();
-        let lined_up = (0..PLACES).filter(|_| queue.line_up(request(&["hot".to_owned()])).is_ok());
+        let lined_up =
+            (0..PLACES).filter(|_| queue.line_up(request(&["hot".to_owned()])).is_none());
         assert_eq!(lined_up.count(), PLACES_OF_A_ROW as usize);
         assert!(queue.has_place());
-        assert!(queue.line_up(request(&["other".to_owned()])).is_ok());
+        assert!(queue.line_up(request(&["other".to_owned()])).is_none());
         let mut held = Held::default();
         assert_eq!(queue.take_group(&mut held).len(), 2, "one of each row");
         assert!(
-            queue.line_up(request(&["hot".to_owned()])).is_ok(),
+            queue.line_up(request(&["hot".to_owned()])).is_none(),
             "a place is free again"
         );
     }
@@ -152,7 +151,7 @@ mod tests {
         let mut queue = Queue::default();
         for change in 0..PLACES {
             let rows: Vec<String> = (0..1000).map(|row| format!("{change}/{row}")).collect();
-            assert!(queue.line_up(request(&rows)).is_ok());
+            assert!(queue.line_up(request(&rows)).is_none());
         }
         assert_eq!(queue.take_group(&mut Held::default()).len(), GROUP_CHANGES);
     }

@@ -330,7 +330,7 @@ impl Drop for FailWhenUnwinding {
 
 /// Has a change wait its turn, or refuses it.
 fn line_up(pending: &mut Queue, request: Request) {
-    if let Err(refused) = pending.line_up(request) {
+    if let Some(refused) = pending.line_up(request) {
         let why = "too many changes of one key, or row, are waiting";
         answer(refused.answer, Err(StoreError::Unavailable(why.to_owned())));
     }
