@@ -79,8 +79,10 @@ pub(crate) enum BodyError {
 /// A request's body as it comes, at a pace.
 pub(crate) struct Body {
     payload: web::Payload,
-    /// Which is told what was taken. `None`: HTTP/2, whose windows do the same.
+    /// Which is told what is done with. `None`: HTTP/2, whose windows do the same.
     activity: Option<Rc<Activity>>,
+    /// Bytes of the last piece.
+    given: usize,
     /// `Content-Length`
     declared: Option<u64>,
     received: u64,
@@ -110,6 +112,7 @@ impl Body {
         Self {
             payload,
             activity: req.conn_data::<Rc<Activity>>().cloned(),
+            given: 0,
             declared,
             received: 0,
             waited: Duration::ZERO,
@@ -147,13 +150,15 @@ impl Body {
             State::Failed(error) => return Err(error),
         }
         self.held_back = false;
+        // Who asks for more is done with what was given before.
+        if let Some(activity) = &self.activity {
+            activity.take(std::mem::take(&mut self.given));
+        }
         let piece = self.wait().await;
         match &piece {
             Ok(Some(bytes)) => {
                 self.received += bytes.len() as u64;
-                if let Some(activity) = &self.activity {
-                    activity.take(bytes.len());
-                }
+                self.given = bytes.len();
                 self.pace.bytes += bytes.len() as u64;
             }
             Ok(None) => self.state = State::Ended,

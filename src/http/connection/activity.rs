@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// What actix may hold of a request that nobody has taken, its head among it. Left to itself it holds some 400 KB.
-const HELD_BYTES: u64 = 96 * 1024;
+/// What may be in memory of a request whose body is read, its head among it. Left to itself actix reads some 400 KB ahead.
+const HELD_BYTES: u64 = 64 * 1024;
 /// How often a connection's wait is looked at.
 const GLANCE: Duration = Duration::from_secs(5);
 
@@ -33,7 +33,7 @@ pub(in crate::http) struct Activity {
     unsent: Cell<bool>,
     /// Answers that were given.
     answers: Cell<u64>,
-    /// Of the request under way: bytes that were handed on, and those of its body that were taken.
+    /// Of the request under way: bytes that were handed on, and those of its body that somebody is done with.
     handed: Cell<u64>,
     taken: Cell<u64>,
     /// Who waits to hand on more.
@@ -101,12 +101,12 @@ impl Activity {
         self.handed.set(self.handed.get() + bytes as u64);
     }
 
-    /// Whether so much of the request waits to be taken that no more is to be read.
+    /// Whether so much of the request is in memory that no more is to be read.
     pub(super) fn holds_enough(&self) -> bool {
         self.handed.get() >= self.taken.get() + HELD_BYTES
     }
 
-    /// So much of the request's body was taken.
+    /// Somebody is done with so much of the request's body.
     pub(in crate::http) fn take(&self, bytes: usize) {
         self.taken.set(self.taken.get() + bytes as u64);
         if !self.holds_enough() {
