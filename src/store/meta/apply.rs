@@ -421,8 +421,32 @@ pub(in super::super) async fn apply(
     log: LogId,
     end: End,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
-    Rows::of(records).apply(&mut transaction, log, end).await?;
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut *connection)
+        .await?;
+    let mut applied = apply_all(connection, records, effects, log, end).await;
+    if applied.is_ok() {
+        faults::step("index-applied");
+        let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
+        applied = committed.map(drop);
+    }
+    if applied.is_err() {
+        // After some errors, a full disk among them, SQLite has rolled back by itself, and this has nothing to do. A
+        // transaction of sqlx's would count on as begun then, and no other could begin.
+        // <https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
+        drop(sqlx::query("ROLLBACK").execute(connection).await);
+    }
+    applied
+}
+
+async fn apply_all(
+    connection: &mut SqliteConnection,
+    records: &[Record],
+    effects: &[EffectKind],
+    log: LogId,
+    end: End,
+) -> Result<(), sqlx::Error> {
+    Rows::of(records).apply(connection, log, end).await?;
     for kind in effects {
         let rows: Vec<EffectRow<'_>> = records
             .iter()
@@ -439,11 +463,10 @@ pub(in super::super) async fn apply(
             })
             .collect();
         if !rows.is_empty() {
-            (kind.apply)(&mut transaction, &json(&rows)).await?;
+            (kind.apply)(connection, &json(&rows)).await?;
         }
     }
-    faults::step("index-applied");
-    transaction.commit().await
+    Ok(())
 }
 
 fn json<T: Serialize + ?Sized>(rows: &T) -> String {
