@@ -1,8 +1,9 @@
 //! From an accepted socket to requests and back: TLS, HTTP/1.1, HTTP/2, and the patience with each.
 //!
-//! A request whose answer is known takes a way past actix ([`lane`]). Guarantees: a handshake and each head come in bounded time, idle connections go, and a worker that is nearly full
-//! makes place for those who ask ([`activity`]); a body is asked for only when it is read ([`expect`]); what is no
-//! request is answered all the same ([`unparsed`]). Refuses to know what is asked.
+//! A request whose answer is known takes a way past actix ([`lane`]). Guarantees: a handshake and each head come in
+//! bounded time, idle connections go, and a worker that is nearly full makes place for those who ask ([`activity`]); a
+//! body is asked for only when it is read ([`expect`]); what is no request is answered all the same ([`unparsed`]).
+//! Refuses to know what is asked.
 
 mod activity;
 mod expect;
@@ -12,7 +13,6 @@ mod stream;
 mod unparsed;
 
 use super::Rooms;
-use super::repeat::Proxy;
 use super::tls::Tls;
 pub(super) use activity::Activity;
 use activity::{Place, RequestUnderWay};
@@ -55,14 +55,6 @@ pub(super) struct Terms {
     pub(super) tls: Option<Tls>,
     /// Connections of one worker.
     pub(super) capacity: usize,
-}
-
-impl Terms {
-    /// Whether this peer is a proxy whose `X-Forwarded-*` headers count.
-    fn trusts(&self, peer: SocketAddr) -> bool {
-        let proxies = &self.rooms.config.trusted_proxies;
-        proxies.trusts(peer.ip().to_canonical())
-    }
 }
 
 /// Has `server` serve on `listener` what `app` makes, once for each worker.
@@ -227,12 +219,7 @@ async fn serve<A, H>(
     let lane = if is_http2 {
         None
     } else {
-        let trusted = peer.is_some_and(|peer| terms.trusts(peer));
-        let proxy = if trusted {
-            Proxy::Trusted
-        } else {
-            Proxy::Nobody
-        };
+        let proxy = terms.rooms.config.trusted_proxies.standing(peer);
         Some(Lane::open(&terms.rooms.known, &terms.rooms.clock, proxy))
     };
     let stream = Stream::new(transport, Rc::clone(activity), lane);

@@ -4,7 +4,7 @@
 //! signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
 
 use crate::http::HttpConfig;
-use crate::http::repeat::Proxy;
+use crate::http::proxies::Proxy;
 use actix_web::dev::RequestHead;
 use actix_web::http::header;
 
@@ -100,19 +100,9 @@ impl<'a> Forwarded<'a> {
     }
 }
 
-/// What the peer is to whoever reads `X-Forwarded-*` headers.
-pub(crate) fn proxy(head: &RequestHead, config: &HttpConfig) -> Proxy {
-    if comes_through_proxy(head, config) {
-        Proxy::Trusted
-    } else {
-        Proxy::Nobody
-    }
-}
-
 /// Whether the peer is a proxy whose `X-Forwarded-*` headers count.
 fn comes_through_proxy(head: &RequestHead, config: &HttpConfig) -> bool {
-    head.peer_addr
-        .is_some_and(|peer| config.trusted_proxies.trusts(peer.ip().to_canonical()))
+    config.trusted_proxies.standing(head.peer_addr) == Proxy::Trusted
 }
 
 /// A header that was sent once.

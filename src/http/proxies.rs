@@ -12,6 +12,13 @@ pub enum TrustedProxies {
     Networks(Vec<Network>),
 }
 
+/// What a peer is to whoever reads `X-Forwarded-*` headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proxy {
+    Trusted,
+    Nobody,
+}
+
 impl TrustedProxies {
     pub const ACCEPTED: &'static str = "private, none, or a comma list of addresses and networks such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
 
@@ -25,6 +32,14 @@ impl TrustedProxies {
             Self::Networks(networks) => networks
                 .iter()
                 .any(|network| network::contains(*network, peer)),
+        }
+    }
+
+    pub(crate) fn standing(&self, peer: Option<SocketAddr>) -> Proxy {
+        if peer.is_some_and(|peer| self.trusts(peer.ip())) {
+            Proxy::Trusted
+        } else {
+            Proxy::Nobody
         }
     }
 

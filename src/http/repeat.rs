@@ -6,6 +6,7 @@
 //! and id. It refuses to know which answers these are, and how they are sent (`connection::lane`).
 
 use crate::clock::Timestamp;
+use crate::http::proxies::{Proxy, TrustedProxies};
 use crate::http::trace::{RequestId, X_AMZ_REQUEST_ID, X_REQUEST_ID};
 use crate::store::{Hot, Stamp, Store};
 use actix_web::HttpResponse;
@@ -81,13 +82,6 @@ pub(crate) struct Plain<'a> {
     forwarded_proto: Option<&'a [u8]>,
     proxy: Proxy,
     if_none_match: Option<&'a [u8]>,
-}
-
-/// Whether a connection's peer is a proxy whose `X-Forwarded-*` headers count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proxy {
-    Trusted,
-    Nobody,
 }
 
 impl<'a> Plain<'a> {
@@ -230,7 +224,7 @@ impl KnownAnswers {
     }
 
     /// Keeps an answer that was offered, as it goes out.
-    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, proxy: Proxy) {
+    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, proxies: &TrustedProxies) {
         let offer = answer.response().extensions();
         let (Some(offer), status) = (offer.get::<Offer>(), answer.status()) else {
             return;
@@ -242,6 +236,7 @@ impl KnownAnswers {
             .uri()
             .path_and_query()
             .map_or("", |target| target.as_str());
+        let proxy = proxies.standing(request.head().peer_addr);
         let Some(asked) = Plain::of(request.method().as_str(), target, headers, proxy) else {
             return;
         };

@@ -3,7 +3,7 @@
 //! Guarantees: each answer has an id; each 4xx, each 5xx and each slow answer has one line, others have one at `debug`.
 //! A line never holds a query string, a header or a form's field: the path alone, as it was sent.
 
-use super::{Face, origin};
+use super::Face;
 use crate::http::Rooms;
 use crate::s3::S3Error;
 use actix_web::HttpMessage;
@@ -90,8 +90,7 @@ pub(crate) async fn observe(
     span.in_scope(|| log(&answer, face, began.elapsed()));
     add_headers(&mut answer, face, &id);
     if let Some(rooms) = rooms {
-        let proxy = origin::proxy(answer.request().head(), &rooms.config);
-        rooms.known.keep(&answer, proxy);
+        rooms.known.keep(&answer, &rooms.config.trusted_proxies);
     }
     Ok(answer)
 }

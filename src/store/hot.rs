@@ -4,12 +4,14 @@
 //! counts before its caller hears of it; what all of them may take is bounded; and all of it is let go after [`REST`]
 //! without requests. It refuses to know what it holds.
 
+use super::Store;
 use super::names::Name;
+use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 /// Without requests for so long, all is let go.
@@ -49,15 +51,16 @@ impl Versions {
         }
     }
 
-    /// To be taken before the rows are read.
-    pub(super) fn stamp<'n>(self: &Arc<Self>, names: impl IntoIterator<Item = &'n Name>) -> Stamp {
+    /// To be taken before the rows are read. Of rows that only have to stay nothing is kept.
+    pub(super) fn stamp(self: &Arc<Self>, names: &[Name]) -> Stamp {
         let at = |name: &Name| {
             let counter = self.counter(name);
             (counter, self.counters[counter].load(Ordering::Acquire))
         };
+        let exclusive = names.iter().filter(|name| name.is_exclusive());
         Stamp {
             versions: self.clone(),
-            seen: names.into_iter().map(at).collect(),
+            seen: exclusive.map(at).collect(),
         }
     }
 }
@@ -85,6 +88,53 @@ impl Stamp {
             versions: self.versions.clone(),
             seen: self.seen.iter().chain(&*other.seen).copied().collect(),
         }
+    }
+}
+
+impl Store {
+    /// For answers that are made of a key's object.
+    #[must_use]
+    pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> Stamp {
+        self.stamp(&Name::of_object(bucket, key))
+    }
+
+    /// For answers that are made of what is set of a bucket.
+    #[must_use]
+    pub fn stamp_of_settings(&self, bucket: &BucketName) -> Stamp {
+        let settings = BucketSetting::ALL.into_iter();
+        let names = settings.flat_map(|setting| Name::of_setting(bucket, setting));
+        self.stamp(&names.collect::<Vec<_>>())
+    }
+
+    /// For answers that are made of a row of another module, by the name that it gave.
+    #[must_use]
+    pub fn stamp_of_row(&self, name: &str) -> Stamp {
+        self.stamp(&[Name::row(name)])
+    }
+
+    fn stamp(&self, names: &[Name]) -> Stamp {
+        self.inner.state.memory.versions.stamp(names)
+    }
+
+    /// Memory for a kind of answers that are asked for again, `most_bytes` at most; one takes about `usual_bytes`.
+    #[must_use]
+    pub fn hot<K, V>(
+        &self,
+        most_bytes: usize,
+        usual_bytes: usize,
+        weight: Weight<K, V>,
+    ) -> Arc<Hot<K, V>>
+    where
+        K: Eq + Hash + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        let memory = &self.inner.state.memory;
+        memory.kind(most_bytes, usual_bytes, weight)
+    }
+
+    /// Lets go of what is kept in memory whenever nobody has asked for a while, for as long as it is polled.
+    pub async fn rest_when_idle(&self) {
+        self.inner.state.memory.rest_when_idle().await;
     }
 }
 
@@ -165,21 +215,23 @@ impl Memory {
         kind
     }
 
-    fn kinds(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn LetGo>>> {
+    fn kinds(&self) -> MutexGuard<'_, Vec<Weak<dyn LetGo>>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn those_in_use(&self) -> Vec<Arc<dyn LetGo>> {
+        self.kinds().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Forgets answers that do not hold any more, so that they keep nothing on the disk.
     pub(super) fn forget_outdated(&self) {
-        let kinds = self.kinds().clone();
-        for kind in kinds.iter().filter_map(Weak::upgrade) {
+        for kind in self.those_in_use() {
             kind.forget_outdated();
         }
     }
 
     fn let_go(&self) {
-        let kinds = self.kinds().clone();
-        for kind in kinds.iter().filter_map(Weak::upgrade) {
+        for kind in self.those_in_use() {
             kind.let_go();
         }
     }
@@ -227,7 +279,6 @@ impl<K: Eq + Hash + Send + Sync, V: Clone + Send + Sync> LetGo for Hot<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::s3::{BucketName, ObjectKey};
 
     fn names(key: &str) -> Vec<Name> {
         let bucket = BucketName::parse("uploads").unwrap();

@@ -11,9 +11,9 @@ use super::record::{
     BodyPlace, Change, Copied, Draft, PartCopied, PartPut, Put, Unreferenced, UploadCompleted,
     UploadCreated,
 };
-use super::staging::{Permits, Sealed, SealedBody};
+use super::staging::{Sealed, SealedBody};
 use super::state::State;
-use super::{Effect, Part, StoreError, Target, Upload, UploadId};
+use super::{Effect, Part, StoreError, Target, Upload, UploadId, share};
 use crate::clock::Clock;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
@@ -583,24 +583,16 @@ fn placed(body: SealedBody) -> (BodyPlace, Bytes, Held) {
             (BodyPlace::Empty, Bytes::new(), Held::Nothing)
         }
         SealedBody::Memory { bytes, permits } => {
-            let bytes = Bytes::from_owner(HeldBody(bytes, permits));
-            (BodyPlace::Here, bytes, Held::Nothing)
+            // Until it is written.
+            (
+                BodyPlace::Here,
+                share::holding(bytes, permits),
+                Held::Nothing,
+            )
         }
         SealedBody::Blob(blob) => {
             let id = blob.id().to_owned();
             (BodyPlace::Blob { id }, Bytes::new(), Held::Blob(blob))
         }
-    }
-}
-
-/// A body in memory together with its share of the memory, which it gives back when the body is written.
-struct HeldBody(
-    Bytes,
-    #[expect(dead_code, reason = "held until dropped")] Permits,
-);
-
-impl AsRef<[u8]> for HeldBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
     }
 }

@@ -32,6 +32,7 @@ mod record;
 mod replay;
 mod salvage;
 mod scrub;
+mod share;
 mod snapshot;
 mod space;
 mod staging;
@@ -616,52 +617,6 @@ impl Store {
             inner.objects.keep(at, stamp, object.clone());
         }
         Ok(object)
-    }
-
-    /// For answers that are made of a key's object.
-    #[must_use]
-    pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> Stamp {
-        let names = Name::of_object(bucket, key);
-        let versions = &self.inner.state.memory.versions;
-        versions.stamp(names.iter().filter(|name| name.is_exclusive()))
-    }
-
-    /// For answers that are made of what is set of a bucket.
-    #[must_use]
-    pub fn stamp_of_settings(&self, bucket: &BucketName) -> Stamp {
-        let settings = BucketSetting::ALL.into_iter();
-        let names: Vec<Name> = settings
-            .flat_map(|it| Name::of_setting(bucket, it))
-            .collect();
-        let versions = &self.inner.state.memory.versions;
-        versions.stamp(names.iter().filter(|name| name.is_exclusive()))
-    }
-
-    /// For answers that are made of a row of another module, by the name that it gave.
-    #[must_use]
-    pub fn stamp_of_row(&self, name: &str) -> Stamp {
-        self.inner.state.memory.versions.stamp(&[Name::row(name)])
-    }
-
-    /// Memory for a kind of answers that are asked for again, `most_bytes` at most; one takes about `usual_bytes`.
-    #[must_use]
-    pub fn hot<K, V>(
-        &self,
-        most_bytes: usize,
-        usual_bytes: usize,
-        weight: Weight<K, V>,
-    ) -> Arc<Hot<K, V>>
-    where
-        K: Eq + std::hash::Hash + Send + Sync + 'static,
-        V: Clone + Send + Sync + 'static,
-    {
-        let memory = &self.inner.state.memory;
-        memory.kind(most_bytes, usual_bytes, weight)
-    }
-
-    /// Lets go of what is kept in memory whenever nobody has asked for a while, for as long as it is polled.
-    pub async fn rest_when_idle(&self) {
-        self.inner.state.memory.rest_when_idle().await;
     }
 
     /// Reads a range of an object, verified (`None`: all of it).

@@ -3,14 +3,14 @@
 //! Guarantees: what readers hold is bounded, however many and slow they are. A block is kept for its reader while there
 //! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next. Small
 //! bodies ([`HOT_BODY_BYTES`]) stay in memory while they are asked for, verified once; all of them share
-//! [`HOT_BODIES_BYTES`], whoever still holds them.
+//! [`HELD_BODIES_BYTES`], whoever still holds them.
 
 use super::blobs::blob_path;
 use super::content::{Content, Place};
 use super::hot::{Hot, Memory, Stamp};
 use super::log::OpenSegments;
 use super::record::INLINE_LIMIT_BYTES;
-use super::{Object, Reading, StoreError};
+use super::{Object, Reading, StoreError, share};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
 use bytes::Bytes;
@@ -54,18 +54,6 @@ pub(super) struct HotBodies {
     places: Arc<Semaphore>,
 }
 
-/// A body in memory, for as long as anybody holds a slice of it.
-struct HeldBody {
-    bytes: Bytes,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for HeldBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 impl HotBodies {
     pub(super) fn in_memory(memory: &Memory) -> Self {
         Self {
@@ -82,11 +70,7 @@ impl HotBodies {
     }
 
     fn keep(&self, sequence: u64, bytes: Bytes, place: OwnedSemaphorePermit) -> Bytes {
-        let held = HeldBody {
-            bytes,
-            _place: place,
-        };
-        let bytes = Bytes::from_owner(held);
+        let bytes = share::holding(bytes, place);
         self.bodies
             .keep(sequence, self.always.clone(), bytes.clone());
         bytes

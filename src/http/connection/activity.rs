@@ -33,9 +33,8 @@ pub(in crate::http) struct Activity {
     unsent: Cell<bool>,
     /// Answers that were given.
     answers: Cell<u64>,
-    /// Of the request under way: bytes that were handed on, and those of its body that somebody is done with.
-    handed: Cell<u64>,
-    taken: Cell<u64>,
+    /// Bytes of the request under way that were handed on, less those of its body that somebody is done with.
+    held: Cell<u64>,
     /// Who waits to hand on more.
     reader: RefCell<Option<Waker>>,
     /// The last of them says that it is the last.
@@ -54,8 +53,7 @@ impl Activity {
             multiplexed: Cell::new(false),
             unsent: Cell::new(false),
             answers: Cell::new(0),
-            handed: Cell::new(0),
-            taken: Cell::new(0),
+            held: Cell::new(0),
             reader: RefCell::default(),
             closes: Cell::new(false),
             shown_out: Notify::new(),
@@ -93,22 +91,21 @@ impl Activity {
 
     /// The first bytes of a request are to be handed on.
     pub(super) fn begin_handing(&self) {
-        self.handed.set(0);
-        self.taken.set(0);
+        self.held.set(0);
     }
 
     pub(super) fn hand(&self, bytes: usize) {
-        self.handed.set(self.handed.get() + bytes as u64);
+        self.held.set(self.held.get() + bytes as u64);
     }
 
     /// Whether so much of the request is in memory that no more is to be read.
     pub(super) fn holds_enough(&self) -> bool {
-        self.handed.get() >= self.taken.get() + HELD_BYTES
+        self.held.get() >= HELD_BYTES
     }
 
     /// Somebody is done with so much of the request's body.
     pub(in crate::http) fn take(&self, bytes: usize) {
-        self.taken.set(self.taken.get() + bytes as u64);
+        self.held.set(self.held.get().saturating_sub(bytes as u64));
         if !self.holds_enough() {
             self.wake_reader();
         }

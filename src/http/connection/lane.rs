@@ -8,7 +8,8 @@
 
 use super::activity::RequestUnderWay;
 use crate::clock::{Clock, Timestamp};
-use crate::http::repeat::{KnownAnswers, Plain, Proxy, Repeat};
+use crate::http::proxies::Proxy;
+use crate::http::repeat::{KnownAnswers, Plain, Repeat};
 use crate::http::trace::RequestId;
 use crate::s3::time::http_date;
 use std::cell::RefCell;

@@ -75,16 +75,22 @@ impl Stream {
     /// is told at once.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.activity.wait_to_hand(cx.waker());
+        ready!(self.poll_come(cx))?;
+        if self.came.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    /// Sees to it that something has come; nothing at the end of the stream.
+    fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.came.is_empty() {
             let mut space = [MaybeUninit::uninit(); HEAD_BYTES];
             let mut read = ReadBuf::uninit(&mut space);
             ready!(self.transport.poll_read(cx, &mut read))?;
-            if read.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
             self.came = Bytes::copy_from_slice(read.filled());
         }
-        Poll::Pending
+        Poll::Ready(Ok(()))
     }
 
     /// Answers requests whose answers are known, until one comes that is not, or nothing more comes. What is to be read on
@@ -92,9 +98,6 @@ impl Stream {
     fn poll_lane(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_send(cx))?;
-            let Some(lane) = &self.lane else {
-                return Poll::Ready(Ok(()));
-            };
             let answers = self.activity.answers();
             if self.activity.is_at_rest() {
                 self.handed = if self.activity.is_closing() {
@@ -103,18 +106,13 @@ impl Stream {
                     self.handed.at_rest(answers)
                 };
             }
-            if self.handed != Handed::Nothing {
+            if self.lane.is_none() || self.handed != Handed::Nothing {
                 return Poll::Ready(Ok(()));
             }
-            if self.came.is_empty() {
-                let mut space = [MaybeUninit::uninit(); HEAD_BYTES];
-                let mut read = ReadBuf::uninit(&mut space);
-                ready!(self.transport.poll_read(cx, &mut read))?;
-                self.came = Bytes::copy_from_slice(read.filled());
-                if self.came.is_empty() {
-                    return Poll::Ready(Ok(()));
-                }
-            }
+            ready!(self.poll_come(cx))?;
+            let Some(lane) = self.lane.as_ref().filter(|_| !self.came.is_empty()) else {
+                return Poll::Ready(Ok(()));
+            };
             match lane.choose(&self.came, answers > 0) {
                 Way::Known { length, answer } => {
                     self.came.advance(length);

@@ -38,10 +38,7 @@ pub(super) async fn read_object(
         stamp: (store.stamp_of_object(bucket, key)).and(&store.stamp_of_settings(bucket)),
         until: Some(until),
     });
-    let settings = store.bucket(bucket);
-    let Some(settings) = settings else {
-        return Err(error::no_such_bucket(bucket));
-    };
+    let settings = (store.bucket(bucket)).ok_or_else(|| error::no_such_bucket(bucket))?;
     let (object, part) = match asked_part_number(exchange)? {
         None => {
             let object = store.object(bucket, key).await?;
