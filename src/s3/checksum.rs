@@ -1,13 +1,14 @@
 //! The digests of a body: MD5 for the `ETag`, CRC64-NVME for each MiB as the store keeps it, and the five
 //! `x-amz-checksum-*` algorithms.
 //!
-//! One [`Hasher`] sees each byte once and answers all of them, the same however the body was cut. Whether a digest is
-//! the one that a client stated is its caller's to compare.
+//! One [`Hasher`] sees each byte once and answers all of them, the same however the body was cut. The MD5s of bodies that
+//! are at hand whole are better computed together ([`md5_of_each`]): a body's own blocks wait for each other, those of
+//! different bodies do not. Whether a digest is the one that a client stated is its caller's to compare.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 use base64::prelude::{BASE64_STANDARD, Engine};
 use crc_fast::CrcAlgorithm;
-use md5::Md5;
+use md5_many::{Md5, Md5Many};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -297,8 +298,12 @@ impl Hasher {
     }
 
     pub fn update(&mut self, bytes: &[u8]) {
-        self.size_bytes += bytes.len() as u64;
         self.md5.update(bytes);
+        self.update_others(bytes);
+    }
+
+    fn update_others(&mut self, bytes: &[u8]) {
+        self.size_bytes += bytes.len() as u64;
         self.update_blocks(bytes);
         if let Some(crc32) = &mut self.crc32 {
             crc32.update(bytes);
@@ -334,6 +339,11 @@ impl Hasher {
 
     #[must_use]
     pub fn finish(mut self) -> Digests {
+        let md5 = self.md5.finalize_reset().into();
+        self.finish_with(md5)
+    }
+
+    fn finish_with(mut self, md5: [u8; 16]) -> Digests {
         let last_block_bytes = self.block_bytes;
         if last_block_bytes > 0 {
             self.end_block();
@@ -344,7 +354,7 @@ impl Hasher {
             .collect();
         Digests {
             size_bytes: self.size_bytes,
-            md5: self.md5.finalize().into(),
+            md5,
             sha256: sha256.filter(|_| self.wanted.sha256),
             block_crcs: self.block_crcs,
             checksums,
@@ -400,6 +410,24 @@ pub struct Digests {
     pub sha256: Option<[u8; 32]>,
     /// Those wanted, in the order in which they were named.
     pub checksums: Vec<Checksum>,
+}
+
+impl Digests {
+    /// Those of a body that is at hand whole, and whose MD5 is known.
+    #[must_use]
+    pub fn of_whole(wanted: &Wanted, body: &[u8], md5: [u8; 16]) -> Self {
+        let mut hasher = Hasher::new(wanted);
+        hasher.update_others(body);
+        hasher.finish_with(md5)
+    }
+}
+
+/// The MD5 of each body: up to sixteen together take about as long as the longest of them alone.
+#[must_use]
+pub fn md5_of_each(bodies: &[&[u8]]) -> Vec<[u8; 16]> {
+    let mut md5s = vec![[0; 16]; bodies.len()];
+    Md5Many::new().hash_many(bodies, &mut md5s);
+    md5s
 }
 
 /// CRC64-NVME of one block.
@@ -575,7 +603,60 @@ mod tests {
         }
     }
 
+    /// What this processor has, less than that, and what each of its kind has.
+    fn engines() -> Vec<Md5Many> {
+        use fearless_simd::Level;
+        let best = Level::new();
+        let mut levels = vec![best, Level::baseline()];
+        #[cfg(target_arch = "x86_64")]
+        levels.extend(
+            [
+                best.as_avx2().map(Level::Avx2),
+                best.as_sse4_2().map(Level::Sse4_2),
+            ]
+            .into_iter()
+            .flatten(),
+        );
+        levels.into_iter().map(Md5Many::from_level).collect()
+    }
+
     proptest! {
+        /// Another implementation is the judge.
+        #[test]
+        fn the_md5_of_each_of_many_bodies_is_that_of_it_alone(
+            bodies in prop::collection::vec(
+                prop_oneof![
+                    prop::collection::vec(any::<u8>(), 0..300),
+                    prop::collection::vec(any::<u8>(), 3000),
+                    (any::<u8>(), 0..20_000_usize).prop_map(|(byte, length)| vec![byte; length]),
+                ],
+                0..50,
+            ),
+        ) {
+            let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
+            let expected: Vec<[u8; 16]> = bodies.iter().map(|body| md5::Md5::digest(body).into()).collect();
+            prop_assert_eq!(&md5_of_each(&bodies), &expected);
+            for engine in engines() {
+                let mut md5s = vec![[0; 16]; bodies.len()];
+                engine.hash_many(&bodies, &mut md5s);
+                prop_assert_eq!(&md5s, &expected, "{:?}", engine);
+            }
+            for (body, expected) in bodies.iter().zip(expected) {
+                prop_assert_eq!(digests(body).md5, expected);
+            }
+        }
+
+        #[test]
+        fn a_whole_bodys_digests_are_those_that_a_hasher_finds(body in prop::collection::vec(any::<u8>(), 0..3000)) {
+            let wanted = Wanted { sha256: true, checksums: ChecksumAlgorithm::ALL.to_vec() };
+            let (whole, cut) = (Digests::of_whole(&wanted, &body, md5_of_each(&[&body])[0]), digests(&body));
+            prop_assert_eq!(whole.md5, cut.md5);
+            prop_assert_eq!(whole.size_bytes, cut.size_bytes);
+            prop_assert_eq!(whole.sha256, cut.sha256);
+            prop_assert_eq!(whole.block_crcs, cut.block_crcs);
+            prop_assert_eq!(whole.checksums, cut.checksums);
+        }
+
         #[test]
         fn combined_checksums_of_parts_are_that_of_the_whole(
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 0..6),

@@ -136,10 +136,15 @@ impl FormParser {
     /// `MalformedPOSTRequest`, `MaxPostPreDataLengthExceeded`, `InvalidArgument` (a field twice).
     pub fn push(&mut self, mut input: Bytes, events: &mut Vec<FormEvent>) -> Result<(), S3Error> {
         while !input.is_empty() {
-            if matches!(self.section, Section::File) {
-                let read = self.push_file(&input, events)?;
-                input.advance(read);
-            } else {
+            let read = match self.section {
+                Section::File => self.push_file(&input, events)?,
+                Section::Preamble | Section::Field { .. } | Section::Ignored => {
+                    self.push_data(&input)?
+                }
+                Section::Head(_) | Section::Epilogue(_) => 0,
+            };
+            input.advance(read);
+            if read == 0 {
                 self.push_byte(input.get_u8(), events)?;
             }
         }
@@ -174,7 +179,7 @@ impl FormParser {
 
     /// Reads everything but the file's content, whose size is bounded: one byte.
     fn push_byte(&mut self, byte: u8, events: &mut Vec<FormEvent>) -> Result<(), S3Error> {
-        self.count_byte()?;
+        self.count_bytes(1)?;
         match &mut self.section {
             Section::Head(head) => {
                 if push_head(head, byte)? {
@@ -189,19 +194,31 @@ impl FormParser {
             }
         }
     }
-    fn count_byte(&mut self) -> Result<(), S3Error> {
+    fn count_bytes(&mut self, count: usize) -> Result<(), S3Error> {
         if self.file_seen {
-            self.bytes_after += 1;
+            self.bytes_after += count;
             if self.bytes_after > MAX_BYTES_AFTER_FILE {
                 return Err(malformed("More than 1 MiB follows the file in the form."));
             }
         } else {
-            self.bytes_before += 1;
+            self.bytes_before += count;
             if self.bytes_before > MAX_BYTES_BEFORE_FILE {
                 return Err(too_large());
             }
         }
         Ok(())
+    }
+    /// Reads what is no delimiter for sure of the preamble, of a field's value or of an ignored part, and answers how many
+    /// bytes that took.
+    fn push_data(&mut self, input: &[u8]) -> Result<usize, S3Error> {
+        if !self.delimiter.is_idle() {
+            return Ok(0);
+        }
+        let length = self.delimiter.next_in(input).unwrap_or(input.len());
+        self.count_bytes(length)?;
+        self.held.extend_from_slice(&input[..length]);
+        self.keep_held()?;
+        Ok(length)
     }
     /// Reads one byte of the preamble, of a field's value or of an ignored part.
     fn push_content(&mut self, byte: u8) -> Result<(), S3Error> {

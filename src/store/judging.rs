@@ -8,16 +8,16 @@ use super::content::Content;
 use super::meta;
 use super::names::Name;
 use super::record::{
-    BodyPlace, Change, Copied, Draft, PartCopied, PartPut, Put, Unreferenced, UploadCompleted,
-    UploadCreated,
+    BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
+    Unreferenced, UploadCompleted, UploadCreated,
 };
 use super::staging::{Sealed, SealedBody};
 use super::state::State;
 use super::{Effect, Part, StoreError, Target, Upload, UploadId, share};
 use crate::clock::Clock;
+use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
@@ -295,7 +295,7 @@ impl Judging {
         self.require(&bucket, &key, &precondition).await?;
         let etag = sealed.etag();
         let Sealed { digests, body, .. } = sealed;
-        let (place, bytes, blob) = placed(body);
+        let (place, here, blob) = placed(body, &digests);
         let put = Put {
             bucket,
             key,
@@ -307,7 +307,7 @@ impl Judging {
             meta,
         };
         let mut draft = self.draft(Change::Put(Box::new(put)), effect);
-        draft.body = bytes;
+        draft.body = here;
         Ok(Verdict::Record(Box::new(draft), blob))
     }
 
@@ -420,7 +420,7 @@ impl Judging {
             .await?;
         let etag = sealed.etag();
         let Sealed { digests, body, .. } = sealed;
-        let (place, bytes, blob) = placed(body);
+        let (place, here, blob) = placed(body, &digests);
         let put = PartPut {
             bucket: upload.bucket,
             upload: upload.id,
@@ -433,7 +433,7 @@ impl Judging {
             checksums: digests.checksums,
         };
         let mut draft = self.draft(Change::PartPut(Box::new(put)), None);
-        draft.body = bytes;
+        draft.body = here;
         Ok(Verdict::Record(Box::new(draft), blob))
     }
 
@@ -563,12 +563,7 @@ impl Judging {
     }
 
     fn draft(&self, change: Change, effect: Option<Effect>) -> Draft {
-        Draft {
-            at: self.clock.now(),
-            change,
-            effect,
-            body: Bytes::new(),
-        }
+        Draft::new(self.clock.now(), change, effect)
     }
 
     fn record(&self, change: Change, effect: Option<Effect>) -> Verdict {
@@ -577,22 +572,25 @@ impl Judging {
 }
 
 /// What a record says of a body, what it holds of it, and the blob that it names.
-fn placed(body: SealedBody) -> (BodyPlace, Bytes, Held) {
-    match body {
-        SealedBody::Memory { bytes, .. } if bytes.is_empty() => {
-            (BodyPlace::Empty, Bytes::new(), Held::Nothing)
+fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, Held) {
+    const { assert!(INLINE_LIMIT_BYTES <= CRC_BLOCK_BYTES) };
+    match (body, digests.block_crcs.first()) {
+        (SealedBody::Memory { bytes, permits }, Some(crc)) => {
+            let here = BodyHere {
+                // Until it is written.
+                bytes: share::holding(bytes, permits),
+                crc: *crc,
+            };
+            (BodyPlace::Here, here, Held::Nothing)
         }
-        SealedBody::Memory { bytes, permits } => {
-            // Until it is written.
-            (
-                BodyPlace::Here,
-                share::holding(bytes, permits),
-                Held::Nothing,
-            )
-        }
-        SealedBody::Blob(blob) => {
+        (SealedBody::Memory { .. }, None) => (BodyPlace::Empty, BodyHere::default(), Held::Nothing),
+        (SealedBody::Blob(blob), _) => {
             let id = blob.id().to_owned();
-            (BodyPlace::Blob { id }, Bytes::new(), Held::Blob(blob))
+            (
+                BodyPlace::Blob { id },
+                BodyHere::default(),
+                Held::Blob(blob),
+            )
         }
     }
 }

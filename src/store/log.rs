@@ -113,19 +113,19 @@ impl Log {
         for draft in drafts {
             let sequence = end.sequence + 1;
             let head = record::write(draft, self.id, sequence, synced);
-            let start = record::start_after(end.offset, !draft.body.is_empty());
+            let start = record::start_after(end.offset, !draft.body.bytes.is_empty());
             let statement_bytes = head.len() - HEAD_BYTES;
             if statement_bytes > STATEMENT_LIMIT_BYTES {
                 // No reader would take it for a record.
                 let cause = io::Error::other("a change is too long for the log");
                 return Err(AppendError::Refused(cause));
             }
-            let span = record::span(statement_bytes, draft.body.len() as u64);
+            let span = record::span(statement_bytes, draft.body.bytes.len() as u64);
             let body_offset = start + head.len() as u64;
-            let padding = span - head.len() as u64 - draft.body.len() as u64;
+            let padding = span - head.len() as u64 - draft.body.bytes.len() as u64;
             push_zeros(&mut pieces, start - end.offset);
             pieces.push(head.into());
-            pieces.push(draft.body.clone());
+            pieces.push(draft.body.bytes.clone());
             push_zeros(&mut pieces, padding);
             written.push(Written {
                 sequence,
@@ -590,12 +590,7 @@ mod tests {
     use crate::clock::Timestamp;
 
     fn draft() -> Draft {
-        Draft {
-            at: Timestamp::from_millis(0),
-            change: Change::Domain,
-            effect: None,
-            body: Bytes::new(),
-        }
+        Draft::new(Timestamp::from_millis(0), Change::Domain, None)
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod apply;
 mod check;
 mod uploads;
 
-pub(super) use apply::apply;
+pub(super) use apply::{apply, prepare};
 pub(super) use check::{
     bodies_after, has_body, object_sums, objects_of_bodies, parts_of_bodies, stored, twins_of_body,
     users_of_bodies,

@@ -16,6 +16,7 @@ mod effect;
 mod error;
 mod folder;
 mod freeing;
+mod hashing;
 mod hot;
 mod janitor;
 mod judging;
@@ -135,7 +136,7 @@ struct Inner {
     /// `None` once it is closed.
     renewal: tokio::sync::Mutex<snapshot::Renewal>,
     requests: RwLock<Option<mpsc::Sender<Request>>>,
-    tasks: Mutex<Option<(JoinHandle<()>, JoinHandle<SqliteConnection>)>>,
+    tasks: Mutex<Option<(oneshot::Receiver<()>, JoinHandle<SqliteConnection>)>>,
 }
 
 impl Store {
@@ -233,15 +234,18 @@ impl Store {
         };
         let writer = writer::Writer {
             requests: requested,
-            end: log.end(),
-            log: Some(log),
+            log,
             judging,
-            blobs: Arc::new(blobs),
+            blobs,
             state: state.clone(),
             indexer: logged,
             released: releases,
         };
-        let tasks = (tokio::spawn(writer.run()), tokio::spawn(indexer.run()));
+        let writing = writer.start().map_err(|error| {
+            let why = "the writer's thread cannot be started";
+            OpenError::Refused(format!("{why}: {error}; allow more processes (ulimit -u)"))
+        })?;
+        let tasks = (writing, tokio::spawn(indexer.run()));
         let bodies = read::BodyReader {
             log: folder.log(),
             blobs: folder.blobs(),
@@ -346,7 +350,7 @@ impl Store {
             self.inner.memory.clone(),
             self.inner.blobs.clone(),
             self.inner.state.space.clone(),
-            wanted,
+            wanted.clone(),
             limit_bytes,
         )
     }

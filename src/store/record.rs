@@ -24,7 +24,7 @@ use super::content::{Extent, Place};
 use super::names::Name;
 use super::{Effect, ObjectMeta, ObjectParts, UploadChecksum, UploadId};
 use crate::clock::Timestamp;
-use crate::s3::checksum::{Checksum, crc64_nvme};
+use crate::s3::checksum::Checksum;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -286,8 +286,27 @@ pub(super) struct Draft {
     pub(super) at: Timestamp,
     pub(super) change: Change,
     pub(super) effect: Option<Effect>,
-    /// The bytes of [`BodyPlace::Here`]; empty else.
-    pub(super) body: Bytes,
+    /// Of [`BodyPlace::Here`]; empty else.
+    pub(super) body: BodyHere,
+}
+
+/// Bytes that lie in the log, and their CRC64-NVME.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BodyHere {
+    pub(super) bytes: Bytes,
+    pub(super) crc: u64,
+}
+
+impl Draft {
+    /// Of a change that brings no bytes.
+    pub(super) fn new(at: Timestamp, change: Change, effect: Option<Effect>) -> Self {
+        Self {
+            at,
+            change,
+            effect,
+            body: BodyHere::default(),
+        }
+    }
 }
 
 /// A record as the log holds it, without its body.
@@ -472,12 +491,12 @@ pub(super) fn write(draft: &Draft, log: LogId, sequence: u64, synced: u64) -> Ve
     bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
     bytes[10..12].copy_from_slice(&draft.change.kind().to_le_bytes());
     bytes[12..16].copy_from_slice(&statement_bytes.to_le_bytes());
-    bytes[16..24].copy_from_slice(&(draft.body.len() as u64).to_le_bytes());
+    bytes[16..24].copy_from_slice(&(draft.body.bytes.len() as u64).to_le_bytes());
     bytes[24..40].copy_from_slice(&log.0);
     bytes[40..48].copy_from_slice(&sequence.to_le_bytes());
     bytes[48..56].copy_from_slice(&synced.to_le_bytes());
     bytes[56..64].copy_from_slice(&draft.at.as_millis().to_le_bytes());
-    bytes[64..72].copy_from_slice(&crc64_nvme(&draft.body).to_le_bytes());
+    bytes[64..72].copy_from_slice(&draft.body.crc.to_le_bytes());
     let crc = head_crc(&bytes[..72], &bytes[HEAD_BYTES..]);
     bytes[72..80].copy_from_slice(&crc.to_le_bytes());
     bytes

@@ -12,7 +12,6 @@ use super::salvage::{SalvageError, Salvaged, salvage};
 use super::{EffectKind, OpenError, freeing, meta, snapshot};
 use crate::clock::Clock;
 use crate::db::{self, DatabaseError, Tables};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 use std::path::PathBuf;
@@ -248,7 +247,12 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
         {
             tracing::warn!(%error, "no snapshot was made before the database's tables are changed");
         }
-        if let Err(error) = db::bring_up_to_date(&mut index).await {
+        let prepared = async {
+            db::bring_up_to_date(&mut index).await?;
+            Ok(meta::prepare(&mut index).await?)
+        };
+        if let Err(error) = prepared.await {
+            let error: DatabaseError = error;
             drop(index.close().await);
             return Err(database_trouble(&error, error.is_full()));
         }
@@ -277,9 +281,15 @@ fn set_index_aside(folder: &Folder, clock: &Clock) -> Result<(), OpenError> {
 
 /// An index without rows.
 async fn new_index(folder: &Folder) -> Result<SqliteConnection, OpenError> {
-    db::open_writer(&folder.database())
+    open_index(folder)
         .await
         .map_err(|error| database_trouble(&error, error.is_full()))
+}
+
+pub(super) async fn open_index(folder: &Folder) -> Result<SqliteConnection, DatabaseError> {
+    let mut index = db::open_writer(&folder.database()).await?;
+    meta::prepare(&mut index).await?;
+    Ok(index)
 }
 
 /// A log begins with a record that says so.
@@ -294,12 +304,7 @@ async fn begin(
         let change = Change::Begun {
             hangar: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let draft = Draft {
-            at: clock.now(),
-            change,
-            effect: None,
-            body: Bytes::new(),
-        };
+        let draft = Draft::new(clock.now(), change, None);
         log.append(&[draft]).map_err(std::io::Error::other)?;
         Ok::<_, std::io::Error>(log)
     };

@@ -12,7 +12,6 @@ use super::{EffectKind, UploadId, meta};
 use crate::clock::Timestamp;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::s3::{BucketName, ObjectKey};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};
@@ -99,7 +98,7 @@ pub(super) async fn salvage(
             salvaged.dropped += 1;
             (Timestamp::from_millis(0), row.gone())
         };
-        drafts.push(draft(at, change));
+        drafts.push(Draft::new(at, change, None));
     }
     for page in drafts.chunks(PAGE as usize) {
         record(index, log, effects, page).await?;
@@ -108,19 +107,10 @@ pub(super) async fn salvage(
     let lost: Vec<Unreferenced> = lost.into_values().collect();
     for page in lost.chunks(PAGE as usize) {
         let bodies = page.to_vec();
-        let freed = draft(Timestamp::from_millis(0), Change::Freed { bodies });
+        let freed = Draft::new(Timestamp::from_millis(0), Change::Freed { bodies }, None);
         record(index, log, effects, &[freed]).await?;
     }
     Ok(salvaged)
-}
-
-fn draft(at: Timestamp, change: Change) -> Draft {
-    Draft {
-        at,
-        change,
-        effect: None,
-        body: Bytes::new(),
-    }
 }
 
 async fn record(

@@ -6,7 +6,7 @@
 
 use super::folder::Folder;
 use super::log::{self, End, LogId, Reader, ScanError};
-use super::meta;
+use super::{meta, replay};
 use crate::db::{self, DatabaseError};
 use crate::faults;
 use sqlx::{Connection, SqliteConnection};
@@ -199,7 +199,7 @@ pub(super) async fn restore(
         log::sync_folder(folder.home())
     })();
     copied.map_err(|error| DatabaseError::Sql(sqlx::Error::Io(error)))?;
-    db::open_writer(&folder.database()).await
+    replay::open_index(folder).await
 }
 
 /// When a running server makes the next one.

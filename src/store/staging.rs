@@ -7,7 +7,7 @@
 use super::blobs::{Blobs, NewBlob};
 use super::record::INLINE_LIMIT_BYTES;
 use super::space::Space;
-use super::{Expected, StageError, StoreError, unavailable};
+use super::{Expected, StageError, StoreError, hashing, unavailable};
 use crate::faults;
 use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, Digests, Hasher, Wanted};
@@ -53,6 +53,7 @@ pub struct Staging {
     memory: StagingMemory,
     blobs: Blobs,
     space: Arc<Space>,
+    wanted: Wanted,
     limit_bytes: u64,
     size_bytes: u64,
     head: Vec<u8>,
@@ -60,11 +61,8 @@ pub struct Staging {
 }
 
 enum Place {
-    Memory {
-        buffer: Vec<u8>,
-        hasher: Box<Hasher>,
-        permits: Permits,
-    },
+    /// Hashed when it is whole.
+    Memory { buffer: Vec<u8>, permits: Permits },
     Blob {
         buffer: Vec<u8>,
         /// `None`: there was no place for large buffers.
@@ -97,18 +95,18 @@ impl Staging {
         memory: StagingMemory,
         blobs: Blobs,
         space: Arc<Space>,
-        wanted: &Wanted,
+        wanted: Wanted,
         limit_bytes: u64,
     ) -> Self {
         let place = Place::Memory {
             buffer: Vec::new(),
-            hasher: Box::new(Hasher::new(wanted)),
             permits: None,
         };
         Self {
             memory,
             blobs,
             space,
+            wanted,
             limit_bytes,
             size_bytes: 0,
             head: Vec::new(),
@@ -194,16 +192,11 @@ impl Staging {
         }
         let head = std::mem::take(&mut self.head);
         match std::mem::replace(&mut self.place, Place::Given) {
-            Place::Memory {
-                buffer,
-                hasher,
-                permits,
-            } => {
-                let mut hasher = hasher;
-                hasher.update(&buffer);
-                let digests = hasher.finish();
-                compare(&digests, expected)?;
+            Place::Memory { buffer, permits } => {
                 let bytes = Bytes::from(buffer);
+                let md5 = hashing::md5(bytes.clone()).await;
+                let digests = Digests::of_whole(&self.wanted, &bytes, md5);
+                compare(&digests, expected)?;
                 Ok(Sealed {
                     head,
                     digests,
@@ -237,14 +230,11 @@ impl Staging {
     }
 
     fn move_to_blob(&mut self) -> Result<(), StageError> {
-        let Place::Memory {
-            buffer,
-            hasher,
-            permits,
-        } = std::mem::replace(&mut self.place, Place::Given)
+        let Place::Memory { buffer, permits } = std::mem::replace(&mut self.place, Place::Given)
         else {
             return Err(given_up());
         };
+        let hasher = Box::new(Hasher::new(&self.wanted));
         let blobs = self.blobs.clone();
         let writing = tokio::task::spawn_blocking(move || {
             let (blob, file) = blobs.create()?;

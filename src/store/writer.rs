@@ -1,4 +1,4 @@
-//! The writer: the one task through which everything changes.
+//! The writer: the one thread through which everything changes.
 //!
 //! Changes that arrive while a group is on its way to the disk make up the next group. A group is judged against the
 //! index, written to the log and synced ([`Log::append`]); then, while the next group is already being synced, it is
@@ -20,6 +20,7 @@ use crate::{db, faults};
 use sqlx::SqliteConnection;
 use std::fs::File;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// What stands in the log of a change.
@@ -75,18 +76,16 @@ impl Kept {
 impl Judged {
     /// What a full disk has no room for; anything else is tried with the room of the reserve.
     fn brings_bytes(&self) -> bool {
-        !self.draft.body.is_empty() || !matches!(self.bytes, judging::Held::Nothing)
+        !self.draft.body.bytes.is_empty() || !matches!(self.bytes, judging::Held::Nothing)
     }
 }
 
 pub(super) struct Writer {
     pub(super) requests: mpsc::Receiver<Request>,
-    /// Away while a group is being written.
-    pub(super) log: Option<Log>,
-    pub(super) end: End,
+    pub(super) log: Log,
     pub(super) judging: Judging,
     /// The folder of blobs, opened once: running out of files must not look like a failed sync.
-    pub(super) blobs: Arc<File>,
+    pub(super) blobs: File,
     pub(super) state: Arc<State>,
     pub(super) indexer: mpsc::Sender<(Vec<LoggedGroup>, End)>,
     pub(super) released: mpsc::UnboundedReceiver<Vec<Name>>,
@@ -96,8 +95,22 @@ pub(super) struct Writer {
 pub(super) struct LoggedGroup(Logged);
 
 impl Writer {
-    /// Runs until every sender of requests is gone.
-    pub(super) async fn run(mut self) {
+    /// Runs until every sender of requests is gone, on a thread of its own: it writes and syncs where it stands. Answers
+    /// when it has ended; an error where it was cut short.
+    pub(super) fn start(self) -> std::io::Result<oneshot::Receiver<()>> {
+        let (ended, end) = oneshot::channel();
+        let runtime = Handle::current();
+        std::thread::Builder::new()
+            .name("hangar-writer".to_owned())
+            .spawn(move || {
+                runtime.block_on(self.run());
+                // Whoever dropped the store does not wait for it.
+                let _ = ended.send(());
+            })?;
+        Ok(end)
+    }
+
+    async fn run(mut self) {
         let _unwinding = FailWhenUnwinding(self.state.clone());
         let mut pending = Queue::default();
         let mut held = Held::default();
@@ -237,9 +250,7 @@ impl Writer {
             drafts.push(draft);
             rest.push((bytes, names, answer));
         }
-        let blobs = has_blob.then(|| self.blobs.clone());
-        let (drafts, result) = self.append(drafts, blobs).await;
-        let written = match result {
+        let written = match self.append(&drafts, has_blob) {
             Ok(written) => written,
             Err(error) => {
                 let source = match error {
@@ -276,44 +287,21 @@ impl Writer {
                 answer,
             }));
         }
-        if self.indexer.send((logged, self.end)).await.is_err() {
+        if self.indexer.send((logged, self.log.end())).await.is_err() {
             self.state
                 .fail("the index stopped taking what the log holds");
         }
         Ok(())
     }
 
-    async fn append(
-        &mut self,
-        drafts: Vec<Draft>,
-        blobs: Option<Arc<File>>,
-    ) -> (Vec<Draft>, Result<Vec<Written>, AppendError>) {
-        let Some(mut log) = self.log.take() else {
-            let lost = std::io::Error::other("the log's writer stopped");
-            return (drafts, Err(AppendError::Final(lost)));
-        };
-        let work = move || {
+    fn append(&mut self, drafts: &[Draft], has_blob: bool) -> Result<Vec<Written>, AppendError> {
+        if has_blob {
             // Names of blobs first: a record never names a file that a power cut could take.
-            let named = blobs.map_or(Ok(()), |blobs| {
-                faults::call("blobs-sync")?;
-                blobs.sync_all()
-            });
-            let named = named.map_err(AppendError::Final);
-            faults::step("blobs-named");
-            let result = named.and_then(|()| log.append(&drafts));
-            (log, drafts, result)
-        };
-        match tokio::task::spawn_blocking(work).await {
-            Ok((log, drafts, result)) => {
-                self.end = log.end();
-                self.log = Some(log);
-                (drafts, result)
-            }
-            Err(error) => (
-                Vec::new(),
-                Err(AppendError::Final(std::io::Error::other(error))),
-            ),
+            let named = faults::call("blobs-sync").and_then(|()| self.blobs.sync_all());
+            named.map_err(AppendError::Final)?;
         }
+        faults::step("blobs-named");
+        self.log.append(drafts)
     }
 }
 

@@ -202,6 +202,7 @@ class Nginx(Process):
 daemon off;
 {"user root;" if os.getuid() == 0 else ""}
 worker_processes {CORES};
+worker_rlimit_nofile 200000;
 pid {self.folder}/pid;
 error_log {self.folder}/error.log warn;
 events {{ worker_connections 4096; }}

@@ -13,14 +13,15 @@ from clients import s3_client
 from server import BUCKET, Hangar, run
 
 SHORT = 1
-STEPS = ["blobs-named", "log-written", "log-synced", "index-applied", "index-committed", "answered"]
-BLOB_STEPS = ["blob-written", "blob-synced"]
+STEPS = ["blobs-named", "log-written", "log-synced", "index-committed", "answered"]
+# What is applied by one call is committed by it.
+FURTHER_STEPS = {"a long object": ["blob-written", "blob-synced"], "an upload in parts": ["index-applied"]}
 # A deletion needs something to delete, and a form's key is always a new one.
 OLD = {"a deletion": (SHORT_OLD, LONG_OLD), "a form": (None,)}
 CASES = [
     (change, step, old)
     for change in CHANGES
-    for step in (BLOB_STEPS if change == "a long object" else []) + STEPS
+    for step in STEPS + FURTHER_STEPS.get(change, [])
     for old in OLD.get(change, (None, SHORT_OLD, LONG_OLD))
 ]
 

@@ -1,7 +1,7 @@
 //! Applying what the log says.
 //!
-//! One statement for each kind of change and group, its rows as one JSON parameter, and one call for all that most groups
-//! bring: a call costs the same whether it has one statement or five, one row or a thousand. Everything here gives the same
+//! One statement for each kind of change and group, its rows as one JSON parameter, and one for all that most groups bring:
+//! a statement costs about the same whether it has one row or a hundred. Everything here gives the same
 //! rows again when a log is replayed.
 
 use super::super::content::{Extent, Place};
@@ -119,6 +119,59 @@ struct Rows<'a> {
     retained: BTreeMap<u64, u64>,
     /// Bodies whose bytes may go.
     freed: Vec<u64>,
+}
+
+/// What most groups bring, as one statement: sqlx wakes its caller for each that a call has. A row put into this view is a
+/// group: the position that the index is at with it, and bodies and objects as JSON.
+///
+/// References are counted before the rows that name bodies go: bodies gain one for each extent that names them now, and
+/// lose one for each that goes, of the objects at the keys `gone`, of parts that are replaced, of uploads that have ended.
+/// What goes and comes at once changes nothing.
+const USUAL: &str = "
+CREATE TEMP VIEW usual AS
+SELECT '' AS log_id, 0 AS sequence, 0 AS segment, 0 AS end_offset,
+       '' AS bodies, '' AS retained, '' AS gone, '' AS replaced, '' AS ended, '' AS objects;
+CREATE TEMP TRIGGER apply_usual INSTEAD OF INSERT ON usual
+BEGIN
+    INSERT INTO position (id, log_id, sequence, segment, end_offset) VALUES (1, NEW.log_id, NEW.sequence, NEW.segment, NEW.end_offset)
+    ON CONFLICT (id) DO UPDATE SET log_id = excluded.log_id, sequence = excluded.sequence,
+        segment = excluded.segment, end_offset = excluded.end_offset;
+    INSERT INTO bodies (id, size_bytes, place, md5, block_crcs, refs)
+    SELECT value ->> 'id', value ->> 'size', value -> 'place', value ->> 'md5', value ->> 'crcs', 1
+    FROM json_each(NEW.bodies);
+    UPDATE bodies SET refs = refs + change.by
+    FROM (SELECT body, sum(delta) AS by
+          FROM (SELECT value ->> 0 AS body, value ->> 1 AS delta FROM json_each(NEW.retained)
+                UNION ALL
+                SELECT extent.value ->> 0, -1
+                FROM json_each(NEW.gone) AS gone
+                CROSS JOIN objects ON objects.bucket = gone.value ->> 'bucket' AND objects.key = gone.value ->> 'key'
+                CROSS JOIN json_each(objects.extents) AS extent
+                UNION ALL
+                SELECT extent.value ->> 0, -1
+                FROM json_each(NEW.replaced) AS replaced
+                CROSS JOIN parts ON parts.upload = replaced.value ->> 0 AND parts.number = replaced.value ->> 1
+                CROSS JOIN json_each(parts.extents) AS extent
+                UNION ALL
+                SELECT extent.value ->> 0, -1
+                FROM json_each(NEW.ended) AS ended
+                CROSS JOIN parts ON parts.upload = ended.value
+                CROSS JOIN json_each(parts.extents) AS extent)
+          GROUP BY body HAVING sum(delta) <> 0) AS change
+    WHERE bodies.id = change.body;
+    DELETE FROM objects WHERE (bucket, key) IN
+    (SELECT value ->> 'bucket', value ->> 'key' FROM json_each(NEW.gone));
+    INSERT INTO objects (bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta, parts)
+    SELECT value ->> 'bucket', value ->> 'key', value ->> 'sequence', value ->> 'etag', value ->> 'size',
+           value ->> 'modified', value -> 'extents', value -> 'meta', value -> 'parts'
+    FROM json_each(NEW.objects);
+END";
+
+/// To be called once for each connection that applies.
+pub(in super::super) async fn prepare(
+    connection: &mut SqliteConnection,
+) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(USUAL).execute(connection).await.map(drop)
 }
 
 impl<'a> Rows<'a> {
@@ -298,6 +351,7 @@ impl<'a> Rows<'a> {
         extents.to_vec()
     }
 
+    /// All but what belongs to other modules.
     async fn apply(
         &self,
         connection: &mut SqliteConnection,
@@ -312,10 +366,10 @@ impl<'a> Rows<'a> {
         let ended: Vec<&str> = (self.ended.iter().copied())
             .chain(with_bucket.iter().map(String::as_str))
             .collect();
+        self.apply_usual(connection, &ended, log, end).await?;
         if !self.buckets.is_empty() {
             insert_buckets(connection, &json(&self.buckets)).await?;
         }
-        self.apply_usual(connection, &ended, log, end).await?;
         if !self.tags.is_empty() {
             set_tags(connection, &json(&self.tags)).await?;
         }
@@ -345,9 +399,34 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// Bodies, objects, and the position that the index is at with them. References are counted before the rows that name
-    /// bodies go: bodies gain one for each extent that names them now, and lose one for each that goes, of the objects at
-    /// the keys `gone`, of parts that are replaced, of uploads that have ended. What goes and comes at once changes nothing.
+    /// Whether objects that come and go are all there is.
+    fn are_usual(&self) -> bool {
+        let Self {
+            buckets,
+            deleted_buckets,
+            settings,
+            bodies: _,
+            gone: _,
+            objects: _,
+            tags,
+            uploads,
+            ended,
+            parts,
+            lost_parts,
+            retained: _,
+            freed,
+        } = self;
+        buckets.is_empty()
+            && deleted_buckets.is_empty()
+            && settings.is_empty()
+            && tags.is_empty()
+            && uploads.is_empty()
+            && ended.is_empty()
+            && parts.is_empty()
+            && lost_parts.is_empty()
+            && freed.is_empty()
+    }
+
     async fn apply_usual(
         &self,
         connection: &mut SqliteConnection,
@@ -360,56 +439,20 @@ impl<'a> Rows<'a> {
             .map(|part| (part.upload, part.number))
             .chain(self.lost_parts.iter().copied())
             .collect();
-        let gone = json(&self.gone);
-        // Each statement has its own parameters, in order: numbered ones would be numbered within each.
-        sqlx::query(
-            "INSERT INTO position (id, log_id, sequence, segment, end_offset) VALUES (1, ?, ?, ?, ?)
-             ON CONFLICT (id) DO UPDATE SET log_id = excluded.log_id, sequence = excluded.sequence,
-                 segment = excluded.segment, end_offset = excluded.end_offset;
-             INSERT INTO bodies (id, size_bytes, place, md5, block_crcs, refs)
-             SELECT value ->> 'id', value ->> 'size', value -> 'place', value ->> 'md5', value ->> 'crcs', 1
-             FROM json_each(?);
-             UPDATE bodies SET refs = refs + change.by
-             FROM (SELECT body, sum(delta) AS by
-                   FROM (SELECT value ->> 0 AS body, value ->> 1 AS delta FROM json_each(?)
-                         UNION ALL
-                         SELECT extent.value ->> 0, -1
-                         FROM json_each(?) AS gone
-                         CROSS JOIN objects ON objects.bucket = gone.value ->> 'bucket' AND objects.key = gone.value ->> 'key'
-                         CROSS JOIN json_each(objects.extents) AS extent
-                         UNION ALL
-                         SELECT extent.value ->> 0, -1
-                         FROM json_each(?) AS replaced
-                         CROSS JOIN parts ON parts.upload = replaced.value ->> 0 AND parts.number = replaced.value ->> 1
-                         CROSS JOIN json_each(parts.extents) AS extent
-                         UNION ALL
-                         SELECT extent.value ->> 0, -1
-                         FROM json_each(?) AS ended
-                         CROSS JOIN parts ON parts.upload = ended.value
-                         CROSS JOIN json_each(parts.extents) AS extent)
-                   GROUP BY body HAVING sum(delta) <> 0) AS change
-             WHERE bodies.id = change.body;
-             DELETE FROM objects WHERE (bucket, key) IN
-             (SELECT value ->> 'bucket', value ->> 'key' FROM json_each(?));
-             INSERT INTO objects (bucket, key, sequence, etag, size_bytes, modified_ms, extents, meta, parts)
-             SELECT value ->> 'bucket', value ->> 'key', value ->> 'sequence', value ->> 'etag', value ->> 'size',
-                    value ->> 'modified', value -> 'extents', value -> 'meta', value -> 'parts'
-             FROM json_each(?)",
-        )
-        .bind(log.to_hex())
-        .bind(end.sequence.cast_signed())
-        .bind(end.segment.cast_signed())
-        .bind(end.offset.cast_signed())
-        .bind(json(&self.bodies))
-        .bind(json(&retained))
-        .bind(gone.clone())
-        .bind(json(&replaced))
-        .bind(json(ended))
-        .bind(gone)
-        .bind(json(&self.objects))
-        .execute(connection)
-        .await
-        .map(drop)
+        sqlx::query("INSERT INTO usual VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+            .bind(log.to_hex())
+            .bind(end.sequence.cast_signed())
+            .bind(end.segment.cast_signed())
+            .bind(end.offset.cast_signed())
+            .bind(json(&self.bodies))
+            .bind(json(&retained))
+            .bind(json(&self.gone))
+            .bind(json(&replaced))
+            .bind(json(ended))
+            .bind(json(&self.objects))
+            .execute(connection)
+            .await
+            .map(drop)
     }
 }
 
@@ -421,10 +464,18 @@ pub(in super::super) async fn apply(
     log: LogId,
     end: End,
 ) -> Result<(), sqlx::Error> {
+    let rows = Rows::of(records);
+    if rows.are_usual() && records.iter().all(|record| record.effect.is_none()) {
+        // One statement is a transaction of its own.
+        return rows.apply_usual(connection, &[], log, end).await;
+    }
     sqlx::query("BEGIN IMMEDIATE")
         .execute(&mut *connection)
         .await?;
-    let mut applied = apply_all(connection, records, effects, log, end).await;
+    let mut applied = rows.apply(connection, log, end).await;
+    if applied.is_ok() {
+        applied = apply_effects(connection, records, effects).await;
+    }
     if applied.is_ok() {
         faults::step("index-applied");
         let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
@@ -439,14 +490,11 @@ pub(in super::super) async fn apply(
     applied
 }
 
-async fn apply_all(
+async fn apply_effects(
     connection: &mut SqliteConnection,
     records: &[Record],
     effects: &[EffectKind],
-    log: LogId,
-    end: End,
 ) -> Result<(), sqlx::Error> {
-    Rows::of(records).apply(connection, log, end).await?;
     for kind in effects {
         let rows: Vec<EffectRow<'_>> = records
             .iter()

@@ -1,7 +1,8 @@
 use crate::clock::Timestamp;
 use crate::s3::ETag;
+use crate::s3::checksum::crc64_nvme;
 use crate::store::log::{self, End, Found, Log, LogId, Reader, ScanError};
-use crate::store::record::{BodyPlace, Change, Draft, Put, Record};
+use crate::store::record::{BodyHere, BodyPlace, Change, Draft, Put, Record};
 use crate::store::tests::{key, name, pattern};
 use crate::store::{Effect, ObjectMeta};
 use crate::tests::fuzz;
@@ -43,10 +44,11 @@ fn put(at: i64, name_of_key: &str, size_bytes: usize) -> Draft {
         meta: ObjectMeta::default(),
     };
     Draft {
-        at: Timestamp::from_millis(at),
-        change: Change::Put(Box::new(put)),
-        effect: None,
-        body,
+        body: BodyHere {
+            crc: crc64_nvme(&body),
+            bytes: body,
+        },
+        ..Draft::new(Timestamp::from_millis(at), Change::Put(Box::new(put)), None)
     }
 }
 
@@ -56,12 +58,7 @@ fn note(at: i64) -> Draft {
         touches: vec!["note:1".to_owned()],
         data: serde_json::json!({"id": "1", "text": "two\nlines"}),
     };
-    Draft {
-        at: Timestamp::from_millis(at),
-        change: Change::Domain,
-        effect: Some(effect),
-        body: Bytes::new(),
-    }
+    Draft::new(Timestamp::from_millis(at), Change::Domain, Some(effect))
 }
 
 fn written() -> &'static Written {

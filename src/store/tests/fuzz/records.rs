@@ -3,17 +3,11 @@ use crate::s3::checksum::crc64_nvme;
 use crate::store::log::LogId;
 use crate::store::record::{self, Change, Draft, HEAD_BYTES, Head};
 use crate::tests::fuzz;
-use bytes::Bytes;
 
 const ID: LogId = LogId(*b"sixteen bytes id");
 
 fn draft(change: Change) -> Draft {
-    Draft {
-        at: Timestamp::from_millis(1),
-        change,
-        effect: None,
-        body: Bytes::new(),
-    }
+    Draft::new(Timestamp::from_millis(1), change, None)
 }
 
 /// A record's bytes in two: its head, and its statement.
