@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 /// Without requests for so long, all is let go.
-const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(3);
 const GLANCE: Duration = Duration::from_secs(1);
 /// Glances between two looks for what was outdated and nobody asked for again.
 const TIDY_EVERY: u32 = 60;

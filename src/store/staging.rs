@@ -23,9 +23,11 @@ const MEMORY_LIMIT_BYTES: usize = 16 << 20;
 const PERMIT_BYTES: usize = 4096;
 /// What is gathered before it is hashed and written to a blob, where there is place: a long body has two such buffers, one
 /// that fills and one that is written. So many bodies may have them; any other gathers little.
-const WRITE_BYTES: usize = 128 * 1024;
+const WRITE_BYTES: usize = 64 * 1024;
 const SMALL_WRITE_BYTES: usize = 8 * 1024;
 const GATHERED_BODIES: usize = 128;
+/// What a body that is announced gets at once; a longer one grows into its place.
+const FIRST_PLACE_BYTES: u64 = 64 * 1024;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
 
@@ -55,6 +57,7 @@ pub struct Staging {
     space: Arc<Space>,
     wanted: Wanted,
     limit_bytes: u64,
+    announced_bytes: u64,
     size_bytes: u64,
     head: Vec<u8>,
     place: Place,
@@ -108,10 +111,19 @@ impl Staging {
             space,
             wanted,
             limit_bytes,
+            announced_bytes: 0,
             size_bytes: 0,
             head: Vec::new(),
             place,
         }
+    }
+
+    /// About how much will come, where that is known: a body that is too long for memory is not begun there, and one that
+    /// is not gets its place at once, for buffers that grow leave as much behind as they hold.
+    #[must_use]
+    pub fn announced(mut self, bytes: Option<u64>) -> Self {
+        self.announced_bytes = bytes.unwrap_or(0);
+        self
     }
 
     #[must_use]
@@ -137,12 +149,16 @@ impl Staging {
             .saturating_sub(self.head.len())
             .min(bytes.len());
         self.head.extend_from_slice(&bytes[..missing]);
-        if let Place::Memory {
-            buffer, permits, ..
-        } = &mut self.place
-            && !fits(&self.memory, buffer.len() + bytes.len(), permits)
-        {
-            self.move_to_blob()?;
+        let first = usize::try_from(self.announced_bytes.min(FIRST_PLACE_BYTES)).unwrap_or(0);
+        if let Place::Memory { buffer, permits } = &mut self.place {
+            let needed = (buffer.len() + bytes.len()).max(first);
+            if self.announced_bytes > INLINE_LIMIT_BYTES as u64
+                || !fits(&self.memory, needed, permits)
+            {
+                self.move_to_blob()?;
+            } else {
+                buffer.reserve_exact(first.saturating_sub(buffer.len()));
+            }
         }
         match &mut self.place {
             Place::Memory { buffer, .. } => buffer.extend_from_slice(&bytes),

@@ -48,7 +48,10 @@ pub(super) async fn post_object(
             match (event, &mut upload) {
                 (FormEvent::FileBegins { fields, file_name }, _) => {
                     let grant = grant(exchange, &bucket, fields, file_name.as_deref())?;
-                    upload = Some(Upload::begin(exchange, grant)?);
+                    let to_come = body
+                        .declared()
+                        .map(|all| all.saturating_sub(body.received()));
+                    upload = Some(Upload::begin(exchange, grant, to_come)?);
                     share = UnverifiedShare::default();
                 }
                 (FormEvent::Data(bytes), Some(upload)) => upload.write(bytes, body).await?,
@@ -91,7 +94,8 @@ struct Upload {
 }
 
 impl Upload {
-    fn begin(exchange: &Exchange<'_>, grant: Grant) -> Result<Self, S3Error> {
+    /// `to_come`: what was not read yet of the form, bytes.
+    fn begin(exchange: &Exchange<'_>, grant: Grant, to_come: Option<u64>) -> Result<Self, S3Error> {
         let fields = &grant.fields().fields;
         metadata::refuse_encryption(fields)?;
         if let Some(bucket) = exchange.rooms.store.bucket(grant.bucket()) {
@@ -117,6 +121,7 @@ impl Upload {
                 .collect(),
         };
         let staging = exchange.rooms.store.stage(&wanted, *grant.length().end());
+        let staging = staging.announced(to_come);
         Ok(Self {
             grant,
             meta,

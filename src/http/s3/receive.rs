@@ -73,7 +73,8 @@ impl Announced {
             sha256: self.expected.sha256.is_some(),
             checksums: algorithm.into_iter().collect(),
         };
-        let mut staging = exchange.rooms.store.stage(&wanted, MOST_BYTES);
+        let staging = exchange.rooms.store.stage(&wanted, MOST_BYTES);
+        let mut staging = staging.announced(self.expected.exact_bytes);
         let mut expected = self.expected;
         match payload {
             Payload::Unsigned | Payload::Sha256(_) => {
