@@ -1,9 +1,10 @@
 //! The digests of a body: MD5 for the `ETag`, CRC64-NVME for each MiB as the store keeps it, and the five
 //! `x-amz-checksum-*` algorithms.
 //!
-//! One [`Hasher`] sees each byte once and answers all of them, the same however the body was cut. The MD5s of bodies that
-//! are at hand whole are better computed together ([`md5_of_each`]): a body's own blocks wait for each other, those of
-//! different bodies do not. Whether a digest is the one that a client stated is its caller's to compare.
+//! One [`Hasher`] sees each byte once and answers all of them, the same however the body was cut. MD5 takes as long as all
+//! others, so it can be had apart: beside them ([`Md5Hasher`], [`OtherHasher`]), or for many whole bodies together
+//! ([`md5_of_each`]), for a body's own blocks wait for each other and those of different bodies do not. Whether a digest is
+//! the one that a client stated is its caller's to compare.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -262,9 +263,47 @@ impl Wanted {
 
 /// Computes all digests of one body in one pass.
 pub struct Hasher {
+    md5: Md5Hasher,
+    others: OtherHasher,
+}
+impl Hasher {
+    #[must_use]
+    pub fn new(wanted: &Wanted) -> Self {
+        Self {
+            md5: Md5Hasher::default(),
+            others: OtherHasher::new(wanted),
+        }
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        self.others.update(bytes);
+    }
+
+    #[must_use]
+    pub fn finish(self) -> Digests {
+        self.others.finish(self.md5.finish())
+    }
+}
+
+/// Computes the MD5 of one body.
+#[derive(Default)]
+pub struct Md5Hasher(Md5);
+impl Md5Hasher {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    #[must_use]
+    pub fn finish(self) -> [u8; 16] {
+        self.0.finalize().into()
+    }
+}
+
+/// Computes all digests of one body but its MD5.
+pub struct OtherHasher {
     wanted: Wanted,
     size_bytes: u64,
-    md5: Md5,
     block: crc_fast::Digest,
     block_bytes: usize,
     block_crcs: Vec<u64>,
@@ -273,13 +312,12 @@ pub struct Hasher {
     sha1: Option<Sha1>,
     sha256: Option<Sha256>,
 }
-impl Hasher {
+impl OtherHasher {
     #[must_use]
     pub fn new(wanted: &Wanted) -> Self {
         let crc = |wanted: bool, algorithm| wanted.then(|| crc_fast::Digest::new(algorithm));
         Self {
             size_bytes: 0,
-            md5: Md5::new(),
             block: crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme),
             block_bytes: 0,
             block_crcs: Vec::new(),
@@ -298,11 +336,6 @@ impl Hasher {
     }
 
     pub fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
-        self.update_others(bytes);
-    }
-
-    fn update_others(&mut self, bytes: &[u8]) {
         self.size_bytes += bytes.len() as u64;
         self.update_blocks(bytes);
         if let Some(crc32) = &mut self.crc32 {
@@ -338,12 +371,7 @@ impl Hasher {
     }
 
     #[must_use]
-    pub fn finish(mut self) -> Digests {
-        let md5 = self.md5.finalize_reset().into();
-        self.finish_with(md5)
-    }
-
-    fn finish_with(mut self, md5: [u8; 16]) -> Digests {
+    pub fn finish(mut self, md5: [u8; 16]) -> Digests {
         let last_block_bytes = self.block_bytes;
         if last_block_bytes > 0 {
             self.end_block();
@@ -416,9 +444,9 @@ impl Digests {
     /// Those of a body that is at hand whole, and whose MD5 is known.
     #[must_use]
     pub fn of_whole(wanted: &Wanted, body: &[u8], md5: [u8; 16]) -> Self {
-        let mut hasher = Hasher::new(wanted);
-        hasher.update_others(body);
-        hasher.finish_with(md5)
+        let mut hasher = OtherHasher::new(wanted);
+        hasher.update(body);
+        hasher.finish(md5)
     }
 }
 

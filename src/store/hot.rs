@@ -345,7 +345,7 @@ mod tests {
         let busy = async {
             for _ in 0..20 {
                 assert!(hot.get(&1).is_some());
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                tokio::time::sleep(2 * GLANCE).await;
             }
             tokio::time::sleep(REST).await;
             assert!(hot.answers.is_empty());

@@ -10,8 +10,9 @@ use super::space::Space;
 use super::{Expected, StageError, StoreError, hashing, unavailable};
 use crate::faults;
 use crate::s3::ETag;
-use crate::s3::checksum::{Checksum, Digests, Hasher, Wanted};
+use crate::s3::checksum::{Checksum, Digests, Md5Hasher, OtherHasher, Wanted};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
@@ -21,13 +22,15 @@ use tokio::task::JoinHandle;
 /// What all bodies that are staged in memory may take together.
 const MEMORY_LIMIT_BYTES: usize = 16 << 20;
 const PERMIT_BYTES: usize = 4096;
-/// What is gathered before it is hashed and written to a blob, where there is place: a long body has two such buffers, one
-/// that fills and one that is written. So many bodies may have them; any other gathers little.
-const WRITE_BYTES: usize = 64 * 1024;
+/// What is gathered before it is hashed and written to a blob: a long body has two such buffers, one that fills and one
+/// that is written. How long they may be, and of how many bodies at a time.
+const WRITE_BYTES: [(usize, usize); 2] = [(256 * 1024, 8), (64 * 1024, 128)];
+/// Of any other.
 const SMALL_WRITE_BYTES: usize = 8 * 1024;
-const GATHERED_BODIES: usize = 128;
 /// What a body that is announced gets at once; a longer one grows into its place.
 const FIRST_PLACE_BYTES: u64 = 64 * 1024;
+/// So much of a blob is on its way to the disk while more of it comes, else its last sync would have all to wait for.
+const SYNC_BYTES: usize = 32 << 20;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
 
@@ -35,16 +38,40 @@ const HEAD_KEPT_BYTES: usize = 512;
 #[derive(Debug, Clone)]
 pub(super) struct StagingMemory {
     small: Arc<Semaphore>,
-    buffers: Arc<Semaphore>,
+    /// For each of [`WRITE_BYTES`].
+    buffers: [Arc<Semaphore>; WRITE_BYTES.len()],
 }
 
 impl Default for StagingMemory {
     fn default() -> Self {
         Self {
             small: Arc::new(Semaphore::new(MEMORY_LIMIT_BYTES / PERMIT_BYTES)),
-            buffers: Arc::new(Semaphore::new(GATHERED_BODIES)),
+            buffers: WRITE_BYTES.map(|(_, bodies)| Arc::new(Semaphore::new(bodies))),
         }
     }
+}
+
+impl StagingMemory {
+    fn gathering(&self) -> Gathering {
+        let places = WRITE_BYTES.iter().zip(&self.buffers);
+        let free = places.filter_map(|((bytes, _), places)| {
+            let place = places.clone().try_acquire_owned().ok()?;
+            Some(Gathering {
+                bytes: *bytes,
+                _place: Some(place),
+            })
+        });
+        free.into_iter().next().unwrap_or(Gathering {
+            bytes: SMALL_WRITE_BYTES,
+            _place: None,
+        })
+    }
+}
+
+/// How much of a long body is gathered at once.
+struct Gathering {
+    bytes: usize,
+    _place: Permits,
 }
 
 /// A share of the memory, given back when dropped.
@@ -68,29 +95,109 @@ enum Place {
     Memory { buffer: Vec<u8>, permits: Permits },
     Blob {
         buffer: Vec<u8>,
-        /// `None`: there was no place for large buffers.
-        gathers: Permits,
-        writing: JoinHandle<std::io::Result<(BlobWriter, Vec<u8>)>>,
+        gathering: Gathering,
+        writing: Writing,
     },
     /// A write failed: what it was is told once, and nothing more is taken.
     Given,
 }
 
+/// A buffer that is hashed and written, beside each other: MD5 takes as long as the rest.
+struct Writing {
+    buffer: Arc<Vec<u8>>,
+    md5: JoinHandle<Md5Hasher>,
+    rest: JoinHandle<std::io::Result<BlobWriter>>,
+}
+
+impl Writing {
+    fn start(
+        buffer: Vec<u8>,
+        mut md5: Md5Hasher,
+        rest: impl FnOnce(&[u8]) -> std::io::Result<BlobWriter> + Send + 'static,
+    ) -> Self {
+        let buffer = Arc::new(buffer);
+        let (for_md5, for_rest) = (buffer.clone(), buffer.clone());
+        Self {
+            buffer,
+            md5: tokio::task::spawn_blocking(move || {
+                md5.update(&for_md5);
+                md5
+            }),
+            rest: tokio::task::spawn_blocking(move || rest(&for_rest)),
+        }
+    }
+
+    /// Gives the buffer back, to be filled again.
+    async fn end(self) -> Result<(Md5Hasher, BlobWriter, Vec<u8>), StageError> {
+        let (Ok(md5), Ok(rest)) = (self.md5.await, self.rest.await) else {
+            return Err(given_up());
+        };
+        let mut buffer = Arc::try_unwrap(self.buffer).unwrap_or_default();
+        buffer.clear();
+        Ok((md5, rest.map_err(|error| unavailable(&error))?, buffer))
+    }
+}
+
 struct BlobWriter {
     blob: NewBlob,
-    file: File,
-    hasher: Box<Hasher>,
+    file: Arc<File>,
+    hasher: Box<OtherHasher>,
+    /// Bytes behind the last sync that was begun.
+    unsynced: usize,
+    syncing: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl BlobWriter {
-    /// Gives the buffer back, to be filled again.
-    fn write(mut self, mut buffer: Vec<u8>) -> std::io::Result<(Self, Vec<u8>)> {
-        self.hasher.update(&buffer);
-        faults::call("blob-write")?;
-        self.file.write_all(&buffer)?;
-        buffer.clear();
-        Ok((self, buffer))
+    fn new(blob: NewBlob, file: File, wanted: &Wanted) -> Self {
+        Self {
+            blob,
+            file: Arc::new(file),
+            hasher: Box::new(OtherHasher::new(wanted)),
+            unsynced: 0,
+            syncing: None,
+        }
     }
+
+    fn write(mut self, buffer: &[u8]) -> std::io::Result<Self> {
+        self.hasher.update(buffer);
+        faults::call("blob-write")?;
+        (&*self.file).write_all(buffer)?;
+        self.unsynced += buffer.len();
+        if self.unsynced >= SYNC_BYTES && self.syncing.as_ref().is_none_or(JoinHandle::is_finished)
+        {
+            // What a sync has reported no later one reports again.
+            if let Some(ended) = self.syncing.take().and_then(FutureExt::now_or_never) {
+                ended.map_err(std::io::Error::other)??;
+            }
+            self.unsynced = 0;
+            self.syncing = Some(sync(self.file.clone()));
+        }
+        Ok(self)
+    }
+
+    /// All of it is on the disk then, and as it was expected.
+    async fn finish(
+        mut self,
+        md5: [u8; 16],
+        expected: &Expected,
+    ) -> Result<(NewBlob, Digests), StageError> {
+        let (syncing, file, blob) = (self.syncing.take(), self.file.clone(), self.blob);
+        let digests = self.hasher.finish(md5);
+        compare(&digests, expected)?;
+        for syncing in [syncing, Some(sync(file))].into_iter().flatten() {
+            let synced = syncing.await.map_err(|_| given_up())?;
+            synced.map_err(|error| unavailable(&error))?;
+        }
+        faults::step("blob-synced");
+        Ok((blob, digests))
+    }
+}
+
+fn sync(file: Arc<File>) -> JoinHandle<std::io::Result<()>> {
+    tokio::task::spawn_blocking(move || {
+        faults::call("blob-sync")?;
+        file.sync_data()
+    })
 }
 
 impl Staging {
@@ -171,14 +278,11 @@ impl Staging {
     /// Fills the buffer of a blob, and hands it to the disk whenever it is full.
     async fn gather(&mut self, mut bytes: Bytes) -> Result<(), StageError> {
         while let Place::Blob {
-            buffer, gathers, ..
+            buffer, gathering, ..
         } = &mut self.place
             && !bytes.is_empty()
         {
-            let full = match gathers {
-                Some(_) => WRITE_BYTES,
-                None => SMALL_WRITE_BYTES,
-            };
+            let full = gathering.bytes;
             let room = full - buffer.len();
             buffer.reserve_exact(room);
             buffer.extend_from_slice(&bytes.split_to(room.min(bytes.len())));
@@ -222,24 +326,16 @@ impl Staging {
             Place::Blob {
                 buffer, writing, ..
             } => {
-                let (writer, _) = written(writing).await?;
-                let expected = expected.clone();
-                blocking(move || {
-                    let written = writer.write(buffer).map_err(|error| unavailable(&error));
-                    let (BlobWriter { blob, file, hasher }, _) = written?;
-                    let digests = hasher.finish();
-                    compare(&digests, &expected)?;
-                    faults::step("blob-written");
-                    let synced = faults::call("blob-sync").and_then(|()| file.sync_data());
-                    synced.map_err(|error| unavailable(&error))?;
-                    faults::step("blob-synced");
-                    Ok(Sealed {
-                        head,
-                        digests,
-                        body: SealedBody::Blob(blob),
-                    })
+                let (md5, writer, _) = writing.end().await?;
+                let writing = Writing::start(buffer, md5, |last| writer.write(last));
+                let (md5, writer, _) = writing.end().await?;
+                faults::step("blob-written");
+                let (blob, digests) = writer.finish(md5.finish(), expected).await?;
+                Ok(Sealed {
+                    head,
+                    digests,
+                    body: SealedBody::Blob(blob),
                 })
-                .await
             }
             Place::Given => Err(given_up()),
         }
@@ -250,18 +346,17 @@ impl Staging {
         else {
             return Err(given_up());
         };
-        let hasher = Box::new(Hasher::new(&self.wanted));
-        let blobs = self.blobs.clone();
-        let writing = tokio::task::spawn_blocking(move || {
+        let (blobs, wanted) = (self.blobs.clone(), self.wanted.clone());
+        let writing = Writing::start(buffer, Md5Hasher::default(), move |first| {
             let (blob, file) = blobs.create()?;
-            let (writer, _) = BlobWriter { blob, file, hasher }.write(buffer)?;
+            let writer = BlobWriter::new(blob, file, &wanted).write(first)?;
             // Until here the buffer was in memory, however long it waited for its turn.
             drop(permits);
-            Ok((writer, Vec::new()))
+            Ok(writer)
         });
         self.place = Place::Blob {
             buffer: Vec::new(),
-            gathers: self.memory.buffers.clone().try_acquire_owned().ok(),
+            gathering: self.memory.gathering(),
             writing,
         };
         Ok(())
@@ -271,18 +366,17 @@ impl Staging {
     async fn write_out(&mut self) -> Result<(), StageError> {
         let Place::Blob {
             buffer,
-            gathers,
+            gathering,
             writing,
         } = std::mem::replace(&mut self.place, Place::Given)
         else {
             return Err(given_up());
         };
-        let (writer, emptied) = written(writing).await?;
-        let writing = tokio::task::spawn_blocking(move || writer.write(buffer));
+        let (md5, writer, emptied) = writing.end().await?;
         self.place = Place::Blob {
             buffer: emptied,
-            gathers,
-            writing,
+            gathering,
+            writing: Writing::start(buffer, md5, |full| writer.write(full)),
         };
         Ok(())
     }
@@ -325,23 +419,6 @@ fn compare(digests: &Digests, expected: &Expected) -> Result<(), StageError> {
         }
     }
     Ok(())
-}
-
-async fn written(
-    writing: JoinHandle<std::io::Result<(BlobWriter, Vec<u8>)>>,
-) -> Result<(BlobWriter, Vec<u8>), StageError> {
-    match writing.await {
-        Ok(result) => Ok(result.map_err(|error| unavailable(&error))?),
-        Err(_) => Err(given_up()),
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StageError> + Send + 'static,
-) -> Result<T, StageError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|_| Err(given_up()))
 }
 
 fn given_up() -> StageError {

@@ -299,6 +299,19 @@ def s3_get(bench):
     return told
 
 
+def with_memory(size, measure):
+    """Measures with so much memory free that was just in use: a virtual machine's host takes back what lies idle, and giving
+    it again costs whoever writes next more than the write."""
+    def measured(number):
+        scratch = fresh_folder("scratch") / "written"
+        with scratch.open("wb") as file:
+            for _ in range(size >> 20):
+                file.write(bytes(1 << 20))
+        scratch.unlink()
+        return measure(number)
+    return measured
+
+
 @row("put-large")
 def put_large(bench):
     told = Told("PUT of 1 GiB with its SHA-256 signed, one connection")
@@ -309,11 +322,13 @@ def put_large(bench):
         contest = Contest(bench.rounds)
         for each in ours:
             requests = wire.write(each.folder / "requests", [wire.signed(each, "PUT", "large", content)])
-            contest.enter(each.name, lambda _, each=each, requests=requests: bench.load(
+            contest.enter(each.name, with_memory(2 * size, lambda _, each=each, requests=requests: bench.load(
                 each, requests, 200, connections=1, answers=1
-            ))
+            )))
         del content
-        contest.enter("floor", lambda _: bench.measure("floor-large", file=fresh_folder("floor") / "large", size=size))
+        contest.enter("floor", with_memory(
+            2 * size, lambda _: bench.measure("floor-large", file=fresh_folder("floor") / "large", size=size)
+        ))
         contest.run()
     told.contest("", contest, gigabytes=size / 1e9)
     told.verdicts.append(at_least(contest.ratio("hangar", "floor"), 0.8, "of the floor"))
