@@ -22,7 +22,7 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="that each measurement lasts")
     parser.add_argument("--assets", type=int, default=1_000_000, help="how many the row `assets` fills a folder with")
-    parser.add_argument("--working-set", type=int, default=20_000, help="how many objects the row `get-many` reads")
+    parser.add_argument("--working-set", type=int, default=15_000, help="how many objects the row `get-many` reads")
     parser.add_argument("--quick", action="store_true", help="two rounds of a second: does it run at all")
     chosen = parser.parse_args(arguments)
     chosen.program, chosen.binary = chosen.program.resolve(), chosen.binary.resolve()

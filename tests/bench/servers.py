@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -198,11 +199,13 @@ class Nginx(Process):
             f"        add_header {name} {json.dumps(value)};" for name, value in given.items() if name.lower() not in made
         )
         kind = {name.lower(): value for name, value in given.items()}.get("content-type", "application/octet-stream")
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        files = 100_000 if files == resource.RLIM_INFINITY else files
         (self.folder / "nginx.conf").write_text(f"""\
 daemon off;
 {"user root;" if os.getuid() == 0 else ""}
 worker_processes {CORES};
-worker_rlimit_nofile 200000;
+worker_rlimit_nofile {files};
 pid {self.folder}/pid;
 error_log {self.folder}/error.log warn;
 events {{ worker_connections 4096; }}
@@ -212,7 +215,7 @@ http {{
     tcp_nopush on;
     keepalive_requests 1000000000;
     keepalive_timeout 600s;
-    open_file_cache max=100000 inactive=600s;
+    open_file_cache max={files - 4096} inactive=600s;
     open_file_cache_valid 600s;
     server_tokens off;
     types {{ }}
