@@ -7,7 +7,7 @@
 use crate::s3::checksum::md5_of_each;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 /// Bodies after which nobody gives way any more.
 const ENOUGH: usize = 16;
@@ -34,8 +34,11 @@ pub(super) async fn md5(body: Bytes) -> [u8; 16] {
     };
     while count < ENOUGH {
         tokio::task::yield_now().await;
-        if let Ok(md5) = answered.try_recv() {
-            return md5;
+        match answered.try_recv() {
+            Ok(md5) => return md5,
+            // Who took it met a fault.
+            Err(TryRecvError::Closed) => return alone(&body),
+            Err(TryRecvError::Empty) => {}
         }
         let now = waiting().len();
         if now <= count {
@@ -46,10 +49,11 @@ pub(super) async fn md5(body: Bytes) -> [u8; 16] {
     let group = std::mem::take(&mut *waiting());
     hash(group);
     // Another thread may be about to answer.
-    match answered.await {
-        Ok(md5) => md5,
-        Err(_) => md5_of_each(&[&body])[0],
-    }
+    answered.await.unwrap_or_else(|_| alone(&body))
+}
+
+fn alone(body: &[u8]) -> [u8; 16] {
+    md5_of_each(&[body])[0]
 }
 
 fn waiting() -> MutexGuard<'static, Vec<Waiting>> {
@@ -98,6 +102,16 @@ mod tests {
         for done in join_all(tasks).await {
             done.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_who_hashes_is_nobody_elses() {
+        let (one, other) = (body(1), body(2));
+        let mut hashed = Box::pin(md5(one));
+        assert!(poll_immediate(&mut hashed).await.is_none());
+        drop(std::mem::take(&mut *waiting()));
+        assert_eq!(hashed.await, expected(1));
+        assert_eq!(md5(other).await, expected(2));
     }
 
     #[tokio::test]

@@ -288,7 +288,11 @@ async fn new_index(folder: &Folder) -> Result<SqliteConnection, OpenError> {
 
 pub(super) async fn open_index(folder: &Folder) -> Result<SqliteConnection, DatabaseError> {
     let mut index = db::open_writer(&folder.database()).await?;
-    meta::prepare(&mut index).await?;
+    if let Err(error) = meta::prepare(&mut index).await {
+        // As in [`db::open_writer`].
+        drop(index.close().await);
+        return Err(error.into());
+    }
     Ok(index)
 }
 

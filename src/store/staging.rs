@@ -31,6 +31,8 @@ const SMALL_WRITE_BYTES: usize = 8 * 1024;
 const FIRST_PLACE_BYTES: u64 = 64 * 1024;
 /// So much of a blob is on its way to the disk while more of it comes, else its last sync would have all to wait for.
 const SYNC_BYTES: usize = 32 << 20;
+/// Of all bodies at a time: a sync that waits for a slow disk keeps a thread from reading and writing.
+const EARLY_SYNCS: usize = 4;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
 
@@ -40,6 +42,7 @@ pub(super) struct StagingMemory {
     small: Arc<Semaphore>,
     /// For each of [`WRITE_BYTES`].
     buffers: [Arc<Semaphore>; WRITE_BYTES.len()],
+    syncs: Arc<Semaphore>,
 }
 
 impl Default for StagingMemory {
@@ -47,11 +50,17 @@ impl Default for StagingMemory {
         Self {
             small: Arc::new(Semaphore::new(MEMORY_LIMIT_BYTES / PERMIT_BYTES)),
             buffers: WRITE_BYTES.map(|(_, bodies)| Arc::new(Semaphore::new(bodies))),
+            syncs: Arc::new(Semaphore::new(EARLY_SYNCS)),
         }
     }
 }
 
 impl StagingMemory {
+    /// Whether nobody should have more of it than he fills.
+    fn is_scarce(&self) -> bool {
+        self.small.available_permits() < MEMORY_LIMIT_BYTES / PERMIT_BYTES / 2
+    }
+
     fn gathering(&self) -> Gathering {
         let places = WRITE_BYTES.iter().zip(&self.buffers);
         let free = places.filter_map(|((bytes, _), places)| {
@@ -104,35 +113,44 @@ enum Place {
 
 /// A buffer that is hashed and written, beside each other: MD5 takes as long as the rest.
 struct Writing {
-    buffer: Arc<Vec<u8>>,
+    buffer: Arc<Held>,
     md5: JoinHandle<Md5Hasher>,
     rest: JoinHandle<std::io::Result<BlobWriter>>,
 }
 
+/// Bytes, and what they take of the memory that staged bodies share: given back together.
+struct Held {
+    bytes: Vec<u8>,
+    permits: Permits,
+}
+
 impl Writing {
     fn start(
-        buffer: Vec<u8>,
+        bytes: Vec<u8>,
+        permits: Permits,
         mut md5: Md5Hasher,
         rest: impl FnOnce(&[u8]) -> std::io::Result<BlobWriter> + Send + 'static,
     ) -> Self {
-        let buffer = Arc::new(buffer);
+        let buffer = Arc::new(Held { bytes, permits });
         let (for_md5, for_rest) = (buffer.clone(), buffer.clone());
         Self {
             buffer,
             md5: tokio::task::spawn_blocking(move || {
-                md5.update(&for_md5);
+                md5.update(&for_md5.bytes);
                 md5
             }),
-            rest: tokio::task::spawn_blocking(move || rest(&for_rest)),
+            rest: tokio::task::spawn_blocking(move || rest(&for_rest.bytes)),
         }
     }
 
-    /// Gives the buffer back, to be filled again.
+    /// Gives the buffer back, to be filled again; a body's first is of what it held in memory, and goes.
     async fn end(self) -> Result<(Md5Hasher, BlobWriter, Vec<u8>), StageError> {
         let (Ok(md5), Ok(rest)) = (self.md5.await, self.rest.await) else {
             return Err(given_up());
         };
-        let mut buffer = Arc::try_unwrap(self.buffer).unwrap_or_default();
+        let mut buffer = Arc::into_inner(self.buffer)
+            .filter(|held| held.permits.is_none())
+            .map_or_else(Vec::new, |held| held.bytes);
         buffer.clear();
         Ok((md5, rest.map_err(|error| unavailable(&error))?, buffer))
     }
@@ -145,16 +163,18 @@ struct BlobWriter {
     /// Bytes behind the last sync that was begun.
     unsynced: usize,
     syncing: Option<JoinHandle<std::io::Result<()>>>,
+    syncs: Arc<Semaphore>,
 }
 
 impl BlobWriter {
-    fn new(blob: NewBlob, file: File, wanted: &Wanted) -> Self {
+    fn new(blob: NewBlob, file: File, wanted: &Wanted, syncs: Arc<Semaphore>) -> Self {
         Self {
             blob,
             file: Arc::new(file),
             hasher: Box::new(OtherHasher::new(wanted)),
             unsynced: 0,
             syncing: None,
+            syncs,
         }
     }
 
@@ -169,8 +189,10 @@ impl BlobWriter {
             if let Some(ended) = self.syncing.take().and_then(FutureExt::now_or_never) {
                 ended.map_err(std::io::Error::other)??;
             }
-            self.unsynced = 0;
-            self.syncing = Some(sync(self.file.clone()));
+            if let Ok(turn) = self.syncs.clone().try_acquire_owned() {
+                self.unsynced = 0;
+                self.syncing = Some(sync(self.file.clone(), Some(turn)));
+            }
         }
         Ok(self)
     }
@@ -184,7 +206,7 @@ impl BlobWriter {
         let (syncing, file, blob) = (self.syncing.take(), self.file.clone(), self.blob);
         let digests = self.hasher.finish(md5);
         compare(&digests, expected)?;
-        for syncing in [syncing, Some(sync(file))].into_iter().flatten() {
+        for syncing in [syncing, Some(sync(file, None))].into_iter().flatten() {
             let synced = syncing.await.map_err(|_| given_up())?;
             synced.map_err(|error| unavailable(&error))?;
         }
@@ -193,8 +215,9 @@ impl BlobWriter {
     }
 }
 
-fn sync(file: Arc<File>) -> JoinHandle<std::io::Result<()>> {
+fn sync(file: Arc<File>, turn: Permits) -> JoinHandle<std::io::Result<()>> {
     tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         faults::call("blob-sync")?;
         file.sync_data()
     })
@@ -256,11 +279,15 @@ impl Staging {
             .saturating_sub(self.head.len())
             .min(bytes.len());
         self.head.extend_from_slice(&bytes[..missing]);
-        let first = usize::try_from(self.announced_bytes.min(FIRST_PLACE_BYTES)).unwrap_or(0);
+        let is_long = self.announced_bytes > INLINE_LIMIT_BYTES as u64;
+        let first = if is_long || self.memory.is_scarce() {
+            0
+        } else {
+            usize::try_from(self.announced_bytes.min(FIRST_PLACE_BYTES)).unwrap_or(0)
+        };
         if let Place::Memory { buffer, permits } = &mut self.place {
-            let needed = (buffer.len() + bytes.len()).max(first);
-            if self.announced_bytes > INLINE_LIMIT_BYTES as u64
-                || !fits(&self.memory, needed, permits)
+            let held = buffer.len() + bytes.len();
+            if is_long && held >= SMALL_WRITE_BYTES || !fits(&self.memory, held.max(first), permits)
             {
                 self.move_to_blob()?;
             } else {
@@ -327,7 +354,7 @@ impl Staging {
                 buffer, writing, ..
             } => {
                 let (md5, writer, _) = writing.end().await?;
-                let writing = Writing::start(buffer, md5, |last| writer.write(last));
+                let writing = Writing::start(buffer, None, md5, |last| writer.write(last));
                 let (md5, writer, _) = writing.end().await?;
                 faults::step("blob-written");
                 let (blob, digests) = writer.finish(md5.finish(), expected).await?;
@@ -347,12 +374,10 @@ impl Staging {
             return Err(given_up());
         };
         let (blobs, wanted) = (self.blobs.clone(), self.wanted.clone());
-        let writing = Writing::start(buffer, Md5Hasher::default(), move |first| {
+        let syncs = self.memory.syncs.clone();
+        let writing = Writing::start(buffer, permits, Md5Hasher::default(), move |first| {
             let (blob, file) = blobs.create()?;
-            let writer = BlobWriter::new(blob, file, &wanted).write(first)?;
-            // Until here the buffer was in memory, however long it waited for its turn.
-            drop(permits);
-            Ok(writer)
+            BlobWriter::new(blob, file, &wanted, syncs).write(first)
         });
         self.place = Place::Blob {
             buffer: Vec::new(),
@@ -376,7 +401,7 @@ impl Staging {
         self.place = Place::Blob {
             buffer: emptied,
             gathering,
-            writing: Writing::start(buffer, md5, |full| writer.write(full)),
+            writing: Writing::start(buffer, None, md5, |full| writer.write(full)),
         };
         Ok(())
     }
@@ -466,5 +491,102 @@ impl Sealed {
     #[must_use]
     pub fn checksums(&self) -> &[Checksum] {
         &self.digests.checksums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::{Store, StoreConfig};
+
+    async fn store(dir: &tempfile::TempDir) -> Store {
+        let config = StoreConfig {
+            data_dir: dir.path().to_owned(),
+            allow_unsafe_fs: true,
+            multipart_expires: std::time::Duration::from_hours(1),
+            grace: std::time::Duration::from_hours(1),
+            min_free_bytes: Some(0),
+        };
+        Store::open(config, Clock::default(), Vec::new())
+            .await
+            .unwrap()
+    }
+
+    const ALL: usize = MEMORY_LIMIT_BYTES / PERMIT_BYTES;
+
+    #[tokio::test]
+    async fn a_body_that_outgrows_memory_leaves_nothing_of_it_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut staging = store(&dir).await.stage(&Wanted::default(), u64::MAX);
+        for _ in 0..4 {
+            staging
+                .write(vec![1; INLINE_LIMIT_BYTES / 4].into())
+                .await
+                .unwrap();
+        }
+        // Others gather.
+        for places in &staging.memory.buffers {
+            places.forget_permits(places.available_permits());
+        }
+        let small = staging.memory.small.clone();
+        assert_eq!(
+            small.available_permits(),
+            ALL - INLINE_LIMIT_BYTES / PERMIT_BYTES
+        );
+        let piece = Bytes::from(vec![2; 10_000]);
+        for _ in 0..100 {
+            staging.write(piece.clone()).await.unwrap();
+        }
+        assert_eq!(small.available_permits(), ALL);
+        let Place::Blob {
+            buffer,
+            gathering,
+            writing,
+        } = &staging.place
+        else {
+            panic!("it is in memory still");
+        };
+        for held in [buffer, &writing.buffer.bytes] {
+            assert!(
+                held.capacity() <= gathering.bytes,
+                "{} bytes",
+                held.capacity()
+            );
+        }
+        let sealed = staging.seal(&Expected::default()).await.unwrap();
+        let whole = [vec![1; INLINE_LIMIT_BYTES], vec![2; 1_000_000]].concat();
+        assert_eq!(
+            sealed.etag(),
+            ETag::from_md5(crate::s3::checksum::md5_of_each(&[&whole])[0])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_announced_as_long_is_never_held_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = store(&dir).await.stage(&Wanted::default(), u64::MAX);
+        let mut staging = staging.announced(Some(1_000_000));
+        staging
+            .write(vec![1; SMALL_WRITE_BYTES].into())
+            .await
+            .unwrap();
+        assert!(matches!(staging.place, Place::Blob { .. }));
+        assert_eq!(staging.memory.small.available_permits(), ALL);
+    }
+
+    #[tokio::test]
+    async fn where_memory_is_scarce_a_body_has_no_more_of_it_than_it_fills() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let mut announced = Vec::new();
+        for _ in 0..1000 {
+            let mut staging = store
+                .stage(&Wanted::default(), u64::MAX)
+                .announced(Some(200_000));
+            staging.write(vec![1].into()).await.unwrap();
+            assert!(matches!(staging.place, Place::Memory { .. }));
+            announced.push(staging);
+        }
     }
 }

@@ -147,6 +147,8 @@ impl Writer {
                     None => closed = true,
                 },
                 Some(names) = self.released.recv() => held.release(&names),
+                // The indexer is gone, and with it who could release what the rest waits for.
+                else => return,
             }
         }
     }

@@ -84,3 +84,20 @@ def test_a_failing_call_is_answered_and_leaves_the_old_or_the_new(tmp_path, chan
     checked = run("fsck", "--data-dir", server.data, "--json")
     assert checked.returncode == 0 and json.loads(checked.stdout)["left_over"] == 0, checked.stdout
     assert "panicked" not in server.said()
+
+
+def test_a_sync_that_fails_while_more_of_the_body_comes_fails_the_upload(tmp_path):
+    server = begin(tmp_path, SHORT_OLD)
+    assert server.stop() == 0
+    server.settings["FAULT_AT"] = "blob-sync:EIO:1"
+    server.start()
+    long = LONG_NEW * (70_000_000 // len(LONG_NEW))
+    put = lambda server, s3: s3.put_object(Bucket=BUCKET, Key="key", Body=long)
+    assert attempt(put, server)[0] == 503
+    assert state(server, "key") == digest(SHORT_OLD)
+    assert attempt(put, server)[0] == 200, "the next is another upload"
+    assert state(server, "key") == digest(long)
+    assert server.stop() == 0
+    assert run("gc", "--data-dir", server.data).returncode == 0
+    checked = run("fsck", "--data-dir", server.data, "--json")
+    assert checked.returncode == 0 and json.loads(checked.stdout)["left_over"] == 0, checked.stdout
