@@ -62,15 +62,15 @@ impl StagingMemory {
     }
 
     fn gathering(&self) -> Gathering {
-        let places = WRITE_BYTES.iter().zip(&self.buffers);
-        let free = places.filter_map(|((bytes, _), places)| {
+        let mut places = WRITE_BYTES.iter().zip(&self.buffers);
+        let free = places.find_map(|((bytes, _), places)| {
             let place = places.clone().try_acquire_owned().ok()?;
             Some(Gathering {
                 bytes: *bytes,
                 _place: Some(place),
             })
         });
-        free.into_iter().next().unwrap_or(Gathering {
+        free.unwrap_or(Gathering {
             bytes: SMALL_WRITE_BYTES,
             _place: None,
         })
@@ -279,13 +279,13 @@ impl Staging {
             .saturating_sub(self.head.len())
             .min(bytes.len());
         self.head.extend_from_slice(&bytes[..missing]);
-        let is_long = self.announced_bytes > INLINE_LIMIT_BYTES as u64;
-        let first = if is_long || self.memory.is_scarce() {
-            0
-        } else {
-            usize::try_from(self.announced_bytes.min(FIRST_PLACE_BYTES)).unwrap_or(0)
-        };
         if let Place::Memory { buffer, permits } = &mut self.place {
+            let is_long = self.announced_bytes > INLINE_LIMIT_BYTES as u64;
+            let first = if is_long || self.memory.is_scarce() {
+                0
+            } else {
+                usize::try_from(self.announced_bytes.min(FIRST_PLACE_BYTES)).unwrap_or(0)
+            };
             let held = buffer.len() + bytes.len();
             if is_long && held >= SMALL_WRITE_BYTES || !fits(&self.memory, held.max(first), permits)
             {
@@ -497,28 +497,17 @@ impl Sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-    use crate::store::{Store, StoreConfig};
-
-    async fn store(dir: &tempfile::TempDir) -> Store {
-        let config = StoreConfig {
-            data_dir: dir.path().to_owned(),
-            allow_unsafe_fs: true,
-            multipart_expires: std::time::Duration::from_hours(1),
-            grace: std::time::Duration::from_hours(1),
-            min_free_bytes: Some(0),
-        };
-        Store::open(config, Clock::default(), Vec::new())
-            .await
-            .unwrap()
-    }
+    use crate::store::tests::open;
 
     const ALL: usize = MEMORY_LIMIT_BYTES / PERMIT_BYTES;
 
     #[tokio::test]
     async fn a_body_that_outgrows_memory_leaves_nothing_of_it_behind() {
         let dir = tempfile::tempdir().unwrap();
-        let mut staging = store(&dir).await.stage(&Wanted::default(), u64::MAX);
+        let mut staging = open(dir.path())
+            .await
+            .unwrap()
+            .stage(&Wanted::default(), u64::MAX);
         for _ in 0..4 {
             staging
                 .write(vec![1; INLINE_LIMIT_BYTES / 4].into())
@@ -565,7 +554,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_announced_as_long_is_never_held_in_memory() {
         let dir = tempfile::tempdir().unwrap();
-        let staging = store(&dir).await.stage(&Wanted::default(), u64::MAX);
+        let staging = open(dir.path())
+            .await
+            .unwrap()
+            .stage(&Wanted::default(), u64::MAX);
         let mut staging = staging.announced(Some(1_000_000));
         staging
             .write(vec![1; SMALL_WRITE_BYTES].into())
@@ -578,7 +570,7 @@ mod tests {
     #[tokio::test]
     async fn where_memory_is_scarce_a_body_has_no_more_of_it_than_it_fills() {
         let dir = tempfile::tempdir().unwrap();
-        let store = store(&dir).await;
+        let store = open(dir.path()).await.unwrap();
         let mut announced = Vec::new();
         for _ in 0..1000 {
             let mut staging = store

@@ -215,7 +215,7 @@ http {{
     tcp_nopush on;
     keepalive_requests 1000000000;
     keepalive_timeout 600s;
-    open_file_cache max={files - 4096} inactive=600s;
+    open_file_cache max={max(files - 4096, files // 2)} inactive=600s;
     open_file_cache_valid 600s;
     server_tokens off;
     types {{ }}

@@ -62,7 +62,7 @@ fn note(id: &str, text: &str) -> Effect {
     }
 }
 
-async fn open(dir: &Path) -> Result<Store, OpenError> {
+pub(super) async fn open(dir: &Path) -> Result<Store, OpenError> {
     open_at(dir, Clock::default()).await
 }
 
