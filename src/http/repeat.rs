@@ -8,16 +8,15 @@
 use crate::clock::Timestamp;
 use crate::http::proxies::{Proxy, TrustedProxies};
 use crate::http::trace::{RequestId, X_AMZ_REQUEST_ID, X_REQUEST_ID};
-use crate::store::{Hot, Stamp, Store};
+use crate::store::{Hot, SmallBody, Stamp, Store};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use bytes::Bytes;
 use std::sync::Arc;
 
-/// What all heads may take in memory; the bodies are the store's.
+/// What all may take in memory, their bytes not counted, which are the store's.
 const MOST_BYTES: usize = 16 << 20;
 const USUAL_BYTES: usize = 1024;
 /// Longer targets and hosts are asked for in the ordinary way.
@@ -31,7 +30,8 @@ pub struct KnownAnswers(Arc<Hot<Box<[u8]>, Arc<Repeat>>>);
 pub(crate) struct Repeat {
     /// From the status line on, without what [`Repeat::rest_of_head`] adds.
     pub(crate) head: Box<[u8]>,
-    pub(crate) body: Bytes,
+    /// `None`: there are no bytes.
+    pub(crate) body: Option<Arc<SmallBody>>,
     /// When it ceases to hold, whatever happens.
     pub(crate) until: Option<Timestamp>,
     /// The header that tells the request's id.
@@ -62,11 +62,12 @@ pub(crate) struct Repeats {
 struct Offer {
     repeats: Repeats,
     /// Of a 200.
-    body: Bytes,
+    body: Option<Arc<SmallBody>>,
 }
 
 /// Says that an answer depends on nothing but the request's method, target, host and `If-None-Match`, and on rows.
-pub(crate) fn offer(answer: &mut HttpResponse, repeats: Repeats, body: Bytes) {
+pub(crate) fn offer(answer: &mut HttpResponse, repeats: Repeats, body: Option<SmallBody>) {
+    let body = body.map(Arc::new);
     answer.extensions_mut().insert(Offer { repeats, body });
 }
 
@@ -214,7 +215,7 @@ impl KnownAnswers {
     #[must_use]
     pub fn new(store: &Store) -> Self {
         Self(store.hot(MOST_BYTES, USUAL_BYTES, |key, repeat| {
-            key.len() + repeat.head.len() + size_of::<Repeat>()
+            key.len() + repeat.head.len() + size_of::<(Repeat, SmallBody)>()
         }))
     }
 
@@ -246,9 +247,9 @@ impl KnownAnswers {
             .map(HeaderValue::as_bytes);
         let body = match (status, asked.if_none_match) {
             (StatusCode::OK, None) if request.method() == Method::GET => offer.body.clone(),
-            (StatusCode::OK, None) => Bytes::new(),
+            (StatusCode::OK, None) => None,
             // Of all the ways in which one can ask whether it has changed the one that everybody uses.
-            (StatusCode::NOT_MODIFIED, Some(known)) if etag == Some(known) => Bytes::new(),
+            (StatusCode::NOT_MODIFIED, Some(known)) if etag == Some(known) => None,
             _ => return,
         };
         let mut space = Vec::new();

@@ -10,7 +10,7 @@ use crate::http::repeat::{self, Repeats};
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
-use crate::store::{Object, Store, StoreError};
+use crate::store::{Object, SmallBody, Store, StoreError};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -131,15 +131,15 @@ async fn send(
     if req.method() == Method::HEAD {
         let none = stream::empty::<Result<Bytes, StoreError>>();
         let answer = answer.body(SizedStream::new(length, none));
-        return Ok(offered(answer, representation, Bytes::new()));
+        return Ok(offered(answer, representation, None));
     }
     if length == 0 {
         return Ok(answer.body(Bytes::new()));
     }
     let reading = store.read(object, range).await?;
     if reading.first.len() as u64 == length && reading.first.len() <= limits::HANDED_BYTES {
-        let answer = answer.body(reading.first.clone());
-        return Ok(offered(answer, representation, reading.first));
+        let answer = answer.body(reading.first);
+        return Ok(offered(answer, representation, store.small_body(object)));
     }
     let first = stream::once(async { Ok(reading.first) });
     let pieces = limits::for_readers_at_pace(first.chain(reading.rest).boxed());
@@ -153,7 +153,11 @@ async fn send(
 }
 
 /// Says where the answer may be given again.
-fn offered(mut answer: HttpResponse, representation: &Representation, body: Bytes) -> HttpResponse {
+fn offered(
+    mut answer: HttpResponse,
+    representation: &Representation,
+    body: Option<SmallBody>,
+) -> HttpResponse {
     if let Some(repeats) = &representation.repeats {
         repeat::offer(&mut answer, repeats.clone(), body);
     }
@@ -263,7 +267,7 @@ fn not_modified(object: &Object, representation: &Representation) -> HttpRespons
             answer.append_header((name.clone(), value.clone()));
         }
     }
-    offered(answer.finish(), representation, Bytes::new())
+    offered(answer.finish(), representation, None)
 }
 
 const UNKNOWN_TYPE: &str = "application/octet-stream";

@@ -17,6 +17,8 @@ use std::time::Duration;
 /// Without requests for so long, all is let go.
 const REST: Duration = Duration::from_secs(3);
 const GLANCE: Duration = Duration::from_secs(1);
+/// Glances after that at which the allocator is reminded ([`have_allocator_give_back`]).
+const REMINDERS: u32 = 4;
 /// Glances between two looks for what was outdated and nobody asked for again.
 const TIDY_EVERY: u32 = 60;
 /// Rows share counters: a change makes the answers about one in so many other rows be looked up again.
@@ -230,7 +232,7 @@ impl Memory {
         }
     }
 
-    fn let_go(&self) {
+    pub(super) fn let_go(&self) {
         for kind in self.those_in_use() {
             kind.let_go();
         }
@@ -238,9 +240,13 @@ impl Memory {
 
     /// Lets all go whenever nobody has asked for a while, for as long as it is polled.
     pub(super) async fn rest_when_idle(&self) {
-        let (mut rested, mut since_tidied) = (Duration::ZERO, 0);
+        let (mut rested, mut since_tidied, mut reminders) = (Duration::ZERO, 0, 0);
         loop {
             tokio::time::sleep(GLANCE).await;
+            if reminders > 0 {
+                reminders -= 1;
+                have_allocator_give_back();
+            }
             if self.asked.swap(false, Ordering::Relaxed) {
                 rested = Duration::ZERO;
                 since_tidied += 1;
@@ -254,10 +260,19 @@ impl Memory {
                 rested += GLANCE;
                 if rested >= REST {
                     self.let_go();
+                    reminders = REMINDERS;
                 }
             }
         }
     }
+}
+
+/// mimalloc keeps freed memory for a second (`purge_delay`) and gives it back at the next occasion: that a thread frees a
+/// whole page of the allocator's. Where all rest there is none, so this makes one.
+fn have_allocator_give_back() {
+    /// Longer than what shares a page, and no longer than that: this piece is what it keeps.
+    const BYTES: usize = 640 << 10;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(BYTES)));
 }
 
 /// What a kind of answers has to be able to do, whatever they are.

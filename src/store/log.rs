@@ -113,16 +113,17 @@ impl Log {
         for draft in drafts {
             let sequence = end.sequence + 1;
             let head = record::write(draft, self.id, sequence, synced);
-            let start = record::start_after(end.offset, !draft.body.bytes.is_empty());
+            let body_bytes = draft.body.bytes.len() as u64;
+            let start = record::start_after(end.offset, body_bytes);
             let statement_bytes = head.len() - HEAD_BYTES;
             if statement_bytes > STATEMENT_LIMIT_BYTES {
                 // No reader would take it for a record.
                 let cause = io::Error::other("a change is too long for the log");
                 return Err(AppendError::Refused(cause));
             }
-            let span = record::span(statement_bytes, draft.body.bytes.len() as u64);
+            let span = record::span(statement_bytes, body_bytes);
             let body_offset = start + head.len() as u64;
-            let padding = span - head.len() as u64 - draft.body.bytes.len() as u64;
+            let padding = span - head.len() as u64 - body_bytes;
             push_zeros(&mut pieces, start - end.offset);
             pieces.push(head.into());
             pieces.push(draft.body.bytes.clone());
@@ -235,14 +236,14 @@ pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Gives the blocks of a body inside the log back to the file system; where that has no holes, they stay. The record
-/// around it stays whole: it ends, with what fills it up, on a page's boundary.
+/// Gives the blocks of a body inside the log back to the file system; where that has no holes, they stay. The records
+/// around it stay whole.
 pub(super) fn punch(dir: &Path, segment: u64, offset: u64, size_bytes: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
     let file = OpenOptions::new()
         .write(true)
         .open(segment_path(dir, segment))?;
-    let end = record::start_after(offset + size_bytes, true).min(file.metadata()?.len());
+    let end = record::start_after(offset + size_bytes, size_bytes).min(file.metadata()?.len());
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     match fallocate(&file, hole, offset, end.saturating_sub(offset)) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
@@ -295,22 +296,21 @@ pub(super) struct OpenSegments {
 }
 
 impl OpenSegments {
-    pub(super) fn is_open(&self, segment: u64) -> bool {
-        let files = (self.files.lock()).unwrap_or_else(std::sync::PoisonError::into_inner);
-        files.contains_key(&segment)
+    pub(super) fn opened(&self, segment: u64) -> Option<Arc<File>> {
+        self.files().get(&segment).cloned()
     }
 
     pub(super) fn get(&self, dir: &Path, segment: u64) -> io::Result<Arc<File>> {
-        let mut files = self
-            .files
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(file) = files.get(&segment) {
-            return Ok(file.clone());
+        if let Some(file) = self.opened(segment) {
+            return Ok(file);
         }
         let file = Arc::new(File::open(segment_path(dir, segment))?);
-        files.insert(segment, file.clone());
+        self.files().insert(segment, file.clone());
         Ok(file)
+    }
+
+    fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<File>>> {
+        (self.files.lock()).unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -438,9 +438,7 @@ impl Reader {
     /// Reads one more record into `unsure`, or goes on to the next segment, or finds the end.
     fn read_one(&mut self) -> Result<(), ScanError> {
         let expected = self.end.sequence + 1;
-        // A record follows at once, or, where it holds a body, at the next page.
-        for aligned_to_page in [false, true] {
-            let start = record::start_after(self.end.offset, aligned_to_page);
+        for start in record::starts_after(self.end.offset) {
             let Some((head, statement)) = self.record_at(start)? else {
                 continue;
             };
@@ -585,7 +583,7 @@ pub(super) fn find(dir: &Path) -> Result<Found, ScanError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Change;
+    use super::super::record::{BodyHere, Change};
     use super::*;
     use crate::clock::Timestamp;
 
@@ -603,6 +601,70 @@ mod tests {
         }
         assert_eq!(segments(dir.path()).unwrap(), [1]);
         assert_eq!(begin(dir.path()).unwrap().unwrap().sequence, 0);
+    }
+
+    fn holding(body: &'static [u8]) -> Draft {
+        let body = BodyHere {
+            bytes: Bytes::from_static(body),
+            crc: crc64_nvme(body),
+        };
+        Draft { body, ..draft() }
+    }
+
+    fn offsets(dir: &Path, id: LogId) -> Vec<u64> {
+        let mut reader = Reader::new(dir, id, begin(dir).unwrap().unwrap()).unwrap();
+        let mut offsets = Vec::new();
+        while let Some((record, _)) = reader.next().unwrap() {
+            offsets.push(record.body_offset);
+        }
+        offsets
+    }
+
+    #[test]
+    fn only_bodies_of_a_page_and_longer_take_pages_of_their_own() {
+        static PAGE: [u8; 4096] = [7; 4096];
+        let dir = tempfile::tempdir().unwrap();
+        let id = LogId::random();
+        let mut log = Log::create(dir.path(), id).unwrap();
+        let drafts = [
+            holding(b"short"),
+            holding(&PAGE[1..]),
+            holding(&PAGE),
+            holding(b"short"),
+            draft(),
+        ];
+        let written = log.append(&drafts).unwrap();
+        let at: Vec<u64> = written.iter().map(|record| record.body_offset).collect();
+        assert!(at[1] < 1000, "{at:?}");
+        let head = at[0];
+        assert_eq!((at[2], at[3]), (8192 + head, 8192 + 8192 + head), "{at:?}");
+        assert_eq!(offsets(dir.path(), id), at);
+
+        for (body, at) in [(0, at[0]), (2, at[2])] {
+            punch(dir.path(), 1, at, drafts[body].body.bytes.len() as u64).unwrap();
+        }
+        let bytes = std::fs::read(segment_path(dir.path(), 1)).unwrap();
+        let holds = |record: usize| {
+            let (from, body) = (
+                usize::try_from(at[record]).unwrap(),
+                &drafts[record].body.bytes,
+            );
+            bytes[from..].starts_with(body)
+        };
+        assert_eq!([0, 1, 2, 3].map(holds), [false, true, false, true]);
+        log.append(&[draft()]).unwrap();
+        assert_eq!(offsets(dir.path(), id).len(), 6, "the records stayed whole");
+    }
+
+    #[test]
+    fn a_record_is_found_behind_a_short_body_that_was_filled_up_to_a_page() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = LogId::random();
+        let mut log = Log::create(dir.path(), id).unwrap();
+        log.append(&[holding(b"short")]).unwrap();
+        log.end.offset = 4096;
+        log.append(&[draft(), holding(b"short")]).unwrap();
+        assert_eq!(offsets(dir.path(), id).len(), 3);
     }
 
     #[test]

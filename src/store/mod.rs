@@ -34,6 +34,7 @@ mod replay;
 mod salvage;
 mod scrub;
 mod share;
+mod small;
 mod snapshot;
 mod space;
 mod staging;
@@ -62,6 +63,7 @@ pub use object::{
 pub use replay::{Rebuilt, Source};
 pub use salvage::Salvaged;
 pub use scrub::Scrub;
+pub use small::{SmallBody, SmallBytes};
 pub use staging::{Sealed, Staging};
 
 use error::{overloaded, stopped, unavailable};
@@ -251,7 +253,7 @@ impl Store {
             blobs: folder.blobs(),
             segments: log::OpenSegments::default(),
             memory: read::ReadMemory::default(),
-            hot: read::HotBodies::in_memory(&state.memory),
+            kept: small::KeptBodies::in_memory(&state.memory),
         };
         let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
         Ok(Self {
@@ -634,10 +636,16 @@ impl Store {
     ) -> Result<Reading, StoreError> {
         let range = range.unwrap_or_else(|| object.whole());
         let bodies = self.inner.bodies.clone();
-        if object.size_bytes <= read::HOT_BODY_BYTES {
+        if object.size_bytes <= small::SMALL_BYTES {
             return bodies.read_small(object, range).await;
         }
         bodies.read(object.content.clone(), range).await
+    }
+
+    /// An object's bytes for an answer that may be given again; `None` where it is not small.
+    #[must_use]
+    pub fn small_body(&self, object: &Object) -> Option<SmallBody> {
+        SmallBody::of(object, &self.inner.bodies)
     }
 
     /// Reads all of an object (or a range of it), verified, for digests that were not stored with it.

@@ -1,16 +1,14 @@
 //! Reading an object's bytes: whole MiB blocks of its bodies, each held against its CRC before a byte of it is given.
 //!
 //! Guarantees: what readers hold is bounded, however many and slow they are. A block is kept for its reader while there
-//! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next. Small
-//! bodies ([`HOT_BODY_BYTES`]) stay in memory while they are asked for, verified once; all of them share
-//! [`HELD_BODIES_BYTES`], whoever still holds them.
+//! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next. What
+//! is small goes by way of [`super::small`].
 
 use super::blobs::blob_path;
 use super::content::{Content, Place};
-use super::hot::{Hot, Memory, Stamp};
 use super::log::OpenSegments;
-use super::record::INLINE_LIMIT_BYTES;
-use super::{Object, Reading, StoreError, share};
+use super::small::{KeptBodies, read_cached};
+use super::{Object, Reading, StoreError};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
 use bytes::Bytes;
@@ -31,50 +29,13 @@ const KEPT_BLOCKS: usize = 128;
 /// Blocks under way from the disk, in MiB.
 const READ_BLOCKS: usize = 32;
 
-/// Objects that are read whole, and kept in memory while there is place.
-pub(super) const HOT_BODY_BYTES: u64 = INLINE_LIMIT_BYTES as u64;
-/// What the memory of hot bodies holds, and what they may take together with those that it let go and a reader still has.
-const HOT_BODIES_BYTES: usize = 48 << 20;
-const HELD_BODIES_BYTES: usize = 64 << 20;
-const USUAL_BODY_BYTES: usize = 32 << 10;
-
 /// Opens bodies.
 pub(super) struct BodyReader {
     pub(super) log: PathBuf,
     pub(super) blobs: PathBuf,
     pub(super) segments: OpenSegments,
     pub(super) memory: ReadMemory,
-    pub(super) hot: HotBodies,
-}
-
-/// Small objects' bytes, by the record that brought them: they never change.
-pub(super) struct HotBodies {
-    bodies: Arc<Hot<u64, Bytes>>,
-    always: Stamp,
-    places: Arc<Semaphore>,
-}
-
-impl HotBodies {
-    pub(super) fn in_memory(memory: &Memory) -> Self {
-        Self {
-            bodies: memory.kind(HOT_BODIES_BYTES, USUAL_BODY_BYTES, |_, body| body.len()),
-            always: memory.versions.stamp(&[]),
-            places: Arc::new(Semaphore::new(HELD_BODIES_BYTES)),
-        }
-    }
-
-    /// Place for so many bytes, where there is.
-    fn place(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let bytes = u32::try_from(bytes).ok()?;
-        self.places.clone().try_acquire_many_owned(bytes).ok()
-    }
-
-    fn keep(&self, sequence: u64, bytes: Bytes, place: OwnedSemaphorePermit) -> Bytes {
-        let bytes = share::holding(bytes, place);
-        self.bodies
-            .keep(sequence, self.always.clone(), bytes.clone());
-        bytes
-    }
+    pub(super) kept: KeptBodies,
 }
 
 /// The memory that all readers share.
@@ -144,21 +105,21 @@ fn pieces(
 }
 
 impl BodyReader {
-    /// Of an object of at most [`HOT_BODY_BYTES`].
+    /// Of an object of at most [`SMALL_BYTES`](super::small::SMALL_BYTES).
     pub(super) async fn read_small(
         self: Arc<Self>,
         object: &Object,
         range: ByteRange,
     ) -> Result<Reading, StoreError> {
-        let body = if let Some(body) = self.hot.bodies.get(&object.sequence) {
+        let body = if let Some(body) = self.kept.get(object.sequence) {
             body
         } else {
-            let Some(place) = self.hot.place(object.size_bytes) else {
+            let Some(place) = self.kept.place(object.size_bytes) else {
                 // Slow readers hold all of it.
                 return self.read(object.content.clone(), range).await;
             };
             let body = self.clone().read_whole(object).await?;
-            self.hot.keep(object.sequence, body, place)
+            self.kept.keep(object.sequence, body, place)
         };
         let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
         let within = start
@@ -309,9 +270,7 @@ impl Open {
         let Place::Log { segment, .. } = &body.place else {
             return None;
         };
-        if !self.reader.segments.is_open(*segment) {
-            return None;
-        }
+        self.reader.segments.opened(*segment)?;
         self.read_with(piece, read_cached).transpose()
     }
 
@@ -378,26 +337,6 @@ impl Open {
         });
         Ok(Some(given))
     }
-}
-
-/// `None` where not all of it is in the system's memory, or it cannot say so.
-#[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "reads that wait can fail")]
-fn read_cached(file: &File, bytes: &mut [u8], at: u64) -> io::Result<Option<()>> {
-    use rustix::io::{ReadWriteFlags, preadv2};
-    let length = bytes.len();
-    let read = preadv2(
-        file,
-        &mut [io::IoSliceMut::new(bytes)],
-        at,
-        ReadWriteFlags::NOWAIT,
-    );
-    Ok((read == Ok(length)).then_some(()))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn read_cached(_: &File, _: &mut [u8], _: u64) -> io::Result<Option<()>> {
-    Ok(None)
 }
 
 fn within_block(piece: Piece) -> Range<usize> {

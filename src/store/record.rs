@@ -17,8 +17,8 @@
 //!               the body
 //! ```
 //!
-//! Numbers are little-endian. Records begin at a multiple of 8; one that holds a body begins and ends at a multiple of
-//! 4096, so that its body can be punched out. What lies between records is zero.
+//! Numbers are little-endian. Records begin at a multiple of 8; one whose body is a page (4096 bytes) or longer begins and
+//! ends at a multiple of 4096, so that the body's pages can be punched out. What lies between records is zero.
 
 use super::content::{Extent, Place};
 use super::names::Name;
@@ -38,7 +38,7 @@ pub(super) const INLINE_LIMIT_BYTES: usize = 256 * 1024;
 /// A statement longer than this is damage, not a statement.
 pub(super) const STATEMENT_LIMIT_BYTES: usize = 16 << 20;
 const RECORD_ALIGNMENT: u64 = 8;
-const BODY_ALIGNMENT: u64 = 4096;
+const PAGE_BYTES: u64 = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogId(pub(super) [u8; 16]);
@@ -512,20 +512,26 @@ struct StatementRef<'a> {
 /// Bytes that a record takes, padding included.
 pub(super) fn span(statement_bytes: usize, body_bytes: u64) -> u64 {
     let length = HEAD_BYTES as u64 + statement_bytes as u64 + body_bytes;
-    length.next_multiple_of(if body_bytes > 0 {
-        BODY_ALIGNMENT
-    } else {
-        RECORD_ALIGNMENT
-    })
+    length.next_multiple_of(alignment(body_bytes))
 }
 
-/// Where a record begins that follows bytes ending at `end`.
-pub(super) fn start_after(end: u64, holds_body: bool) -> u64 {
-    end.next_multiple_of(if holds_body {
-        BODY_ALIGNMENT
-    } else {
+/// Where a record with such a body begins that follows bytes ending at `end`; what lies between is nobody's.
+pub(super) fn start_after(end: u64, body_bytes: u64) -> u64 {
+    end.next_multiple_of(alignment(body_bytes))
+}
+
+/// Both places where a record may begin that follows bytes ending at `end`.
+pub(super) fn starts_after(end: u64) -> [u64; 2] {
+    [RECORD_ALIGNMENT, PAGE_BYTES].map(|alignment| end.next_multiple_of(alignment))
+}
+
+/// A shorter body has no page of its own that could be given back.
+fn alignment(body_bytes: u64) -> u64 {
+    if body_bytes < PAGE_BYTES {
         RECORD_ALIGNMENT
-    })
+    } else {
+        PAGE_BYTES
+    }
 }
 
 fn head_crc(fixed: &[u8], statement: &[u8]) -> u64 {

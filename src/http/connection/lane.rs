@@ -12,6 +12,7 @@ use crate::http::proxies::Proxy;
 use crate::http::repeat::{KnownAnswers, Plain, Repeat};
 use crate::http::trace::RequestId;
 use crate::s3::time::http_date;
+use crate::store::SmallBytes;
 use std::cell::RefCell;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -76,9 +77,13 @@ impl Lane {
         if repeat.until.is_some_and(|until| until <= now) {
             return None;
         }
+        let body = match &repeat.body {
+            Some(body) => Some(body.at_once()?),
+            None => None,
+        };
         let id = RequestId::new();
         let rest = with_date(now, |date| repeat.rest_of_head(date, &id));
-        Some(Answer { repeat, rest })
+        Some(Answer { repeat, rest, body })
     }
 }
 
@@ -192,6 +197,14 @@ impl Handed {
 pub(super) struct Answer {
     repeat: Arc<Repeat>,
     rest: Vec<u8>,
+    body: Option<SmallBytes>,
+}
+
+impl Answer {
+    fn parts(&self) -> [&[u8]; 3] {
+        let body = self.body.as_deref().unwrap_or_default();
+        [&self.repeat.head, &self.rest, body]
+    }
 }
 
 /// An answer on its way, and how far it is.
@@ -212,9 +225,8 @@ impl Sending {
 
     /// What is left to be sent, for one call of the system.
     pub(super) fn left(&self) -> [IoSlice<'_>; 3] {
-        let Repeat { head, body, .. } = &*self.answer.repeat;
         let mut skipped = self.sent;
-        [&**head, &self.answer.rest, &**body].map(|part| {
+        self.answer.parts().map(|part| {
             let skip = skipped.min(part.len());
             skipped -= skip;
             IoSlice::new(&part[skip..])
@@ -224,8 +236,7 @@ impl Sending {
     /// Whether that was all.
     pub(super) fn advance(&mut self, bytes: usize) -> bool {
         self.sent += bytes;
-        let Repeat { head, body, .. } = &*self.answer.repeat;
-        self.sent >= head.len() + self.answer.rest.len() + body.len()
+        self.sent >= self.answer.parts().map(<[u8]>::len).iter().sum::<usize>()
     }
 }
 

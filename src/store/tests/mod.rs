@@ -9,6 +9,7 @@ mod janitor;
 mod listing;
 mod log;
 mod multipart;
+mod small;
 
 use super::*;
 use crate::s3::ETag;

@@ -1,0 +1,102 @@
+//! Small bodies that are answered again and again: from memory, or as the system's memory has them.
+
+use super::*;
+use std::os::unix::fs::FileExt;
+
+/// A small object's bytes, and the object; they have been read once.
+async fn known(store: &Store, at: &str, bytes: &[u8]) -> (Object, SmallBody) {
+    put(store, at, bytes).await;
+    let object = store.object(&name("uploads"), &key(at)).await;
+    let object = object.unwrap().unwrap();
+    assert_eq!(read(store, &object, None).await.unwrap(), bytes);
+    let body = store.small_body(&object).unwrap();
+    (object, body)
+}
+
+fn forget_bodies(store: &Store) {
+    store.inner.state.memory.let_go();
+}
+
+fn is_in_memory(store: &Store, object: &Object) -> bool {
+    store.inner.bodies.kept.get(object.sequence).is_some()
+}
+
+#[tokio::test]
+async fn a_body_that_memory_let_go_is_read_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    for (at, size) in [("a byte", 1), ("a picture", 50_000), ("a page", 4096)] {
+        let bytes = pattern(size);
+        let (object, body) = known(&store, at, &bytes).await;
+        assert_eq!(&*body.at_once().unwrap(), bytes);
+        forget_bodies(&store);
+        let together = [body.at_once().unwrap(), body.at_once().unwrap()];
+        assert!(together.iter().all(|one| **one == *bytes), "{at}");
+        assert!(!is_in_memory(&store, &object));
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_again_and_again_comes_to_stay_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let (object, body) = known(&store, "a", &pattern(50_000)).await;
+    forget_bodies(&store);
+    let mut reads = 0;
+    while !is_in_memory(&store, &object) {
+        assert_eq!(&*body.at_once().unwrap(), pattern(50_000));
+        reads += 1;
+        assert!(reads < 100);
+    }
+    assert!(reads > 1, "each would drive out another");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_damaged_is_left_to_the_reader_who_tells() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let (object, body) = known(&store, "a", &pattern(50_000)).await;
+    let content::Place::Log { offset, .. } = object.content.bodies.values().next().unwrap().place
+    else {
+        panic!("not in the log")
+    };
+    forget_bodies(&store);
+    let log = dir.path().join("@hangar/log/00000000000000000001.log");
+    let log = std::fs::OpenOptions::new().write(true).open(log).unwrap();
+    log.write_all_at(b"x", offset + 40_000).unwrap();
+    assert!(body.at_once().is_none());
+    let damaged = read(&store, &object, None).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged(_))));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn bodies_that_slow_readers_hold_leave_no_place_for_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let size = usize::try_from(crate::store::small::SMALL_BYTES).unwrap();
+    let (_, body) = known(&store, "a", &pattern(size)).await;
+    forget_bodies(&store);
+    let mut held = Vec::new();
+    while let Some(bytes) = body.at_once() {
+        forget_bodies(&store);
+        held.push(bytes);
+        assert!(held.len() * size <= 64 << 20);
+    }
+    assert!(held.len() * size > 60 << 20, "{}", held.len());
+    held.pop();
+    assert!(body.at_once().is_some());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_large_object_has_no_small_body() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "large", &pattern(300_000)).await;
+    let large = store.object(&name("uploads"), &key("large")).await;
+    assert!(store.small_body(&large.unwrap().unwrap()).is_none());
+    store.close().await;
+}
