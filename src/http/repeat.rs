@@ -17,7 +17,7 @@ use actix_web::http::{Method, StatusCode};
 use std::sync::Arc;
 
 /// What all may take in memory, their bytes not counted, which are the store's.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 32 << 20;
 const USUAL_BYTES: usize = 1024;
 /// Longer targets and hosts are asked for in the ordinary way.
 const KEY_BYTES: usize = 1024;

@@ -139,7 +139,10 @@ async fn send(
     let reading = store.read(object, range).await?;
     if reading.first.len() as u64 == length && reading.first.len() <= limits::HANDED_BYTES {
         let answer = answer.body(reading.first);
-        return Ok(offered(answer, representation, store.small_body(object)));
+        return Ok(match store.small_body(object) {
+            Some(body) => offered(answer, representation, Some(body)),
+            None => answer,
+        });
     }
     let first = stream::once(async { Ok(reading.first) });
     let pieces = limits::for_readers_at_pace(first.chain(reading.rest).boxed());

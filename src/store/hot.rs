@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 /// Without requests for so long, all is let go.
-const REST: Duration = Duration::from_secs(3);
+const REST: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_secs(1);
 /// Glances after that at which the allocator is reminded ([`have_allocator_give_back`]).
 const REMINDERS: u32 = 4;

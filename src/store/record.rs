@@ -3,7 +3,7 @@
 //! ```text
 //! offset bytes
 //!      0     8  magic
-//!      8     2  format version, now 1
+//!      8     2  format version, now 2
 //!     10     2  kind (see Change::kind)
 //!     12     4  length of the statement, bytes
 //!     16     8  length of the body that the record holds, bytes; 0: none
@@ -18,7 +18,8 @@
 //! ```
 //!
 //! Numbers are little-endian. Records begin at a multiple of 8; one whose body is a page (4096 bytes) or longer begins and
-//! ends at a multiple of 4096, so that the body's pages can be punched out. What lies between records is zero.
+//! ends at a multiple of 4096, so that the body's pages can be punched out. What lies between records is zero. Version 1
+//! differs in this alone: there a record with any body begins and ends at a multiple of 4096.
 
 use super::content::{Extent, Place};
 use super::names::Name;
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub(super) const MAGIC: [u8; 8] = *b"hangarL\n";
-pub(super) const FORMAT_VERSION: u16 = 1;
+pub(super) const FORMAT_VERSION: u16 = 2;
 pub(super) const HEAD_BYTES: usize = 80;
 /// Bodies up to this many bytes lie in their record.
 pub(super) const INLINE_LIMIT_BYTES: usize = 256 * 1024;
@@ -374,6 +375,7 @@ impl Record {
 /// The fixed part of a record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
+    version: u16,
     pub(super) kind: u16,
     pub(super) statement_bytes: usize,
     pub(super) body_bytes: u64,
@@ -411,6 +413,7 @@ impl Head {
             return Err(BadHead::NotARecord);
         }
         Ok(Self {
+            version,
             kind: u16::from_le_bytes([bytes[10], bytes[11]]),
             statement_bytes,
             body_bytes,
@@ -436,7 +439,7 @@ impl Head {
 
     /// Bytes from the record's start to its end, padding included.
     pub(super) fn span(&self) -> u64 {
-        span(self.statement_bytes, self.body_bytes)
+        span_in(self.version, self.statement_bytes, self.body_bytes)
     }
 
     pub(super) fn body_offset(&self, start: u64) -> u64 {
@@ -511,13 +514,17 @@ struct StatementRef<'a> {
 
 /// Bytes that a record takes, padding included.
 pub(super) fn span(statement_bytes: usize, body_bytes: u64) -> u64 {
+    span_in(FORMAT_VERSION, statement_bytes, body_bytes)
+}
+
+fn span_in(version: u16, statement_bytes: usize, body_bytes: u64) -> u64 {
     let length = HEAD_BYTES as u64 + statement_bytes as u64 + body_bytes;
-    length.next_multiple_of(alignment(body_bytes))
+    length.next_multiple_of(alignment(version, body_bytes))
 }
 
 /// Where a record with such a body begins that follows bytes ending at `end`; what lies between is nobody's.
 pub(super) fn start_after(end: u64, body_bytes: u64) -> u64 {
-    end.next_multiple_of(alignment(body_bytes))
+    end.next_multiple_of(alignment(FORMAT_VERSION, body_bytes))
 }
 
 /// Both places where a record may begin that follows bytes ending at `end`.
@@ -525,9 +532,10 @@ pub(super) fn starts_after(end: u64) -> [u64; 2] {
     [RECORD_ALIGNMENT, PAGE_BYTES].map(|alignment| end.next_multiple_of(alignment))
 }
 
-/// A shorter body has no page of its own that could be given back.
-fn alignment(body_bytes: u64) -> u64 {
-    if body_bytes < PAGE_BYTES {
+fn alignment(version: u16, body_bytes: u64) -> u64 {
+    // A shorter body has no page of its own that could be given back.
+    let least_bytes = if version == 1 { 1 } else { PAGE_BYTES };
+    if body_bytes < least_bytes {
         RECORD_ALIGNMENT
     } else {
         PAGE_BYTES

@@ -155,6 +155,17 @@ enum Held {
     },
 }
 
+#[cfg(test)]
+impl SmallBytes {
+    /// What is held for them.
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.0 {
+            Held::Kept(bytes) => bytes.len(),
+            Held::Read { space, .. } => space.space.len(),
+        }
+    }
+}
+
 impl Deref for SmallBytes {
     type Target = [u8];
 
@@ -167,6 +178,7 @@ impl Deref for SmallBytes {
 }
 
 /// Where bytes are read to: most are sent at once, and the next are read to the same place, which the processor has near.
+/// One is kept for each thread; it is lent to what nearly fills it, so that what readers hold is what they have place for.
 struct Space {
     space: Vec<u8>,
     length: usize,
@@ -178,10 +190,13 @@ thread_local! {
 
 impl Space {
     fn of(length: usize) -> Self {
-        let mut space = SPARE.take();
-        if space.len() < length {
-            space = vec![0; length];
-        }
+        let spare = SPARE.take();
+        let space = if (length..=2 * length).contains(&spare.len()) {
+            spare
+        } else {
+            SPARE.set(spare);
+            vec![0; length]
+        };
         Self { space, length }
     }
 
@@ -196,8 +211,16 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
+        let space = std::mem::take(&mut self.space);
         // At the end of a thread there is nobody to spare it for.
-        let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.space)));
+        let _ = SPARE.try_with(|spare| {
+            let other = spare.take();
+            spare.set(if other.len() > space.len() {
+                other
+            } else {
+                space
+            });
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import random
 import socket
 import threading
 import time
@@ -12,7 +13,7 @@ import requests
 
 import pictures
 from clients import s3_client
-from server import BUCKET, PATIENCE_SECONDS
+from server import BUCKET, PATIENCE_SECONDS, Hangar
 from test_pictures import upload
 
 IDS = ("x-request-id", "x-amz-request-id")
@@ -186,6 +187,44 @@ def test_a_policy_that_comes_to_deny_holds_for_urls_that_were_answered(presigned
         s3.delete_bucket_policy(Bucket=BUCKET)
 
 
+def allow_reads(s3, key, **conditions):
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/{key}"}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow | conditions]}))
+
+
+def test_what_anybody_may_read_is_answered_again_until_nobody_may(presigned, connection):
+    s3, key, body, _ = presigned
+    path = f"/{BUCKET}/{key}"
+    block = {"BlockPublicAcls": False, "IgnorePublicAcls": False, "BlockPublicPolicy": False, "RestrictPublicBuckets": True}
+    for _ in range(3):
+        allow_reads(s3, key)
+        for _ in range(3):
+            assert connection.ask("GET", path)[0][0::2] == (200, body)
+            assert connection.ask("GET", path, Range="bytes=1-3")[0][0::2] == (206, body[1:4])
+        s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
+        assert connection.ask("GET", path)[0][0] == 403
+        s3.delete_public_access_block(Bucket=BUCKET)
+        for _ in range(3):
+            assert connection.ask("GET", path)[0][0] == 200
+        s3.delete_bucket_policy(Bucket=BUCKET)
+        assert connection.ask("GET", path)[0][0] == 403
+    allow_reads(s3, key)
+    assert connection.ask("GET", path)[0][0] == 200
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"new")
+    assert connection.ask("GET", path)[0][0::2] == (200, b"new")
+    s3.delete_object(Bucket=BUCKET, Key=key)
+    # Who may not list the bucket is not told what is not there.
+    assert connection.ask("GET", path)[0][0] == 403
+
+
+def test_a_policy_that_looks_at_more_is_asked_each_time(presigned, connection):
+    s3, key, body, _ = presigned
+    allow_reads(s3, key, Condition={"StringEquals": {"aws:UserAgent": "friend"}})
+    for _ in range(3):
+        assert connection.ask("GET", f"/{BUCKET}/{key}", User_Agent="friend")[0][0::2] == (200, body)
+        assert connection.ask("GET", f"/{BUCKET}/{key}", User_Agent="stranger")[0][0] == 403
+
+
 def test_a_rule_that_comes_is_told_with_the_next_answer(presigned, connection):
     s3, _, _, target = presigned
     path = target()
@@ -336,3 +375,63 @@ def test_a_server_that_stops_finishes_the_answer_under_way(start_hangar):
         stopping.join()
     answers = rest.split(b"HTTP/1.1 200 OK")[1:]
     assert answers and all(answer.endswith(body) for answer in answers), "an answer that was begun is whole"
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A server with more small objects than its memory keeps, each by its presigned path; each was asked for."""
+    server = Hangar(tmp_path_factory.mktemp("many")).start()
+    client = s3_client(server)
+    objects = {}
+    connection = Connection(server)
+    for number in range(1100):
+        where = {"Bucket": BUCKET, "Key": f"{number}"}
+        content = random.Random(number).randbytes(60_000)
+        client.put_object(**where, Body=content)
+        path = client.generate_presigned_url("get_object", where).removeprefix(server.url)
+        assert connection.ask("GET", path)[0][2] == content
+        objects[path] = content
+    connection.close()
+    yield server, objects
+    assert server.stop() == 0, server.said()
+
+
+def test_more_objects_than_memory_keeps_are_answered_again_and_again(many):
+    server, objects = many
+    connection = Connection(server)
+    for seed in (1, 2):
+        for path in random.Random(seed).sample(list(objects), len(objects)):
+            (status, _, body), _ = connection.ask("GET", path)
+            assert (status, body) == (200, objects[path])
+
+
+def test_a_reader_who_takes_little_at_a_time_gets_each_object_whole(many):
+    server, objects = many
+    paths = random.Random(3).sample(list(objects), 40)
+    asked = b"".join(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode() for path in paths)
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(("127.0.0.1", server.port))
+        reader.settimeout(PATIENCE_SECONDS)
+        threading.Thread(target=reader.sendall, args=(asked,)).start()
+        came = reader.makefile("rb", buffering=1000)
+        for path in paths:
+            assert came.readline() == b"HTTP/1.1 200 OK\r\n"
+            head = http.client.parse_headers(came)
+            assert came.read(int(head["content-length"])) == objects[path]
+
+
+def test_what_the_disk_lost_is_an_error_though_the_answer_is_known(many):
+    server, objects = many
+    (segment,) = (server.data / "@hangar/log").glob("*.log")
+    damaged = random.Random(4).sample(list(objects), 200)
+    with segment.open("r+b") as log:
+        bytes_of_log = log.read()
+        for path in damaged:
+            log.seek(bytes_of_log.index(objects[path]) + 30_000)
+            log.write(b"damage")
+    connection = Connection(server)
+    answers = {path: connection.ask("GET", path)[0] for path in damaged}
+    refused = [path for path, answer in answers.items() if answer[0] == 500]
+    assert all(answers[path][2] == objects[path] for path in damaged if path not in refused), "memory keeps some"
+    assert refused

@@ -1,5 +1,5 @@
 //! A way past actix for requests whose answer is known: from the bytes that came to the bytes that go, with nothing
-//! between but a look-up ([`KnownAnswers`]).
+//! between but a look-up ([`KnownAnswers`]), and for some a read that never waits.
 //!
 //! actix copies each body into a buffer before it is sent, and builds each head anew; for a picture that is asked for
 //! again and again that is most of the work. Guarantees: the answer is the one that actix sent to the same request

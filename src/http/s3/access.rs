@@ -8,6 +8,7 @@
 
 use super::{Exchange, error, settings, verify};
 use crate::auth::{AccessKey, KeyLimits};
+use crate::http::repeat::Repeats;
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::policy::Grant;
@@ -15,7 +16,7 @@ use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
 use crate::s3::time::Timestamp;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::Bucket;
+use crate::store::{Bucket, Stamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(super) struct Permitted {
     requester: Requester,
     payload: Payload,
     is_for_browsers: bool,
+    /// Until when the owner's signature would be verified again.
     repeats_until: Option<Timestamp>,
 }
 
@@ -120,10 +122,39 @@ impl Permitted {
         self.is_for_browsers
     }
 
-    /// Until when a request with the same method, target and host is permitted again, as long as no policy comes to deny
-    /// it: the owner presigned it. A key with limits may be revoked.
-    pub(super) fn repeats_until(&self) -> Option<Timestamp> {
-        self.repeats_until
+    /// Whether an answer to a read could be given again to whoever asks with the same method, target and host: the owner
+    /// presigned it, or a policy lets anybody. A key with limits may be revoked.
+    pub(super) fn may_repeat(&self) -> bool {
+        match self.requester {
+            Requester::Owner => self.repeats_until.is_some(),
+            Requester::Anybody => true,
+            Requester::Limited(_) => false,
+        }
+    }
+
+    /// For how long it may, where it could. `stamp`: of the object and of what is set of its bucket, taken before either was
+    /// looked at.
+    pub(super) fn repeats(
+        &self,
+        exchange: &Exchange<'_>,
+        bucket: &Bucket,
+        key: &ObjectKey,
+        stamp: Stamp,
+    ) -> Option<Repeats> {
+        let until = match self.requester {
+            Requester::Owner => Some(self.repeats_until?),
+            Requester::Anybody => None,
+            Requester::Limited(_) => return None,
+        };
+        if policy_of(bucket)
+            .ok()?
+            .is_some_and(BucketPolicy::looks_at_requests)
+        {
+            return None;
+        }
+        // What permitted this request may have changed before the stamp was taken.
+        self.require_read(exchange, &bucket.name, key).ok()?;
+        Some(Repeats { stamp, until })
     }
 
     /// Whether somebody signed it.

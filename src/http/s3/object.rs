@@ -3,11 +3,10 @@
 
 use super::access::Permitted;
 use super::{Exchange, error, metadata, settings};
-use crate::http::repeat::Repeats;
 use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::checksum::Checksum;
 use crate::s3::conditional::WritePrecondition;
-use crate::s3::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error, multipart, tagging};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart, tagging};
 use crate::store::{Object, ObjectParts, StoreError};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -34,10 +33,9 @@ pub(super) async fn read_object(
 ) -> Result<HttpResponse, S3Error> {
     let store = &exchange.rooms.store;
     // Before anything is read that the answer is made of.
-    let repeats = permitted.repeats_until().map(|until| Repeats {
-        stamp: (store.stamp_of_object(bucket, key)).and(&store.stamp_of_settings(bucket)),
-        until: Some(until),
-    });
+    let stamp = permitted
+        .may_repeat()
+        .then(|| (store.stamp_of_object(bucket, key)).and(&store.stamp_of_settings(bucket)));
     let settings = (store.bucket(bucket)).ok_or_else(|| error::no_such_bucket(bucket))?;
     let (object, part) = match asked_part_number(exchange)? {
         None => {
@@ -51,9 +49,9 @@ pub(super) async fn read_object(
         }
     };
     let mut representation = represent(exchange, &object, part.as_ref());
-    // A policy looks at more of a request than that.
-    let decides_alone = part.is_none() && settings.setting(BucketSetting::Policy).is_none();
-    representation.repeats = repeats.filter(|_| decides_alone);
+    representation.repeats = stamp
+        .filter(|_| part.is_none())
+        .and_then(|stamp| permitted.repeats(exchange, &settings, key, stamp));
     apply_overrides(exchange, permitted, &mut representation)?;
     if permitted.is_for_browsers() {
         serve::harden(exchange.req, &mut representation).map_err(|refusal| {

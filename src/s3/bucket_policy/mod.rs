@@ -160,6 +160,13 @@ impl BucketPolicy {
         conditions.any(Condition::looks_at_addresses)
     }
 
+    /// Whether anything that it says depends on more of a request than what is asked for.
+    #[must_use]
+    pub fn looks_at_requests(&self) -> bool {
+        let mut statements = self.statements.iter();
+        statements.any(|statement| !statement.conditions.is_empty())
+    }
+
     /// Whether it allows everybody anything, or nearly everybody.
     #[must_use]
     pub fn is_public(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::super::record::{FORMAT_VERSION, HEAD_BYTES, Head, MAGIC};
 use super::*;
 use crate::s3::checksum::crc64_nvme;
+use rstest::rstest;
 
 const SEGMENT: &str = "@hangar/log/00000000000000000001.log";
 
@@ -213,11 +214,14 @@ async fn refusal(dir: &Path) -> String {
     }
 }
 
+#[rstest]
+#[case::short(4)]
+#[case::long(9000)]
 #[tokio::test]
-async fn a_log_whose_first_bytes_are_damaged_is_never_begun_anew() {
+async fn a_log_whose_first_bytes_are_damaged_is_never_begun_anew(#[case] bytes: usize) {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
-    put(&store, "kept", &pattern(9000)).await;
+    put(&store, "kept", &pattern(bytes)).await;
     store.close().await;
     let whole = std::fs::read(dir.path().join(SEGMENT)).unwrap();
     // The magic, then the id: neither is needed while the index stands behind them.

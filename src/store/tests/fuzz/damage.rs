@@ -79,7 +79,7 @@ fn written() -> &'static Written {
         };
         let mut log = Log::resume(dir, ID, end).unwrap();
         log.append(&[put(6, "a", 1)]).unwrap();
-        log.append(&[note(7), put(8, "d", 10)]).unwrap();
+        log.append(&[note(7), put(8, "d", 5000)]).unwrap();
         let read = |segment| std::fs::read(log::segment_path(dir, segment)).unwrap();
         Written {
             segments: [read(1), read(SECOND)],
