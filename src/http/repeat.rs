@@ -39,6 +39,17 @@ pub(crate) struct Repeat {
 }
 
 impl Repeat {
+    /// Of a head alone.
+    #[cfg(test)]
+    pub(crate) fn bare(head: &[u8]) -> Self {
+        Self {
+            head: head.into(),
+            body: None,
+            until: None,
+            id_header: X_REQUEST_ID,
+        }
+    }
+
     /// What each head has of its own, `Date` and the request's id, and the line that ends it.
     pub(crate) fn rest_of_head(&self, date: &str, id: &RequestId) -> Vec<u8> {
         let mut rest = Vec::with_capacity(96);

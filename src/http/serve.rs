@@ -10,7 +10,7 @@ use crate::http::repeat::{self, Repeats};
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
-use crate::store::{Object, SmallBody, Store, StoreError};
+use crate::store::{Object, Reading, SmallBody, Store, StoreError};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -137,13 +137,24 @@ async fn send(
         return Ok(answer.body(Bytes::new()));
     }
     let reading = store.read(object, range).await?;
-    if reading.first.len() as u64 == length && reading.first.len() <= limits::HANDED_BYTES {
-        let answer = answer.body(reading.first);
-        return Ok(match store.small_body(object) {
-            Some(body) => offered(answer, representation, Some(body)),
-            None => answer,
-        });
-    }
+    let is_all = reading.first.len() as u64 == length;
+    let answer = if is_all && reading.first.len() <= limits::HANDED_BYTES {
+        answer.body(reading.first)
+    } else {
+        at_pace(answer, object, length, reading)
+    };
+    Ok(match store.small_body(object) {
+        Some(body) if is_all => offered(answer, representation, Some(body)),
+        _ => answer,
+    })
+}
+
+fn at_pace(
+    mut answer: HttpResponseBuilder,
+    object: &Object,
+    length: u64,
+    reading: Reading,
+) -> HttpResponse {
     let first = stream::once(async { Ok(reading.first) });
     let pieces = limits::for_readers_at_pace(first.chain(reading.rest).boxed());
     let (bucket, key) = (object.bucket.clone(), object.key.clone());
@@ -152,7 +163,7 @@ async fn send(
             tracing::error!(%bucket, %key, %error, "the answer was cut short: its connection is closed");
         }
     });
-    Ok(answer.body(SizedStream::new(length, pieces.boxed_local())))
+    answer.body(SizedStream::new(length, pieces.boxed_local()))
 }
 
 /// Says where the answer may be given again.

@@ -69,6 +69,18 @@ def test_the_same_request_gets_the_same_answer_with_an_id_of_its_own(hangar, pic
         assert len(ids) == 5
 
 
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 200_000, 262_144, 262_145, 1_500_000])
+def test_an_object_of_any_size_is_answered_whole_each_time(hangar, connection, size):
+    s3, key = s3_client(hangar), f"sizes/{size}"
+    body = random.Random(size).randbytes(size)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    path = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": key}).removeprefix(hangar.url)
+    first, _ = Connection(hangar).ask("GET", path)
+    assert (first[0], first[2]) == (200, body)
+    for _ in range(12):
+        assert connection.ask("GET", path)[0] == first
+
+
 def test_what_is_asked_otherwise_is_answered_otherwise(picture, connection):
     path, body = picture["asset_url"], picture["body"]
     for _ in range(3):

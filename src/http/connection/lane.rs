@@ -8,6 +8,7 @@
 
 use super::activity::RequestUnderWay;
 use crate::clock::{Clock, Timestamp};
+use crate::http::limits::{BodyError, Pace};
 use crate::http::proxies::Proxy;
 use crate::http::repeat::{KnownAnswers, Plain, Repeat};
 use crate::http::trace::RequestId;
@@ -16,6 +17,7 @@ use crate::store::SmallBytes;
 use std::cell::RefCell;
 use std::io::IoSlice;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Longer heads, and those with more headers, take the ordinary way.
 pub(super) const HEAD_BYTES: usize = 4096;
@@ -207,10 +209,12 @@ impl Answer {
     }
 }
 
-/// An answer on its way, and how far it is.
+/// An answer on its way, and how far it is. Its reader is held to the pace of all readers.
 pub(super) struct Sending {
     answer: Answer,
     sent: usize,
+    pace: Pace,
+    waits_since: Option<Instant>,
     _under_way: RequestUnderWay,
 }
 
@@ -219,6 +223,8 @@ impl Sending {
         Self {
             answer,
             sent: 0,
+            pace: Pace::of_a_reader(),
+            waits_since: None,
             _under_way: under_way,
         }
     }
@@ -233,10 +239,21 @@ impl Sending {
         })
     }
 
+    /// Its reader takes nothing for now.
+    pub(super) fn waits(&mut self) {
+        self.waits_since.get_or_insert_with(Instant::now);
+    }
+
     /// Whether that was all.
-    pub(super) fn advance(&mut self, bytes: usize) -> bool {
+    ///
+    /// # Errors
+    /// Where it was taken too slowly.
+    pub(super) fn advance(&mut self, bytes: usize) -> Result<bool, BodyError> {
+        let waited = self.waits_since.take().map(|since| since.elapsed());
+        self.pace.count(waited.unwrap_or_default(), bytes)?;
         self.sent += bytes;
-        self.sent >= self.answer.parts().map(<[u8]>::len).iter().sum::<usize>()
+        let length: usize = self.answer.parts().map(<[u8]>::len).iter().sum();
+        Ok(self.sent >= length)
     }
 }
 
@@ -319,5 +336,31 @@ mod tests {
         assert_eq!(handed.at_rest(8), Handed::Unclear);
         assert_eq!(Handed::begin(None, 7).more(5).at_rest(8), Handed::Unclear);
         assert_eq!(Handed::Nothing.more(1), Handed::Unclear);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_trickles_is_not_sent_the_rest() {
+        let answer = || Answer {
+            repeat: Arc::new(Repeat::bare(b"HTTP/1.1 200 OK\r\n".as_slice())),
+            rest: vec![b' '; 100_000],
+            body: None,
+        };
+        let place = super::super::activity::Place::take(1);
+        let mut slow = Sending::begin(answer(), place.activity().request());
+        let mut steady = Sending::begin(answer(), place.activity().request());
+        for _ in 0..2 {
+            slow.waits();
+            steady.waits();
+            tokio::time::advance(Duration::from_secs(16)).await;
+            slow.waits();
+            assert!(matches!(steady.advance(35_000), Ok(false)));
+            let taken = slow.advance(100);
+            if let Err(error) = taken {
+                assert!(matches!(error, BodyError::TooSlow));
+                assert!(matches!(steady.advance(50_000), Ok(true)));
+                return;
+            }
+        }
+        panic!("it went on");
     }
 }

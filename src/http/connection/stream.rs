@@ -55,11 +55,16 @@ impl Stream {
     /// Sends what the lane has to send.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(sending) = &mut self.sending {
-            let sent = ready!(self.transport.poll_write_vectored(cx, &sending.left()))?;
+            let Poll::Ready(sent) = self.transport.poll_write_vectored(cx, &sending.left()) else {
+                sending.waits();
+                return Poll::Pending;
+            };
+            let sent = sent?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            if sending.advance(sent) {
+            let is_all = sending.advance(sent);
+            if is_all.map_err(|_| io::ErrorKind::TimedOut)? {
                 self.sending = None;
                 self.activity.has_sent_all();
                 if let Poll::Ready(Err(error)) = self.transport.poll_flush(cx) {
