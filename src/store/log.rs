@@ -223,7 +223,8 @@ fn open_segment(dir: &Path, first_sequence: u64, options: &mut OpenOptions) -> i
         .open(segment_path(dir, first_sequence))
 }
 
-fn sync_and_forget(file: &File, from: u64) -> io::Result<()> {
+/// Puts a file on disk, and lets go of what the system holds of it in memory, from a byte on.
+pub(super) fn sync_and_forget(file: &File, from: u64) -> io::Result<()> {
     file.sync_data()?;
     // A page that is named in part is not forgotten.
     #[cfg(target_os = "linux")]

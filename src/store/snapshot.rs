@@ -76,7 +76,8 @@ async fn finish(new: PathBuf) -> Result<Snapshot, SnapshotError> {
     let position = meta::position(&mut copy).await?;
     copy.close().await?;
     let (log, end) = position.ok_or(SnapshotError::NoLog)?;
-    std::fs::File::open(&new)?.sync_all()?;
+    // It is not to be read, and must not take the system's memory from what is.
+    log::sync_and_forget(&std::fs::File::open(&new)?, 0)?;
     let path = new;
     Ok(Snapshot { path, log, end })
 }
@@ -98,7 +99,8 @@ pub(super) fn name_it(new: &Snapshot, home: &Path) -> io::Result<Snapshot> {
 pub(super) fn copy_to(snapshot: &Path, home: &Path) -> io::Result<()> {
     let new = home.join(NEW);
     std::fs::copy(snapshot, &new)?;
-    std::fs::File::open(&new)?.sync_all()?;
+    // It is not to be read, and must not take the system's memory from what is.
+    log::sync_and_forget(&std::fs::File::open(&new)?, 0)?;
     let name = snapshot.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     std::fs::rename(new, home.join(name))?;
     log::sync_folder(home)
@@ -194,7 +196,8 @@ pub(super) async fn restore(
     let copied = (|| {
         remove(&new)?;
         std::fs::copy(&snapshot.path, &new)?;
-        std::fs::File::open(&new)?.sync_all()?;
+        // It is not to be read, and must not take the system's memory from what is.
+        log::sync_and_forget(&std::fs::File::open(&new)?, 0)?;
         std::fs::rename(&new, folder.database())?;
         log::sync_folder(folder.home())
     })();
