@@ -7,7 +7,7 @@
 use super::blobs::{Blobs, NewBlob};
 use super::record::INLINE_LIMIT_BYTES;
 use super::space::Space;
-use super::{Expected, StageError, StoreError, hashing, unavailable};
+use super::{Expected, StageError, StoreError, hashing, log, unavailable};
 use crate::faults;
 use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, Digests, Md5Hasher, OtherHasher, Wanted};
@@ -215,11 +215,15 @@ impl BlobWriter {
     }
 }
 
+/// With a turn, of a body that goes on: the system then lets go of what is on the disk of it. What comes finds memory that
+/// is free, and what others read stays in theirs.
 fn sync(file: Arc<File>, turn: Permits) -> JoinHandle<std::io::Result<()>> {
     tokio::task::spawn_blocking(move || {
-        let _turn = turn;
         faults::call("blob-sync")?;
-        file.sync_data()
+        match turn {
+            None => file.sync_data(),
+            Some(_turn) => log::sync_and_forget(&file, 0),
+        }
     })
 }
 
