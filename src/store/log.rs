@@ -223,14 +223,18 @@ fn open_segment(dir: &Path, first_sequence: u64, options: &mut OpenOptions) -> i
         .open(segment_path(dir, first_sequence))
 }
 
-/// Puts a file on disk, and lets go of what the system holds of it in memory, from a byte on.
-pub(super) fn sync_and_forget(file: &File, from: u64) -> io::Result<()> {
+fn sync_and_forget(file: &File, from: u64) -> io::Result<()> {
     file.sync_data()?;
+    forget(file, from)
+}
+
+/// Lets go of what the system holds of a file in memory from a byte on, where that is on the disk.
+pub(super) fn forget(file: &File, from: u64) -> io::Result<()> {
     // A page that is named in part is not forgotten.
     #[cfg(target_os = "linux")]
     rustix::fs::fadvise(file, from - from % 4096, None, rustix::fs::Advice::DontNeed)?;
     #[cfg(not(target_os = "linux"))]
-    let _ = from;
+    let _ = (file, from);
     Ok(())
 }
 

@@ -178,7 +178,8 @@ impl Deref for SmallBytes {
 }
 
 /// Where bytes are read to: most are sent at once, and the next are read to the same place, which the processor has near.
-/// One is kept for each thread; it is lent to what nearly fills it, so that what readers hold is what they have place for.
+/// The last of each thread is kept, and lent to what fills half of it or more: readers hold at most twice what they have
+/// place for.
 struct Space {
     space: Vec<u8>,
     length: usize,
@@ -211,16 +212,8 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        let space = std::mem::take(&mut self.space);
         // At the end of a thread there is nobody to spare it for.
-        let _ = SPARE.try_with(|spare| {
-            let other = spare.take();
-            spare.set(if other.len() > space.len() {
-                other
-            } else {
-                space
-            });
-        });
+        let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.space)));
     }
 }
 

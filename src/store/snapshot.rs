@@ -76,10 +76,17 @@ async fn finish(new: PathBuf) -> Result<Snapshot, SnapshotError> {
     let position = meta::position(&mut copy).await?;
     copy.close().await?;
     let (log, end) = position.ok_or(SnapshotError::NoLog)?;
-    // It is not to be read, and must not take the system's memory from what is.
-    log::sync_and_forget(&std::fs::File::open(&new)?, 0)?;
+    put_on_disk(&new)?;
     let path = new;
     Ok(Snapshot { path, log, end })
+}
+
+/// A snapshot is not to be read, and should not take the system's memory from what is.
+fn put_on_disk(path: &Path) -> io::Result<()> {
+    let file = std::fs::File::open(path)?;
+    file.sync_all()?;
+    drop(log::forget(&file, 0));
+    Ok(())
 }
 
 /// From here on it counts.
@@ -99,8 +106,7 @@ pub(super) fn name_it(new: &Snapshot, home: &Path) -> io::Result<Snapshot> {
 pub(super) fn copy_to(snapshot: &Path, home: &Path) -> io::Result<()> {
     let new = home.join(NEW);
     std::fs::copy(snapshot, &new)?;
-    // It is not to be read, and must not take the system's memory from what is.
-    log::sync_and_forget(&std::fs::File::open(&new)?, 0)?;
+    put_on_disk(&new)?;
     let name = snapshot.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     std::fs::rename(new, home.join(name))?;
     log::sync_folder(home)
@@ -196,8 +202,7 @@ pub(super) async fn restore(
     let copied = (|| {
         remove(&new)?;
         std::fs::copy(&snapshot.path, &new)?;
-        // It is not to be read, and must not take the system's memory from what is.
-        log::sync_and_forget(&std::fs::File::open(&new)?, 0)?;
+        std::fs::File::open(&new)?.sync_all()?;
         std::fs::rename(&new, folder.database())?;
         log::sync_folder(folder.home())
     })();

@@ -220,10 +220,11 @@ impl BlobWriter {
 fn sync(file: Arc<File>, turn: Permits) -> JoinHandle<std::io::Result<()>> {
     tokio::task::spawn_blocking(move || {
         faults::call("blob-sync")?;
-        match turn {
-            None => file.sync_data(),
-            Some(_turn) => log::sync_and_forget(&file, 0),
+        file.sync_data()?;
+        if turn.is_some() {
+            drop(log::forget(&file, 0));
         }
+        Ok(())
     })
 }
 

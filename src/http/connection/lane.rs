@@ -17,6 +17,7 @@ use crate::store::SmallBytes;
 use std::cell::RefCell;
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Longer heads, and those with more headers, take the ordinary way.
@@ -244,16 +245,24 @@ impl Sending {
         self.waits_since.get_or_insert_with(Instant::now);
     }
 
-    /// Whether that was all.
+    pub(super) fn is_all_sent(&self) -> bool {
+        let length: usize = self.answer.parts().map(<[u8]>::len).iter().sum();
+        self.sent >= length
+    }
+
+    /// So many bytes more were taken.
     ///
     /// # Errors
-    /// Where it was taken too slowly.
-    pub(super) fn advance(&mut self, bytes: usize) -> Result<bool, BodyError> {
-        let waited = self.waits_since.take().map(|since| since.elapsed());
-        self.pace.count(waited.unwrap_or_default(), bytes)?;
+    /// Where they were taken too slowly for there to be more.
+    pub(super) fn advance(&mut self, bytes: usize) -> Result<(), BodyError> {
         self.sent += bytes;
-        let length: usize = self.answer.parts().map(<[u8]>::len).iter().sum();
-        Ok(self.sent >= length)
+        let waited = self.waits_since.take().map(|since| since.elapsed());
+        if self.is_all_sent() {
+            return Ok(());
+        }
+        // What was taken counts for the wait before it.
+        self.pace.count(Duration::ZERO, bytes)?;
+        self.pace.count(waited.unwrap_or_default(), 0)
     }
 }
 
@@ -262,7 +271,6 @@ mod tests {
     use super::*;
     use crate::store::{Store, StoreConfig};
     use rstest::rstest;
-    use std::time::Duration;
 
     async fn lane(dir: &std::path::Path) -> (Store, Lane) {
         let config = StoreConfig {
@@ -353,11 +361,11 @@ mod tests {
             steady.waits();
             tokio::time::advance(Duration::from_secs(16)).await;
             slow.waits();
-            assert!(matches!(steady.advance(35_000), Ok(false)));
+            assert!(steady.advance(35_000).is_ok() && !steady.is_all_sent());
             let taken = slow.advance(100);
             if let Err(error) = taken {
                 assert!(matches!(error, BodyError::TooSlow));
-                assert!(matches!(steady.advance(50_000), Ok(true)));
+                assert!(steady.advance(50_000).is_ok() && steady.is_all_sent());
                 return;
             }
         }

@@ -55,6 +55,12 @@ impl Stream {
     /// Sends what the lane has to send.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(sending) = &mut self.sending {
+            if sending.is_all_sent() {
+                ready!(self.transport.poll_flush(cx))?;
+                self.sending = None;
+                self.activity.has_sent_all();
+                continue;
+            }
             let Poll::Ready(sent) = self.transport.poll_write_vectored(cx, &sending.left()) else {
                 sending.waits();
                 return Poll::Pending;
@@ -63,14 +69,8 @@ impl Stream {
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            let is_all = sending.advance(sent);
-            if is_all.map_err(|_| io::ErrorKind::TimedOut)? {
-                self.sending = None;
-                self.activity.has_sent_all();
-                if let Poll::Ready(Err(error)) = self.transport.poll_flush(cx) {
-                    return Poll::Ready(Err(error));
-                }
-            }
+            let advanced = sending.advance(sent);
+            advanced.map_err(|_| io::ErrorKind::TimedOut)?;
         }
         Poll::Ready(Ok(()))
     }
