@@ -271,7 +271,9 @@ impl Open {
             return None;
         };
         self.reader.segments.opened(*segment)?;
-        self.read_with(piece, read_cached).transpose()
+        let cached =
+            |file: &File, bytes: &mut [u8], at| Ok(read_cached(file, bytes, at).then_some(()));
+        self.read_with(piece, cached).transpose()
     }
 
     fn read(&mut self, piece: Piece) -> Result<Bytes, StoreError> {

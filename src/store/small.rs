@@ -13,7 +13,6 @@ use crate::s3::checksum::crc64_nvme;
 use bytes::Bytes;
 use std::cell::Cell;
 use std::fs::File;
-use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -122,10 +121,7 @@ impl SmallBody {
         let file = self.reader.segments.opened(run.segment)?;
         let place = self.reader.kept.place(self.size_bytes)?;
         let mut space = Space::of(usize::try_from(self.size_bytes).ok()?);
-        let is_read = matches!(
-            read_cached(&file, space.bytes_mut(), run.offset),
-            Ok(Some(()))
-        );
+        let is_read = read_cached(&file, space.bytes_mut(), run.offset);
         if !is_read || crc64_nvme(space.bytes()) != run.crc {
             return None;
         }
@@ -217,22 +213,21 @@ impl Drop for Space {
     }
 }
 
-/// `None` where not all of it is in the system's memory, or it cannot say so.
+/// Whether all of it was in the system's memory, and that could say so.
 #[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "reads that wait can fail")]
-pub(super) fn read_cached(file: &File, bytes: &mut [u8], at: u64) -> io::Result<Option<()>> {
+pub(super) fn read_cached(file: &File, bytes: &mut [u8], at: u64) -> bool {
     use rustix::io::{ReadWriteFlags, preadv2};
     let length = bytes.len();
     let read = preadv2(
         file,
-        &mut [io::IoSliceMut::new(bytes)],
+        &mut [std::io::IoSliceMut::new(bytes)],
         at,
         ReadWriteFlags::NOWAIT,
     );
-    Ok((read == Ok(length)).then_some(()))
+    read == Ok(length)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn read_cached(_: &File, _: &mut [u8], _: u64) -> io::Result<Option<()>> {
-    Ok(None)
+pub(super) fn read_cached(_: &File, _: &mut [u8], _: u64) -> bool {
+    false
 }

@@ -25,7 +25,7 @@ pub(super) struct Permitted {
     requester: Requester,
     payload: Payload,
     is_for_browsers: bool,
-    /// Until when the owner's signature would be verified again.
+    /// Until when the owner's signature would be verified again; of nobody else.
     repeats_until: Option<Timestamp>,
 }
 
@@ -141,20 +141,16 @@ impl Permitted {
         key: &ObjectKey,
         stamp: Stamp,
     ) -> Option<Repeats> {
-        let until = match self.requester {
-            Requester::Owner => Some(self.repeats_until?),
-            Requester::Anybody => None,
-            Requester::Limited(_) => return None,
-        };
-        if policy_of(bucket)
-            .ok()?
-            .is_some_and(BucketPolicy::looks_at_requests)
-        {
+        let policy = policy_of(bucket).ok()?;
+        if !self.may_repeat() || policy.is_some_and(BucketPolicy::looks_at_requests) {
             return None;
         }
         // What permitted this request may have changed before the stamp was taken.
         self.require_read(exchange, &bucket.name, key).ok()?;
-        Some(Repeats { stamp, until })
+        Some(Repeats {
+            stamp,
+            until: self.repeats_until,
+        })
     }
 
     /// Whether somebody signed it.

@@ -3,19 +3,16 @@
 use super::*;
 use std::os::unix::fs::FileExt;
 
-/// Whether the system says what it has in memory: some file systems do not.
-fn system_says(dir: &Path) -> bool {
+/// `None` where the system does not say what it has in memory: some file systems do not.
+async fn opened_where_memory_is_told(dir: &Path) -> Option<Store> {
     let path = dir.join("asked");
     std::fs::write(&path, b"x").unwrap();
     let file = std::fs::File::open(path).unwrap();
-    let says = matches!(
-        super::super::small::read_cached(&file, &mut [0], 0),
-        Ok(Some(()))
-    );
-    if !says {
+    if !crate::store::small::read_cached(&file, &mut [0], 0) {
         println!("skipped: this file system does not say what is in memory (RWF_NOWAIT)");
+        return None;
     }
-    says
+    Some(opened(dir).await)
 }
 
 /// A small object's bytes, and the object; they have been read once.
@@ -39,10 +36,9 @@ fn is_in_memory(store: &Store, object: &Object) -> bool {
 #[tokio::test]
 async fn a_body_that_memory_let_go_is_read_at_once() {
     let dir = tempfile::tempdir().unwrap();
-    if !system_says(dir.path()) {
+    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
         return;
-    }
-    let store = opened(dir.path()).await;
+    };
     for (at, size) in [("a byte", 1), ("a picture", 50_000), ("a page", 4096)] {
         let bytes = pattern(size);
         let (object, body) = known(&store, at, &bytes).await;
@@ -58,10 +54,9 @@ async fn a_body_that_memory_let_go_is_read_at_once() {
 #[tokio::test]
 async fn a_body_that_is_read_again_and_again_comes_to_stay_in_memory() {
     let dir = tempfile::tempdir().unwrap();
-    if !system_says(dir.path()) {
+    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
         return;
-    }
-    let store = opened(dir.path()).await;
+    };
     let (object, body) = known(&store, "a", &pattern(50_000)).await;
     forget_bodies(&store);
     let mut reads = 0;
@@ -96,10 +91,9 @@ async fn a_body_that_is_damaged_is_left_to_the_reader_who_tells() {
 #[tokio::test]
 async fn bodies_that_slow_readers_hold_leave_no_place_for_more() {
     let dir = tempfile::tempdir().unwrap();
-    if !system_says(dir.path()) {
+    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
         return;
-    }
-    let store = opened(dir.path()).await;
+    };
     let size = usize::try_from(crate::store::small::SMALL_BYTES).unwrap();
     let (_, body) = known(&store, "a", &pattern(size)).await;
     forget_bodies(&store);
@@ -118,10 +112,9 @@ async fn bodies_that_slow_readers_hold_leave_no_place_for_more() {
 #[tokio::test]
 async fn a_short_body_is_not_read_to_a_long_space() {
     let dir = tempfile::tempdir().unwrap();
-    if !system_says(dir.path()) {
+    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
         return;
-    }
-    let store = opened(dir.path()).await;
+    };
     let (_, long) = known(&store, "long", &pattern(60_000)).await;
     let (_, short) = known(&store, "short", &pattern(100)).await;
     forget_bodies(&store);
