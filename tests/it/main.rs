@@ -3,6 +3,7 @@
 mod access;
 mod app;
 mod copies;
+mod dependencies;
 mod edge;
 mod expect;
 mod forms;
