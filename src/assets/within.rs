@@ -51,6 +51,28 @@ impl Within {
     }
 }
 
+/// Which of the assets that a route finds the caller may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    All,
+    /// Only what this user created.
+    CreatedBy(Uuid),
+    /// Issue attachments only where this user created them; assets of other types all.
+    AllButAttachmentsOfOthers(Uuid),
+}
+impl Permission {
+    #[must_use]
+    pub fn covers(self, asset: &Asset) -> bool {
+        match self {
+            Self::All => true,
+            Self::CreatedBy(user_id) => asset.created_by == user_id,
+            Self::AllButAttachmentsOfOthers(user_id) => {
+                asset.entity_type != EntityType::IssueAttachment || asset.created_by == user_id
+            }
+        }
+    }
+}
+
 /// A change of an asset that is there.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -91,6 +113,6 @@ pub struct Binding {
     pub entity_id: Uuid,
     /// An anchor's: only comments' files, only those of the published project.
     pub is_public: bool,
-    /// An anchor's, for who is no member: only what he made; another's refuses all.
-    pub only_created_by: Option<Uuid>,
+    /// One asset that it does not cover refuses all.
+    pub permission: Permission,
 }
