@@ -8,9 +8,11 @@ Inside a workspace all roles have the same rights, but an issue attachment is de
 Each test claims the ids of acme's things, and compares all that acme sees of its asset before and after each request.
 """
 
+import contextlib
 import json
+import pathlib
 import sqlite3
-import time
+import tarfile
 
 import pytest
 
@@ -25,10 +27,8 @@ from plane_api import (
     NO_ROW_V2,
     NOT_PROVIDED,
     Caller,
-    Workspace,
     assert_answer,
     assert_done,
-    create,
     new_id,
     upload,
 )
@@ -38,7 +38,6 @@ MAY_NOT_DELETE = '{"error":"You are not allowed to delete this attachment"}'
 STATIC = ["USER_AVATAR", "USER_COVER", "WORKSPACE_LOGO", "PROJECT_COVER"]
 PUBLISHED = ["ISSUE_DESCRIPTION", "COMMENT_DESCRIPTION"]
 POINTED = ["WORKSPACE_LOGO", "PROJECT_COVER"]
-# What nothing but the asset's own id tells apart is public, or a user's own.
 PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 
 # name, method, path; W, V and N are a workspace's two APIs and its anchor, A the asset, P the project, E the entity
@@ -404,16 +403,103 @@ def test_an_attachment_of_no_issue_is_guarded_too(acme, ours):
     assert_done(acme.member("DELETE", ours.spelled("W/projects/None/A/", made["asset_id"])))
 
 
-def test_who_left_the_workspace_deletes_by_the_anchor_only_what_he_made(hangar, acme, ours):
+def test_a_former_member_deletes_by_the_anchor_only_its_own_assets(hangar, acme, ours):
     email = "former@example.com"
-    for command in (("member", "add", acme.slug, f"{email}:guest"), ("member", "remove", acme.slug, email)):
-        if command[1] == "remove":
-            former = Caller(hangar, email)
-            own = ours.made(former, "ISSUE_ATTACHMENT")
-        done = hangar.command_line("workspace", *command)
-        assert done.returncode == 0, done.stderr
+    added = hangar.command_line("workspace", "member", "add", acme.slug, f"{email}:guest")
+    assert added.returncode == 0, added.stderr
+    former = Caller(hangar, email)
+    own = ours.made(former, "ISSUE_ATTACHMENT")
+    removed = hangar.command_line("workspace", "member", "remove", acme.slug, email)
+    assert removed.returncode == 0, removed.stderr
     for entity_type in ("ISSUE_ATTACHMENT", "COMMENT_DESCRIPTION"):
         others = ours.made(acme.member, entity_type)
         assert_answer(former("DELETE", ours.spelled("N/A/", others)), 403, NO_PERMISSION)
     assert_answer(former("DELETE", ours.spelled("W/projects/P/A/", own)), 403, NO_RIGHTS)
     assert_done(former("DELETE", ours.spelled("N/A/", own)))
+
+
+# Folders of the time when a project had one pointer for all workspaces
+
+OLDER = pathlib.Path(__file__).with_name("older") / "one-pointer-for-a-project.tar.gz"
+
+
+def unpacked(folder, with_snapshot):
+    """A server over a copy of the folder: the log, and a snapshot that lacks the log's last records."""
+    server = Hangar(folder)
+    with tarfile.open(OLDER) as archive:
+        archive.extractall(folder, filter="data")
+    if not with_snapshot:
+        for snapshot in (server.data / "@hangar").glob("snapshot-*"):
+            snapshot.unlink()
+    return server, json.loads((server.data / "ids.json").read_text())
+
+
+def rows(server):
+    """What the database of a stopped server holds of assets and pointers."""
+    with contextlib.closing(sqlite3.connect(server.data / "@hangar/hangar.db")) as database:
+        pointers = database.execute("SELECT kind, workspace_id, owner_id, asset_id FROM pointers ORDER BY 1, 2, 3")
+        assets = database.execute("SELECT * FROM assets ORDER BY id")
+        return pointers.fetchall(), assets.fetchall()
+
+
+def is_there(server, asset_id):
+    return server.request("GET", f"/api/assets/v2/static/{asset_id}/").status_code == 200
+
+
+def made_current(server, caller, slug, project):
+    made = caller.ask(f"/api/assets/v2/workspaces/{slug}/", entity_type="PROJECT_COVER", entity_identifier=project, **PICTURE)
+    upload(made, pictures.png())
+    assert_done(caller("PATCH", f"/api/assets/v2/workspaces/{slug}/{made['asset_id']}/"))
+    return made["asset_id"]
+
+
+@pytest.mark.parametrize("with_snapshot", [True, False], ids=["snapshot", "log"])
+def test_an_older_folder_is_what_it_was_and_each_workspace_has_its_own_pointers_from_then_on(tmp_path, connect, with_snapshot):
+    server, known = unpacked(tmp_path, with_snapshot)
+    assets, projects = known["assets"], known["projects"]
+    server.start()
+    try:
+        there = {name: server.request("GET", f"/api/assets/v2/static/{asset_id}/").status_code for name, asset_id in assets.items()}
+        assert there == known["there"]
+        ada, mal = Caller(server, "ada@acme.example"), Caller(server, "mal@other.example")
+        assert ada.avatar() == f"/api/assets/v2/static/{assets['avatar']}/"
+
+        # A PATCH of the other workspace came before the upgrade, its bytes come now.
+        connect(server).put_object(Bucket="uploads", Key=known["waiting_key"], Body=pictures.png(), ContentType="image/png")
+        assert is_there(server, assets["waiting_ours"]) and is_there(server, assets["waiting_theirs"])
+
+        for project, ours, theirs in (
+            ("replaced", None, "replaced_theirs"),
+            ("bound_over", None, "bound_over_theirs"),
+            ("ours_alone", "ours_alone", None),
+            ("waiting", "waiting_ours", "waiting_theirs"),
+            ("back", "back_ours", None),
+        ):
+            new = made_current(server, ada, "acme", projects[project])
+            assert theirs is None or is_there(server, assets[theirs]), project
+            assert ours is None or not is_there(server, assets[ours]), project
+            their_new = made_current(server, mal, "other", projects[project])
+            assert is_there(server, new) and is_there(server, their_new), project
+            assert theirs is None or not is_there(server, assets[theirs]), project
+    finally:
+        assert server.stop() == 0, server.said()
+    assert "panicked" not in server.said()
+    live = rows(server)
+    assert live[0]
+    rebuilt = run("rebuild", "--from-log", **server.settings)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rows(server) == live
+
+
+def test_an_older_log_gives_the_rows_of_its_snapshot(tmp_path):
+    found = []
+    for with_snapshot in (True, False):
+        server, _ = unpacked(tmp_path / str(with_snapshot), with_snapshot)
+        rebuilt = run("rebuild", "--json", **server.settings)
+        assert rebuilt.returncode == 0, rebuilt.stderr
+        assert (json.loads(rebuilt.stdout)["snapshot"] is not None) == with_snapshot
+        found.append(rows(server))
+    assert found[0] == found[1]
+    # One pointer for a project, as it was: that of the last move.
+    covers = [row for row in found[0][0] if row[0] == "project_cover"]
+    assert len({project for _, _, project, _ in covers}) == len(covers) == 5
