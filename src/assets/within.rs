@@ -116,3 +116,53 @@ pub struct Binding {
     /// One asset that it does not cover refuses all.
     pub permission: Permission,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::Bindings;
+    use crate::assets::model::Micros;
+    use crate::s3::{BucketName, ObjectKey};
+    use rstest::rstest;
+
+    const CALLER: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
+
+    fn asset(entity_type: EntityType, created_by: Uuid) -> Asset {
+        Asset {
+            id: Uuid::from_u128(10),
+            entity_type,
+            bucket: BucketName::parse("uploads").unwrap(),
+            key: ObjectKey::parse("a/b/c").unwrap(),
+            content_type: String::new(),
+            attributes: "{}".to_owned(),
+            size: 1,
+            bindings: Bindings::default(),
+            external_id: None,
+            external_source: None,
+            created_by,
+            updated_by: None,
+            created_at: Micros::from_micros(0),
+            updated_at: Micros::from_micros(0),
+            deleted_at: None,
+            pointer_wanted: false,
+        }
+    }
+
+    #[rstest]
+    #[case(Permission::All, true, true)]
+    #[case(Permission::CreatedBy(CALLER), false, false)]
+    #[case(Permission::AllButAttachmentsOfOthers(CALLER), false, true)]
+    fn a_permission_covers_assets_of_others_by_their_type(
+        #[case] permission: Permission,
+        #[case] attachments: bool,
+        #[case] rest: bool,
+    ) {
+        for entity_type in EntityType::ALL {
+            let is_attachment = entity_type == EntityType::IssueAttachment;
+            let expected = if is_attachment { attachments } else { rest };
+            assert_eq!(permission.covers(&asset(entity_type, OTHER)), expected);
+            assert!(permission.covers(&asset(entity_type, CALLER)));
+        }
+    }
+}

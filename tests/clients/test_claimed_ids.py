@@ -199,20 +199,20 @@ def test_no_path_of_another_workspace_finds_an_asset(acme, ours, theirs, neighbo
 
 
 @pytest.mark.parametrize("entity_type", ENTITY_TYPES)
-def test_who_is_no_member_changes_nothing_by_the_workspaces_own_paths(hangar, acme, ours, neighbours, stranger, entity_type):
+def test_outsiders_change_nothing_by_the_workspaces_own_paths(hangar, acme, ours, neighbours, stranger, entity_type):
     asset_id = ours.made(acme.member, entity_type)
     before = ours.seen(acme.admin, asset_id)
 
-    def nobody(method, path, **how):
+    def without_token(method, path, **how):
         return hangar.request(method, path, **how)
 
-    for caller in (neighbours["admin"], neighbours["guest"], stranger, nobody):
+    for caller in (neighbours["admin"], neighbours["guest"], stranger, without_token):
         for operation in OPERATIONS:
             name, method, path = operation
             answer = perform(caller, ours, operation, asset_id)
             if name == "read" and path == "N/A/":
                 expected = 302 if entity_type in PUBLISHED else 404
-            elif caller is nobody:
+            elif caller is without_token:
                 expected = 401
             elif "user-assets" in path:
                 expected = 404

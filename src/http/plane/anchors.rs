@@ -110,7 +110,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
 /// DELETE: 204; a second one is a 404.
 pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (anchor, role) = with_role(&asked).await?;
-    let permission = asked.may_delete(role);
+    let permission = asked.permission_to_delete(role);
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
     let deleting = assets.delete(id, within(&anchor), false, permission).await;
     deleting.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;

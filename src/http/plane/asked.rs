@@ -58,7 +58,7 @@ impl Asked<'_> {
 
     /// Which assets a caller of this role may delete by v2, on every path. `None`: no member.
     // Differs from Plane, where the project route deletes attachments that their own route refuses to delete.
-    pub(super) fn may_delete(&self, role: Option<Role>) -> Permission {
+    pub(super) fn permission_to_delete(&self, role: Option<Role>) -> Permission {
         match role {
             Some(Role::Admin) => Permission::All,
             Some(Role::Member | Role::Guest) => {

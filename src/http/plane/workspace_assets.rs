@@ -121,7 +121,7 @@ async fn delete(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneErr
     let (rooms, id) = (asked.rooms, asked.names.asset_id);
     let asset = download::found(rooms, id, &within, NOT_FOUND_V2).await?;
     let empties = level.concerns_pointer(&asset);
-    let permission = asked.may_delete(Some(role));
+    let permission = asked.permission_to_delete(Some(role));
     let deleting = rooms.assets.delete(id, within, empties, permission);
     deleting.await.map_err(|error| match error {
         AssetError::NotAllowed => NO_RIGHTS,
