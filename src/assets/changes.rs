@@ -3,13 +3,15 @@
 //! Each is judged in the writer's order. A judge names the rows that it touches beforehand; where it finds that others
 //! matter since they were looked up, it is asked again with those.
 use super::model::{Asset, Bindings, Micros};
-use super::pointers::{moved_to, pointer_of};
-use super::repo::{self, Bound, BoundAsset, Changed, Deleted, Pointer, Restored};
-use super::{AssetError, Assets, Binding, Change, EntityType, PointerKind, Within, asset_key_in};
+use super::pointers::moved_to;
+use super::repo::{self, Bound, BoundAsset, Changed, Deleted, Restored};
+use super::{
+    AssetError, Assets, Binding, Change, EntityType, Permission, Pointer, Within, asset_key_in,
+};
 use crate::s3::conditional::WritePrecondition;
 use crate::store::{Effect, Judged, Object, RecordError, StoreError, Target, has_object};
 use sqlx::SqliteConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -58,21 +60,22 @@ impl Assets {
 
     /// A PATCH. Asking again changes nothing.
     /// # Errors
-    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    /// `NotFound`; `NotAllowed` where `permission` does not cover the asset.
     pub async fn change(
         &self,
         id: Uuid,
         within: Within,
         change: Change,
-        only_created_by: Option<Uuid>,
+        permission: Permission,
     ) -> Result<(), AssetError> {
+        self.require_held(id, &within).await?;
         let change = Arc::new(change);
         self.look_and_record(id, move |assets, connection, held| {
             let (change, waiting) = (change.clone(), assets.held.waiting.clone());
             let now: Micros = assets.held.clock.now().into();
             Box::pin(async move {
                 let asset = held_within(connection, id, &within).await?;
-                require_creator(&asset, only_created_by)?;
+                require(permission, &asset)?;
                 let mut changed = Changed {
                     id,
                     attributes: change.attributes.clone(),
@@ -107,24 +110,25 @@ impl Assets {
 
     /// Deletes an asset, softly: its object stays. `empties_pointer`: a pointer that names it is emptied.
     /// # Errors
-    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    /// `NotFound`; `NotAllowed` where `permission` does not cover the asset.
     pub async fn delete(
         &self,
         id: Uuid,
         within: Within,
         empties_pointer: bool,
-        only_created_by: Option<Uuid>,
+        permission: Permission,
     ) -> Result<(), AssetError> {
+        self.require_held(id, &within).await?;
         self.look_and_record(id, move |assets, connection, held| {
             let deleted_at = assets.held.clock.now().into();
             Box::pin(async move {
                 let asset = held_within(connection, id, &within).await?;
-                require_creator(&asset, only_created_by)?;
+                require(permission, &asset)?;
                 let mut emptied = Vec::new();
-                if let Some((kind, owner_id)) = pointer_of(&asset).filter(|_| empties_pointer)
-                    && repo::pointed_to(connection, kind, owner_id).await? == Some(id)
+                if let Some(pointer) = Pointer::of(&asset).filter(|_| empties_pointer)
+                    && repo::pointed_to(connection, pointer).await? == Some(id)
                 {
-                    emptied.push(Pointer { kind, owner_id });
+                    emptied.push(pointer);
                 }
                 let deleted = Deleted {
                     id,
@@ -139,25 +143,39 @@ impl Assets {
 
     /// Brings a deleted asset back; one that is not deleted stays as it is. No pointer moves.
     /// # Errors
-    /// `NotFound`; `NotAllowed` where `only_created_by` is somebody else.
+    /// `NotFound`; `NotAllowed` where `permission` does not cover the asset.
     pub async fn restore(
         &self,
         id: Uuid,
         within: Within,
-        only_created_by: Option<Uuid>,
+        permission: Permission,
     ) -> Result<(), AssetError> {
+        let mut connection = self.readers().await?;
+        any_held_within(&mut connection, id, &within).await?;
+        drop(connection);
         self.look_and_record(id, move |_, connection, held| {
             Box::pin(async move {
-                let asset = repo::any_asset(connection, id).await?;
-                let asset = asset
-                    .filter(|asset| within.holds(asset))
-                    .ok_or(AssetError::NotFound)?;
-                require_creator(&asset, only_created_by)?;
+                let asset = any_held_within(connection, id, &within).await?;
+                require(permission, &asset)?;
                 let restored = asset.deleted_at.map(|_| Restored { id }.effect());
                 Ok(judged(restored, &held))
             })
         })
         .await
+    }
+
+    /// Refuses what a route does not find without taking a lock, so that no client can hold up changes of another
+    /// workspace's asset by naming its id.
+    async fn require_held(&self, id: Uuid, within: &Within) -> Result<(), AssetError> {
+        // Not kept in memory: what is changed once is seldom read soon, and would drive out what is served.
+        if let Some(asset) = self.held.rows.get(&id) {
+            return if within.holds(&asset) {
+                Ok(())
+            } else {
+                Err(AssetError::NotFound)
+            };
+        }
+        self.find(id, within).await.map(drop)
     }
 
     /// Judges a change of one asset, with the rows that it turns out to touch.
@@ -199,26 +217,39 @@ impl Assets {
 
     /// Binds assets to what their types say; those that are not there are left out.
     /// # Errors
-    /// `NotFound` where none of them is there; `NotAllowed` where one was made by somebody else than `only_created_by`.
-    pub async fn bind(&self, ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
+    /// `NotFound` where none of them is there; `NotAllowed` where one is not covered by the permission.
+    pub async fn bind(&self, mut ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
+        // As in `require_held`: only assets that count are locked.
+        let mut connection = self.readers().await?;
+        let counted = repo::assets_among(&mut connection, &ids).await?;
+        drop(connection);
+        let counted: HashSet<Uuid> = (counted.iter())
+            .filter(|asset| binding.counts(asset))
+            .map(|asset| asset.id)
+            .collect();
+        ids.retain(|id| counted.contains(id));
+        if ids.is_empty() {
+            return Err(AssetError::NotFound);
+        }
+        let cover = Pointer::project_cover(binding.workspace_id, binding.project_id);
         let mut names: Vec<String> = ids.iter().copied().map(repo::asset_lock).collect();
-        names.push(repo::pointer_lock(
-            PointerKind::ProjectCover,
-            binding.project_id,
-        ));
+        names.push(repo::pointer_lock(cover));
         let binding_all = self.held.store.record(names, move |connection| {
             Box::pin(async move {
                 let mut found: HashMap<Uuid, Asset> = HashMap::new();
                 for asset in repo::assets_among(connection, &ids).await? {
                     if binding.counts(&asset) {
-                        require_creator(&asset, binding.only_created_by)?;
+                        require(binding.permission, &asset)?;
                         found.insert(asset.id, asset);
                     }
                 }
                 if found.is_empty() {
                     return Err(AssetError::NotFound);
                 }
-                let bound = binding.of(ids.iter().filter_map(|id| found.get(id)));
+                let mut bound = binding.of(ids.iter().filter_map(|id| found.get(id)));
+                if bound.cover.is_some() {
+                    bound.former_cover = repo::pointed_to(connection, cover).await?;
+                }
                 Ok(Judged {
                     effect: (!bound.assets.is_empty()).then(|| bound.effect()),
                     answer: (),
@@ -312,10 +343,23 @@ async fn held_within(
         .ok_or(AssetError::NotFound)
 }
 
-fn require_creator(asset: &Asset, only_created_by: Option<Uuid>) -> Result<(), AssetError> {
-    match only_created_by {
-        Some(user_id) if user_id != asset.created_by => Err(AssetError::NotAllowed),
-        _ => Ok(()),
+/// As [`held_within`], deleted or not.
+async fn any_held_within(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    within: &Within,
+) -> Result<Asset, AssetError> {
+    let asset = repo::any_asset(connection, id).await?;
+    asset
+        .filter(|asset| within.holds(asset))
+        .ok_or(AssetError::NotFound)
+}
+
+fn require(permission: Permission, asset: &Asset) -> Result<(), AssetError> {
+    if permission.covers(asset) {
+        Ok(())
+    } else {
+        Err(AssetError::NotAllowed)
     }
 }
 
@@ -330,8 +374,10 @@ impl Binding {
     fn of<'a>(&self, assets: impl Iterator<Item = &'a Asset>) -> Bound {
         let mut bound = Bound {
             assets: Vec::new(),
+            workspace_id: self.workspace_id,
             project_id: self.project_id,
             cover: None,
+            former_cover: None,
         };
         for asset in assets {
             let id = asset.id;

@@ -15,11 +15,11 @@ pub mod size;
 pub mod within;
 
 pub use ageing::{AssetAges, PurgedAssets, purge};
-pub use entity::{EntityType, PointerKind};
+pub use entity::{EntityType, Pointer, PointerKind};
 pub use model::{Asset, Bindings};
 pub use name::AssetName;
 pub use size::AskedSize;
-pub use within::{Binding, Change, UniqueIn, Within};
+pub use within::{Binding, Change, Permission, UniqueIn, Within};
 
 use crate::auth::{AccessKeys, Recent};
 use crate::clock::{Clock, Timestamp};
@@ -339,13 +339,9 @@ impl Assets {
     /// The asset that a pointer names now.
     /// # Errors
     /// When the index does not answer.
-    pub async fn current(
-        &self,
-        kind: PointerKind,
-        owner: Uuid,
-    ) -> Result<Option<Uuid>, StoreError> {
+    pub async fn current(&self, pointer: Pointer) -> Result<Option<Uuid>, StoreError> {
         let mut connection = self.readers().await?;
-        repo::pointed_to(&mut connection, kind, owner)
+        repo::pointed_to(&mut connection, pointer)
             .await
             .map_err(StoreError::from)
     }

@@ -1,8 +1,10 @@
 //! Current pictures: a pointer moves when both are there, the PATCH that asks for it and the bytes, whichever comes
 //! last; what it named before is deleted with the same record. Plane contract, section 1.7.
+//!
+//! Guarantees: a move deletes only an asset of the pointer's own workspace and project.
 use super::model::Asset;
 use super::repo::{self, Moved, Pointed};
-use super::{PointerKind, asset_id_in};
+use super::{Pointer, asset_id_in};
 use crate::clock::Clock;
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::{Companion, Effect};
@@ -71,28 +73,29 @@ impl Companion for Waiting {
 }
 
 /// How the asset's pointer moves to it; `None` where no pointer can name it, or it does already.
+///
+/// The asset that the pointer named is replaced only while it is still bound to the pointer's workspace and project:
+/// `bulk` may have moved it to another project.
 pub(super) async fn moved_to(
     connection: &mut SqliteConnection,
     asset: &Asset,
     at: super::model::Micros,
 ) -> Result<Option<Moved>, sqlx::Error> {
-    let Some((kind, owner_id)) = pointer_of(asset) else {
+    let Some(pointer) = Pointer::of(asset) else {
         return Ok(None);
     };
-    let current = repo::pointed_to(connection, kind, owner_id).await?;
+    let current = repo::pointed_to(connection, pointer).await?;
     if current == Some(asset.id) {
         return Ok(None);
     }
+    let replaced = match current {
+        Some(id) => repo::any_asset(connection, id).await?,
+        None => None,
+    };
+    let replaced = replaced.filter(|replaced| Pointer::of(replaced) == Some(pointer));
     Ok(Some(Moved {
-        kind,
-        owner_id,
-        replaced: current,
+        pointer,
+        replaced: replaced.map(|replaced| replaced.id),
         at,
     }))
-}
-
-/// The pointer that can name an asset, and whose it is.
-pub(super) fn pointer_of(asset: &Asset) -> Option<(PointerKind, Uuid)> {
-    let kind = asset.entity_type.pointer()?;
-    Some((kind, kind.owner(asset)?))
 }

@@ -2,7 +2,7 @@
 //!
 //! Effects hold outcomes (ids, times, texts). Applying one is a plain insert, update or delete, the same at a commit and
 //! at replay.
-use super::entity::{EntityType, PointerKind};
+use super::entity::{EntityType, Pointer};
 use super::model::{Asset, Bindings, Micros};
 use crate::store::{Effect, EffectKind};
 use futures_util::future::BoxFuture;
@@ -12,10 +12,19 @@ use sqlx::{Row, SqliteConnection};
 use std::borrow::Cow;
 use uuid::Uuid;
 
+/// In the order in which a group's effects are applied.
+///
+/// Records written before pointers were kept by workspace lock a cover's pointer by its project alone, so replay may
+/// group one of them with a newer record of the same pointer. `BOUND` stands before what else moves pointers: an older
+/// `bound` empties pointers that a newer `changed` or `pointed` may set again.
 pub(super) const EFFECTS: [EffectKind; 7] = [
     EffectKind {
         kind: REQUESTED,
         apply: apply_requested,
+    },
+    EffectKind {
+        kind: BOUND,
+        apply: apply_bound,
     },
     EffectKind {
         kind: CHANGED,
@@ -34,10 +43,6 @@ pub(super) const EFFECTS: [EffectKind; 7] = [
         apply: apply_restored,
     },
     EffectKind {
-        kind: BOUND,
-        apply: apply_bound,
-    },
-    EffectKind {
         kind: PURGED,
         apply: apply_purged,
     },
@@ -53,8 +58,17 @@ const PURGED: &str = "asset.purged";
 pub(super) fn asset_lock(id: Uuid) -> String {
     format!("asset:{id}")
 }
-pub(super) fn pointer_lock(kind: PointerKind, owner: Uuid) -> String {
-    format!("pointer:{}:{owner}", kind.as_str())
+pub(super) fn pointer_lock(pointer: Pointer) -> String {
+    let Pointer {
+        kind,
+        workspace_id,
+        owner_id,
+    } = pointer;
+    let kind = kind.as_str();
+    match workspace_id {
+        Some(workspace_id) => format!("pointer:{kind}:{workspace_id}/{owner_id}"),
+        None => format!("pointer:{kind}:{owner_id}"),
+    }
 }
 
 /// Who asks for the same external id waits for one another.
@@ -96,8 +110,8 @@ impl Changed {
 /// A pointer names another asset now.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Moved {
-    pub(super) kind: PointerKind,
-    pub(super) owner_id: Uuid,
+    #[serde(flatten)]
+    pub(super) pointer: Pointer,
     /// What it named before, which is deleted with this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) replaced: Option<Uuid>,
@@ -105,7 +119,7 @@ pub(super) struct Moved {
 }
 impl Moved {
     fn touches(&self) -> Vec<String> {
-        let pointer = pointer_lock(self.kind, self.owner_id);
+        let pointer = pointer_lock(self.pointer);
         let replaced = self.replaced.map(asset_lock);
         [Some(pointer), replaced].into_iter().flatten().collect()
     }
@@ -135,13 +149,17 @@ impl Restored {
     }
 }
 
-/// What some assets are bound to from now on, and the cover that a project shows.
+/// What some assets are bound to from now on, and the cover that a project of a workspace shows.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Bound {
     pub(super) assets: Vec<BoundAsset>,
+    pub(super) workspace_id: Uuid,
     pub(super) project_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cover: Option<Uuid>,
+    /// The cover that the project showed. It stays as it is.
+    #[serde(skip)]
+    pub(super) former_cover: Option<Uuid>,
 }
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct BoundAsset {
@@ -155,7 +173,12 @@ impl Bound {
         let assets = self.assets.iter().map(|asset| asset_lock(asset.id));
         let mut touches: Vec<String> = assets.collect();
         if self.cover.is_some() {
-            touches.push(pointer_lock(PointerKind::ProjectCover, self.project_id));
+            touches.push(pointer_lock(Pointer::project_cover(
+                self.workspace_id,
+                self.project_id,
+            )));
+            // For replay: the older record that set the pointer to this asset has another lock on the pointer.
+            touches.extend(self.former_cover.map(asset_lock));
         }
         effect(BOUND, touches, self)
     }
@@ -168,16 +191,10 @@ pub(super) struct Deleted {
     pub(super) deleted_at: Micros,
     pub(super) emptied: Vec<Pointer>,
 }
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Pointer {
-    pub(super) kind: PointerKind,
-    pub(super) owner_id: Uuid,
-}
 impl Deleted {
     pub(super) fn effect(&self) -> Effect {
-        let pointers = self.emptied.iter();
         let mut touches = vec![asset_lock(self.id)];
-        touches.extend(pointers.map(|pointer| pointer_lock(pointer.kind, pointer.owner_id)));
+        touches.extend(self.emptied.iter().copied().map(pointer_lock));
         effect(DELETED, touches, self)
     }
 }
@@ -243,7 +260,11 @@ fn apply_changed<'c>(
         .bind(rows)
         .execute(&mut *connection)
         .await?;
-        move_pointers(connection, rows).await
+        // Most changes move none.
+        if rows.contains(r#""moved":"#) {
+            move_pointers(connection, rows).await?;
+        }
+        Ok(())
     })
 }
 
@@ -254,14 +275,30 @@ fn apply_pointed<'c>(
     Box::pin(move_pointers(connection, rows))
 }
 
+/// A record without `workspace_id` was written when a project had one pointer for all workspaces. The workspace is then
+/// the asset's, and the pointer of the replaced asset goes, whichever workspace it is of: as it went at the time.
 async fn move_pointers(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
     for statement in [
         "UPDATE assets SET pointer_wanted = 0
          WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1)
                       WHERE value -> '$.data.moved' IS NOT NULL)",
-        "INSERT INTO pointers (kind, owner_id, asset_id)
-         SELECT value ->> '$.data.moved.kind', value ->> '$.data.moved.owner_id', value ->> '$.data.id'
-         FROM json_each(?1) WHERE value -> '$.data.moved' IS NOT NULL
+        "DELETE FROM pointers
+         WHERE (kind, owner_id, asset_id) IN
+               (SELECT value ->> '$.data.moved.kind', value ->> '$.data.moved.owner_id',
+                       value ->> '$.data.moved.replaced'
+                FROM json_each(?1))",
+        "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
+         SELECT moved.kind,
+                coalesce(moved.workspace_id,
+                         CASE moved.kind WHEN 'project_cover'
+                         THEN (SELECT workspace_id FROM assets WHERE assets.id = moved.id) END,
+                         ''),
+                moved.owner_id, moved.id
+         FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.moved.kind' AS kind,
+                      value ->> '$.data.moved.workspace_id' AS workspace_id,
+                      value ->> '$.data.moved.owner_id' AS owner_id
+               FROM json_each(?1) WHERE value -> '$.data.moved' IS NOT NULL) AS moved
+         WHERE true
          ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
         "UPDATE assets SET deleted_at = moved.at
          FROM (SELECT value ->> '$.data.moved.replaced' AS id, value ->> '$.data.moved.at' AS at
@@ -316,15 +353,30 @@ fn apply_bound<'c>(
         .bind(rows)
         .execute(&mut *connection)
         .await?;
-        sqlx::query(
-            "INSERT INTO pointers (kind, owner_id, asset_id)
-             SELECT 'project_cover', value ->> '$.data.project_id', value ->> '$.data.cover'
-             FROM json_each(?1) WHERE value ->> '$.data.cover' IS NOT NULL
+        // Records without `workspace_id`: as those of [`move_pointers`].
+        for statement in [
+            "DELETE FROM pointers
+             WHERE kind = 'project_cover' AND owner_id IN
+                   (SELECT value ->> '$.data.project_id' FROM json_each(?1)
+                    WHERE value ->> '$.data.cover' IS NOT NULL
+                          AND value ->> '$.data.workspace_id' IS NULL)",
+            "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
+             SELECT 'project_cover',
+                    coalesce(bound.workspace_id,
+                             (SELECT workspace_id FROM assets WHERE assets.id = bound.cover), ''),
+                    bound.project_id, bound.cover
+             FROM (SELECT value ->> '$.data.workspace_id' AS workspace_id,
+                          value ->> '$.data.project_id' AS project_id,
+                          value ->> '$.data.cover' AS cover
+                   FROM json_each(?1) WHERE value ->> '$.data.cover' IS NOT NULL) AS bound
+             WHERE true
              ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
+        ] {
+            sqlx::query(statement)
+                .bind(rows)
+                .execute(&mut *connection)
+                .await?;
+        }
         Ok(())
     })
 }
@@ -343,10 +395,12 @@ fn apply_deleted<'c>(
         .bind(rows)
         .execute(&mut *connection)
         .await?;
+        // Only a pointer that names the deleted asset is emptied, so the asset tells the workspace of older records.
         sqlx::query(
             "DELETE FROM pointers
-             WHERE (kind, owner_id) IN
-                   (SELECT emptied.value ->> '$.kind', emptied.value ->> '$.owner_id'
+             WHERE (kind, owner_id, asset_id) IN
+                   (SELECT emptied.value ->> '$.kind', emptied.value ->> '$.owner_id',
+                           record.value ->> '$.data.id'
                     FROM json_each(?1) AS record,
                          json_each(record.value, '$.data.emptied') AS emptied)",
         )
@@ -357,7 +411,7 @@ fn apply_deleted<'c>(
     })
 }
 
-/// The row goes for good.
+/// The row goes for good, and with it each pointer that still names it.
 pub(super) fn purged(id: Uuid) -> Effect {
     Effect {
         kind: Cow::Borrowed(PURGED),
@@ -371,13 +425,17 @@ fn apply_purged<'c>(
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
     Box::pin(async move {
-        sqlx::query(
+        for statement in [
+            "DELETE FROM pointers
+             WHERE asset_id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
             "DELETE FROM assets WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await
-        .map(drop)
+        ] {
+            sqlx::query(statement)
+                .bind(rows)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
     })
 }
 
@@ -538,16 +596,19 @@ pub(super) async fn content_type_at(
 /// The asset that a pointer names.
 pub(super) async fn pointed_to(
     connection: &mut SqliteConnection,
-    kind: PointerKind,
-    owner_id: Uuid,
+    pointer: Pointer,
 ) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query("SELECT asset_id FROM pointers WHERE kind = ?1 AND owner_id = ?2")
-        .bind(kind.as_str())
-        .bind(owner_id.to_string())
-        .fetch_optional(connection)
-        .await?
-        .map(|row| id_of(&row, "asset_id"))
-        .transpose()
+    let workspace_id = pointer.workspace_id.map(|id| id.to_string());
+    sqlx::query(
+        "SELECT asset_id FROM pointers WHERE kind = ?1 AND owner_id = ?2 AND workspace_id = ?3",
+    )
+    .bind(pointer.kind.as_str())
+    .bind(pointer.owner_id.to_string())
+    .bind(workspace_id.unwrap_or_default())
+    .fetch_optional(connection)
+    .await?
+    .map(|row| id_of(&row, "asset_id"))
+    .transpose()
 }
 
 fn asset_of(row: &SqliteRow) -> Result<Asset, sqlx::Error> {

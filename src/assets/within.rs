@@ -51,6 +51,28 @@ impl Within {
     }
 }
 
+/// Which of the assets that a route finds the caller may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    All,
+    /// Only what this user created.
+    CreatedBy(Uuid),
+    /// Issue attachments only where this user created them; assets of other types all.
+    AllButAttachmentsOfOthers(Uuid),
+}
+impl Permission {
+    #[must_use]
+    pub fn covers(self, asset: &Asset) -> bool {
+        match self {
+            Self::All => true,
+            Self::CreatedBy(user_id) => asset.created_by == user_id,
+            Self::AllButAttachmentsOfOthers(user_id) => {
+                asset.entity_type != EntityType::IssueAttachment || asset.created_by == user_id
+            }
+        }
+    }
+}
+
 /// A change of an asset that is there.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -91,6 +113,56 @@ pub struct Binding {
     pub entity_id: Uuid,
     /// An anchor's: only comments' files, only those of the published project.
     pub is_public: bool,
-    /// An anchor's, for who is no member: only what he made; another's refuses all.
-    pub only_created_by: Option<Uuid>,
+    /// One asset that it does not cover refuses all.
+    pub permission: Permission,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::Bindings;
+    use crate::assets::model::Micros;
+    use crate::s3::{BucketName, ObjectKey};
+    use rstest::rstest;
+
+    const CALLER: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
+
+    fn asset(entity_type: EntityType, created_by: Uuid) -> Asset {
+        Asset {
+            id: Uuid::from_u128(10),
+            entity_type,
+            bucket: BucketName::parse("uploads").unwrap(),
+            key: ObjectKey::parse("a/b/c").unwrap(),
+            content_type: String::new(),
+            attributes: "{}".to_owned(),
+            size: 1,
+            bindings: Bindings::default(),
+            external_id: None,
+            external_source: None,
+            created_by,
+            updated_by: None,
+            created_at: Micros::from_micros(0),
+            updated_at: Micros::from_micros(0),
+            deleted_at: None,
+            pointer_wanted: false,
+        }
+    }
+
+    #[rstest]
+    #[case(Permission::All, true, true)]
+    #[case(Permission::CreatedBy(CALLER), false, false)]
+    #[case(Permission::AllButAttachmentsOfOthers(CALLER), false, true)]
+    fn a_permission_covers_assets_of_others_by_their_type(
+        #[case] permission: Permission,
+        #[case] attachments: bool,
+        #[case] rest: bool,
+    ) {
+        for entity_type in EntityType::ALL {
+            let is_attachment = entity_type == EntityType::IssueAttachment;
+            let expected = if is_attachment { attachments } else { rest };
+            assert_eq!(permission.covers(&asset(entity_type, OTHER)), expected);
+            assert!(permission.covers(&asset(entity_type, CALLER)));
+        }
+    }
 }

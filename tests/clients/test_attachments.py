@@ -31,6 +31,7 @@ from plane_api import (
 
 INVALID = '{"error":"Invalid request.","status":false}'
 NOT_UPLOADED = '{"error":"The asset is not uploaded.","status":false}'
+MAY_NOT_DELETE = '{"error":"You are not allowed to delete this attachment"}'
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 SPEC = {"name": "spec v1.pdf", "type": "application/pdf", "size": 24}
 BYTES = b"%PDF-1.7 twenty-four byte"[:24]
@@ -289,8 +290,16 @@ def test_who_patches_first_becomes_the_creator(acme, issue):
     assert (item["created_by"], item["updated_by"]) == (acme.guest.id, acme.admin.id)
 
 
-def test_by_v1_any_member_deletes(acme, issue_v1):
-    assert_done(acme.guest("DELETE", issue_v1.item(attached(acme, issue_v1))))
+def test_by_v1_members_delete_and_a_guest_only_its_own(acme, issue_v1):
+    made = attached(acme, issue_v1)
+    assert_answer(acme.guest("DELETE", issue_v1.item(made)), 403, MAY_NOT_DELETE)
+    assert_answer(acme.guest("DELETE", issue_v1.item({"asset_id": new_id()})), 404, NO_ROW)
+    assert_done(acme.member("DELETE", issue_v1.item(made)))
+    own = upload(acme.guest.ask(issue_v1.path, **SPEC), BYTES)
+    assert_done(acme.guest("DELETE", issue_v1.item(own)))
+    for caller in (acme.member, acme.admin):
+        others = upload(acme.guest.ask(issue_v1.path, **SPEC), BYTES)
+        assert_done(caller("DELETE", issue_v1.item(others)))
 
 
 def test_by_v2_only_its_creator_and_admins_delete(acme, issue_v2):

@@ -19,6 +19,7 @@ from plane_api import (
     NO_BYTES,
     NO_OBJECT,
     NO_PERMISSION,
+    NO_RIGHTS,
     NO_ROW,
     NO_ROW_V2,
     NOT_PROVIDED,
@@ -362,3 +363,44 @@ def test_28_times_are_utc_with_six_digits(acme, project):
     [listed] = acme.member("GET", issue).json()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", listed["created_at"])
     assert abs(datetime.fromisoformat(listed["created_at"]).timestamp() - before) < 60
+
+
+def test_29_one_rule_says_who_deletes_an_attachment_by_every_v2_path(hangar, acme, project):
+    issue = new_id()
+    paths = (
+        f"{acme.v2}/projects/{project}/issues/{issue}/attachments/",
+        f"{acme.v2}/projects/{project}/",
+        f"{acme.v2}/",
+    )
+    anchor = f"/api/public/assets/v2/anchor/{acme.publish(project)}/"
+    for path in (*paths, anchor):
+        made = upload(acme.admin.ask(paths[0], **TEXT), b"hello")
+        for caller in (acme.guest, acme.member):
+            assert_answer(caller("DELETE", item(path, made)), 403, NO_PERMISSION if path == anchor else NO_RIGHTS)
+        assert acme.guest("GET", made["asset_url"]).status_code == 302
+        assert_done(acme.admin("DELETE", item(path, made)))
+        own = upload(acme.guest.ask(paths[0], **TEXT), b"hello")
+        assert_done(acme.guest("DELETE", item(path, own)))
+    # The rule is of attachments: any member deletes a description.
+    described = uploaded(acme.admin, paths[1], entity_type="ISSUE_DESCRIPTION")
+    assert_done(acme.guest("DELETE", item(paths[1], described)))
+
+
+def test_30_a_cover_replaces_nothing_of_another_workspace(hangar, acme, project):
+    """Two workspaces claim one project id."""
+    next_door = f"/api/assets/v2/workspaces/{acme.next_door}/"
+
+    def cover(caller, collection):
+        made = uploaded(caller, collection, entity_type="PROJECT_COVER", entity_identifier=project)
+        assert_done(caller("PATCH", item(collection, made)))
+        return made["asset_url"]
+
+    def there(*urls):
+        return [hangar.request("GET", url).status_code == 200 for url in urls]
+
+    ours, theirs = cover(acme.guest, f"{acme.v2}/"), cover(acme.outsider, next_door)
+    assert there(ours, theirs) == [True, True]
+    newer = cover(acme.member, f"{acme.v2}/")
+    assert there(ours, newer, theirs) == [False, True, True]
+    last = cover(acme.outsider, next_door)
+    assert there(newer, theirs, last) == [True, False, True]

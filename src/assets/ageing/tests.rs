@@ -1,6 +1,8 @@
 use super::*;
 use crate::app::Application;
-use crate::assets::{AssetName, Bindings, EntityType, UploadRequest, Within};
+use crate::assets::{
+    AssetName, Bindings, Change, EntityType, Permission, Pointer, UploadRequest, Within,
+};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Flags, Role};
 use crate::http::Rooms;
@@ -79,14 +81,15 @@ impl House {
     async fn delete(&self, asset: &Asset) {
         let assets = &self.rooms.assets;
         assets
-            .delete(asset.id, self.own(), false, None)
+            .delete(asset.id, self.own(), false, Permission::All)
             .await
             .unwrap();
     }
 
     async fn restore(&self, asset: &Asset) -> bool {
         let assets = &self.rooms.assets;
-        assets.restore(asset.id, self.own(), None).await.is_ok()
+        let restoring = assets.restore(asset.id, self.own(), Permission::All);
+        restoring.await.is_ok()
     }
 
     async fn purge(&self, mode: Mode) -> (u64, u64) {
@@ -134,4 +137,27 @@ async fn a_deleted_asset_goes_with_its_object_after_sixty_days_and_a_restored_on
     assert!(!house.has_object(&deleted).await);
     assert!(!house.restore(&deleted).await);
     assert!(house.has_object(&restored).await);
+}
+
+#[actix_web::test]
+async fn a_pointer_goes_with_the_asset_that_it_named() {
+    let house = House::open().await;
+    let asset = house.ask().await;
+    house.upload(&asset).await;
+    let change = Change {
+        attributes: None,
+        updated_by: house.user_id,
+        moves_pointer: true,
+        takes_over: false,
+    };
+    let assets = &house.rooms.assets;
+    let changing = assets.change(asset.id, house.own(), change, Permission::All);
+    changing.await.unwrap();
+    // As the project's route deletes: the pointer stays, for a restore.
+    house.delete(&asset).await;
+    let avatar = Pointer::user_avatar(house.user_id);
+    assert_eq!(assets.current(avatar).await.unwrap(), Some(asset.id));
+    house.rooms.clock.advance(DAY * 61);
+    assert_eq!(house.purge(Mode::Do).await, (0, 1));
+    assert_eq!(assets.current(avatar).await.unwrap(), None);
 }

@@ -75,16 +75,13 @@ impl House {
         };
         self.rooms
             .assets
-            .change(asset.id, within, change, None)
+            .change(asset.id, within, change, Permission::All)
             .await
     }
 
     async fn current(&self) -> Option<Uuid> {
-        let current = self
-            .rooms
-            .assets
-            .current(PointerKind::UserAvatar, self.user_id);
-        current.await.unwrap()
+        let avatar = Pointer::user_avatar(self.user_id);
+        self.rooms.assets.current(avatar).await.unwrap()
     }
 }
 
@@ -139,6 +136,173 @@ async fn of_racing_pictures_one_is_current_and_all_others_are_deleted() {
             assert_eq!(row.is_some(), asset.id == current);
         }
     }
+}
+
+impl House {
+    async fn ask_cover(&self, workspace_id: Uuid, project_id: Uuid) -> Asset {
+        let request = UploadRequest {
+            entity_type: EntityType::ProjectCover,
+            name: AssetName::unnamed(),
+            content_type: "image/png".to_owned(),
+            size: 10,
+            bindings: Bindings {
+                workspace_id: Some(workspace_id),
+                project_id: Some(project_id),
+                ..Bindings::default()
+            },
+            external_id: None,
+            external_source: None,
+            unique_in: None,
+            created_by: self.user_id,
+        };
+        let asked = self.rooms.assets.request_upload(request).await;
+        asked.unwrap().asset
+    }
+
+    async fn patch_in(&self, workspace_id: Uuid, asset: &Asset) -> Result<(), AssetError> {
+        let change = Change {
+            attributes: None,
+            updated_by: self.user_id,
+            moves_pointer: true,
+            takes_over: false,
+        };
+        let within = Within::Workspace { workspace_id };
+        let assets = &self.rooms.assets;
+        assets
+            .change(asset.id, within, change, Permission::All)
+            .await
+    }
+
+    async fn bind(
+        &self,
+        workspace_id: Uuid,
+        project_id: Uuid,
+        ids: Vec<Uuid>,
+    ) -> Result<(), AssetError> {
+        let binding = Binding {
+            workspace_id,
+            project_id,
+            entity_id: Uuid::new_v4(),
+            is_public: false,
+            permission: Permission::All,
+        };
+        self.rooms.assets.bind(ids, binding).await
+    }
+
+    async fn is_there(&self, asset: &Asset) -> bool {
+        let row = self.rooms.assets.asset(asset.id).await.unwrap();
+        row.is_some()
+    }
+}
+
+#[actix_web::test]
+async fn of_racing_covers_of_one_project_id_each_workspace_keeps_one_of_its_own() {
+    let house = House::open().await;
+    let project = Uuid::new_v4();
+    let workspaces = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
+    for round in 0..10 {
+        let mut asked = Vec::new();
+        for workspace in workspaces {
+            for _ in 0..4 {
+                asked.push((workspace, house.ask_cover(workspace, project).await));
+            }
+        }
+        let moves = asked.iter().enumerate().map(|(at, (workspace, asset))| {
+            let house = &house;
+            async move {
+                // Late uploads, PATCHes and bulks of all workspaces at once.
+                if at % 4 == 3 {
+                    house.upload(asset).await;
+                    house
+                        .bind(*workspace, project, vec![asset.id])
+                        .await
+                        .unwrap();
+                } else {
+                    let patching = house.patch_in(*workspace, asset);
+                    let (patched, ()) = tokio::join!(patching, house.upload(asset));
+                    patched.unwrap();
+                }
+            }
+        });
+        futures_util::future::join_all(moves).await;
+        for workspace in workspaces {
+            let pointer = Pointer::project_cover(workspace, project);
+            let current = house.rooms.assets.current(pointer).await.unwrap();
+            let own: Vec<&Asset> = (asked.iter())
+                .filter(|(of, _)| *of == workspace)
+                .map(|(_, asset)| asset)
+                .collect();
+            let current = own.iter().find(|asset| Some(asset.id) == current);
+            let current = current.expect("the last move was one of these");
+            assert!(house.is_there(current).await, "round {round}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_move_in_one_workspace_leaves_the_cover_of_another() {
+    let house = House::open().await;
+    let project = Uuid::new_v4();
+    let (ours, theirs) = (Uuid::new_v4(), Uuid::new_v4());
+    let cover = house.ask_cover(ours, project).await;
+    house.upload(&cover).await;
+    house.patch_in(ours, &cover).await.unwrap();
+    let mut former: Option<Asset> = None;
+    for _ in 0..3 {
+        let claimed = house.ask_cover(theirs, project).await;
+        house.patch_in(theirs, &claimed).await.unwrap();
+        house.upload(&claimed).await;
+        assert!(house.is_there(&cover).await);
+        if let Some(former) = former {
+            assert!(!house.is_there(&former).await);
+        }
+        former = Some(claimed);
+    }
+    let pointer = Pointer::project_cover(ours, project);
+    let current = house.rooms.assets.current(pointer).await.unwrap();
+    assert_eq!(current, Some(cover.id));
+}
+
+#[actix_web::test]
+async fn a_foreign_asset_is_refused_while_its_row_is_locked() {
+    let house = House::open().await;
+    let project = Uuid::new_v4();
+    let (ours, theirs) = (Uuid::new_v4(), Uuid::new_v4());
+    let cover = house.ask_cover(ours, project).await;
+    let (entered, has_entered) = tokio::sync::oneshot::channel();
+    let (release, released) = tokio::sync::oneshot::channel::<()>();
+    // The writer holds the row for as long as this check runs.
+    let store = house.rooms.store.clone();
+    let holding = tokio::spawn(async move {
+        let names = vec![repo::asset_lock(cover.id)];
+        let recorded = store.record(names, move |_| {
+            Box::pin(async move {
+                entered.send(()).unwrap();
+                let _ = released.await;
+                Ok::<_, AssetError>(Judged {
+                    effect: None,
+                    answer: (),
+                })
+            })
+        });
+        assert!(recorded.await.is_ok());
+    });
+    has_entered.await.unwrap();
+    let within = Within::Workspace {
+        workspace_id: theirs,
+    };
+    let assets = &house.rooms.assets;
+    let patched = house.patch_in(theirs, &cover).await;
+    assert!(matches!(patched, Err(AssetError::NotFound)));
+    let deleted = assets.delete(cover.id, within, true, Permission::All).await;
+    assert!(matches!(deleted, Err(AssetError::NotFound)));
+    let restored = assets.restore(cover.id, within, Permission::All).await;
+    assert!(matches!(restored, Err(AssetError::NotFound)));
+    let bound = house.bind(theirs, project, vec![cover.id]).await;
+    assert!(matches!(bound, Err(AssetError::NotFound)));
+    release.send(()).unwrap();
+    holding.await.unwrap();
+    assert!(house.is_there(&cover).await);
 }
 
 #[actix_web::test]

@@ -1,4 +1,7 @@
+mod older_logs;
+
 use super::*;
+use crate::assets::PointerKind;
 use crate::s3::{BucketName, ObjectKey};
 use sqlx::Connection;
 
@@ -6,13 +9,8 @@ const ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
 const USER: &str = "87027c3a-068e-46d4-9359-008fbe42ea1d";
 
 async fn index() -> SqliteConnection {
-    let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    sqlx::raw_sql(include_str!(
-        "../../../migrations/0002_people_and_assets.sql"
-    ))
-    .execute(&mut connection)
-    .await
-    .unwrap();
+    let mut connection = older_logs::older_index().await;
+    older_logs::migrate(&mut connection).await;
     connection
 }
 fn id(text: &str) -> Uuid {
@@ -136,8 +134,8 @@ async fn a_deleted_asset_is_not_found_and_only_the_named_pointer_is_emptied() {
     let asset = avatar();
     let mut index = index_with(&asset).await;
     sqlx::query(
-        "INSERT INTO pointers (kind, owner_id, asset_id)
-         VALUES ('user_avatar', ?1, ?2), ('user_cover', ?1, ?2)",
+        "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
+         VALUES ('user_avatar', '', ?1, ?2), ('user_cover', '', ?1, ?2)",
     )
     .bind(USER)
     .bind(ID)
@@ -147,17 +145,18 @@ async fn a_deleted_asset_is_not_found_and_only_the_named_pointer_is_emptied() {
     let deleted = Deleted {
         id: asset.id,
         deleted_at: Micros::from_micros(3),
-        emptied: vec![Pointer {
-            kind: PointerKind::UserAvatar,
-            owner_id: id(USER),
-        }],
+        emptied: vec![Pointer::user_avatar(id(USER))],
     };
     apply_deleted(&mut index, &rows(&deleted.effect()))
         .await
         .unwrap();
     assert_eq!(self::asset(&mut index, asset.id).await.unwrap(), None);
-    let avatar = pointed_to(&mut index, PointerKind::UserAvatar, id(USER)).await;
+    let avatar = pointed_to(&mut index, Pointer::user_avatar(id(USER))).await;
     assert_eq!(avatar.unwrap(), None);
-    let cover = pointed_to(&mut index, PointerKind::UserCover, id(USER)).await;
+    let cover = Pointer {
+        kind: PointerKind::UserCover,
+        ..Pointer::user_avatar(id(USER))
+    };
+    let cover = pointed_to(&mut index, cover).await;
     assert_eq!(cover.unwrap(), Some(asset.id));
 }

@@ -10,12 +10,11 @@ use super::error::{
 };
 use super::routes::Names;
 use super::upload::{self, PictureRules};
-use crate::assets::{Binding, Bindings, Change, EntityType, Within};
-use crate::auth::Anchor;
+use crate::assets::{Binding, Bindings, Change, EntityType, Permission, Within};
+use crate::auth::{Anchor, Role};
 use crate::http::Rooms;
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;
-use uuid::Uuid;
 
 fn is_published(entity_type: EntityType) -> bool {
     matches!(
@@ -36,12 +35,21 @@ async fn published(asked: &Asked<'_>) -> Result<Arc<Anchor>, PlaneError> {
     anchor.ok_or(NOT_PUBLISHED)
 }
 
-/// The published project, and the creator whose assets alone the caller may change; `None`: he is a member.
-async fn changeable(asked: &Asked<'_>) -> Result<(Arc<Anchor>, Option<Uuid>), PlaneError> {
+/// The published project, and the caller's role in its workspace; `None`: no member.
+async fn with_role(asked: &Asked<'_>) -> Result<(Arc<Anchor>, Option<Role>), PlaneError> {
     let anchor = published(asked).await?;
     let role = asked.rooms.auth.role(asked.who, &anchor.workspace).await?;
-    let creator = role.is_none().then_some(asked.user_id());
-    Ok((anchor, creator))
+    Ok((anchor, role))
+}
+
+/// The published project, and which of its assets the caller may change: members all, others what they created.
+async fn changeable(asked: &Asked<'_>) -> Result<(Arc<Anchor>, Permission), PlaneError> {
+    let (anchor, role) = with_role(asked).await?;
+    let permission = match role {
+        Some(_) => Permission::All,
+        None => Permission::CreatedBy(asked.user_id()),
+    };
+    Ok((anchor, permission))
 }
 
 /// GET: 302 to the bytes, for anybody.
@@ -85,7 +93,7 @@ pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse,
 
 /// PATCH: 204, again and again.
 pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let (anchor, creator) = changeable(&asked).await?;
+    let (anchor, permission) = changeable(&asked).await?;
     let fields = asked.fields().await?;
     let change = Change {
         attributes: upload::attributes(&fields)?,
@@ -94,38 +102,39 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
         takes_over: false,
     };
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
-    let changing = assets.change(id, within(&anchor), change, creator).await;
+    let changing = assets.change(id, within(&anchor), change, permission).await;
     changing.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// DELETE: 204; a second one is a 404.
 pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let (anchor, creator) = changeable(&asked).await?;
+    let (anchor, role) = with_role(&asked).await?;
+    let permission = asked.permission_to_delete(role);
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
-    let deleting = assets.delete(id, within(&anchor), false, creator).await;
+    let deleting = assets.delete(id, within(&anchor), false, permission).await;
     deleting.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// POST: 204, also where the asset is not deleted; the body is not read.
 pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let (anchor, creator) = changeable(&asked).await?;
+    let (anchor, permission) = changeable(&asked).await?;
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
-    let restoring = assets.restore(id, within(&anchor), creator).await;
+    let restoring = assets.restore(id, within(&anchor), permission).await;
     restoring.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// POST: 204. Comments' files are bound, and nothing else.
 pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let (anchor, only_created_by) = changeable(&asked).await?;
+    let (anchor, permission) = changeable(&asked).await?;
     let binding = Binding {
         workspace_id: anchor.workspace.id,
         project_id: anchor.project_id,
         entity_id: asked.names.entity_id,
         is_public: true,
-        only_created_by,
+        permission,
     };
     bulk::bind_by(&mut asked, binding).await
 }

@@ -11,7 +11,9 @@ use super::error::{
 };
 use super::routes::Version;
 use super::upload::{self, CleanedName, External};
-use crate::assets::{AssetError, Bindings, Change, EntityType, UniqueIn, UploadRequest, Within};
+use crate::assets::{
+    AssetError, Bindings, Change, EntityType, Permission, UniqueIn, UploadRequest, Within,
+};
 use crate::auth::{Role, Workspace};
 use actix_web::HttpResponse;
 use serde_json::Value;
@@ -153,25 +155,32 @@ pub(super) async fn change(asked: Asked<'_>) -> Result<HttpResponse, PlaneError>
     };
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
     let changing = assets
-        .change(id, within(&asked, &workspace), change, None)
+        .change(id, within(&asked, &workspace), change, Permission::All)
         .await;
     changing.map_err(PlaneError::of_asset(asked.not_found()))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// DELETE: 204. By v2 for its creator and for admins alone.
+/// DELETE: 204. For its creator, for admins, and by v1 for members too.
 pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (workspace, role) = gate(&asked, MAY_NOT_DELETE).await?;
-    let may_delete_all = asked.version == Version::V1 || role == Role::Admin;
-    let creator = (!may_delete_all).then_some(asked.user_id());
+    let permission = match (asked.version, role) {
+        (_, Role::Admin) | (Version::V1, Role::Member) => Permission::All,
+        _ => Permission::CreatedBy(asked.user_id()),
+    };
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
     let deleting = assets
-        .delete(id, within(&asked, &workspace), false, creator)
+        .delete(id, within(&asked, &workspace), false, permission)
         .await;
-    deleting.map_err(|error| match error {
-        // Plane: who may not delete is not told what is there.
-        AssetError::NotFound | AssetError::NotAllowed if !may_delete_all => NO_RIGHTS,
-        error => PlaneError::of_asset(asked.not_found())(error),
+    deleting.map_err(|error| match (error, asked.version) {
+        (AssetError::NotAllowed, Version::V1) => MAY_NOT_DELETE,
+        // Plane: by v2 the refusal does not tell whether the attachment exists.
+        (AssetError::NotFound | AssetError::NotAllowed, Version::V2)
+            if permission != Permission::All =>
+        {
+            NO_RIGHTS
+        }
+        (error, _) => PlaneError::of_asset(asked.not_found())(error),
     })?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -2,7 +2,7 @@
 use super::asked::Asked;
 use super::body::Fields;
 use super::error::{INVALID_DETAIL, NO_ASSET_IDS, NOT_UPLOADED, PlaneError};
-use crate::assets::Binding;
+use crate::assets::{Binding, Permission};
 use actix_web::HttpResponse;
 use serde_json::Value;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneErro
         project_id: asked.names.project_id.unwrap_or_default(),
         entity_id: asked.names.entity_id,
         is_public: false,
-        only_created_by: None,
+        permission: Permission::All,
     };
     bind_by(&mut asked, binding).await
 }

@@ -3,7 +3,7 @@ use super::asked::Asked;
 use super::error::{INVALID_IMAGE_TYPE, INVALID_IMAGE_TYPE_V1, PlaneError, answer_with_link};
 use super::routes::Version;
 use super::upload::{self, PictureRules};
-use crate::assets::{Bindings, Change, EntityType, Within};
+use crate::assets::{Bindings, Change, EntityType, Permission, Within};
 use actix_web::HttpResponse;
 
 /// POST: 200 with the policy.
@@ -37,16 +37,20 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
         takes_over: false,
     };
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
-    let changing = assets.change(id, own(&asked), change, None).await;
-    changing.map_err(PlaneError::of_asset(asked.not_found()))?;
+    let changing = assets.change(id, own(&asked), change, Permission::All);
+    changing
+        .await
+        .map_err(PlaneError::of_asset(asked.not_found()))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// DELETE: 204; a second one is a 404.
 pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
-    let deleting = assets.delete(id, own(&asked), true, None).await;
-    deleting.map_err(PlaneError::of_asset(asked.not_found()))?;
+    let deleting = assets.delete(id, own(&asked), true, Permission::All);
+    deleting
+        .await
+        .map_err(PlaneError::of_asset(asked.not_found()))?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -2,7 +2,7 @@
 use super::asked::Asked;
 use super::dto::Me;
 use super::error::{PlaneError, answer};
-use crate::assets::PointerKind;
+use crate::assets::Pointer;
 use crate::assets::entity::static_url;
 use actix_web::HttpResponse;
 
@@ -10,10 +10,8 @@ pub(super) async fn me(asked: &Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let rooms = asked.rooms;
     let user = rooms.auth.user(asked.user_id()).await?;
     let user = user.ok_or(PlaneError::InvalidToken)?;
-    let avatar = rooms
-        .assets
-        .current(PointerKind::UserAvatar, user.id)
-        .await?;
+    let pointer = Pointer::user_avatar(user.id);
+    let avatar = rooms.assets.current(pointer).await?;
     Ok(answer(&Me {
         id: user.id,
         first_name: "",

@@ -3,10 +3,10 @@ use super::asked::Asked;
 use super::download::{self, Disposition};
 use super::dto::Exists;
 use super::error::{
-    INVALID_IMAGE_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError, answer, answer_with_link,
+    INVALID_IMAGE_TYPE, NO_RIGHTS, NOT_FOUND_V2, NOT_UPLOADED, PlaneError, answer, answer_with_link,
 };
 use super::upload::{self, PictureRules, Place};
-use crate::assets::{Asset, AssetError, Change, EntityType, Within};
+use crate::assets::{Asset, AssetError, Change, EntityType, Permission, Within};
 use crate::auth::Workspace;
 use actix_web::HttpResponse;
 
@@ -109,20 +109,24 @@ async fn change(mut asked: Asked<'_>, level: Level) -> Result<HttpResponse, Plan
         moves_pointer: level.concerns_pointer(&asset),
         takes_over: false,
     };
-    let changing = rooms.assets.change(id, within, change, None).await;
-    changing.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
+    let changing = rooms.assets.change(id, within, change, Permission::All);
+    changing.await.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// 204; a second one is a 404.
+/// 204; a second one is a 404. An issue attachment only by its creator and by admins.
 async fn delete(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
-    let workspace = asked.own_workspace().await?;
+    let (workspace, role) = asked.workspace(NO_RIGHTS, NO_RIGHTS).await?;
     let within = level.within(&asked, &workspace);
     let (rooms, id) = (asked.rooms, asked.names.asset_id);
     let asset = download::found(rooms, id, &within, NOT_FOUND_V2).await?;
     let empties = level.concerns_pointer(&asset);
-    let deleting = rooms.assets.delete(id, within, empties, None).await;
-    deleting.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
+    let permission = asked.permission_to_delete(Some(role));
+    let deleting = rooms.assets.delete(id, within, empties, permission);
+    deleting.await.map_err(|error| match error {
+        AssetError::NotAllowed => NO_RIGHTS,
+        error => PlaneError::of_asset(NOT_FOUND_V2)(error),
+    })?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -143,7 +147,9 @@ pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError
     let workspace = asked.own_workspace().await?;
     let within = Level::Workspace.within(&asked, &workspace);
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
-    let restoring = assets.restore(id, within, None).await;
-    restoring.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
+    let restoring = assets.restore(id, within, Permission::All);
+    restoring
+        .await
+        .map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -8,7 +8,9 @@ use super::error::{
     NOT_YET_UPLOADED, PlaneError, answer_with_link,
 };
 use super::upload::{self, External};
-use crate::assets::{AskedSize, Bindings, Change, EntityType, UniqueIn, UploadRequest, Within};
+use crate::assets::{
+    AskedSize, Bindings, Change, EntityType, Permission, UniqueIn, UploadRequest, Within,
+};
 use crate::auth::Workspace;
 use actix_web::HttpResponse;
 use serde_json::Value;
@@ -95,8 +97,8 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
         takes_over: false,
     };
     let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
-    let changing = assets.change(id, within(&workspace), change, None).await;
-    changing.map_err(PlaneError::of_asset(NO_ASSET))?;
+    let changing = assets.change(id, within(&workspace), change, Permission::All);
+    changing.await.map_err(PlaneError::of_asset(NO_ASSET))?;
     Ok(HttpResponse::NoContent().finish())
 }
 

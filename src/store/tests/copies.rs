@@ -217,8 +217,9 @@ async fn a_start_that_changes_the_tables_leaves_a_snapshot_of_what_they_were() {
     let database = dir.path().join("@hangar/hangar.db");
     let mut index = db::open_writer(&database).await.unwrap();
     for statement in [
-        "DROP INDEX bodies_of_blobs",
-        "DELETE FROM _sqlx_migrations WHERE version = 7",
+        "DROP TABLE pointers",
+        "CREATE TABLE pointers (kind TEXT, owner_id TEXT, asset_id TEXT)",
+        "DELETE FROM _sqlx_migrations WHERE version = 9",
     ] {
         sqlx::query(statement).execute(&mut index).await.unwrap();
     }

@@ -197,7 +197,7 @@ fn attachments(route: &Route, method: &str) -> Operation {
             vec![refusal(MAY_NOT_UPLOAD), missing],
         ),
         (_, "DELETE") => changes(
-            "Delete an attachment; by v2 its creator and admins may.",
+            "Delete an attachment: its creator and admins may, by v1 members too.",
             None,
             vec![refusal(MAY_NOT_DELETE), missing],
         ),
@@ -227,7 +227,8 @@ fn in_a_workspace(endpoint: Endpoint, method: &str) -> Operation {
             vec![INVALID_PAYLOAD, NOT_FOUND_V2],
         ),
         (Endpoint::WorkspaceAsset | Endpoint::ProjectAsset, "DELETE") => {
-            changes("Delete an asset.", None, vec![NOT_FOUND_V2])
+            let summary = "Delete an asset; an issue attachment only its creator and admins may.";
+            changes(summary, None, vec![NOT_FOUND_V2])
         }
         (Endpoint::Check, _) => reads(
             "Whether the asset is in the workspace, uploaded or not.",
@@ -278,7 +279,8 @@ fn published(endpoint: Endpoint, method: &str) -> Operation {
             vec![INVALID_PAYLOAD, NOT_PUBLISHED, NOT_FOUND_V2],
         ),
         (Endpoint::AnchorAsset, "DELETE") => {
-            changes("Delete a picture.", None, vec![NOT_PUBLISHED, NOT_FOUND_V2])
+            let summary = "Delete an asset; an issue attachment only its creator and admins may.";
+            changes(summary, None, vec![NOT_PUBLISHED, NOT_FOUND_V2])
         }
         (Endpoint::AnchorRestore, _) => changes(
             "Bring a deleted picture back.",
