@@ -219,7 +219,7 @@ async fn a_start_that_changes_the_tables_leaves_a_snapshot_of_what_they_were() {
     for statement in [
         "DROP TABLE pointers",
         "CREATE TABLE pointers (kind TEXT, owner_id TEXT, asset_id TEXT)",
-        "DELETE FROM _sqlx_migrations WHERE version = 9",
+        "DELETE FROM _sqlx_migrations WHERE version = 8",
     ] {
         sqlx::query(statement).execute(&mut index).await.unwrap();
     }

@@ -18,7 +18,7 @@ pub(super) async fn older_index() -> SqliteConnection {
 }
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) {
-    let migration = include_str!("../../../../migrations/0009_pointers_of_workspaces.sql");
+    let migration = include_str!("../../../../migrations/0008_pointers_of_workspaces.sql");
     sqlx::raw_sql(migration).execute(connection).await.unwrap();
 }
 
