@@ -177,6 +177,7 @@ pub(crate) fn serve(
         rooms: rooms.clone(),
         tls,
         capacity,
+        http2_memory: connection::SharedMemory::default(),
     };
     let shared = web::Data::new(rooms.clone());
     let memory = web::Data::new(limits::UnverifiedMemory::default());
