@@ -206,12 +206,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Takes a place of this worker's `capacity`. Where seven of eight are taken, the one in 64 that waited longest are
-    /// shown out, so that whoever comes next and asks at once finds one.
+    /// Takes a place of this worker's `capacity`. Where seven of eight are taken, or all but one, the one in 64 that waited
+    /// longest are evicted, so that the next client that asks at once finds a place.
     pub(super) fn take(capacity: usize) -> Self {
         let activity = Rc::new(Activity::begin());
         let id = CROWD.with(|crowd| {
-            if crowd.members.borrow().len() >= capacity - capacity / 8 {
+            if crowd.members.borrow().len() >= capacity - (capacity / 8).max(1) {
                 crowd.show_out((capacity / 64).max(1));
             }
             let id = crowd.next.replace(crowd.next.get() + 1);
@@ -286,6 +286,15 @@ mod tests {
         let began = Instant::now();
         place.activity().overdue().await;
         assert!(began.elapsed() >= KEEP_ALIVE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_place_of_a_few_is_kept_free_too() {
+        let idle = Place::take(2);
+        assert!(idle.activity().overdue().now_or_never().is_none());
+        let _next = Place::take(2);
+        let evicted = idle.activity().overdue().now_or_never();
+        assert_eq!(evicted, Some(Overdue::Evicted));
     }
 
     #[tokio::test(start_paused = true)]
