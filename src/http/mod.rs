@@ -252,7 +252,9 @@ mod tests {
         #[case] connections: usize,
     ) {
         assert_eq!(connections_within(Some(files), workers), connections);
-        assert!(connections == 2 || (connections * workers) as u64 <= files - files.min(340) / 4 * 3);
+        assert!(
+            connections == 2 || (connections * workers) as u64 <= files - files.min(340) / 4 * 3
+        );
     }
 
     #[rstest]

@@ -1,9 +1,11 @@
 """HTTP/2 frame by frame: for what no client library will send."""
 
+import select
 import socket
 import ssl
 import struct
 import threading
+import time
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -50,32 +52,48 @@ class Connection:
         context = ssl._create_unverified_context()
         context.set_alpn_protocols(["h2"])
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls = context.wrap_socket(connection, server_hostname="localhost")
+        self.tls.setblocking(False)
+        # Two threads must not use it at once (before Python 3.13).
+        self.lock = threading.Lock()
         self.went_away = None
         self.resets = {}
         self.answers = {}
         self.ended = set()
         self.changed = threading.Condition()
         self.closed = threading.Event()
-        self.tls.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
+        self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
         if reads:
             threading.Thread(target=self.read, daemon=True).start()
 
+    def attempt(self, what, patience):
+        """Does it as soon as the socket lets it; None where that is not in time."""
+        until = time.monotonic() + patience
+        while True:
+            try:
+                with self.lock:
+                    return what()
+            except ssl.SSLWantReadError:
+                waits_for = select.POLLIN
+            except ssl.SSLWantWriteError:
+                waits_for = select.POLLOUT
+            left = until - time.monotonic()
+            if left <= 0 or self.tls.fileno() < 0:
+                return None
+            poll = select.poll()
+            poll.register(self.tls.fileno(), waits_for)
+            poll.poll(min(left, 0.2) * 1000)
+
     def read(self):
+        received = bytearray()
         try:
-            stream = self.tls.makefile("rb")
-            while len(header := stream.read(9)) == 9:
-                length, kind, flags = int.from_bytes(header[:3]), header[3], header[4]
-                number, payload = int.from_bytes(header[5:]), stream.read(length)
+            while more := self.attempt(lambda: self.tls.recv(65_536), 60):
+                received += more
                 with self.changed:
-                    if kind == HEADERS:
-                        self.answers.setdefault(number, payload)
-                    if kind in (HEADERS, DATA) and flags & END_STREAM:
-                        self.ended.add(number)
-                    if kind == RST_STREAM:
-                        self.resets[number] = int.from_bytes(payload)
-                    if kind == GOAWAY:
-                        self.went_away = int.from_bytes(payload[4:8])
+                    while len(received) >= 9 and len(received) >= 9 + (length := int.from_bytes(received[:3])):
+                        self.see(received[3], received[4], int.from_bytes(received[5:9]), bytes(received[9 : 9 + length]))
+                        del received[: 9 + length]
                     self.changed.notify_all()
         except (OSError, ValueError):
             pass
@@ -83,27 +101,44 @@ class Connection:
             self.closed.set()
             self.changed.notify_all()
 
-    def send(self, raw):
-        """False once the server has closed."""
-        try:
-            self.tls.sendall(raw)
-        except OSError:
-            return False
+    def see(self, kind, flags, stream, payload):
+        if kind == HEADERS:
+            self.answers.setdefault(stream, payload)
+        if kind in (HEADERS, DATA) and flags & END_STREAM:
+            self.ended.add(stream)
+        if kind == RST_STREAM:
+            self.resets[stream] = int.from_bytes(payload)
+        if kind == GOAWAY:
+            self.went_away = int.from_bytes(payload[4:8])
+
+    def send(self, raw, patience=10):
+        """False once the server has closed, or takes nothing."""
+        while raw and not self.closed.is_set():
+            try:
+                sent = self.attempt(lambda: self.tls.send(raw[:65_536]), patience)
+            except OSError:
+                return False
+            if sent is None:
+                return False
+            raw = raw[sent:]
         return not self.closed.is_set()
 
     def wait_until(self, holds, seconds=10):
         with self.changed:
-            return self.changed.wait_for(lambda: holds() or self.closed.is_set(), seconds) and holds()
+            self.changed.wait_for(lambda: holds() or self.closed.is_set(), seconds)
+            return holds()
 
     def is_answered(self, stream):
         return self.wait_until(lambda: stream in self.ended)
 
     def close(self):
-        try:
-            self.tls.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.tls.close()
+        self.closed.set()
+        with self.lock:
+            try:
+                self.tls.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            self.tls.close()
 
     def __enter__(self):
         return self

@@ -26,6 +26,7 @@ use h2::server::{self, Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
 pub(in crate::http) use memory::SharedMemory;
 use memory::{Allowance, Lease, Piece};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -48,7 +49,7 @@ const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Streams that were reset and whose late frames are ignored.
 const RESET_STREAMS: usize = 32;
-/// How long the last frame may take to a client that did harm, or whose place is needed.
+/// How long a client's answer, or last frame, may take to be seen before its stream, or connection, ends.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What the requests of a connection share.
@@ -173,9 +174,11 @@ impl Taking<'_> {
             respond.send_reset(Reason::REFUSED_STREAM);
             return;
         };
+        let unread = Rc::new(Cell::new(None));
         let body = Body {
-            stream: body,
+            stream: Some(body),
             budget: Rc::clone(&self.budget),
+            unread: Rc::clone(&unread),
         };
         let Some(request) = as_http1(&head, body, self.shared.peer) else {
             respond.send_reset(Reason::PROTOCOL_ERROR);
@@ -188,6 +191,7 @@ impl Taking<'_> {
             answers: self.answers.clone(),
             gain: ANSWER_GAIN + u64::from(head_bytes),
             budget: Rc::clone(&self.budget),
+            unread,
             _memory: memory,
         };
         actix_web::rt::spawn(reply.send(answer(request)));
@@ -207,19 +211,39 @@ fn head_bytes(head: &Parts) -> u32 {
 
 /// A body as it comes.
 struct Body {
-    stream: RecvStream,
+    /// There is one until it is dropped.
+    stream: Option<RecvStream>,
     budget: Rc<Budget>,
+    /// Where its stream goes with what was not read.
+    unread: Rc<Cell<Option<RecvStream>>>,
+}
+
+impl Body {
+    fn is_end(&self) -> bool {
+        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if !self.is_end() {
+            self.unread.set(self.stream.take());
+        }
+    }
 }
 
 impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(piece) = ready!(self.stream.poll_data(cx)) else {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let Some(piece) = ready!(stream.poll_data(cx)) else {
             return Poll::Ready(None);
         };
         let piece = piece.and_then(|piece| {
-            let window = self.stream.flow_control();
+            let window = stream.flow_control();
             window.release_capacity(piece.len()).map(|()| piece)
         });
         Poll::Ready(Some(match piece {
@@ -251,7 +275,7 @@ fn as_http1(head: &Parts, body: Body, peer: Option<SocketAddr>) -> Option<Reques
         }
         headers.insert(header::HOST, host);
     }
-    let is_empty = body.stream.is_end_stream();
+    let is_empty = body.is_end();
     if !is_empty && !headers.contains_key(header::CONTENT_LENGTH) {
         headers.insert(
             header::TRANSFER_ENCODING,
@@ -290,6 +314,7 @@ struct Reply {
     /// What the connection's budget gets back for the whole answer.
     gain: u64,
     budget: Rc<Budget>,
+    unread: Rc<Cell<Option<RecvStream>>>,
     _memory: Lease,
 }
 
@@ -317,6 +342,11 @@ impl Reply {
             return;
         }
         self.budget.earn(self.gain);
+        // What is dropped unread is reset without an error (RFC 9113, 8.1). A client that sees this together with the answer
+        // may take the upload for failed, and not look at the answer: curl 7.88 does.
+        if let Some(_unread) = self.unread.take() {
+            let _ = timeout(LAST_WORD, poll_fn(|cx| stream.poll_reset(cx))).await;
+        }
     }
 }
 
