@@ -57,6 +57,8 @@ class Connection:
         self.tls.setblocking(False)
         # Two threads must not use it at once (before Python 3.13).
         self.lock = threading.Lock()
+        # What may be sent of bodies, on all streams together.
+        self.window = 65_535
         self.went_away = None
         self.resets = {}
         self.answers = {}
@@ -108,6 +110,8 @@ class Connection:
             self.ended.add(stream)
         if kind == RST_STREAM:
             self.resets[stream] = int.from_bytes(payload)
+        if kind == WINDOW_UPDATE and stream == 0:
+            self.window += int.from_bytes(payload)
         if kind == GOAWAY:
             self.went_away = int.from_bytes(payload[4:8])
 

@@ -357,6 +357,13 @@ mod tests {
 
     /// Where actix finds the first request's end: the bytes that it read, or `None` while it waits for more or refuses.
     fn end_by_actix(received: &[u8]) -> Result<Option<usize>, ParseError> {
+        // Its codec has a task of its own that keeps the date.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let tasks = tokio::task::LocalSet::new();
+        let _entered = (runtime.enter(), tasks.enter());
         let mut codec = Codec::new(ServiceConfig::default());
         let mut left = BytesMut::from(received);
         let Some(Message::Item(_)) = codec.decode(&mut left)? else {

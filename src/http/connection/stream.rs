@@ -169,14 +169,10 @@ impl Stream {
             && self.activity.is_at_rest()
             && self.activity.answers() > answers
         {
-            // What is left of a body that was answered early is handed on: actix reads it and gives it to nobody.
-            if remaining.is_nothing() {
-                self.forward = if closes {
-                    ForwardState::Closed
-                } else {
-                    ForwardState::Idle
-                };
-            } else if remaining == Remaining::UntilClose && !closes {
+            // What is left of a body that was answered early is handed on: actix reads it and drops it.
+            if remaining.is_nothing() && !closes {
+                self.forward = ForwardState::Idle;
+            } else if remaining.is_nothing() || remaining == Remaining::UntilClose {
                 self.forward = ForwardState::Closed;
             }
         }
