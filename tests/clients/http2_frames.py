@@ -92,11 +92,15 @@ class Connection:
         try:
             while more := self.attempt(lambda: self.tls.recv(65_536), 60):
                 received += more
+                unanswered = 0
                 with self.changed:
                     while len(received) >= 9 and len(received) >= 9 + (length := int.from_bytes(received[:3])):
+                        unanswered += received[3] == SETTINGS and not received[4] & ACK
                         self.see(received[3], received[4], int.from_bytes(received[5:9]), bytes(received[9 : 9 + length]))
                         del received[: 9 + length]
                     self.changed.notify_all()
+                if unanswered:
+                    self.send(frame(SETTINGS, ACK, 0) * unanswered)
         except (OSError, ValueError):
             pass
         with self.changed:
