@@ -397,33 +397,73 @@ async fn send_body(
     body: UnderWay,
     answers: &Allowance,
 ) -> Result<(), Reason> {
+    let mut left = match body.size() {
+        BodySize::Sized(bytes) => usize::try_from(bytes).ok(),
+        _ => None,
+    };
     let mut body = pin!(body);
     let mut pace = Pace::of_a_reader();
-    while let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+    let mut memory = None;
+    loop {
+        if let Some(left) = left.filter(|left| *left > 0) {
+            // A piece that waits for its reader takes memory, so it is made when the reader takes some.
+            let asked_at = Instant::now();
+            capacity(stream, 1).await?;
+            if memory.is_none() {
+                memory = Some(lease(answers, left).await?);
+            }
+            pace.count(asked_at.elapsed(), 0)
+                .map_err(|_| Reason::CANCEL)?;
+        }
+        let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await else {
+            break;
+        };
         // What was begun cannot be made good: the client must see that it is not whole.
         let mut piece = piece.map_err(|_| Reason::INTERNAL_ERROR)?;
         while !piece.is_empty() {
-            stream.reserve_capacity(piece.len());
-            // A reader of HTTP/2 can stall while its connection is well.
             let asked_at = Instant::now();
-            let capacity = timeout(STALLED_READER, poll_fn(|cx| stream.poll_capacity(cx)));
-            let Ok(Some(Ok(capacity))) = capacity.await else {
-                return Err(Reason::CANCEL);
+            let capacity = capacity(stream, piece.len()).await?;
+            let mut from = match memory.take() {
+                Some(memory) => memory,
+                None => lease(answers, piece.len()).await?,
             };
-            let bytes = capacity.min(piece.len()).min(SEND_BUFFER_BYTES);
-            let memory = answers.take(u32::try_from(bytes).unwrap_or(memory::ANSWERS_BYTES));
-            let Ok(Some(memory)) = timeout(STALLED_READER, memory).await else {
-                return Err(Reason::CANCEL);
+            let bytes = capacity.min(piece.len()).min(from.num_permits());
+            let Some(part_memory) = from.split(bytes) else {
+                return Err(Reason::INTERNAL_ERROR);
             };
-            let part = piece.split_to(bytes);
-            pace.count(asked_at.elapsed(), part.len())
+            // It is used up before more is asked for: two streams might wait for each other's.
+            memory = Some(from).filter(|from| from.num_permits() > 0);
+            pace.count(asked_at.elapsed(), bytes)
                 .map_err(|_| Reason::CANCEL)?;
             stream
-                .send_data(Piece::new(part, memory), false)
+                .send_data(Piece::new(piece.split_to(bytes), part_memory), false)
                 .map_err(|_| Reason::CANCEL)?;
+            left = left.map(|left| left.saturating_sub(bytes));
         }
     }
     stream
         .send_data(Piece::empty(), true)
         .map_err(|_| Reason::CANCEL)
+}
+
+/// Waits until some of `wanted` may be sent, and says how much. A reader of HTTP/2 can stall while its connection is well.
+async fn capacity(stream: &mut SendStream<Piece>, wanted: usize) -> Result<usize, Reason> {
+    stream.reserve_capacity(wanted);
+    if stream.capacity() > 0 {
+        return Ok(stream.capacity());
+    }
+    match timeout(STALLED_READER, poll_fn(|cx| stream.poll_capacity(cx))).await {
+        Ok(Some(Ok(capacity))) => Ok(capacity),
+        _ => Err(Reason::CANCEL),
+    }
+}
+
+/// Memory for some of `wanted`.
+async fn lease(answers: &Allowance, wanted: usize) -> Result<Lease, Reason> {
+    let bytes = wanted.min(SEND_BUFFER_BYTES);
+    let bytes = u32::try_from(bytes).unwrap_or(memory::ANSWERS_BYTES);
+    match timeout(STALLED_READER, answers.take(bytes)).await {
+        Ok(Some(lease)) => Ok(lease),
+        _ => Err(Reason::CANCEL),
+    }
 }

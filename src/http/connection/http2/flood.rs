@@ -54,12 +54,11 @@ impl Budget {
     }
 
     fn spend(&self, bytes: u64) {
-        match self.left.get().checked_sub(bytes) {
-            Some(left) => self.left.set(left),
-            None => {
-                self.exceeded.set(true);
-                self.notify.notify_one();
-            }
+        let left = self.left.get().checked_sub(bytes);
+        self.left.set(left.unwrap_or(0));
+        if left.is_none() {
+            self.exceeded.set(true);
+            self.notify.notify_one();
         }
     }
 
@@ -168,7 +167,7 @@ impl AsyncRead for Metered {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.budget.exceeded.get() {
-            // Whoever waits for that ends the connection.
+            // What waits for that ends the connection.
             return Poll::Pending;
         }
         let before = buf.filled().len();

@@ -143,7 +143,7 @@ mod tests {
         while let Some(lease) = greedy.try_take(ANSWERS_BYTES) {
             leases.push(lease);
         }
-        assert_eq!(leases.len() as u32, 1 + ANSWERS_POOL / ANSWERS_BYTES);
+        assert_eq!(leases.len(), 1 + (ANSWERS_POOL / ANSWERS_BYTES) as usize);
         let modest = memory.answers();
         let first = modest.take(ANSWERS_BYTES).now_or_never().flatten();
         assert!(first.is_some());
@@ -156,9 +156,7 @@ mod tests {
     fn windows_are_wide_while_the_pool_lasts() {
         let memory = SharedMemory::default();
         let wide: Vec<_> = std::iter::from_fn(|| memory.wide_window()).collect();
-        assert_eq!(
-            wide.len() as u32,
-            WINDOWS_POOL / (WIDE_WINDOW_BYTES - WINDOW_BYTES)
-        );
+        let most = WINDOWS_POOL / (WIDE_WINDOW_BYTES - WINDOW_BYTES);
+        assert_eq!(wide.len(), most as usize);
     }
 }
