@@ -275,6 +275,9 @@ fn as_http1(head: &Parts, body: Body, peer: Option<SocketAddr>) -> Option<Reques
         }
         headers.insert(header::HOST, host);
     }
+    if headers.get_all(header::HOST).count() > 1 {
+        return None;
+    }
     let is_empty = body.is_end();
     if !is_empty && !headers.contains_key(header::CONTENT_LENGTH) {
         headers.insert(
