@@ -20,7 +20,7 @@ use actix_http::error::PayloadError;
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_http::{Method, Payload, Request, Response, StatusCode, Uri, Version};
 use bytes::Bytes;
-use flood::{ANSWER_GAIN, Budget, FRAME_COST, Metered};
+use flood::{ANSWER_GAIN, Budget, Metered, data_gain};
 use futures_util::Stream;
 use h2::server::{self, Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
@@ -248,7 +248,7 @@ impl Stream for Body {
         });
         Poll::Ready(Some(match piece {
             Ok(piece) => {
-                self.budget.earn(FRAME_COST + piece.len() as u64);
+                self.budget.earn(data_gain(piece.len()));
                 Ok(piece)
             }
             Err(error) => {
@@ -347,8 +347,10 @@ impl Reply {
         self.budget.earn(self.gain);
         // What is dropped unread is reset without an error (RFC 9113, 8.1). A client that sees this together with the answer
         // may take the upload for failed, and not look at the answer: curl 7.88 does.
-        if let Some(_unread) = self.unread.take() {
+        if let Some(mut unread) = self.unread.take() {
             let _ = timeout(LAST_WORD, poll_fn(|cx| stream.poll_reset(cx))).await;
+            self.budget
+                .earn(data_gain(unread.flow_control().used_capacity()));
         }
     }
 }

@@ -381,3 +381,130 @@ impl AsyncWrite for Stream {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::http::connection::activity::Place;
+    use crate::http::proxies::Proxy;
+    use crate::http::repeat::KnownAnswers;
+    use crate::store::{Store, StoreConfig};
+    use futures_util::FutureExt;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    const PUT: &[u8] = b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+    const CHUNKS: &[u8] =
+        b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+
+    struct Server {
+        store: Store,
+        lane: Lane,
+        place: Place,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Server {
+        async fn start() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let config = StoreConfig {
+                data_dir: dir.path().to_owned(),
+                allow_unsafe_fs: true,
+                multipart_expires: Duration::from_hours(1),
+                grace: Duration::from_hours(1),
+                min_free_bytes: Some(0),
+            };
+            let store = Store::open(config, Clock::default(), Vec::new())
+                .await
+                .unwrap();
+            let known = KnownAnswers::new(&store);
+            Self {
+                lane: Lane::open(&known, &Clock::default(), Proxy::Nobody),
+                store,
+                place: Place::take(64),
+                _dir: dir,
+            }
+        }
+
+        async fn connect(&self) -> (TcpStream, Stream) {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let client = client.unwrap();
+            client.set_nodelay(true).unwrap();
+            let transport = Transport::Plain(accepted.unwrap().0);
+            let activity = Rc::clone(self.place.activity());
+            (client, Stream::new(transport, activity, self.lane.clone()))
+        }
+    }
+
+    /// Reads a request, and sees that nothing follows it.
+    async fn read(stream: &mut Stream, length: usize) -> Vec<u8> {
+        let mut request = vec![0; length];
+        stream.read_exact(&mut request).await.unwrap();
+        assert!(stream.read(&mut [0; 64]).now_or_never().is_none());
+        request
+    }
+
+    async fn answer(stream: &mut Stream, head: &str) {
+        drop(stream.activity().request());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_is_handed_on_alone_and_the_next_after_its_answer_wherever_they_are_cut() {
+        let server = Server::start().await;
+        let requests = [GET, CHUNKS, PUT, GET];
+        let whole = requests.concat();
+        for cut in 1..whole.len() {
+            let (mut client, mut stream) = server.connect().await;
+            client.write_all(&whole[..cut]).await.unwrap();
+            // What came is looked at before the rest comes.
+            let mut first = vec![0; requests[0].len()];
+            let seen = stream.read(&mut first).now_or_never();
+            client.write_all(&whole[cut..]).await.unwrap();
+            match seen {
+                Some(read) => assert_eq!(read.unwrap(), first.len(), "cut at {cut}"),
+                None => first = read(&mut stream, first.len()).await,
+            }
+            assert_eq!(first, requests[0], "cut at {cut}");
+            answer(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            for request in &requests[1..] {
+                assert_eq!(
+                    &read(&mut stream, request.len()).await,
+                    request,
+                    "cut at {cut}"
+                );
+                answer(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        }
+        server.store.close().await;
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_as_a_request_after_an_answer_that_closes() {
+        let server = Server::start().await;
+        let upgrade = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n".as_slice();
+        for (request, head) in [
+            (GET, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"),
+            (GET, "HTTP/1.0 200 OK\r\n\r\n"),
+        ] {
+            let (mut client, mut stream) = server.connect().await;
+            client.write_all(&[request, GET].concat()).await.unwrap();
+            assert_eq!(read(&mut stream, request.len()).await, request);
+            answer(&mut stream, head).await;
+            assert_eq!(stream.read(&mut [0; 64]).await.unwrap(), 0);
+        }
+        let (mut client, mut stream) = server.connect().await;
+        client.write_all(upgrade).await.unwrap();
+        assert_eq!(read(&mut stream, upgrade.len()).await, upgrade);
+        answer(&mut stream, "HTTP/1.1 200 OK\r\n\r\n").await;
+        client.write_all(GET).await.unwrap();
+        assert_eq!(stream.read(&mut [0; 64]).await.unwrap(), 0);
+        server.store.close().await;
+    }
+}

@@ -17,11 +17,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What a frame costs besides its length.
-pub(super) const FRAME_COST: u64 = 1024;
+const FRAME_COST: u64 = 1024;
+/// Of a body's bytes one in so many counts.
+const DATA_SHARE: u64 = 16;
 /// What a request gives back when it was answered, besides the length of its head: what its frames cost, and some for
 /// window updates and priorities.
 pub(super) const ANSWER_GAIN: u64 = 12 * FRAME_COST;
-/// Some 500 requests that are reset at once, 4,000 PINGs, or 8 MB of a body that its reader does not want.
+/// Some 500 requests that are reset at once, 4,000 PINGs, or 64 MB of bodies that nothing reads: of refused uploads much is
+/// under way, and what it takes of memory is bounded by windows.
 const BUDGET: u64 = 8 * 1024 * 1024;
 /// In a second: 128 PINGs.
 const REFILL: u64 = 256 * 1024;
@@ -140,7 +143,18 @@ fn frame_cost(kind: u8, flags: u8, length: u32) -> u64 {
         PING => 2,
         _ => 1,
     };
-    frames * FRAME_COST + u64::from(length)
+    let bytes = u64::from(length);
+    frames * FRAME_COST
+        + if kind == DATA {
+            bytes / DATA_SHARE
+        } else {
+            bytes
+        }
+}
+
+/// What a piece of a body gives back when it is read: what its frame cost.
+pub(super) fn data_gain(bytes: usize) -> u64 {
+    FRAME_COST + bytes as u64 / DATA_SHARE
 }
 
 /// A connection's bytes, counted.
@@ -232,9 +246,9 @@ mod tests {
         let mut came = vec![0; PREFACE_BYTES];
         came.extend(frame(4, 0, &[0; 6]));
         came.extend(frame(0, 0, b""));
-        came.extend(frame(0, 1, b"body"));
+        came.extend(frame(0, 1, &[0; 32]));
         came.extend(frame(6, 0, &[0; 8]));
-        let whole = (8 + 8 + 1 + 2) * FRAME_COST + 6 + 4 + 8;
+        let whole = (8 + 8 + 1 + 2) * FRAME_COST + 6 + 32 / DATA_SHARE + 8;
         for cut in 0..came.len() {
             let mut frames = Frames::new();
             let cost = frames.cost(&came[..cut]) + frames.cost(&came[cut..]);
