@@ -7,9 +7,11 @@
 
 mod activity;
 mod expect;
+mod framing;
 mod http2;
 mod lane;
 mod stream;
+mod transport;
 mod unparsed;
 
 use super::Rooms;
@@ -17,23 +19,25 @@ use super::tls::Tls;
 pub(super) use activity::Activity;
 use activity::{Place, RequestUnderWay};
 use actix_http::body::{BodySize, BoxBody, MessageBody};
-use actix_http::{ConnectionType, HttpService, Protocol, Request};
+use actix_http::{ConnectionType, HttpService, Request};
 use actix_server::{GracefulShutdownSignal, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::Error;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
+pub(super) use http2::SharedMemory;
 use lane::Lane;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use stream::{Stream, Transport};
+use stream::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use transport::Transport;
 
 /// For a TLS handshake, and for a head once it has begun.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -55,6 +59,8 @@ pub(super) struct Terms {
     pub(super) tls: Option<Tls>,
     /// Connections of one worker.
     pub(super) capacity: usize,
+    /// Of all workers.
+    pub(super) http2_memory: SharedMemory,
 }
 
 /// Has `server` serve on `listener` what `app` makes, once for each worker.
@@ -107,7 +113,7 @@ async fn http1<A>(
     app: &Rc<A>,
     stop: GracefulShutdownSignal,
 ) -> Result<
-    impl Service<(Stream, Protocol, Option<SocketAddr>), Response = (), Error: std::fmt::Debug> + use<A>,
+    impl Service<(Stream, Option<SocketAddr>), Response = (), Error: std::fmt::Debug> + use<A>,
     (),
 >
 where
@@ -130,7 +136,7 @@ where
             let app = Rc::clone(&begins);
             expect::begin(move |request| answer(&app, None, request), request)
         }))
-        .finish(fn_service(move |request: Request| {
+        .h1(fn_service(move |request: Request| {
             expect::resume(&request).unwrap_or_else(|| answer(&answers, None, request))
         }))
         .new_service(())
@@ -145,13 +151,14 @@ where
     let guard = activity
         .or_else(|| request.conn_data::<Rc<Activity>>())
         .map(Activity::request);
+    let asks_to_upgrade = request.head().connection_type() == ConnectionType::Upgrade;
     let answering = app.call(request);
     Box::pin(async move {
-        let answer = answering.await?;
-        if answer.response().head().connection_type() == ConnectionType::Close
-            && let Some(guard) = &guard
-        {
-            guard.closes();
+        let mut answer = answering.await?;
+        if asks_to_upgrade {
+            // actix closes after such an answer, and would say that it upgraded.
+            let head = answer.response_mut().head_mut();
+            head.set_connection_type(ConnectionType::Close);
         }
         Ok(answer.map_body(|_, body| UnderWay {
             body,
@@ -195,7 +202,7 @@ async fn serve<A, H>(
     stop: GracefulShutdownSignal,
 ) where
     A: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
-    H: Service<(Stream, Protocol, Option<SocketAddr>), Response = (), Error: std::fmt::Debug>,
+    H: Service<(Stream, Option<SocketAddr>), Response = (), Error: std::fmt::Debug>,
 {
     let place = Place::take(terms.capacity);
     let activity = place.activity();
@@ -207,7 +214,7 @@ async fn serve<A, H>(
             let handshake = timeout(HEAD_TIME, shake_hands(socket, tls));
             let accepted = tokio::select! {
                 accepted = handshake => accepted,
-                () = activity.overdue() => return,
+                _ = activity.overdue() => return,
             };
             match accepted {
                 Ok(Some(transport)) => transport,
@@ -215,24 +222,25 @@ async fn serve<A, H>(
             }
         }
     };
-    let is_http2 = transport.is_http2();
-    let lane = if is_http2 {
-        None
-    } else {
-        let proxy = terms.rooms.config.trusted_proxies.standing(peer);
-        Some(Lane::open(&terms.rooms.known, &terms.rooms.clock, proxy))
-    };
-    let stream = Stream::new(transport, Rc::clone(activity), lane);
-    if is_http2 {
+    if transport.is_http2() {
+        let shared = http2::Shared {
+            peer,
+            activity: Rc::clone(activity),
+            clock: terms.rooms.clock.clone(),
+            memory: terms.http2_memory.clone(),
+        };
         let answer = |request| answer(&app, Some(activity), request);
-        http2::serve(stream, peer, &terms.rooms.clock, answer, stop.notified()).await;
-    } else {
-        tokio::select! {
-            ended = http1.call((stream, Protocol::Http1, peer)) => if let Err(error) = ended {
-                tracing::debug!(?error, "a connection broke");
-            },
-            () = activity.overdue() => {}
-        }
+        http2::serve(transport, &shared, answer, stop.notified()).await;
+        return;
+    }
+    let proxy = terms.rooms.config.trusted_proxies.standing(peer);
+    let lane = Lane::open(&terms.rooms.known, &terms.rooms.clock, proxy);
+    let stream = Stream::new(transport, Rc::clone(activity), lane);
+    tokio::select! {
+        ended = http1.call((stream, peer)) => if let Err(error) = ended {
+            tracing::debug!(?error, "a connection broke");
+        },
+        _ = activity.overdue() => {}
     }
 }
 

@@ -99,6 +99,8 @@ const STOP_TIME_SECONDS: u64 = 8;
 const BLOCKING_THREADS: usize = 64;
 /// Files that are no connections: the log, the database, bodies being read and written.
 const FILES_OF_OUR_OWN: u64 = 256;
+/// Connections that a process may have, whatever its limit of files.
+const MOST_CONNECTIONS: u64 = 1 << 16;
 
 /// Who answers a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +179,7 @@ pub(crate) fn serve(
         rooms: rooms.clone(),
         tls,
         capacity,
+        http2_memory: connection::SharedMemory::default(),
     };
     let shared = web::Data::new(rooms.clone());
     let memory = web::Data::new(limits::UnverifiedMemory::default());
@@ -216,11 +219,19 @@ fn connections_of_a_worker(workers: usize) -> usize {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    let connections = files
-        .unwrap_or(1 << 20)
-        .saturating_sub(FILES_OF_OUR_OWN)
-        .clamp(64, 1 << 16);
-    usize::try_from(connections).map_or(64, |connections| (connections / workers).max(32))
+    connections_within(files, workers)
+}
+
+/// Of each worker, where the process may have so many files open (`None`: any number). A small limit leaves three quarters
+/// to files of our own: an idle server has some forty.
+fn connections_within(files: Option<u64>, workers: usize) -> usize {
+    /// One that is at work, and one that makes place.
+    const LEAST: usize = 2;
+    let connections = files.map_or(MOST_CONNECTIONS, |files| {
+        let own = FILES_OF_OUR_OWN.min(files / 4 * 3);
+        (files - own).min(MOST_CONNECTIONS)
+    });
+    usize::try_from(connections).map_or(LEAST, |connections| (connections / workers).max(LEAST))
 }
 
 #[cfg(test)]
@@ -229,6 +240,22 @@ mod tests {
     use crate::http::TrustedProxies;
     use actix_web::test::TestRequest;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::least(0, 2, 2)]
+    #[case::small(64, 2, 8)]
+    #[case::usual(1024, 2, 384)]
+    #[case::large(1 << 20, 4, 1 << 14)]
+    fn connections_leave_room_for_files_of_our_own(
+        #[case] files: u64,
+        #[case] workers: usize,
+        #[case] connections: usize,
+    ) {
+        assert_eq!(connections_within(Some(files), workers), connections);
+        assert!(
+            connections == 2 || (connections * workers) as u64 <= files - files.min(340) / 4 * 3
+        );
+    }
 
     #[rstest]
     #[case::api("/api/v1/users/me/", "localhost", Face::Api)]

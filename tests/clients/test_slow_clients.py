@@ -226,13 +226,14 @@ def test_slow_clients_of_every_kind_neither_disturb_others_nor_stay(start_hangar
     assert slow["KeyCount"] == 0, "a body that did not come is stored"
 
 
-def test_a_full_server_makes_place_for_those_who_ask(start_hangar, many_files, monkeypatch, tmp_path):
+@pytest.mark.parametrize("files, connections", [(1024, 2000), (128, 400), (64, 100)])
+def test_a_full_server_makes_place_for_those_who_ask(start_hangar, many_files, monkeypatch, tmp_path, files, connections):
     wrapper = tmp_path / "hangar-with-few-files"
-    wrapper.write_text(f'#!/bin/sh\nulimit -n 1024\nexec "{binary()}" "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nulimit -n {files}\nexec "{binary()}" "$@"\n')
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("CLIENTS_BINARY", str(wrapper))
     hangar = start_hangar()
-    crowd = Crowd(hangar.port, [silent, idle], 2000)
+    crowd = Crowd(hangar.port, [silent, idle], connections)
     try:
         normal = Normal(hangar)
         until = time.monotonic() + 8

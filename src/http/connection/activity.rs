@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// What may be in memory of a request whose body is read, its head among it. Left to itself actix reads some 400 KB ahead.
+/// What may be in memory of a body that is read. Left to itself actix reads some 400 KB ahead.
 const HELD_BYTES: u64 = 64 * 1024;
 /// How often a connection's wait is looked at.
 const GLANCE: Duration = Duration::from_secs(5);
@@ -33,12 +33,10 @@ pub(in crate::http) struct Activity {
     unsent: Cell<bool>,
     /// Answers that were given.
     answers: Cell<u64>,
-    /// Bytes of the request under way that were handed on, less those of its body that somebody is done with.
+    /// Bytes of the body under way that were handed on, less those that its reader is done with.
     held: Cell<u64>,
     /// Who waits to hand on more.
     reader: RefCell<Option<Waker>>,
-    /// The last of them says that it is the last.
-    closes: Cell<bool>,
     shown_out: Notify,
     /// It was shown out, and has not gone yet.
     leaving: Cell<bool>,
@@ -55,7 +53,6 @@ impl Activity {
             answers: Cell::new(0),
             held: Cell::new(0),
             reader: RefCell::default(),
-            closes: Cell::new(false),
             shown_out: Notify::new(),
             leaving: Cell::new(false),
         }
@@ -103,7 +100,12 @@ impl Activity {
         self.held.get() >= HELD_BYTES
     }
 
-    /// Somebody is done with so much of the request's body.
+    /// Whether any of the body is in memory.
+    pub(super) fn holds_any(&self) -> bool {
+        self.held.get() > 0
+    }
+
+    /// The body's reader is done with so many bytes of it.
     pub(in crate::http) fn take(&self, bytes: usize) {
         self.held.set(self.held.get().saturating_sub(bytes as u64));
         if !self.holds_enough() {
@@ -120,11 +122,6 @@ impl Activity {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
-    }
-
-    /// Whether no further request is to be answered.
-    pub(super) fn is_closing(&self) -> bool {
-        self.closes.get()
     }
 
     pub(super) fn is_multiplexed(&self) {
@@ -145,18 +142,18 @@ impl Activity {
         self.waits().then(|| self.waits_since.get() + patience)
     }
 
-    /// Ends when this connection has waited too long, or its place is needed.
-    pub(super) async fn overdue(&self) {
+    /// Ends when this connection has waited too long, or its place is needed, and says which.
+    pub(super) async fn overdue(&self) -> Overdue {
         loop {
             let now = Instant::now();
             if self.overdue_at().is_some_and(|at| at <= now) {
-                return;
+                return Overdue::Idle;
             }
             tokio::select! {
                 () = sleep_until(now + GLANCE) => {}
                 () = self.shown_out.notified() => {
                     if self.waits() {
-                        return;
+                        return Overdue::Evicted;
                     }
                     // It asked at the last moment.
                     self.leaving.set(false);
@@ -166,16 +163,17 @@ impl Activity {
     }
 }
 
+/// Why a connection is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overdue {
+    Idle,
+    /// Another one needs its place.
+    Evicted,
+}
+
 /// See [`Activity::request`].
 #[derive(Debug)]
 pub(super) struct RequestUnderWay(Rc<Activity>);
-
-impl RequestUnderWay {
-    /// Its answer says that the connection closes.
-    pub(super) fn closes(&self) {
-        self.0.closes.set(true);
-    }
-}
 
 impl Drop for RequestUnderWay {
     fn drop(&mut self) {
@@ -208,12 +206,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Takes a place of this worker's `capacity`. Where seven of eight are taken, the one in 64 that waited longest are
-    /// shown out, so that whoever comes next and asks at once finds one.
+    /// Takes a place of this worker's `capacity`. Where seven of eight are taken, or all but one, the one in 64 that waited
+    /// longest are evicted, so that the next client that asks at once finds a place.
     pub(super) fn take(capacity: usize) -> Self {
         let activity = Rc::new(Activity::begin());
         let id = CROWD.with(|crowd| {
-            if crowd.members.borrow().len() >= capacity - capacity / 8 {
+            if crowd.members.borrow().len() >= capacity - (capacity / 8).max(1) {
                 crowd.show_out((capacity / 64).max(1));
             }
             let id = crowd.next.replace(crowd.next.get() + 1);
@@ -280,7 +278,7 @@ mod tests {
         place.activity().hear();
         let hours = tokio::time::sleep(Duration::from_hours(3));
         tokio::select! {
-            () = place.activity().overdue() => panic!("a request is under way"),
+            _ = place.activity().overdue() => panic!("a request is under way"),
             () = hours => {}
         }
         drop(request);
@@ -288,6 +286,15 @@ mod tests {
         let began = Instant::now();
         place.activity().overdue().await;
         assert!(began.elapsed() >= KEEP_ALIVE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_place_of_a_few_is_kept_free_too() {
+        let idle = Place::take(2);
+        assert!(idle.activity().overdue().now_or_never().is_none());
+        let _next = Place::take(2);
+        let evicted = idle.activity().overdue().now_or_never();
+        assert_eq!(evicted, Some(Overdue::Evicted));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,80 +1,108 @@
 //! HTTP/2, as a gateway to HTTP/1.1: what the rest sees is the head that a gateway would hand on.
 //!
-//! Guarantees: a connection's streams, heads and buffers are bounded, as is each wait for a reader; a server that stops,
-//! and a connection that idles, say so (GOAWAY) before they close. actix's own dispatcher sets none of these bounds.
+//! Guarantees: a connection's streams, heads and buffers are bounded, and those of all connections together ([`memory`]);
+//! so is what frames may cost that get nothing done ([`flood`]), and each wait for a reader. A server that stops, and a
+//! connection that idles, say so (GOAWAY) before they close.
 //! RFC 9113: <https://www.rfc-editor.org/rfc/rfc9113>
 
-use super::stream::Stream;
+mod flood;
+mod memory;
+
+use super::activity::{Activity, Overdue};
+use super::transport::Transport;
 use super::{Answering, HEAD_TIME, LINGER, STALLED_READER, UnderWay};
 use crate::clock::Clock;
 use crate::http::limits::Pace;
 use crate::s3::time;
+use ::http::request::Parts;
 use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::error::PayloadError;
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_http::{Method, Payload, Request, Response, StatusCode, Uri, Version};
 use bytes::Bytes;
-use h2::server::{self, SendResponse};
+use flood::{ANSWER_GAIN, Budget, Metered, data_gain};
+use futures_util::Stream;
+use h2::server::{self, Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
+pub(in crate::http) use memory::SharedMemory;
+use memory::{Allowance, Lease, Piece};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// Requests under way on one connection.
 const STREAMS: u32 = 100;
 /// As HTTP/2 counts them, with 32 bytes more for each field. `limits` holds heads to less.
-const HEAD_BYTES: u32 = 64 * 1024;
-/// What a client may send that nobody has read yet: of one body, and on all of a connection.
+const HEAD_BYTES: u32 = 32 * 1024;
+/// As many as HTTP/1.1 takes. Of fields that a client repeats by their number in a table each costs it a byte.
+const FIELDS: usize = 96;
+/// What a request under way takes besides its head, about.
+const REQUEST_BYTES: u32 = 4096;
+/// What a client may send of one body that was not read yet, where the connection's window allows so much.
 const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// What of one answer waits to be written.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Streams that were reset and whose late frames are ignored.
+const RESET_STREAMS: usize = 32;
+/// How long a client's answer, or last frame, may take to be seen before its stream, or connection, ends.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// What the requests of a connection share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) activity: Rc<Activity>,
+    pub(super) clock: Clock,
+    pub(super) memory: SharedMemory,
+}
 
 /// Serves a connection until it closes. `stop` ends when no further request is to be taken.
 pub(super) async fn serve(
-    stream: Stream,
-    peer: Option<SocketAddr>,
-    clock: &Clock,
+    transport: Transport,
+    shared: &Shared,
     answer: impl Fn(Request) -> Answering,
     stop: impl Future<Output = ()>,
 ) {
-    let activity = Rc::clone(stream.activity());
+    let activity = &shared.activity;
     activity.is_multiplexed();
+    let budget = Rc::new(Budget::new());
     let handshake = server::Builder::new()
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEAD_BYTES)
         .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .initial_connection_window_size(memory::WINDOW_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
-        .handshake::<_, Bytes>(stream);
-    let Ok(Ok(mut connection)) = timeout(HEAD_TIME, handshake).await else {
-        return;
+        .max_concurrent_reset_streams(RESET_STREAMS)
+        .handshake::<_, Piece>(Metered::new(transport, Rc::clone(&budget)));
+    let mut connection = tokio::select! {
+        begun = timeout(HEAD_TIME, handshake) => match begun {
+            Ok(Ok(connection)) => connection,
+            _ => return,
+        },
+        _ = activity.overdue() => return,
     };
-    // h2 counts a stream no more once it was reset; what carries its request out may still be under way.
-    let places = Arc::new(Semaphore::new(STREAMS as usize));
+    let mut taking = Taking {
+        shared,
+        requests: shared.memory.requests(),
+        answers: shared.memory.answers(),
+        budget: Rc::clone(&budget),
+        wide_window: None,
+    };
     let mut stop = pin!(stop);
     let mut stopping = false;
-    loop {
+    let last_word = loop {
         tokio::select! {
             accepted = connection.accept() => match accepted {
-                Some(Ok((request, mut respond))) => {
-                    let place = places.clone().try_acquire_owned();
-                    match (as_http1(request, peer), place) {
-                        (Some(request), Ok(place)) => {
-                            let reply = Reply {
-                                respond,
-                                is_head: request.method() == Method::HEAD,
-                                clock: clock.clone(),
-                                _place: place,
-                            };
-                            actix_web::rt::spawn(reply.send(answer(request)));
-                        }
-                        (Some(_), Err(_)) => respond.send_reset(Reason::REFUSED_STREAM),
-                        (None, _) => respond.send_reset(Reason::PROTOCOL_ERROR),
+                Some(Ok((request, respond))) => {
+                    if !request.body().is_end_stream() {
+                        taking.widen_window(&mut connection);
                     }
+                    taking.take(request, respond, &answer);
                 }
                 Some(Err(error)) => {
                     tracing::debug!(%error, "an HTTP/2 connection broke");
@@ -86,21 +114,159 @@ pub(super) async fn serve(
                 stopping = true;
                 connection.graceful_shutdown();
             }
-            () = activity.overdue(), if !stopping => {
-                connection.graceful_shutdown();
-                let closed = poll_fn(|cx| connection.poll_closed(cx));
-                let _ = timeout(LINGER, closed).await;
-                return;
+            () = budget.exceeded() => {
+                tracing::info!(peer = ?shared.peer, "closed an HTTP/2 connection that sent too many frames to no purpose");
+                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                break LAST_WORD;
+            }
+            overdue = activity.overdue(), if !stopping => match overdue {
+                Overdue::Idle => {
+                    connection.graceful_shutdown();
+                    break LINGER;
+                }
+                Overdue::Evicted => {
+                    connection.abrupt_shutdown(Reason::NO_ERROR);
+                    break LAST_WORD;
+                }
+            },
+        }
+    };
+    let closed = poll_fn(|cx| connection.poll_closed(cx));
+    let _ = timeout(last_word, closed).await;
+}
+
+/// Takes requests, each with its part of the connection's memory.
+struct Taking<'a> {
+    shared: &'a Shared,
+    requests: Allowance,
+    answers: Allowance,
+    budget: Rc<Budget>,
+    wide_window: Option<Lease>,
+}
+
+impl Taking<'_> {
+    /// A body comes: lets more of it be under way, where all connections together leave room for that.
+    fn widen_window(&mut self, connection: &mut Connection<Metered, Piece>) {
+        if self.wide_window.is_none() {
+            self.wide_window = self.shared.memory.wide_window();
+            if self.wide_window.is_some() {
+                connection.set_target_window_size(memory::WIDE_WINDOW_BYTES);
             }
         }
+    }
+
+    fn take(
+        &self,
+        request: ::http::Request<RecvStream>,
+        mut respond: SendResponse<Piece>,
+        answer: impl Fn(Request) -> Answering,
+    ) {
+        let (head, body) = request.into_parts();
+        if head.headers.len() > FIELDS {
+            let mut refusal = ::http::Response::new(());
+            *refusal.status_mut() = ::http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let _ = respond.send_response(refusal, true);
+            return;
+        }
+        let head_bytes = head_bytes(&head);
+        // h2 counts a stream no more once it was reset; what carries its request out may still be under way.
+        let Some(memory) = self.requests.try_take(REQUEST_BYTES + head_bytes) else {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return;
+        };
+        let unread = Rc::new(Cell::new(None));
+        let body = Body {
+            stream: Some(body),
+            budget: Rc::clone(&self.budget),
+            unread: Rc::clone(&unread),
+        };
+        let Some(request) = as_http1(&head, body, self.shared.peer) else {
+            respond.send_reset(Reason::PROTOCOL_ERROR);
+            return;
+        };
+        let reply = Reply {
+            respond,
+            is_head: request.method() == Method::HEAD,
+            clock: self.shared.clock.clone(),
+            answers: self.answers.clone(),
+            gain: ANSWER_GAIN + u64::from(head_bytes),
+            budget: Rc::clone(&self.budget),
+            unread,
+            _memory: memory,
+        };
+        actix_web::rt::spawn(reply.send(answer(request)));
+    }
+}
+
+/// What names and values take, with the target.
+fn head_bytes(head: &Parts) -> u32 {
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let fields = head.headers.iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + 32);
+    u32::try_from(target + fields.sum::<usize>()).unwrap_or(HEAD_BYTES)
+}
+
+/// A body as it comes.
+struct Body {
+    /// There is one until it is dropped.
+    stream: Option<RecvStream>,
+    budget: Rc<Budget>,
+    /// Where its stream goes with what was not read.
+    unread: Rc<Cell<Option<RecvStream>>>,
+}
+
+impl Body {
+    fn is_end(&self) -> bool {
+        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if !self.is_end() {
+            self.unread.set(self.stream.take());
+        }
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let Some(piece) = ready!(stream.poll_data(cx)) else {
+            return Poll::Ready(None);
+        };
+        let piece = piece.and_then(|piece| {
+            let window = stream.flow_control();
+            window.release_capacity(piece.len()).map(|()| piece)
+        });
+        Poll::Ready(Some(match piece {
+            Ok(piece) => {
+                self.budget.earn(data_gain(piece.len()));
+                Ok(piece)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a body of HTTP/2 ended early");
+                Err(PayloadError::Incomplete(None))
+            }
+        }))
     }
 }
 
 /// The request as HTTP/1.1 would state it: `:authority` is `Host`, and a body of unstated length is chunked. `None`
 /// where they name two hosts (RFC 9113, 8.3.1).
-fn as_http1(request: ::http::Request<RecvStream>, peer: Option<SocketAddr>) -> Option<Request> {
-    let (head, body) = request.into_parts();
-    let mut headers = HeaderMap::from(head.headers);
+fn as_http1(head: &Parts, body: Body, peer: Option<SocketAddr>) -> Option<Request> {
+    let mut headers = HeaderMap::with_capacity(head.headers.len());
+    for (name, value) in &head.headers {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+    }
     if let Some(authority) = head.uri.authority() {
         let host = HeaderValue::from_str(authority.as_str()).ok()?;
         let mut stated = headers.get_all(header::HOST);
@@ -109,21 +275,27 @@ fn as_http1(request: ::http::Request<RecvStream>, peer: Option<SocketAddr>) -> O
         }
         headers.insert(header::HOST, host);
     }
-    let is_empty = body.is_end_stream();
+    if headers.get_all(header::HOST).count() > 1 {
+        return None;
+    }
+    let is_empty = body.is_end();
     if !is_empty && !headers.contains_key(header::CONTENT_LENGTH) {
         headers.insert(
             header::TRANSFER_ENCODING,
             HeaderValue::from_static("chunked"),
         );
     }
-    let mut request = Request::with_payload(if is_empty {
+    let payload: Payload = if is_empty {
         Payload::None
     } else {
-        Payload::from(body)
-    });
+        Payload::Stream {
+            payload: Box::pin(body),
+        }
+    };
+    let mut request = Request::with_payload(payload);
     let new = request.head_mut();
-    new.uri = origin_form(&head.uri);
-    new.method = head.method;
+    new.uri = origin_form(&head.uri)?;
+    new.method = Method::from_bytes(head.method.as_str().as_bytes()).ok()?;
     new.version = Version::HTTP_2;
     new.headers = headers;
     new.peer_addr = peer;
@@ -131,18 +303,22 @@ fn as_http1(request: ::http::Request<RecvStream>, peer: Option<SocketAddr>) -> O
 }
 
 /// Path and query alone.
-fn origin_form(uri: &Uri) -> Uri {
-    uri.path_and_query()
-        .cloned()
-        .map_or_else(|| Uri::from_static("/"), Uri::from)
+fn origin_form(uri: &::http::Uri) -> Option<Uri> {
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    target.parse().ok()
 }
 
 /// Where an answer goes.
 struct Reply {
-    respond: SendResponse<Bytes>,
+    respond: SendResponse<Piece>,
     is_head: bool,
     clock: Clock,
-    _place: OwnedSemaphorePermit,
+    answers: Allowance,
+    /// What the connection's budget gets back for the whole answer.
+    gain: u64,
+    budget: Rc<Budget>,
+    unread: Rc<Cell<Option<RecvStream>>>,
+    _memory: Lease,
 }
 
 impl Reply {
@@ -164,8 +340,17 @@ impl Reply {
         let Ok(mut stream) = self.respond.send_response(head, ends) else {
             return;
         };
-        if !ends && let Err(reason) = send_body(&mut stream, body).await {
+        if !ends && let Err(reason) = send_body(&mut stream, body, &self.answers).await {
             stream.send_reset(reason);
+            return;
+        }
+        self.budget.earn(self.gain);
+        // What is dropped unread is reset without an error (RFC 9113, 8.1). A client that sees this together with the answer
+        // may take the upload for failed, and not look at the answer: curl 7.88 does.
+        if let Some(mut unread) = self.unread.take() {
+            let _ = timeout(LAST_WORD, poll_fn(|cx| stream.poll_reset(cx))).await;
+            self.budget
+                .earn(data_gain(unread.flow_control().used_capacity()));
         }
     }
 }
@@ -187,44 +372,103 @@ fn as_http2(answer: &Response<()>, size: BodySize, clock: &Clock) -> ::http::Res
         header::UPGRADE,
     ];
     let mut head = ::http::Response::new(());
-    *head.status_mut() = answer.status();
+    if let Ok(status) = ::http::StatusCode::from_u16(answer.status().as_u16()) {
+        *head.status_mut() = status;
+    }
     let headers = head.headers_mut();
+    headers.reserve(answer.headers().len() + 2);
     for (name, value) in answer.headers() {
-        if !OF_A_CONNECTION.contains(name) {
-            headers.append(name, value.clone());
+        if OF_A_CONNECTION.contains(name) {
+            continue;
+        }
+        let name = ::http::HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = ::http::HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
         }
     }
     if let BodySize::Sized(bytes) = size {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+        headers.insert(::http::header::CONTENT_LENGTH, bytes.into());
     }
-    if let Ok(date) = HeaderValue::from_str(&time::http_date(clock.now())) {
-        headers.entry(header::DATE).or_insert(date);
+    if let Ok(date) = ::http::HeaderValue::from_str(&time::http_date(clock.now())) {
+        headers.entry(::http::header::DATE).or_insert(date);
     }
     head
 }
 
 /// Sends a body to its end, or says why its stream is to be reset.
-async fn send_body(stream: &mut SendStream<Bytes>, body: UnderWay) -> Result<(), Reason> {
+async fn send_body(
+    stream: &mut SendStream<Piece>,
+    body: UnderWay,
+    answers: &Allowance,
+) -> Result<(), Reason> {
+    let mut left = match body.size() {
+        BodySize::Sized(bytes) => usize::try_from(bytes).ok(),
+        _ => None,
+    };
     let mut body = pin!(body);
     let mut pace = Pace::of_a_reader();
-    while let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+    let mut memory = None;
+    loop {
+        if let Some(left) = left.filter(|left| *left > 0) {
+            // A piece that waits for its reader takes memory, so it is made when the reader takes some.
+            let asked_at = Instant::now();
+            capacity(stream, 1).await?;
+            if memory.is_none() {
+                memory = Some(lease(answers, left).await?);
+            }
+            pace.count(asked_at.elapsed(), 0)
+                .map_err(|_| Reason::CANCEL)?;
+        }
+        let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await else {
+            break;
+        };
         // What was begun cannot be made good: the client must see that it is not whole.
         let mut piece = piece.map_err(|_| Reason::INTERNAL_ERROR)?;
         while !piece.is_empty() {
-            stream.reserve_capacity(piece.len());
-            // A reader of HTTP/2 can stall while its connection is well.
             let asked_at = Instant::now();
-            let capacity = timeout(STALLED_READER, poll_fn(|cx| stream.poll_capacity(cx)));
-            let Ok(Some(Ok(capacity))) = capacity.await else {
-                return Err(Reason::CANCEL);
+            let capacity = capacity(stream, piece.len()).await?;
+            let mut from = match memory.take() {
+                Some(memory) => memory,
+                None => lease(answers, piece.len()).await?,
             };
-            let part = piece.split_to(capacity.min(piece.len()));
-            pace.count(asked_at.elapsed(), part.len())
+            let bytes = capacity.min(piece.len()).min(from.num_permits());
+            let Some(part_memory) = from.split(bytes) else {
+                return Err(Reason::INTERNAL_ERROR);
+            };
+            // It is used up before more is asked for: two streams might wait for each other's.
+            memory = Some(from).filter(|from| from.num_permits() > 0);
+            pace.count(asked_at.elapsed(), bytes)
                 .map_err(|_| Reason::CANCEL)?;
-            stream.send_data(part, false).map_err(|_| Reason::CANCEL)?;
+            stream
+                .send_data(Piece::new(piece.split_to(bytes), part_memory), false)
+                .map_err(|_| Reason::CANCEL)?;
+            left = left.map(|left| left.saturating_sub(bytes));
         }
     }
     stream
-        .send_data(Bytes::new(), true)
+        .send_data(Piece::empty(), true)
         .map_err(|_| Reason::CANCEL)
+}
+
+/// Waits until some of `wanted` may be sent, and says how much. A reader of HTTP/2 can stall while its connection is well.
+async fn capacity(stream: &mut SendStream<Piece>, wanted: usize) -> Result<usize, Reason> {
+    stream.reserve_capacity(wanted);
+    if stream.capacity() > 0 {
+        return Ok(stream.capacity());
+    }
+    match timeout(STALLED_READER, poll_fn(|cx| stream.poll_capacity(cx))).await {
+        Ok(Some(Ok(capacity))) => Ok(capacity),
+        _ => Err(Reason::CANCEL),
+    }
+}
+
+/// Memory for some of `wanted`.
+async fn lease(answers: &Allowance, wanted: usize) -> Result<Lease, Reason> {
+    let bytes = wanted.min(SEND_BUFFER_BYTES);
+    let bytes = u32::try_from(bytes).unwrap_or(memory::ANSWERS_BYTES);
+    match timeout(STALLED_READER, answers.take(bytes)).await {
+        Ok(Some(lease)) => Ok(lease),
+        _ => Err(Reason::CANCEL),
+    }
 }

@@ -1,17 +1,31 @@
-//! A client's bytes, over TLS or not.
+//! A connection of HTTP/1.1: which bytes actix reads, and when.
+//!
+//! Guarantees: actix gets one request at a time, head and body, and no byte of the next one before its answer was
+//! written; it decides by the last head that it read whether answers have bodies, so requests that it reads together get
+//! each other's framing. A head is handed on when it is whole. After an answer that says that the connection closes,
+//! nothing is read as a request. Refuses to know what is asked.
 
 use super::activity::Activity;
-use super::lane::{HEAD_BYTES, Handed, Lane, Sending, Way};
+use super::framing::{Remaining, answer_closes};
+use super::lane::{Dispatch, Lane, Sending};
+use super::transport::Transport;
 use super::unparsed;
-use bytes::{Buf, Bytes};
-use std::io::{self, IoSlice};
+use bytes::{Buf, Bytes, BytesMut};
+use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+
+/// What is read at once while no body is.
+const READ_BYTES: usize = 4096;
+/// What is waited for of one head. Names and values may have 16 KiB of it (`limits`).
+const HEAD_BYTES: usize = 32 * 1024;
+/// An incomplete head up to here is parsed whenever more of it comes, a longer one at the end of each line.
+const SHORT_HEAD_BYTES: usize = 4096;
+/// What is read of a client that goes on sending after its connection's last answer, so that it sees that answer.
+const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A connection's stream. It tells the connection's [`Activity`] what it hears and sends, and gives the server's own
 /// refusals of what it could not read ([`unparsed`]) a body. Between two requests of actix's it answers what the lane
@@ -19,32 +33,57 @@ use tokio_rustls::server::TlsStream;
 pub(super) struct Stream {
     transport: Transport,
     activity: Rc<Activity>,
-    /// What is sent in place of a bare refusal.
-    refusal: Option<Bytes>,
-    /// `None`: HTTP/2.
-    lane: Option<Lane>,
+    lane: Lane,
     /// The lane's answer on its way.
     sending: Option<Sending>,
-    /// What came and was not read on yet.
-    came: Bytes,
-    handed: Handed,
+    /// What is sent in place of a bare refusal.
+    refusal: Option<Bytes>,
+    /// Received and not handed on yet.
+    received: BytesMut,
+    /// So much of it is known to be no whole head.
+    incomplete: usize,
+    forward: ForwardState,
+    /// actix has not begun to write its answer.
+    awaits_answer: bool,
+    shutdown: Shutdown,
 }
 
-pub(super) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+/// What actix was handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ForwardState {
+    /// Nothing that it has not answered.
+    Idle,
+    Request {
+        remaining: Remaining,
+        /// Those given before its own.
+        answers: u64,
+        /// Its answer says that the connection closes.
+        closes: bool,
+    },
+    /// The last request of this connection. What follows it is not read.
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shutdown {
+    No,
+    /// The client was sent the end, and so many bytes were read since.
+    Lingering(usize),
 }
 
 impl Stream {
-    pub(super) fn new(transport: Transport, activity: Rc<Activity>, lane: Option<Lane>) -> Self {
+    pub(super) fn new(transport: Transport, activity: Rc<Activity>, lane: Lane) -> Self {
         Self {
             transport,
             activity,
-            refusal: None,
             lane,
             sending: None,
-            came: Bytes::new(),
-            handed: Handed::Nothing,
+            refusal: None,
+            received: BytesMut::new(),
+            incomplete: 0,
+            forward: ForwardState::Idle,
+            awaits_answer: false,
+            shutdown: Shutdown::No,
         }
     }
 
@@ -75,61 +114,169 @@ impl Stream {
         Poll::Ready(Ok(()))
     }
 
-    /// A request is being answered that was handed on whole. What comes meanwhile waits: actix mixes up the answers of
-    /// requests that it reads together (whether they have bodies is told by the last one's method). The end of the stream
-    /// is told at once.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(left) = &mut self.refusal {
+            if !left.has_remaining() {
+                ready!(self.transport.poll_flush(cx))?;
+                self.refusal = None;
+                // The refused request may still be coming.
+                self.forward = ForwardState::Closed;
+                continue;
+            }
+            let sent = ready!(self.transport.poll_write(cx, left))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            left.advance(sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// A request was handed on whole and is being answered. What comes meanwhile waits. The end of the stream is told when
+    /// all of the body was taken: actix calls what it has not passed on then incomplete.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.activity.wait_to_hand(cx.waker());
-        ready!(self.poll_come(cx))?;
-        if self.came.is_empty() {
+        if self.received.is_empty() {
+            ready!(self.poll_receive(cx))?;
+        }
+        if self.received.is_empty() && !self.activity.holds_any() {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending
     }
 
-    /// Sees to it that something has come; nothing at the end of the stream.
-    fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.came.is_empty() {
-            let mut space = [MaybeUninit::uninit(); HEAD_BYTES];
-            let mut read = ReadBuf::uninit(&mut space);
-            ready!(self.transport.poll_read(cx, &mut read))?;
-            self.came = Bytes::copy_from_slice(read.filled());
+    /// Receives more. How much it was; nothing at the end of the stream.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut space);
+        ready!(self.transport.poll_read(cx, &mut read))?;
+        if self.received.is_empty() {
+            // Not what is left of the buffer before: an idle connection has none.
+            self.received = BytesMut::from(read.filled());
+        } else {
+            self.received.extend_from_slice(read.filled());
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(read.filled().len()))
     }
 
-    /// Answers requests whose answers are known, until one comes that is not, or nothing more comes. What is to be read on
-    /// then is in `came`.
+    /// Notes whether what was handed on has been answered.
+    fn note_answer(&mut self) {
+        if let ForwardState::Request {
+            remaining,
+            answers,
+            closes,
+        } = self.forward
+            && self.activity.is_at_rest()
+            && self.activity.answers() > answers
+        {
+            // What is left of a body that was answered early is handed on: actix reads it and drops it.
+            if remaining.is_nothing() && !closes {
+                self.forward = ForwardState::Idle;
+            } else if remaining.is_nothing() || remaining == Remaining::UntilClose {
+                self.forward = ForwardState::Closed;
+            }
+        }
+    }
+
+    /// Answers requests whose answers are known, until one has come whole that is not, or nothing more comes. What is to be
+    /// handed on then is in `received`.
     fn poll_lane(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_send(cx))?;
+            ready!(self.poll_refuse(cx))?;
+            self.note_answer();
+            if self.forward != ForwardState::Idle {
+                return Poll::Ready(Ok(()));
+            }
+            if self.received.len() == self.incomplete {
+                if ready!(self.poll_receive(cx))? == 0 {
+                    if !self.received.is_empty() {
+                        self.begin_forward(Remaining::UntilClose);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                self.activity.hear();
+            }
+            if self.incomplete > SHORT_HEAD_BYTES
+                && !self.received[self.incomplete..].contains(&b'\n')
+                && self.received.len() < HEAD_BYTES
+            {
+                self.incomplete = self.received.len();
+                continue;
+            }
             let answers = self.activity.answers();
-            if self.activity.is_at_rest() {
-                self.handed = if self.activity.is_closing() {
-                    Handed::Unclear
-                } else {
-                    self.handed.at_rest(answers)
-                };
-            }
-            if self.lane.is_none() || self.handed != Handed::Nothing {
-                return Poll::Ready(Ok(()));
-            }
-            ready!(self.poll_come(cx))?;
-            let Some(lane) = self.lane.as_ref().filter(|_| !self.came.is_empty()) else {
-                return Poll::Ready(Ok(()));
-            };
-            match lane.choose(&self.came, answers > 0) {
-                Way::Known { length, answer } => {
-                    self.came.advance(length);
+            match self.lane.choose(&self.received, answers > 0) {
+                Dispatch::Cached { length, answer } => {
+                    self.received.advance(length);
+                    self.incomplete = 0;
                     self.sending = Some(Sending::begin(answer, self.activity.request()));
                 }
-                Way::Ordinary { bytes } => {
-                    self.handed = Handed::begin(bytes, answers);
-                    self.activity.begin_handing();
-                    return Poll::Ready(Ok(()));
+                Dispatch::Forward(remaining) => self.begin_forward(remaining),
+                Dispatch::Incomplete if self.received.len() >= HEAD_BYTES => {
+                    self.refusal = Some(unparsed::head_too_large());
+                }
+                Dispatch::Incomplete => {
+                    skip_empty_lines(&mut self.received);
+                    self.incomplete = self.received.len();
+                    // It may have come before the answer to the request before it.
+                    self.activity.hear();
                 }
             }
         }
+    }
+
+    fn begin_forward(&mut self, remaining: Remaining) {
+        self.incomplete = 0;
+        self.awaits_answer = true;
+        self.forward = ForwardState::Request {
+            remaining,
+            answers: self.activity.answers(),
+            closes: false,
+        };
+        self.activity.begin_handing();
+    }
+
+    /// Hands `bytes` on as far as they belong to the request, and notes so. How many these are.
+    fn hand(&mut self, bytes: &[u8]) -> usize {
+        let ForwardState::Request { remaining, .. } = &mut self.forward else {
+            return 0;
+        };
+        let taken = remaining.take(bytes);
+        if taken.bytes > 0 {
+            self.activity.hand(taken.body);
+            self.activity.hear();
+        }
+        taken.bytes
+    }
+
+    /// Reads on for a moment after the last answer where more is coming: were it closed now, the system would reset the
+    /// connection, and the client might not see the answer. Its [`Activity`] ends the wait.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Shutdown::Lingering(mut seen) = self.shutdown else {
+            return Poll::Ready(Ok(()));
+        };
+        self.activity.hear();
+        while seen < LINGER_BYTES {
+            let mut space = [MaybeUninit::uninit(); READ_BYTES];
+            let mut read = ReadBuf::uninit(&mut space);
+            ready!(self.transport.poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                break;
+            }
+            seen += read.filled().len();
+            self.shutdown = Shutdown::Lingering(seen);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A client may send empty lines before a request (RFC 9112, 2.2).
+fn skip_empty_lines(received: &mut BytesMut) {
+    while let Some(line) = [&b"\r\n"[..], b"\n"]
+        .into_iter()
+        .find(|line| received.starts_with(line))
+    {
+        received.advance(line.len());
     }
 }
 
@@ -140,35 +287,39 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_lane(cx))?;
-        if self.handed.most() == Some(0) {
-            return self.poll_wait(cx);
-        }
-        if self.handed.most().is_some() && self.activity.holds_enough() {
-            self.activity.wait_to_hand(cx.waker());
-            return Poll::Pending;
-        }
-        let before = buf.filled().len();
-        let most = usize::try_from(self.handed.most().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        let read = if self.came.is_empty() {
-            let read = self.transport.poll_read(cx, buf);
-            if buf.filled().len() - before > most {
-                // The beginning of another request.
-                self.came = Bytes::copy_from_slice(&buf.filled()[before + most..]);
-                buf.set_filled(before + most);
+        match self.forward {
+            // The end of the stream.
+            ForwardState::Idle | ForwardState::Closed => return Poll::Ready(Ok(())),
+            ForwardState::Request { remaining, .. } if remaining.is_nothing() => {
+                return self.poll_wait(cx);
             }
-            read
-        } else {
-            let length = self.came.len().min(buf.remaining()).min(most);
-            buf.put_slice(&self.came.split_to(length));
-            Poll::Ready(Ok(()))
-        };
-        let bytes = buf.filled().len() - before;
-        if bytes > 0 {
-            self.handed = self.handed.more(bytes);
-            self.activity.hand(bytes);
-            self.activity.hear();
+            // What comes of a body after its answer is read by nobody, so it is not held either.
+            ForwardState::Request { .. }
+                if self.activity.holds_enough() && !self.activity.is_at_rest() =>
+            {
+                self.activity.wait_to_hand(cx.waker());
+                return Poll::Pending;
+            }
+            ForwardState::Request { .. } => {}
         }
-        read
+        if self.received.is_empty() {
+            let before = buf.filled().len();
+            let read = self.transport.poll_read(cx, buf);
+            let taken = self.hand(&buf.filled()[before..]);
+            // The beginning of another request.
+            self.received = BytesMut::from(&buf.filled()[before + taken..]);
+            buf.set_filled(before + taken);
+            return read;
+        }
+        let mut received = std::mem::take(&mut self.received);
+        let most = received.len().min(buf.remaining());
+        let taken = self.hand(&received[..most]);
+        buf.put_slice(&received[..taken]);
+        received.advance(taken);
+        if !received.is_empty() {
+            self.received = received;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -180,23 +331,26 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.refusal.is_none() {
+            let is_at_rest = this.activity.is_at_rest();
+            if is_at_rest && this.forward == ForwardState::Closed {
+                // Its last answer was written.
+                return Poll::Ready(Ok(buf.len()));
+            }
             // Between a request's end and the next one nobody but the parser has anything to say.
-            let bare = this.activity.is_at_rest().then(|| unparsed::told(buf));
-            match bare.flatten() {
-                Some(told) => this.refusal = Some(told),
-                None => return this.transport.poll_write(cx, buf),
-            }
+            let Some(refusal) = is_at_rest.then(|| unparsed::told(buf)).flatten() else {
+                if this.awaits_answer
+                    && let Some(says) = answer_closes(buf)
+                {
+                    this.awaits_answer = false;
+                    if let ForwardState::Request { closes, .. } = &mut this.forward {
+                        *closes = says;
+                    }
+                }
+                return this.transport.poll_write(cx, buf);
+            };
+            this.refusal = Some(refusal);
         }
-        while let Some(left) = &mut this.refusal
-            && left.has_remaining()
-        {
-            let sent = ready!(this.transport.poll_write(cx, left))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            left.advance(sent);
-        }
-        this.refusal = None;
+        ready!(this.poll_refuse(cx))?;
         Poll::Ready(Ok(buf.len()))
     }
 
@@ -212,51 +366,145 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send(cx))?;
-        match &mut self.transport {
-            Transport::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Transport::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
+        ready!(self.poll_refuse(cx))?;
+        if self.shutdown == Shutdown::No {
+            ready!(self.transport.poll_shutdown(cx))?;
+            let more_may_come = self.forward == ForwardState::Closed || !self.received.is_empty();
+            if !more_may_come {
+                return Poll::Ready(Ok(()));
+            }
+            self.received = BytesMut::new();
+            self.shutdown = Shutdown::Lingering(0);
         }
+        // An error of the client's side is the end of its connection too.
+        let _ = ready!(self.poll_linger(cx));
+        Poll::Ready(Ok(()))
     }
 }
 
-impl Transport {
-    /// Whether client and server agreed on HTTP/2.
-    pub(super) fn is_http2(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls(socket) => socket.get_ref().1.alpn_protocol() == Some(b"h2"),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::http::connection::activity::Place;
+    use crate::http::proxies::Proxy;
+    use crate::http::repeat::KnownAnswers;
+    use crate::store::{Store, StoreConfig};
+    use futures_util::FutureExt;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    const PUT: &[u8] = b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+    const CHUNKS: &[u8] =
+        b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+
+    struct Server {
+        store: Store,
+        lane: Lane,
+        place: Place,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Server {
+        async fn start() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let config = StoreConfig {
+                data_dir: dir.path().to_owned(),
+                allow_unsafe_fs: true,
+                multipart_expires: Duration::from_hours(1),
+                grace: Duration::from_hours(1),
+                min_free_bytes: Some(0),
+            };
+            let store = Store::open(config, Clock::default(), Vec::new())
+                .await
+                .unwrap();
+            let known = KnownAnswers::new(&store);
+            Self {
+                lane: Lane::open(&known, &Clock::default(), Proxy::Nobody),
+                store,
+                place: Place::take(64),
+                _dir: dir,
+            }
+        }
+
+        async fn connect(&self) -> (TcpStream, Stream) {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let client = client.unwrap();
+            client.set_nodelay(true).unwrap();
+            let transport = Transport::Plain(accepted.unwrap().0);
+            let activity = Rc::clone(self.place.activity());
+            (client, Stream::new(transport, activity, self.lane.clone()))
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Self::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
-        }
+    /// Reads a request, and sees that nothing follows it.
+    async fn read(stream: &mut Stream, length: usize) -> Vec<u8> {
+        let mut request = vec![0; length];
+        stream.read_exact(&mut request).await.unwrap();
+        assert!(stream.read(&mut [0; 64]).now_or_never().is_none());
+        request
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Tls(socket) => Pin::new(socket).poll_flush(cx),
-        }
+    async fn answer(stream: &mut Stream, head: &str) {
+        drop(stream.activity().request());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
     }
 
-    fn poll_write_vectored(
-        &mut self,
-        cx: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
-            Self::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
+    #[tokio::test]
+    async fn a_request_is_handed_on_alone_and_the_next_after_its_answer_wherever_they_are_cut() {
+        let server = Server::start().await;
+        let requests = [GET, CHUNKS, PUT, GET];
+        let whole = requests.concat();
+        for cut in 1..whole.len() {
+            let (mut client, mut stream) = server.connect().await;
+            client.write_all(&whole[..cut]).await.unwrap();
+            // What came is looked at before the rest comes.
+            let mut first = vec![0; requests[0].len()];
+            let seen = stream.read(&mut first).now_or_never();
+            client.write_all(&whole[cut..]).await.unwrap();
+            match seen {
+                Some(read) => assert_eq!(read.unwrap(), first.len(), "cut at {cut}"),
+                None => first = read(&mut stream, first.len()).await,
+            }
+            assert_eq!(first, requests[0], "cut at {cut}");
+            answer(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            for request in &requests[1..] {
+                assert_eq!(
+                    &read(&mut stream, request.len()).await,
+                    request,
+                    "cut at {cut}"
+                );
+                answer(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
         }
+        server.store.close().await;
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
-            Self::Tls(socket) => Pin::new(socket).poll_write(cx, buf),
+    #[tokio::test]
+    async fn nothing_is_read_as_a_request_after_an_answer_that_closes() {
+        let server = Server::start().await;
+        let upgrade = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n".as_slice();
+        for (request, head) in [
+            (GET, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"),
+            (GET, "HTTP/1.0 200 OK\r\n\r\n"),
+        ] {
+            let (mut client, mut stream) = server.connect().await;
+            client.write_all(&[request, GET].concat()).await.unwrap();
+            assert_eq!(read(&mut stream, request.len()).await, request);
+            answer(&mut stream, head).await;
+            assert_eq!(stream.read(&mut [0; 64]).await.unwrap(), 0);
         }
+        let (mut client, mut stream) = server.connect().await;
+        client.write_all(upgrade).await.unwrap();
+        assert_eq!(read(&mut stream, upgrade.len()).await, upgrade);
+        answer(&mut stream, "HTTP/1.1 200 OK\r\n\r\n").await;
+        client.write_all(GET).await.unwrap();
+        assert_eq!(stream.read(&mut [0; 64]).await.unwrap(), 0);
+        server.store.close().await;
     }
 }

@@ -41,6 +41,14 @@ pub(super) fn told(answer: &[u8]) -> Option<Bytes> {
     Some(refusal(status, &error))
 }
 
+/// The answer to a head that is too large to be waited for.
+pub(super) fn head_too_large() -> Bytes {
+    refusal(
+        "431 Request Header Fields Too Large",
+        &S3Error::new(ErrorCode::RequestHeaderSectionTooLarge),
+    )
+}
+
 /// The answer to plain HTTP where TLS is spoken.
 pub(super) fn not_tls() -> Bytes {
     refusal(
