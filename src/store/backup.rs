@@ -495,8 +495,12 @@ impl Transfer<'_> {
     }
 
     async fn restore(mut self, source: &Source) -> Result<Copies, BackupError> {
-        let bytes = |(_, body, _): &(u64, Body, String)| body.size_bytes;
-        let mut total: u64 = source.after.blobs.iter().map(bytes).sum();
+        let sizes = source
+            .after
+            .blobs
+            .iter()
+            .map(|(_, body, _)| body.size_bytes);
+        let mut total = sizes.fold(0, u64::saturating_add);
         self.copies.records = source.end.sequence;
         self.log(source.end, None).await?;
         if let Some(snapshot) = &source.snapshot {
