@@ -12,7 +12,7 @@ use crate::auth::{
 };
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
-use crate::store::{Mode, Repair, StoreError};
+use crate::store::{Mode, Repair, StoreError, Verify};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,6 +59,8 @@ pub enum Order {
     /// To be asked again until it is done.
     Backup {
         to: PathBuf,
+        #[serde(default)]
+        verify: Verify,
     },
     #[serde(untagged)]
     Place(PlaceOrder),
@@ -168,7 +170,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
             Ok(json!(cleared))
         }
         Order::Fsck(repair) => Ok(json!(holder.keeper.check(repair).await?)),
-        Order::Backup { to } => Ok(json!(holder.keeper.back_up(to).await?)),
+        Order::Backup { to, verify } => Ok(json!(holder.keeper.back_up(to, verify).await?)),
         Order::Place(order) => carry_out_for_places(auth, order).await,
     }
 }

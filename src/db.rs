@@ -174,8 +174,27 @@ pub(crate) async fn open_copy(path: &Path) -> Result<SqliteConnection, sqlx::Err
     options(path).connect().await
 }
 
-/// Whether its pages and rows are what SQLite left.
+/// The database's own file as it is, without its journal, read only: nothing is made or locked beside it.
+pub(crate) async fn open_main_file(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    let options = options(path).read_only(true).immutable(true);
+    options.connect().await
+}
+
+/// As [`open_main_file`], for several readers.
+pub(crate) async fn open_main_file_readers(path: &Path) -> Result<Readers, sqlx::Error> {
+    let options = options(path).read_only(true).immutable(true);
+    pool(options).await
+}
+
+/// Whether its pages and rows are what SQLite left, and it does nothing by itself: we keep no triggers and no views.
 pub(crate) async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let acting = "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')";
+    let acting: i64 = sqlx::query_scalar(acting)
+        .fetch_one(&mut *connection)
+        .await?;
+    if acting > 0 {
+        return Ok(false);
+    }
     let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
         .fetch_one(connection)
         .await?;
@@ -207,7 +226,10 @@ pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, sqlx::E
 }
 
 pub(crate) async fn open_readers(path: &Path) -> Result<Readers, sqlx::Error> {
-    let options = options(path).pragma("query_only", "ON");
+    pool(options(path).pragma("query_only", "ON")).await
+}
+
+async fn pool(options: SqliteConnectOptions) -> Result<Readers, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
         .max_connections(MOST_READERS)
         .test_before_acquire(false)

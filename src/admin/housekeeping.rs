@@ -6,6 +6,7 @@
 use crate::assets::{AssetAges, PurgedAssets, purge};
 use crate::store::{
     Checked, Copies, Freed, Janitor, Mode, Progress, Repair, Scrub, Store, StoreError, Swept,
+    Verify,
 };
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -28,7 +29,7 @@ pub struct Housekeeper {
     scrub_interval: Option<Duration>,
     janitor: Mutex<Janitor>,
     checking: Mutex<Job<Repair, Checked>>,
-    backing_up: Mutex<Job<PathBuf, Copies>>,
+    backing_up: Mutex<Job<(PathBuf, Verify), Copies>>,
 }
 
 /// Work that takes longer than anybody waits for one answer; `A` is what it was asked with.
@@ -151,12 +152,12 @@ impl Housekeeper {
     ///
     /// # Errors
     /// One sentence: where the folder is something else, or the copy failed.
-    pub async fn back_up(&self, to: PathBuf) -> Result<Ongoing<Copies>, String> {
+    pub async fn back_up(&self, to: PathBuf, verify: Verify) -> Result<Ongoing<Copies>, String> {
         let mut job = self.backing_up.lock().await;
-        job.go_on(to.clone(), |progress| {
+        job.go_on((to.clone(), verify), |progress| {
             let store = self.store.clone();
             async move {
-                let copies = store.backup(&to, &progress).await;
+                let copies = store.backup(&to, verify, &progress).await;
                 copies.map_err(|error| error.to_string())
             }
         })

@@ -3,10 +3,9 @@
 
 use super::StartError;
 use crate::auth::{AccessKey, KeyFile, KeyLimits, SealError, StoredSecret};
+use crate::store::Dir;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// What the file holds.
@@ -75,10 +74,10 @@ pub(super) fn is_sealed(path: &Path) -> bool {
 }
 
 fn kept(path: &Path) -> Result<Option<Kept>, Trouble> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
+    const MOST_BYTES: u64 = 64 << 10;
+    let (folder, name) = place(path)?;
+    let Some(text) = folder.read_short(name, MOST_BYTES)? else {
+        return Ok(None);
     };
     // The parser's words may quote what it read.
     serde_json::from_slice(&text)
@@ -120,33 +119,32 @@ fn write(path: &Path, id: &str, secret: StoredSecret) -> io::Result<()> {
         access_key_id: id.to_owned(),
         secret_access_key: secret,
     };
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
+    let (folder, name) = place(path)?;
+    let temporary = format!("{name}.new");
     // What an interrupted start left under this name may be readable for others.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
+    folder.remove(&temporary)?;
+    let mut file = folder.make_new(&temporary)?;
     file.write_all(&serde_json::to_vec_pretty(&kept)?)?;
     file.write_all(b"\n")?;
     file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    folder.rename(&temporary, &folder, name)?;
+    folder.sync()
+}
+
+/// The folder of a file, which may be reached by links, and the file's name in it, which may not be one.
+fn place(path: &Path) -> io::Result<(Dir, &str)> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let (Some(folder), Some(name)) = (path.parent(), name) else {
+        return Err(ErrorKind::InvalidFilename.into());
+    };
+    Ok((Dir::open(folder)?, name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use secrecy::ExposeSecret;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     fn key_file(folder: &Path, name: &str, byte: u8) -> KeyFile {

@@ -4,7 +4,7 @@ use super::{Failure, flag, fsck, order, terminal};
 use crate::admin::Order;
 use crate::clock::Clock;
 use crate::config::{self, Environment};
-use crate::store::{self, Copies, Progress, Store};
+use crate::store::{self, Copies, Progress, Store, Verify};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,8 @@ use std::time::Instant;
 
 /// Copy everything to another folder: objects, assets, people, tokens and keys, as they are at one moment. A running server
 /// is asked to do it, and serves on meanwhile; it must be able to write there. The next backup to the same folder copies
-/// what is new, and one that was cut off goes on. Every byte is held against its checksum.
+/// what is new, and one that was cut off goes on. Every byte of the backup is held against its checksum, those that were there
+/// before too, and what has rotted there is copied again.
 ///
 /// The backup holds the secrets of the folder: keep it as safe as the folder. Exits with 1 where anything is damaged.
 #[derive(Debug, Args)]
@@ -23,6 +24,9 @@ pub(super) struct Backup {
     /// The folder that holds the backup; it is made where it is missing
     #[arg(value_name = "DEST")]
     to: PathBuf,
+    /// Do not read again what the backup has already: rot in it is not found
+    #[arg(long)]
+    quick: bool,
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -31,13 +35,14 @@ pub(super) struct Backup {
     json: bool,
 }
 
-/// Put a backup back into a new data folder. One that was cut off goes on when it is run again.
+/// Put a backup back into a new data folder, or a plain copy of a data folder, up to where its log ends. A restore that was
+/// cut off goes on when it is run again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar restore /mnt/backup/hangar --data-dir /srv/hangar
   hangar fsck --data-dir /srv/hangar")]
 pub(super) struct Restore {
-    /// The folder that `hangar backup` was given
+    /// The folder that `hangar backup` was given, or a copy of a data folder
     #[arg(value_name = "SOURCE")]
     from: PathBuf,
     /// The data folder to be made [default: data] [env: HANGAR_DATA_DIR]
@@ -59,7 +64,11 @@ impl Backup {
             let shown = self.to.display();
             Failure::Failed(format!("{shown} is no path: {error}"))
         })?;
-        let order = Order::Backup { to: to.clone() };
+        let verify = if self.quick { Verify::New } else { Verify::All };
+        let order = Order::Backup {
+            to: to.clone(),
+            verify,
+        };
         let copies: Copies = order::carry_out_watched(store, order, "copied", shows).await?;
         told(
             &copies,
@@ -106,6 +115,18 @@ fn told(copies: &Copies, what: &str, json: bool) -> Result<(), Failure> {
             terminal::grouped(copies.kept),
             terminal::grouped(copies.removed),
         ));
+        if copies.renewed > 0 {
+            lines.push(format!(
+                "{} bodies had rotted in the backup, and are whole again",
+                terminal::grouped(copies.renewed)
+            ));
+        }
+        if copies.unverified > 0 {
+            lines.push(format!(
+                "{} bodies were there and were not read again: without --quick they are",
+                terminal::grouped(copies.unverified)
+            ));
+        }
         terminal::print(&lines.join("\n"))?;
     }
     if copies.damages > 0 {

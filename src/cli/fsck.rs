@@ -3,12 +3,16 @@
 use super::{Failure, flag, order, terminal};
 use crate::admin::Order;
 use crate::config::{self, Environment};
-use crate::store::{Checked, Damage, Finding, Repair};
+use crate::store::{self, Checked, Damage, Finding, Progress, Repair};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Read every record, every body and every object, and tell what is damaged: flipped bytes, missing and truncated files,
 /// and which keys they hurt. Nothing is changed but by --repair. A running server is asked to do it, and serves on meanwhile.
+/// A backup is checked too, where it lies.
 ///
 /// Exits with 0 where all is as it was stored, and with 1 where anything is damaged.
 #[derive(Debug, Args)]
@@ -42,8 +46,15 @@ impl Fsck {
             wanted: self.repair,
             from: from.map_err(|error| Failure::Failed(format!("--from is no path: {error}")))?,
         };
-        let checked: Checked =
-            order::carry_out_watched(store, Order::Fsck(repair), "read", shows).await?;
+        let in_backup = if self.repair {
+            None
+        } else {
+            check_backup(&store.data_dir, shows).await?
+        };
+        let checked: Checked = match in_backup {
+            Some(checked) => checked,
+            None => order::carry_out_watched(store, Order::Fsck(repair), "read", shows).await?,
+        };
         if self.json {
             let value = serde_json::to_value(&checked).unwrap_or_default();
             terminal::print(&terminal::pretty(&value))?;
@@ -60,6 +71,20 @@ impl Fsck {
             ))),
         }
     }
+}
+
+/// `None`: it is no backup.
+async fn check_backup(data_dir: &Path, shows: bool) -> Result<Option<Checked>, Failure> {
+    let (progress, began) = (Arc::new(Progress::default()), Instant::now());
+    let checking = store::check_backup(data_dir, progress.clone());
+    let checked = terminal::while_showing(checking, shows, || {
+        let done = progress.done_bytes.load(Ordering::Relaxed);
+        let total = progress.total_bytes.load(Ordering::Relaxed);
+        terminal::progress("read", done, total, began.elapsed())
+    });
+    checked
+        .await
+        .map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn report(checked: &Checked) -> String {

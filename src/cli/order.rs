@@ -8,7 +8,7 @@ use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
-use crate::store::{OpenError, Store, StoreConfig};
+use crate::store::{Dir, OpenError, Store, StoreConfig};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,6 +24,15 @@ const MAX_RUN_BYTES: u64 = 4096;
 struct Run {
     address: SocketAddr,
     secret: String,
+}
+
+impl Run {
+    /// The secret and the order leave this machine for no other, and are one header and one body.
+    fn is_believed(&self) -> bool {
+        let is_plain =
+            !self.secret.is_empty() && self.secret.bytes().all(|it| it.is_ascii_alphanumeric());
+        is_plain && self.address.ip().is_loopback() && self.address.port() != 0
+    }
 }
 
 /// What a server answers to an order.
@@ -99,7 +108,7 @@ async fn carry_out_while(
             }
             Err(OpenError::Locked(_)) => {}
         }
-        if let Some(run) = running(&config.data_dir).await?
+        if let Some(run) = running(&config.data_dir)?
             && let Some(value) = ask(&run, &order).await?
         {
             if !goes_on(&value) {
@@ -172,28 +181,22 @@ pub(super) fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fa
 }
 
 /// What `run` says; `None` where it is missing or half written.
-async fn running(data_dir: &Path) -> Result<Option<Run>, Failure> {
-    use tokio::io::AsyncReadExt;
-    let path = data_dir.join("@hangar").join("run");
-    let mut text = String::new();
-    let read = match tokio::fs::File::open(&path).await {
-        Ok(file) => file.take(MAX_RUN_BYTES).read_to_string(&mut text).await,
-        Err(error) => Err(error),
-    };
-    match read {
-        Ok(_) => {}
+fn running(data_dir: &Path) -> Result<Option<Run>, Failure> {
+    let home = data_dir.join("@hangar");
+    let text = match Dir::open(&home).and_then(|dir| dir.read_short("run", MAX_RUN_BYTES)) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             return Err(Failure::Failed(format!(
                 "a server holds the folder, and {} cannot be read ({error}): run this as the server's user",
-                path.display()
+                home.join("run").display()
             )));
         }
-    }
-    // The secret leaves this machine for nobody.
-    Ok(serde_json::from_str::<Run>(&text)
+    };
+    Ok(serde_json::from_slice::<Run>(&text)
         .ok()
-        .filter(|run| run.address.ip().is_loopback()))
+        .filter(Run::is_believed))
 }
 
 /// `None` where nobody listens: then nothing was done, and asking again does no harm.
@@ -318,21 +321,35 @@ mod tests {
     #[tokio::test]
     async fn a_run_file_that_points_to_another_machine_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(running(folder.path()).await.unwrap().is_none());
+        assert!(running(folder.path()).unwrap().is_none());
         std::fs::create_dir(folder.path().join("@hangar")).unwrap();
         let path = folder.path().join("@hangar/run");
         for (text, believed) in [
             (r#"{"address":"127.0.0.1:1","secret":"x"}"#, true),
+            (r#"{"address":"[::1]:1","secret":"x"}"#, true),
             (r#"{"address":"192.0.2.1:1","secret":"x"}"#, false),
+            (r#"{"address":"127.0.0.1:0","secret":"x"}"#, false),
+            (r#"{"address":"127.0.0.1:1","secret":""}"#, false),
+            (
+                r#"{"address":"127.0.0.1:1","secret":"x\r\nHost: y"}"#,
+                false,
+            ),
+            (r#"{"address":"localhost:1","secret":"x"}"#, false),
             (r#"{"address":"127.0.0.1:1","#, false),
             ("", false),
         ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(
-                running(folder.path()).await.unwrap().is_some(),
+                running(folder.path()).unwrap().is_some(),
                 believed,
                 "{text}"
             );
         }
+        // Another file in its place is neither followed nor waited for.
+        std::fs::remove_file(&path).unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::write(&elsewhere, r#"{"address":"127.0.0.1:1","secret":"x"}"#).unwrap();
+        std::os::unix::fs::symlink(elsewhere, &path).unwrap();
+        assert!(running(folder.path()).is_err());
     }
 }

@@ -4,14 +4,15 @@
 //! each found and named, with the keys that they hurt; what is changed or freed meanwhile by others is no finding. It
 //! changes nothing, but where a repair is wanted: then what is damaged is made again of the same bytes elsewhere.
 
-use super::blobs::{self, blob_path};
+use super::blobs::{self, Blobs};
 use super::content::{Body, Place};
+use super::dir::Dir;
+use super::folder::{BACKUP, DATABASE, Places};
 use super::log::{self, End, Reader, ScanError};
-use super::mend::{self, Home};
-use super::{Store, StoreError, meta, stopped, unavailable};
+use super::{Store, StoreError, mend, meta, snapshot, stopped, unavailable};
+use crate::db::{self, Readers};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -106,25 +107,96 @@ impl Store {
         progress: Arc<Progress>,
         repair: Repair,
     ) -> Result<Checked, StoreError> {
-        let mut check = Check {
-            store: self,
+        let inner = &self.inner;
+        let check = Check {
+            readers: inner.readers.clone(),
+            places: inner.folder.places().clone(),
+            uploads: Some(inner.blobs.clone()),
             repair,
             progress,
             checked: Checked::default(),
             hurt: Vec::new(),
         };
-        check.count().await?;
-        check.records().await?;
-        check.bodies().await?;
-        check.objects().await?;
-        check.left_over().await?;
-        check.name_the_hurt().await?;
-        Ok(check.checked)
+        check.run().await
     }
 }
 
-struct Check<'a> {
-    store: &'a Store,
+/// Checks a backup, or another folder whose log ends where its newest snapshot does and that has no database. Nothing in
+/// it is changed or made, not even for a moment. `None`: it is a data folder, to be opened and checked.
+///
+/// # Errors
+/// `Refused` in words where it cannot be read.
+pub async fn check_backup(
+    data_dir: &Path,
+    progress: Arc<Progress>,
+) -> Result<Option<Checked>, BackupCheckError> {
+    let refused = |what: &str| {
+        let shown = data_dir.display();
+        BackupCheckError::Refused(format!("{shown} {what}"))
+    };
+    let cannot = |error: &io::Error| refused(&format!("cannot be looked at: {error}"));
+    let home = Dir::open(&data_dir.join("@hangar")).map_err(|error| cannot(&error))?;
+    let is_backup = home.has(BACKUP).map_err(|error| cannot(&error))?;
+    if home.has(DATABASE).map_err(|error| cannot(&error))? && !is_backup {
+        return Ok(None);
+    }
+    let snapshots = snapshot::all(&home).await.map_err(|error| cannot(&error))?;
+    let newest = snapshot::first_whole(&home, &snapshots).await;
+    let places = Places::of(&home);
+    let ends_there = |snapshot: &snapshot::Snapshot, places: &Places| {
+        let segments = log::segments(&places.log);
+        segments.is_ok_and(|it| it.last() == Some(&snapshot.end.segment))
+            && log::length(&places.log, snapshot.end.segment).ok() == Some(snapshot.end.offset)
+    };
+    let (snapshot, places) = match (newest, places) {
+        (Some(snapshot), Ok(places)) if is_backup || ends_there(&snapshot, &places) => {
+            (snapshot, places)
+        }
+        (_, Err(error)) if is_backup => return Err(cannot(&error)),
+        (None, _) if is_backup => {
+            return Err(refused(
+                "holds no backup that is whole: run `hangar backup` to it again",
+            ));
+        }
+        _ => return Ok(None),
+    };
+    let _lock = super::backup::lock_to_read(&home, data_dir)
+        .map_err(|error| BackupCheckError::Refused(error.to_string()))?;
+    let readers = db::open_main_file_readers(&home.path_of(&snapshot.name)).await?;
+    let check = Check {
+        readers: readers.clone(),
+        places,
+        uploads: None,
+        repair: Repair::default(),
+        progress,
+        checked: Checked::default(),
+        hurt: Vec::new(),
+    };
+    let checked = check.run().await;
+    readers.close().await;
+    Ok(Some(checked?))
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BackupCheckError {
+    /// One sentence that says what to do.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for BackupCheckError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+struct Check {
+    readers: Readers,
+    places: Places,
+    /// Blobs that uploads hold; `None`: there are no uploads.
+    uploads: Option<Blobs>,
     repair: Repair,
     progress: Arc<Progress>,
     checked: Checked,
@@ -132,9 +204,19 @@ struct Check<'a> {
     hurt: Vec<(u64, usize)>,
 }
 
-impl Check<'_> {
+impl Check {
+    async fn run(mut self) -> Result<Checked, StoreError> {
+        self.count().await?;
+        self.records().await?;
+        self.bodies().await?;
+        self.objects().await?;
+        self.left_over().await?;
+        self.name_the_hurt().await?;
+        Ok(self.checked)
+    }
+
     async fn count(&self) -> Result<(), StoreError> {
-        let mut connection = self.store.inner.readers.acquire().await?;
+        let mut connection = self.readers.acquire().await?;
         let (_, bytes) = meta::stored(&mut connection).await?;
         self.progress.total_bytes.store(bytes, Ordering::Relaxed);
         Ok(())
@@ -157,13 +239,13 @@ impl Check<'_> {
 
     /// Every record that the index has taken in.
     async fn records(&mut self) -> Result<(), StoreError> {
-        let mut connection = self.store.inner.readers.acquire().await?;
+        let mut connection = self.readers.acquire().await?;
         let position = meta::position(&mut connection).await?;
         drop(connection);
         let Some((id, until)) = position else {
             return Ok(());
         };
-        let dir = self.store.inner.folder.log();
+        let dir = self.places.log.clone();
         let (records, damaged) =
             blocking(move || read_records(&dir, id, until).map_err(|error| trouble(&error)))
                 .await?;
@@ -177,7 +259,7 @@ impl Check<'_> {
     async fn bodies(&mut self) -> Result<(), StoreError> {
         let mut after = 0;
         loop {
-            let mut connection = self.store.inner.readers.acquire().await?;
+            let mut connection = self.readers.acquire().await?;
             let page = meta::bodies_after(&mut connection, after, PAGE).await?;
             drop(connection);
             let Some((last, _)) = page.last() else {
@@ -191,19 +273,18 @@ impl Check<'_> {
     }
 
     async fn body(&mut self, id: u64, body: Body) -> Result<(), StoreError> {
-        let folder = &self.store.inner.folder;
-        let (log, blobs, progress) = (folder.log(), folder.blobs(), self.progress.clone());
+        let (places, progress) = (self.places.clone(), self.progress.clone());
         let size_bytes = body.size_bytes;
-        let place = body.place.clone();
+        let place = body.place;
         let read = body.clone();
-        let damage = blocking(move || Ok(read_body(&read, &log, &blobs, &progress).err())).await?;
+        let damage = blocking(move || Ok(read_body(&read, &places, &progress).err())).await?;
         self.checked.bodies += 1;
         self.checked.bytes += size_bytes;
         let Some((damage, at)) = damage else {
             return Ok(());
         };
         // It may have been freed meanwhile.
-        let mut connection = self.store.inner.readers.acquire().await?;
+        let mut connection = self.readers.acquire().await?;
         let is_there = meta::has_body(&mut connection, id).await?;
         drop(connection);
         if is_there && self.repair.wanted && self.mend(id, body).await? {
@@ -217,16 +298,18 @@ impl Check<'_> {
 
     /// Whether it is whole again, by a body that has the same bytes, or by the backup.
     async fn mend(&self, id: u64, body: Body) -> Result<bool, StoreError> {
-        let home = Home(self.store.home().to_owned());
-        let mut connection = self.store.inner.readers.acquire().await?;
+        let home = self.places.clone();
+        let mut connection = self.readers.acquire().await?;
         let twins = meta::twins_of_body(&mut connection, id).await?;
         drop(connection);
         let mut sources: Vec<_> = twins
             .into_iter()
             .map(|place| (home.clone(), place))
             .collect();
-        let backup = self.repair.from.as_deref().map(mend::home_of);
-        sources.extend(backup.map(|backup| (backup, body.place.clone())));
+        if let Some(backup) = &self.repair.from {
+            let backup = Dir::open(&backup.join("@hangar")).and_then(|home| Places::of(&home));
+            sources.push((backup.map_err(|error| unavailable(&error))?, body.place));
+        }
         blocking(move || mend::mend(&body, &home, &sources).map_err(|error| unavailable(&error)))
             .await
     }
@@ -235,7 +318,7 @@ impl Check<'_> {
     async fn objects(&mut self) -> Result<(), StoreError> {
         let mut after: Option<(String, String)> = None;
         loop {
-            let mut connection = self.store.inner.readers.acquire().await?;
+            let mut connection = self.readers.acquire().await?;
             let page = meta::object_sums(&mut connection, after.as_ref(), PAGE).await?;
             drop(connection);
             let Some(last) = page.last() else {
@@ -255,15 +338,14 @@ impl Check<'_> {
     }
 
     async fn left_over(&mut self) -> Result<(), StoreError> {
-        let held = self.store.inner.blobs.clone();
-        let dir = held.dir().to_owned();
+        let dir = self.places.blobs.clone();
         let pages = blocking(move || {
             let pages = blobs::pages(&dir, PAGE as usize).map_err(|error| unavailable(&error))?;
             Ok(pages.collect::<Vec<_>>())
         });
         for mut page in pages.await? {
-            page.retain(|id| !held.is_under_way(id));
-            let mut connection = self.store.inner.readers.acquire().await?;
+            page.retain(|id| !self.uploads.as_ref().is_some_and(|it| it.is_under_way(*id)));
+            let mut connection = self.readers.acquire().await?;
             let known = meta::known_blobs(&mut connection, &page).await?;
             self.checked.left_over += (page.len() - known.len()) as u64;
         }
@@ -273,7 +355,7 @@ impl Check<'_> {
     async fn name_the_hurt(&mut self) -> Result<(), StoreError> {
         for page in self.hurt.chunks(PAGE as usize) {
             let ids: Vec<u64> = page.iter().map(|(body, _)| *body).collect();
-            let mut connection = self.store.inner.readers.acquire().await?;
+            let mut connection = self.readers.acquire().await?;
             let users = meta::users_of_bodies(&mut connection, &ids).await?;
             drop(connection);
             for (body, finding) in page {
@@ -288,8 +370,7 @@ impl Check<'_> {
 }
 
 fn segment_file(segment: u64) -> String {
-    let path = log::segment_path(Path::new("log"), segment);
-    path.display().to_string()
+    format!("log/{}", log::segment_name(segment))
 }
 
 fn trouble(error: &ScanError) -> StoreError {
@@ -309,8 +390,8 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// How many records could be read up to `until`, and where (segment, byte) others could not: after one the rest of its
 /// segment is not reached.
-fn read_records(
-    dir: &Path,
+pub(super) fn read_records(
+    dir: &Dir,
     id: log::LogId,
     until: End,
 ) -> Result<(u64, Vec<(u64, u64)>), ScanError> {
@@ -352,20 +433,19 @@ fn read_records(
 /// Holds each block of a body against its CRC; the damage and where in the body it begins.
 pub(super) fn read_body(
     body: &Body,
-    log: &Path,
-    blobs: &Path,
+    places: &Places,
     progress: &Progress,
 ) -> Result<(), (Damage, u64)> {
-    let (path, start): (PathBuf, u64) = match &body.place {
-        Place::Log { segment, offset } => (log::segment_path(log, *segment), *offset),
-        Place::Blob { id } => (blob_path(blobs, id), 0),
+    let (file, start) = match &body.place {
+        Place::Log { segment, offset } => (places.log.read(&log::segment_name(*segment)), *offset),
+        Place::Blob { id } => (places.blobs.read(&id.to_string()), 0),
     };
     let failed = |error: &io::Error, at: u64| match error.kind() {
         io::ErrorKind::NotFound => (Damage::Missing, at),
         io::ErrorKind::UnexpectedEof => (Damage::Truncated, at),
         _ => (Damage::Unreadable, at),
     };
-    let file = File::open(path).map_err(|error| failed(&error, 0))?;
+    let file = file.map_err(|error| failed(&error, 0))?;
     let block_bytes = CRC_BLOCK_BYTES as u64;
     let mut buffer = vec![0; CRC_BLOCK_BYTES];
     let mut at = 0;

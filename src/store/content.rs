@@ -1,12 +1,13 @@
 //! Where an object's bytes lie: runs of bodies, one after the other.
 
+use super::blobs::BlobId;
 use crate::s3::range::ByteRange;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `length` bytes of a body from `start` on. Records and rows have it as `[body, start, length]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u64, u64, u64)", into = "(u64, u64, u64)")]
+#[serde(try_from = "(u64, u64, u64)", into = "(u64, u64, u64)")]
 pub(super) struct Extent {
     /// Sequence of the record that brought the body.
     pub(super) body: u64,
@@ -15,13 +16,26 @@ pub(super) struct Extent {
     pub(super) length: u64,
 }
 
-impl From<(u64, u64, u64)> for Extent {
-    fn from((body, start, length): (u64, u64, u64)) -> Self {
-        Self {
+/// No place in a file, and no length, is beyond this: sums of thousands of them are numbers still.
+const FARTHEST: u64 = 1 << 48;
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0} bytes are more than any file has")]
+pub(super) struct TooFar(u64);
+
+fn within_reach(number: u64) -> Result<u64, TooFar> {
+    (number <= FARTHEST).then_some(number).ok_or(TooFar(number))
+}
+
+impl TryFrom<(u64, u64, u64)> for Extent {
+    type Error = TooFar;
+
+    fn try_from((body, start, length): (u64, u64, u64)) -> Result<Self, TooFar> {
+        Ok(Self {
             body,
-            start,
-            length,
-        }
+            start: within_reach(start)?,
+            length: within_reach(length)?,
+        })
     }
 }
 
@@ -43,11 +57,21 @@ impl Extent {
 }
 
 /// Where a body lies, as the index has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Place {
-    Log { segment: u64, offset: u64 },
-    Blob { id: String },
+    Log {
+        segment: u64,
+        #[serde(deserialize_with = "read_offset")]
+        offset: u64,
+    },
+    Blob {
+        id: BlobId,
+    },
+}
+
+fn read_offset<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    within_reach(u64::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +144,7 @@ mod tests {
             extents in prop::collection::vec((0..3_u64, 0..4_u64, 1..5_u64), 1..8),
             ends in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
         ) {
-            let extents: Vec<Extent> = extents.into_iter().map(Extent::from).collect();
+            let extents: Vec<Extent> = extents.into_iter().map(|it| Extent::try_from(it).unwrap()).collect();
             let all = bytes(&extents);
             let (one, other) = (ends.0.index(all.len()), ends.1.index(all.len()));
             let (start, end) = (one.min(other), one.max(other) + 1);

@@ -1,21 +1,51 @@
 //! The data folder: what lies where, its lock, and whether it is the folder that the index knows.
 //!
-//! All that hangar writes is in `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches.
+//! All that hangar writes is in `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches. `DATA` and
+//! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`Dir`]).
 
 use super::OpenError;
-use super::log::sync_folder;
+use super::dir::Dir;
+use super::log::{self, Found};
 use super::space::Space;
 use rustix::fs::{FlockOperation, flock};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Paths of the folder, held by its lock.
+/// A folder that holds this is a backup, and no data folder.
+pub(super) const BACKUP: &str = "backup";
+/// While it is there, a folder is not restored whole.
+pub(super) const RESTORING: &str = "restoring";
+/// How folders are named that hold a part of a log which was set aside.
+pub(super) const ASIDE_LOG: &str = "aside-log-";
+pub(super) const DATABASE: &str = "hangar.db";
+/// What SQLite keeps beside a database, by the end of its name. The journal of another database would be applied to it.
+const JOURNALS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Where a folder's log and blobs are. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub(super) log: Dir,
+    pub(super) blobs: Dir,
+}
+
+impl Places {
+    /// Of a data folder, or of a backup; nothing is made.
+    pub(super) fn of(home: &Dir) -> io::Result<Self> {
+        Ok(Self {
+            log: home.folder("log")?,
+            blobs: home.folder("blobs")?,
+        })
+    }
+}
+
+/// The data folder, held by its lock.
 #[derive(Debug)]
 pub(super) struct Folder {
-    home: PathBuf,
+    home: Dir,
+    places: Places,
     lock: Mutex<Option<File>>,
     space: Arc<Space>,
 }
@@ -34,43 +64,61 @@ impl Folder {
                  this user may write"
             ))
         };
-        let home = data_dir.join("@hangar");
-        for folder in [data_dir, &home, &home.join("log"), &home.join("blobs")] {
+        let path = data_dir.join("@hangar");
+        for folder in [data_dir, &path] {
             make_private(folder).map_err(|error| cannot(&error))?;
         }
-        for folder in data_dir.parent().into_iter().chain([data_dir, &home]) {
+        let home = Dir::open(&path).map_err(|error| cannot(&error))?;
+        if home.has(BACKUP).map_err(|error| cannot(&error))? {
+            return Err(OpenError::Refused(format!(
+                "{shown} holds a backup, which stays as it is: put it back into a new folder with `hangar restore`, or \
+                 look at it with `hangar fsck`"
+            )));
+        }
+        let log = home.make_folder("log").map_err(|error| cannot(&error))?;
+        let has_log = !matches!(log::find(&log), Ok(Found::Nothing));
+        if has_log && !home.has("blobs").map_err(|error| cannot(&error))? {
+            return Err(OpenError::Refused(format!(
+                "the folder {} is missing, where files over 256 KiB are: put it back, or make it, empty, if there were none",
+                home.path_of("blobs").display()
+            )));
+        }
+        let blobs = home.make_folder("blobs").map_err(|error| cannot(&error))?;
+        for folder in data_dir.parent().into_iter().chain([data_dir]) {
             // A parent that is `""` is this folder; one that cannot be read was not made here.
-            if let Err(error) = sync_folder(folder) {
+            if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
                 tracing::debug!(%error, "could not sync a parent folder");
             }
         }
-        if super::backup::is_unfinished(&home) {
+        home.sync().map_err(|error| cannot(&error))?;
+        if super::backup::is_unfinished(&home).map_err(|error| cannot(&error))? {
             return Err(OpenError::Refused(format!(
                 "a restore into {shown} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to \
                  another folder"
             )));
         }
-        filesystem::check(&home, allow_unsafe_fs)?;
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(home.join("lock"))
-            .map_err(|error| cannot(&error))?;
+        filesystem::check(home.path(), allow_unsafe_fs)?;
+        let lock = home.make("lock").map_err(|error| cannot(&error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self {
-                space: Arc::new(Space::open(&home, min_free_bytes)),
-                home,
-                lock: Mutex::new(Some(lock)),
-            }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked(format!(
-                "another hangar is using the data folder {shown}; stop it, or set HANGAR_DATA_DIR (--data-dir) to \
-                 another folder"
-            ))),
-            Err(error) => Err(cannot(&error.into())),
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(OpenError::Locked(format!(
+                    "another hangar is using the data folder {shown}; stop it, or set HANGAR_DATA_DIR (--data-dir) to \
+                     another folder"
+                )));
+            }
+            Err(error) => return Err(cannot(&error.into())),
         }
+        // SQLite opens these by their path, and would follow a link.
+        for name in database_files(DATABASE) {
+            home.length(&name).map_err(|error| cannot(&error))?;
+        }
+        Ok(Self {
+            space: Arc::new(Space::open(&home, min_free_bytes)),
+            home,
+            places: Places { log, blobs },
+            lock: Mutex::new(Some(lock)),
+        })
     }
 
     /// Lets another hangar have it.
@@ -87,71 +135,109 @@ impl Folder {
         &self.space
     }
 
-    pub(super) fn home(&self) -> &Path {
+    pub(super) fn home(&self) -> &Dir {
         &self.home
     }
 
     pub(super) fn database(&self) -> PathBuf {
-        self.home.join("hangar.db")
+        self.home.path_of(DATABASE)
     }
 
-    pub(super) fn log(&self) -> PathBuf {
-        self.home.join("log")
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
-    pub(super) fn blobs(&self) -> PathBuf {
-        self.home.join("blobs")
+    pub(super) fn log(&self) -> &Dir {
+        &self.places.log
     }
 
-    /// Tells commands where the running server's administration listener is.
-    pub(super) fn run(&self) -> PathBuf {
-        self.home.join("run")
+    pub(super) fn blobs(&self) -> &Dir {
+        &self.places.blobs
     }
 
-    /// Writes `run` anew: a new file, so that it has an identity of its own.
+    /// Writes `run`, which tells commands where the running server's administration listener is: a new file, so that it
+    /// has an identity of its own.
     pub(super) fn write_run(&self, text: &str) -> io::Result<Identity> {
-        let path = self.run();
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
+        let mut file = self.home.make_anew("run")?;
         io::Write::write_all(&mut file, text.as_bytes())?;
         file.sync_all()?;
         drop(file);
-        sync_folder(&self.home)?;
-        identity(&path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.home.sync()?;
+        identity(&self.home, "run")?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     pub(super) fn remove_run(&self) {
-        let removed = match std::fs::remove_file(self.run()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        let removed = match self.home.remove("run") {
             // A power cut must not bring it back beside a database that knows it as gone.
-            result => result.and_then(|()| sync_folder(&self.home)),
+            Ok(true) => self.home.sync(),
+            removed => removed.map(drop),
         };
         if let Err(error) = removed {
             tracing::warn!(%error, "could not remove the file `run`");
         }
     }
 
-    /// Moves the index aside; it is never trusted again, and never removed by us.
-    pub(super) fn set_index_aside(&self, now_millis: i64) -> io::Result<PathBuf> {
-        let aside = self.home.join(format!("aside-{now_millis}"));
-        make_private(&aside)?;
-        for name in ["hangar.db", "hangar.db-wal", "hangar.db-shm"] {
-            match std::fs::rename(self.home.join(name), aside.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+    /// Moves the index aside with all that SQLite keeps beside it, and what of it is left; it is never trusted again, and
+    /// never removed by us. `None`: there was nothing.
+    pub(super) fn set_index_aside(&self, now_millis: i64) -> io::Result<Option<PathBuf>> {
+        let mut names = Vec::new();
+        for name in database_files(DATABASE) {
+            if self.home.has(&name)? {
+                names.push(name);
             }
         }
-        sync_folder(&aside)?;
-        sync_folder(&self.home)?;
-        Ok(aside)
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let aside = self.make_aside(&format!("aside-{now_millis}"))?;
+        for name in names {
+            self.home.rename(&name, &aside, &name)?;
+            // The database goes first and for sure: a journal alone is moved by the next start, and a database whose
+            // journal is gone would be taken for whole.
+            aside.sync()?;
+            self.home.sync()?;
+        }
+        Ok(Some(aside.path().to_owned()))
     }
+
+    /// A new folder for what is set aside: what was set aside before stays.
+    pub(super) fn make_aside(&self, name: &str) -> io::Result<Dir> {
+        let mut wanted = name.to_owned();
+        for count in 1.. {
+            if !self.home.has(&wanted)? {
+                break;
+            }
+            wanted = format!("{name}-{count}");
+        }
+        self.home.make_folder(&wanted)
+    }
+
+    /// What only a folder has in which a log was begun, as a sentence's subject; `None`: nothing.
+    pub(super) fn trace_of_a_log(&self) -> io::Result<Option<String>> {
+        for name in self.home.names()? {
+            let name = name?;
+            let is_trace = super::snapshot::is_name(&name) || matches!(&*name, "run" | "keys");
+            if is_trace {
+                return Ok(Some(name));
+            }
+        }
+        let blob = super::blobs::pages(&self.places.blobs, 1)?.next();
+        Ok(blob.map(|page| format!("blobs/{}", page[0])))
+    }
+}
+
+/// A database and what SQLite keeps beside it, the database first.
+pub(super) fn database_files(name: &str) -> impl Iterator<Item = String> {
+    let journals = JOURNALS.map(|end| format!("{name}{end}"));
+    std::iter::once(name.to_owned()).chain(journals)
+}
+
+/// Removes a database with what SQLite keeps beside it, which would be applied to the next one of its name.
+pub(super) fn remove_database(home: &Dir, name: &str) -> io::Result<()> {
+    for name in database_files(name) {
+        home.remove(&name)?;
+    }
+    Ok(())
 }
 
 pub(super) fn make_private(folder: &Path) -> io::Result<()> {
@@ -181,12 +267,15 @@ impl Identity {
 }
 
 /// `None`: there is no such file.
-pub(super) fn identity(path: &Path) -> io::Result<Option<Identity>> {
+pub(super) fn identity(home: &Dir, name: &str) -> io::Result<Option<Identity>> {
     use std::os::unix::fs::MetadataExt;
-    let metadata = match std::fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
+    // Not opened: closing a database's file anywhere in the process lets go of SQLite's locks on it.
+    if home.length(name)?.is_none() {
+        return Ok(None);
+    }
+    let metadata = match std::fs::symlink_metadata(home.path_of(name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+        metadata => metadata?,
     };
     let born = metadata
         .created()

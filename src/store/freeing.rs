@@ -3,19 +3,21 @@
 //! Guarantees: a body goes only when two sweeps, a grace apart by the monotonic clock, found it unreferenced, when the
 //! writer finds it so once more, in its own order, and when nobody reads or copies it; a synced record says so before a
 //! byte of it is touched. The grace is for copies of the folder that are being made meanwhile. A blob that no body names,
-//! and no upload holds, is left over of a crash and goes alike; no record needs to say so.
+//! no upload holds and no record of the log names is left over of a crash and goes alike; no record needs to say so.
 
-use super::blobs::{self, blob_path};
+use super::blobs::{self, BlobId};
 use super::content::Place;
+use super::dir::Dir;
+use super::folder::{ASIDE_LOG, Places};
 use super::janitor::{Janitor, Mode};
 use super::judging::Work;
-use super::record::Unreferenced;
-use super::{StoreError, log, meta, unavailable};
+use super::log::{self, LogId, ScanError};
+use super::record::{BodyPlace, Change, Record, Unreferenced};
+use super::{StoreError, meta, unavailable};
 use crate::faults;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -28,7 +30,9 @@ const SHORT_GRACE: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     bodies: BTreeMap<u64, Duration>,
-    blobs: HashMap<String, Duration>,
+    blobs: HashMap<BlobId, Duration>,
+    /// Blobs that a record names and the index does not know.
+    named: HashSet<BlobId>,
 }
 
 /// What was freed, or would be, and what waits for its grace.
@@ -122,12 +126,9 @@ impl Janitor {
         }
         let gone = named.await.map_err(|_| super::stopped())?;
         faults::step("freeing-recorded");
-        let (log, blobs) = (
-            self.store.inner.folder.log(),
-            self.store.inner.folder.blobs(),
-        );
+        let places = self.store.inner.folder.places().clone();
         tokio::task::spawn_blocking(move || {
-            free_bytes(&log, &blobs, &gone);
+            free_bytes(&places, &gone);
             gone
         })
         .await
@@ -143,9 +144,9 @@ impl Janitor {
         freed: &mut Freed,
     ) -> Result<(), StoreError> {
         let inner = &self.store.inner;
-        let dir = inner.blobs.dir().to_owned();
+        let dir = inner.blobs.dir().clone();
         let mut pages = blobs::pages(&dir, PAGE as usize).map_err(|error| unavailable(&error))?;
-        let mut seen = HashMap::new();
+        let (mut seen, mut due) = (HashMap::new(), Vec::new());
         loop {
             let (rest, page) = tokio::task::spawn_blocking(move || {
                 let page = pages.next();
@@ -157,7 +158,7 @@ impl Janitor {
             let Some(mut page) = page else {
                 break;
             };
-            page.retain(|id| !inner.blobs.is_under_way(id));
+            page.retain(|id| !inner.blobs.is_under_way(*id) && !self.seen.named.contains(id));
             let mut connection = inner.readers.acquire().await?;
             let known = meta::known_blobs(&mut connection, &page).await?;
             drop(connection);
@@ -168,47 +169,136 @@ impl Janitor {
             }
             for id in page {
                 let first = self.seen.blobs.get(&id).copied().unwrap_or(now);
-                let path = blob_path(&dir, &id);
-                let size = std::fs::metadata(&path).map_or(0, |file| file.len());
-                let is_due = now.saturating_sub(first) >= grace;
-                if is_due && (mode == Mode::Tell || remove(&path)) {
-                    freed.left_over += 1;
-                    freed.left_over_bytes += size;
+                if now.saturating_sub(first) >= grace {
+                    due.push(id);
                 } else {
                     freed.waiting += 1;
-                    freed.waiting_bytes += size;
-                    seen.insert(id, first);
+                    freed.waiting_bytes += length(&dir, id);
                 }
+                seen.insert(id, first);
+            }
+        }
+        let due = self.without_named(due).await?;
+        for id in due {
+            let size = length(&dir, id);
+            if mode == Mode::Tell || remove(&dir, id) {
+                freed.left_over += 1;
+                freed.left_over_bytes += size;
+                if mode == Mode::Do {
+                    seen.remove(&id);
+                }
+            } else {
+                freed.waiting += 1;
+                freed.waiting_bytes += size;
             }
         }
         self.seen.blobs = seen;
         Ok(())
     }
+
+    /// Keeps what a record of the log names, whatever the index says: then the index is wrong.
+    async fn without_named(&mut self, mut due: Vec<BlobId>) -> Result<Vec<BlobId>, StoreError> {
+        if due.is_empty() {
+            return Ok(due);
+        }
+        let inner = &self.store.inner;
+        let mut connection = inner.readers.acquire().await?;
+        let position = meta::position(&mut connection).await?;
+        drop(connection);
+        let Some((id, _)) = position else {
+            return Ok(Vec::new());
+        };
+        let (home, log) = (inner.folder.home().clone(), inner.folder.log().clone());
+        let asked = due.clone();
+        let named = tokio::task::spawn_blocking(move || named_in_log(&home, &log, id, &asked))
+            .await
+            .map_err(|_| super::stopped())?;
+        let named = match named {
+            Ok(named) => named,
+            Err(error) => {
+                tracing::warn!(%error, "files in blobs that the database does not know stay");
+                return Ok(Vec::new());
+            }
+        };
+        if !named.is_empty() {
+            tracing::error!(
+                blobs = named.len(),
+                "files in blobs stay that the log names, or a part of it that was set aside, and the database does not: `hangar rebuild --from-log` makes the database again"
+            );
+        }
+        due.retain(|id| !named.contains(id));
+        self.seen.named.extend(named);
+        Ok(due)
+    }
+}
+
+/// Those of these blobs that the log names, or a part of it that was set aside, and that no record says are freed. What is
+/// damaged between two records keeps the others from nothing.
+fn named_in_log(
+    home: &Dir,
+    log: &Dir,
+    id: LogId,
+    blobs: &[BlobId],
+) -> Result<HashSet<BlobId>, ScanError> {
+    let asked: HashSet<BlobId> = blobs.iter().copied().collect();
+    let (mut named, mut gone) = (HashSet::new(), HashSet::new());
+    let mut take = |record: Record| match &record.change {
+        Change::Put(put) => named.extend(blob_of(&put.body)),
+        Change::PartPut(part) => named.extend(blob_of(&part.body)),
+        Change::Freed { bodies } => {
+            gone.extend(bodies.iter().filter_map(|freed| match &freed.place {
+                Place::Blob { id } => Some(*id),
+                Place::Log { .. } => None,
+            }));
+        }
+        _ => {}
+    };
+    log::each_whole_record(log, id, &mut take)?;
+    for name in home.names()? {
+        let name = name?;
+        if name.starts_with(ASIDE_LOG) {
+            log::each_whole_record(&home.folder(&name)?, id, &mut take)?;
+        }
+    }
+    named.retain(|id| asked.contains(id) && !gone.contains(id));
+    Ok(named)
+}
+
+fn blob_of(body: &BodyPlace) -> Option<BlobId> {
+    match body {
+        BodyPlace::Blob { id } => Some(*id),
+        BodyPlace::Empty | BodyPlace::Here => None,
+    }
+}
+
+fn length(blobs: &Dir, id: BlobId) -> u64 {
+    let length = blobs.length(&id.to_string());
+    length.ok().flatten().unwrap_or(0)
 }
 
 /// Frees the bytes of bodies whose record says that they may go; what is gone already is no trouble.
-pub(super) fn free_bytes(log: &Path, blobs: &Path, bodies: &[Unreferenced]) {
+pub(super) fn free_bytes(places: &Places, bodies: &[Unreferenced]) {
     for free in bodies {
         match &free.place {
             Place::Log { segment, offset } => {
-                if let Err(error) = log::punch(log, *segment, *offset, free.size_bytes)
+                if let Err(error) = log::punch(&places.log, *segment, *offset, free.size_bytes)
                     && error.kind() != io::ErrorKind::NotFound
                 {
                     tracing::warn!(%error, body = free.body, "could not free a body in the log");
                 }
             }
-            Place::Blob { id } => drop(remove(&blob_path(blobs, id))),
+            Place::Blob { id } => drop(remove(&places.blobs, *id)),
         }
     }
 }
 
 /// Whether it is gone.
-fn remove(path: &Path) -> bool {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(%error, path = %path.display(), "could not remove a blob");
+fn remove(blobs: &Dir, id: BlobId) -> bool {
+    match blobs.remove(&id.to_string()) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(%error, blob = %id, "could not remove a blob");
             false
         }
-        _ => true,
     }
 }

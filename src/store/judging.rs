@@ -585,7 +585,7 @@ fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, Held) {
         }
         (SealedBody::Memory { .. }, None) => (BodyPlace::Empty, BodyHere::default(), Held::Nothing),
         (SealedBody::Blob(blob), _) => {
-            let id = blob.id().to_owned();
+            let id = blob.id();
             (
                 BodyPlace::Blob { id },
                 BodyHere::default(),

@@ -3,19 +3,23 @@
 //! Segments are named by the sequence of their first record. A segment is sealed when it has passed
 //! [`SEGMENT_LIMIT_BYTES`]; the next one is used only when the folder that names it is on disk.
 
+use super::dir::Dir;
 pub(super) use super::record::LogId;
-use super::record::{self, BadHead, Draft, HEAD_BYTES, Head, Record, STATEMENT_LIMIT_BYTES};
+use super::record::{
+    self, BadHead, Draft, HEAD_BYTES, Head, INLINE_LIMIT_BYTES, Record, STATEMENT_LIMIT_BYTES,
+    UnreadStatement,
+};
 use crate::faults;
 use crate::s3::checksum::crc64_nvme;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-const SEGMENT_LIMIT_BYTES: u64 = 1 << 30;
+/// Tests have logs of several segments.
+const SEGMENT_LIMIT_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 1 << 30 };
 
 /// Where a record went.
 #[derive(Debug, Clone, Copy)]
@@ -48,9 +52,8 @@ pub(super) enum AppendError {
 /// The writing end. One owner.
 #[derive(Debug)]
 pub(super) struct Log {
-    dir: PathBuf,
     /// Opened once: running out of files must not look like a failed sync.
-    folder: File,
+    dir: Dir,
     id: LogId,
     file: Arc<File>,
     end: End,
@@ -58,11 +61,10 @@ pub(super) struct Log {
 
 impl Log {
     /// Begins a log in an empty folder.
-    pub(super) fn create(dir: &Path, id: LogId) -> io::Result<Self> {
-        let folder = File::open(dir)?;
+    pub(super) fn create(dir: &Dir, id: LogId) -> io::Result<Self> {
         // What a crash left of a first record that was never whole is written over.
-        let file = open_segment(dir, 1, OpenOptions::new().create(true).truncate(true))?;
-        folder.sync_all()?;
+        let file = dir.make_anew(&segment_name(1))?;
+        dir.sync()?;
         let file = Arc::new(file);
         let end = End {
             segment: 1,
@@ -70,8 +72,7 @@ impl Log {
             sequence: 0,
         };
         Ok(Self {
-            dir: dir.to_owned(),
-            folder,
+            dir: dir.clone(),
             id,
             file,
             end,
@@ -79,14 +80,13 @@ impl Log {
     }
 
     /// Goes on where a reader found the end. All that lies before it is synced here.
-    pub(super) fn resume(dir: &Path, id: LogId, end: End) -> io::Result<Self> {
-        let file = open_segment(dir, end.segment, &mut OpenOptions::new())?;
+    pub(super) fn resume(dir: &Dir, id: LogId, end: End) -> io::Result<Self> {
+        let file = dir.write(&segment_name(end.segment))?;
         // Cuts a torn tail off.
         file.set_len(end.offset)?;
         file.sync_data()?;
         Ok(Self {
-            dir: dir.to_owned(),
-            folder: File::open(dir)?,
+            dir: dir.clone(),
             id,
             file: Arc::new(file),
             end,
@@ -156,10 +156,9 @@ impl Log {
     fn turn_segment(&mut self) -> Result<(), AppendError> {
         let segment = self.end.sequence + 1;
         // What a crash left of a first record that was never whole is written over: the reader found the end before it.
-        let options = &mut OpenOptions::new();
-        let file = open_segment(&self.dir, segment, options.create(true).truncate(true))
-            .map_err(AppendError::Refused)?;
-        self.folder.sync_all().map_err(AppendError::Final)?;
+        let file = self.dir.make_anew(&segment_name(segment));
+        let file = file.map_err(AppendError::Refused)?;
+        self.dir.sync().map_err(AppendError::Final)?;
         self.file = Arc::new(file);
         self.end = End {
             segment,
@@ -211,16 +210,8 @@ fn write_all_at(file: &File, pieces: &[Bytes], mut offset: u64) -> io::Result<()
     Ok(())
 }
 
-pub(super) fn segment_path(dir: &Path, first_sequence: u64) -> PathBuf {
-    dir.join(format!("{first_sequence:020}.log"))
-}
-
-fn open_segment(dir: &Path, first_sequence: u64, options: &mut OpenOptions) -> io::Result<File> {
-    options
-        .read(true)
-        .write(true)
-        .mode(0o600)
-        .open(segment_path(dir, first_sequence))
+pub(super) fn segment_name(first_sequence: u64) -> String {
+    format!("{first_sequence:020}.log")
 }
 
 fn sync_and_forget(file: &File, from: u64) -> io::Result<()> {
@@ -238,34 +229,36 @@ pub(super) fn forget(file: &File, from: u64) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
 /// Makes zeros of a body inside the log, and gives the blocks that are its own back to the file system; where that has no
 /// holes, all stays. The records around it stay whole.
-pub(super) fn punch(dir: &Path, segment: u64, offset: u64, size_bytes: u64) -> io::Result<()> {
+pub(super) fn punch(dir: &Dir, segment: u64, offset: u64, size_bytes: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
-    let file = OpenOptions::new()
-        .write(true)
-        .open(segment_path(dir, segment))?;
-    let end = record::start_after(offset + size_bytes, size_bytes).min(file.metadata()?.len());
+    // No record has such a body: what lies there is another's.
+    if size_bytes > INLINE_LIMIT_BYTES as u64 {
+        return Err(io::Error::other("a body in the log is never so long"));
+    }
+    let file = dir.write(&segment_name(segment))?;
+    let end = record::start_after(offset.saturating_add(size_bytes), size_bytes);
+    let end = end.min(file.metadata()?.len());
+    if end <= offset {
+        return Ok(());
+    }
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    match fallocate(&file, hole, offset, end.saturating_sub(offset)) {
+    match fallocate(&file, hole, offset, end - offset) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
 /// First sequences of the segments that are there, in order. What is not named as a segment is none.
-pub(super) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
+pub(super) fn segments(dir: &Dir) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let name = entry?.file_name();
-        if let Some(first) = name.to_str().and_then(|name| name.strip_suffix(".log"))
+    for name in dir.names()? {
+        let name = name?;
+        if let Some(first) = name.strip_suffix(".log")
             && let Ok(first) = first.parse()
             && first > 0
-            && segment_path(dir, first).file_name() == Some(&name)
+            && segment_name(first) == name
         {
             found.push(first);
         }
@@ -275,7 +268,7 @@ pub(super) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
 }
 
 /// Where the first record begins; `None`: there is no segment.
-pub(super) fn begin(dir: &Path) -> io::Result<Option<End>> {
+pub(super) fn begin(dir: &Dir) -> io::Result<Option<End>> {
     Ok(segments(dir)?.first().map(|first| End {
         segment: *first,
         offset: 0,
@@ -283,13 +276,19 @@ pub(super) fn begin(dir: &Path) -> io::Result<Option<End>> {
     }))
 }
 
+/// How long a segment is, bytes.
+pub(super) fn length(dir: &Dir, segment: u64) -> io::Result<u64> {
+    let length = dir.length(&segment_name(segment))?;
+    length.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
 /// How much of the log lies between two of its positions, bytes; from its beginning where the first is `None`.
-pub(super) fn bytes_between(dir: &Path, from: Option<End>, to: End) -> io::Result<u64> {
+pub(super) fn bytes_between(dir: &Dir, from: Option<End>, to: End) -> io::Result<u64> {
     let (first, offset) = from.map_or((0, 0), |from| (from.segment, from.offset));
     let mut bytes = to.offset;
     for segment in segments(dir)? {
         if (first..to.segment).contains(&segment) {
-            bytes += std::fs::metadata(segment_path(dir, segment))?.len();
+            bytes += length(dir, segment)?;
         }
     }
     Ok(bytes.saturating_sub(offset))
@@ -306,11 +305,11 @@ impl OpenSegments {
         self.files().get(&segment).cloned()
     }
 
-    pub(super) fn get(&self, dir: &Path, segment: u64) -> io::Result<Arc<File>> {
+    pub(super) fn get(&self, dir: &Dir, segment: u64) -> io::Result<Arc<File>> {
         if let Some(file) = self.opened(segment) {
             return Ok(file);
         }
-        let file = Arc::new(File::open(segment_path(dir, segment))?);
+        let file = Arc::new(dir.read(&segment_name(segment))?);
         self.files().insert(segment, file.clone());
         Ok(file)
     }
@@ -329,7 +328,9 @@ pub(super) enum ScanError {
     #[error("the log was written by a newer hangar (format {0})")]
     Newer(u16),
     #[error(transparent)]
-    Unknown(#[from] record::UnknownStatement),
+    Unread(#[from] record::UnreadStatement),
+    #[error("segment {segment} of the log is another log's than those before it")]
+    Mixed { segment: u64 },
     /// A hole before the end of what was synced.
     #[error(
         "record {sequence} is damaged: segment {segment}, byte {offset}, though the log was synced beyond it"
@@ -345,7 +346,7 @@ pub(super) enum ScanError {
 /// whole to the last byte.
 #[derive(Debug)]
 pub(super) struct Reader {
-    dir: PathBuf,
+    dir: Dir,
     id: LogId,
     /// Segments after the one that is being read.
     later: std::collections::VecDeque<u64>,
@@ -363,15 +364,15 @@ pub(super) struct Reader {
 
 impl Reader {
     /// `from`: where the next record begins, all before it being known as synced.
-    pub(super) fn new(dir: &Path, id: LogId, from: End) -> io::Result<Self> {
+    pub(super) fn new(dir: &Dir, id: LogId, from: End) -> io::Result<Self> {
         let later = segments(dir)?
             .into_iter()
             .filter(|first| *first > from.segment)
             .collect();
-        let file = File::open(segment_path(dir, from.segment))?;
+        let file = dir.read(&segment_name(from.segment))?;
         let length = file.metadata()?.len();
         Ok(Self {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             id,
             later,
             file,
@@ -389,7 +390,7 @@ impl Reader {
     pub(super) fn sync(&self) -> io::Result<()> {
         sync_and_forget(&self.file, self.end.offset)?;
         for segment in &self.later {
-            sync_and_forget(&File::open(segment_path(&self.dir, *segment))?, 0)?;
+            sync_and_forget(&self.dir.read(&segment_name(*segment))?, 0)?;
         }
         Ok(())
     }
@@ -422,7 +423,7 @@ impl Reader {
         let Some((record, end, head)) = self.unsure.pop_front() else {
             return Ok(None);
         };
-        let file = File::open(segment_path(&self.dir, record.segment))?;
+        let file = self.dir.read(&segment_name(record.segment))?;
         let mut body = vec![0; usize::try_from(head.body_bytes).expect("bodies here are small")];
         match file.read_exact_at(&mut body, record.body_offset) {
             Ok(()) if crc64_nvme(&body) == head.body_crc => {
@@ -451,7 +452,16 @@ impl Reader {
             if head.sequence != expected {
                 break;
             }
-            let record = record::read(&head, &statement, self.end.segment, start)?;
+            let record = match record::read(&head, &statement, self.end.segment, start) {
+                Err(UnreadStatement::NotAnId { sequence }) => {
+                    tracing::warn!(
+                        sequence,
+                        "a record names a file of blobs by what is not an id"
+                    );
+                    return Err(self.damaged(expected));
+                }
+                read => read?,
+            };
             self.synced = self.synced.max(head.synced);
             self.end = End {
                 offset: start + head.span(),
@@ -463,7 +473,7 @@ impl Reader {
         }
         if self.later.front() == Some(&expected) {
             let segment = self.later.pop_front().expect("it was just there");
-            self.file = File::open(segment_path(&self.dir, segment))?;
+            self.file = self.dir.read(&segment_name(segment))?;
             self.length = self.file.metadata()?.len();
             self.end = End {
                 segment,
@@ -475,17 +485,20 @@ impl Reader {
         self.at_end = true;
         // A later segment was begun only when all before it was on disk.
         if !self.later.is_empty() || self.anything_states_synced(expected)? {
-            self.synced = expected - 1;
-            let End {
-                segment, offset, ..
-            } = self.end;
-            return Err(ScanError::Damaged {
-                sequence: expected,
-                segment,
-                offset,
-            });
+            return Err(self.damaged(expected));
         }
         Ok(())
+    }
+
+    /// Ends the log before what should be record `sequence`. What lies before it is sure.
+    fn damaged(&mut self, sequence: u64) -> ScanError {
+        self.at_end = true;
+        self.synced = sequence - 1;
+        ScanError::Damaged {
+            sequence,
+            segment: self.end.segment,
+            offset: self.end.offset,
+        }
     }
 
     /// The record that begins at `start`, if a whole head and statement do.
@@ -553,6 +566,137 @@ fn search(
     Ok(false)
 }
 
+/// What lies in the log where a position ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// The record that the position names, or, where its head is damaged, others of this log before it.
+    ThisLog,
+    /// The log ends earlier.
+    Shorter,
+    /// Something else: the segment is another's, or of another time.
+    Other,
+}
+
+/// Holds a position against the log: whether the record before it is the one that it names, and whether each segment
+/// before its own ends with the record before the next one's first.
+pub(super) fn look_before(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
+    let mut segments = segments(dir)?;
+    segments.retain(|first| *first <= end.segment);
+    if segments.last() != Some(&end.segment) {
+        return Ok(Before::Shorter);
+    }
+    if segments.first() != Some(&1) {
+        return Ok(Before::Other);
+    }
+    for pair in segments.windows(2) {
+        let last = End {
+            segment: pair[0],
+            offset: length(dir, pair[0])?,
+            sequence: pair[1] - 1,
+        };
+        match ends_with(dir, id, last)? {
+            Before::ThisLog => {}
+            _ => return Ok(Before::Other),
+        }
+    }
+    ends_with(dir, id, end)
+}
+
+/// Looks for the last record before `end`, in its own segment.
+fn ends_with(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
+    const WINDOW_BYTES: u64 = 64 << 10;
+    /// No record is longer.
+    const FARTHEST_BYTES: u64 =
+        (HEAD_BYTES + STATEMENT_LIMIT_BYTES + INLINE_LIMIT_BYTES) as u64 + 8192;
+    let file = dir.read(&segment_name(end.segment))?;
+    let length = file.metadata()?.len();
+    if length < end.offset {
+        return Ok(Before::Shorter);
+    }
+    if end.offset == 0 {
+        let is_next = end.sequence + 1 == end.segment;
+        return Ok(if is_next {
+            Before::ThisLog
+        } else {
+            Before::Other
+        });
+    }
+    let mut window_end = end.offset;
+    let least = end.offset.saturating_sub(FARTHEST_BYTES);
+    while window_end > least {
+        let from = window_end.saturating_sub(WINDOW_BYTES).next_multiple_of(8);
+        let from = if from >= window_end { 0 } else { from };
+        let mut window = vec![0; usize::try_from(window_end - from).expect("64 KiB")];
+        file.read_exact_at(&mut window, from)?;
+        for at in (0..window.len()).step_by(8).rev() {
+            if window[at..].starts_with(&record::MAGIC)
+                && let Some((head, _)) = record_at(&file, length, from + at as u64, id)?
+            {
+                let ends = from + at as u64 + head.span();
+                let is_last = head.sequence == end.sequence && ends == end.offset;
+                // The last one is damaged: it has its reader's error, and `fsck` names it.
+                let is_before =
+                    (end.segment..end.sequence).contains(&head.sequence) && ends <= end.offset;
+                if is_last || is_before {
+                    return Ok(Before::ThisLog);
+                }
+            }
+        }
+        window_end = from;
+    }
+    // A segment whose only record is damaged.
+    Ok(if end.sequence == end.segment {
+        Before::ThisLog
+    } else {
+        Before::Other
+    })
+}
+
+/// Hands out every record that is whole in any segment of a folder, whatever is damaged or missing between them.
+pub(super) fn each_whole_record(
+    dir: &Dir,
+    id: LogId,
+    mut take: impl FnMut(Record),
+) -> Result<(), ScanError> {
+    for segment in segments(dir)? {
+        let file = dir.read(&segment_name(segment))?;
+        let length = file.metadata()?.len();
+        let mut at = Some(0);
+        while let Some(start) = at {
+            let Some((head, statement)) = record_at(&file, length, start, id)? else {
+                at = next_magic(&file, length, start + 8)?;
+                continue;
+            };
+            match record::read(&head, &statement, segment, start) {
+                Err(UnreadStatement::NotAnId { .. }) => {}
+                read => take(read?),
+            }
+            at = next_magic(&file, length, start + head.span())?;
+        }
+    }
+    Ok(())
+}
+
+/// Where something that begins as a record does begins, at or after `from`.
+fn next_magic(file: &File, length: u64, from: u64) -> io::Result<Option<u64>> {
+    const WINDOW_BYTES: usize = 8192;
+    let mut offset = from.next_multiple_of(8);
+    let mut window = [0; WINDOW_BYTES];
+    while offset + HEAD_BYTES as u64 <= length {
+        let count = WINDOW_BYTES.min(usize::try_from(length - offset).unwrap_or(WINDOW_BYTES));
+        file.read_exact_at(&mut window[..count], offset)?;
+        let found = (0..count).step_by(8);
+        if let Some(at) = found
+            .into_iter()
+            .find(|at| window[*at..count].starts_with(&record::MAGIC))
+        {
+            return Ok(Some(offset + at as u64));
+        }
+        offset += WINDOW_BYTES as u64;
+    }
+    Ok(None)
+}
+
 /// What a look at a log's beginnings finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
@@ -563,13 +707,13 @@ pub(super) enum Found {
     Damaged,
 }
 
-/// Looks for the log's id: only a whole head and statement are believed.
-pub(super) fn find(dir: &Path) -> Result<Found, ScanError> {
+/// Looks for the log's id: only a whole head and statement are believed, and all segments must agree.
+pub(super) fn find(dir: &Dir) -> Result<Found, ScanError> {
     /// The first record of a log is shorter than this.
     const TORN_BYTES: u64 = 256;
     let mut found = Found::Nothing;
     for segment in segments(dir)? {
-        let file = File::open(segment_path(dir, segment))?;
+        let file = dir.read(&segment_name(segment))?;
         let length = file.metadata()?.len();
         let mut bytes = [0; HEAD_BYTES];
         if length >= HEAD_BYTES as u64 {
@@ -578,9 +722,11 @@ pub(super) fn find(dir: &Path) -> Result<Found, ScanError> {
         if let Some(id) = Head::log_id(&bytes)
             && record_at(&file, length, 0, id)?.is_some()
         {
-            return Ok(Found::Log(id));
-        }
-        if length > TORN_BYTES || segment > 1 {
+            match found {
+                Found::Log(other) if other != id => return Err(ScanError::Mixed { segment }),
+                _ => found = Found::Log(id),
+            }
+        } else if (length > TORN_BYTES || segment > 1) && found == Found::Nothing {
             found = Found::Damaged;
         }
     }
@@ -597,16 +743,22 @@ mod tests {
         Draft::new(Timestamp::from_millis(0), Change::Domain, None)
     }
 
+    fn folder() -> (tempfile::TempDir, Dir) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Dir::open(dir.path()).unwrap();
+        (dir, folder)
+    }
+
     #[test]
     fn a_file_that_is_not_named_as_a_segment_is_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut log = Log::create(dir.path(), LogId::random()).unwrap();
+        let (dir, folder) = folder();
+        let mut log = Log::create(&folder, LogId::random()).unwrap();
         log.append(&[draft()]).unwrap();
         for stray in ["0.log", "1.log", "+3.log", "00000000000000000000.log"] {
             std::fs::write(dir.path().join(stray), b"").unwrap();
         }
-        assert_eq!(segments(dir.path()).unwrap(), [1]);
-        assert_eq!(begin(dir.path()).unwrap().unwrap().sequence, 0);
+        assert_eq!(segments(&folder).unwrap(), [1]);
+        assert_eq!(begin(&folder).unwrap().unwrap().sequence, 0);
     }
 
     fn holding(body: &'static [u8]) -> Draft {
@@ -617,7 +769,7 @@ mod tests {
         Draft { body, ..draft() }
     }
 
-    fn offsets(dir: &Path, id: LogId) -> Vec<u64> {
+    fn offsets(dir: &Dir, id: LogId) -> Vec<u64> {
         let mut reader = Reader::new(dir, id, begin(dir).unwrap().unwrap()).unwrap();
         let mut offsets = Vec::new();
         while let Some((record, _)) = reader.next().unwrap() {
@@ -629,9 +781,9 @@ mod tests {
     #[test]
     fn only_bodies_of_a_page_and_longer_take_pages_of_their_own() {
         static PAGE: [u8; 4096] = [7; 4096];
-        let dir = tempfile::tempdir().unwrap();
+        let (_kept, dir) = folder();
         let id = LogId::random();
-        let mut log = Log::create(dir.path(), id).unwrap();
+        let mut log = Log::create(&dir, id).unwrap();
         let drafts = [
             holding(b"short"),
             holding(&PAGE[1..]),
@@ -644,12 +796,12 @@ mod tests {
         assert!(at[1] < 1000, "{at:?}");
         let head = at[0];
         assert_eq!((at[2], at[3]), (8192 + head, 8192 + 8192 + head), "{at:?}");
-        assert_eq!(offsets(dir.path(), id), at);
+        assert_eq!(offsets(&dir, id), at);
 
         for (body, at) in [(0, at[0]), (2, at[2])] {
-            punch(dir.path(), 1, at, drafts[body].body.bytes.len() as u64).unwrap();
+            punch(&dir, 1, at, drafts[body].body.bytes.len() as u64).unwrap();
         }
-        let bytes = std::fs::read(segment_path(dir.path(), 1)).unwrap();
+        let bytes = std::fs::read(dir.path_of(&segment_name(1))).unwrap();
         let holds = |record: usize| {
             let (from, body) = (
                 usize::try_from(at[record]).unwrap(),
@@ -659,26 +811,26 @@ mod tests {
         };
         assert_eq!([0, 1, 2, 3].map(holds), [false, true, false, true]);
         log.append(&[draft()]).unwrap();
-        assert_eq!(offsets(dir.path(), id).len(), 6, "the records stayed whole");
+        assert_eq!(offsets(&dir, id).len(), 6, "the records stayed whole");
     }
 
     #[test]
     fn a_log_whose_short_bodies_take_pages_ends_where_it_ended() {
-        let dir = tempfile::tempdir().unwrap();
+        let (_kept, dir) = folder();
         let id = LogId::random();
-        let mut log = Log::create(dir.path(), id).unwrap();
+        let mut log = Log::create(&dir, id).unwrap();
         log.append(&[holding(b"short")]).unwrap();
         log.end.offset = 4096;
         let position = log.end;
-        let mut bytes = std::fs::read(segment_path(dir.path(), 1)).unwrap();
+        let mut bytes = std::fs::read(dir.path_of(&segment_name(1))).unwrap();
         bytes[8..10].copy_from_slice(&1_u16.to_le_bytes());
         let body = bytes.windows(5).position(|at| at == b"short").unwrap();
         let crc = crc64_nvme(&[&bytes[..72], &bytes[HEAD_BYTES..body]].concat());
         bytes[72..HEAD_BYTES].copy_from_slice(&crc.to_le_bytes());
-        std::fs::write(segment_path(dir.path(), 1), bytes).unwrap();
+        std::fs::write(dir.path_of(&segment_name(1)), bytes).unwrap();
         log.append(&[draft(), holding(b"short")]).unwrap();
 
-        let mut reader = Reader::new(dir.path(), id, begin(dir.path()).unwrap().unwrap()).unwrap();
+        let mut reader = Reader::new(&dir, id, begin(&dir).unwrap().unwrap()).unwrap();
         let mut ends = Vec::new();
         while let Some((_, end)) = reader.next().unwrap() {
             ends.push(end);
@@ -689,14 +841,14 @@ mod tests {
     #[test]
     fn what_a_crash_left_of_the_next_segment_keeps_no_write_out() {
         for left in [&b""[..], b"a first record that was never whole"] {
-            let dir = tempfile::tempdir().unwrap();
-            let mut log = Log::create(dir.path(), LogId::random()).unwrap();
+            let (_kept, dir) = folder();
+            let mut log = Log::create(&dir, LogId::random()).unwrap();
             log.append(&[draft()]).unwrap();
-            std::fs::write(segment_path(dir.path(), 2), left).unwrap();
+            std::fs::write(dir.path_of(&segment_name(2)), left).unwrap();
             log.end.offset = SEGMENT_LIMIT_BYTES;
             let written = log.append(&[draft()]).unwrap();
             assert_eq!((written[0].sequence, written[0].segment), (2, 2));
-            let segment = std::fs::read(segment_path(dir.path(), 2)).unwrap();
+            let segment = std::fs::read(dir.path_of(&segment_name(2))).unwrap();
             assert_eq!(segment.len() as u64, log.end.offset);
         }
     }

@@ -2,80 +2,57 @@
 //!
 //! Guarantees: only bytes that hold against the damaged body's own checksums take the place of its bytes.
 
-use super::blobs::blob_path;
 use super::check::{Progress, read_body};
 use super::content::{Body, Place};
+use super::folder::Places;
 use super::log;
 use crate::s3::checksum::CRC_BLOCK_BYTES;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
 
-/// A folder that holds a log and blobs.
-#[derive(Debug, Clone)]
-pub(super) struct Home(pub(super) PathBuf);
+fn is_whole(body: &Body, places: &Places) -> bool {
+    read_body(body, places, &Progress::default()).is_ok()
+}
 
-impl Home {
-    pub(super) fn log(&self) -> PathBuf {
-        self.0.join("log")
-    }
-
-    pub(super) fn blobs(&self) -> PathBuf {
-        self.0.join("blobs")
-    }
-
-    fn is_whole(&self, body: &Body) -> bool {
-        read_body(body, &self.log(), &self.blobs(), &Progress::default()).is_ok()
-    }
-
-    fn open(&self, place: &Place) -> io::Result<(File, u64)> {
-        match place {
-            Place::Log { segment, offset } => {
-                let path = log::segment_path(&self.log(), *segment);
-                Ok((File::open(path)?, *offset))
-            }
-            Place::Blob { id } => Ok((File::open(blob_path(&self.blobs(), id))?, 0)),
+fn open(place: &Place, places: &Places) -> io::Result<(File, u64)> {
+    match place {
+        Place::Log { segment, offset } => {
+            Ok((places.log.read(&log::segment_name(*segment))?, *offset))
         }
+        Place::Blob { id } => Ok((places.blobs.read(&id.to_string())?, 0)),
     }
 }
 
 /// Whether the body is whole now, by one of `sources`: places where the same bytes should be.
-pub(super) fn mend(body: &Body, home: &Home, sources: &[(Home, Place)]) -> io::Result<bool> {
+pub(super) fn mend(body: &Body, home: &Places, sources: &[(Places, Place)]) -> io::Result<bool> {
     for (at, place) in sources {
         let source = Body {
-            place: place.clone(),
+            place: *place,
             ..body.clone()
         };
-        if at.is_whole(&source) {
-            write_over(body, home, &at.open(place)?)?;
-            return Ok(home.is_whole(body));
+        if is_whole(&source, at) {
+            write_over(body, home, &open(place, at)?)?;
+            return Ok(is_whole(body, home));
         }
     }
     Ok(false)
 }
 
-fn write_over(body: &Body, home: &Home, source: &(File, u64)) -> io::Result<()> {
+fn write_over(body: &Body, home: &Places, source: &(File, u64)) -> io::Result<()> {
     match &body.place {
         Place::Log { segment, offset } => {
-            let path = log::segment_path(&home.log(), *segment);
-            let file = OpenOptions::new().write(true).open(path)?;
+            let file = home.log.write(&log::segment_name(*segment))?;
             copy(source, &file, *offset, body.size_bytes)?;
             file.sync_data()
         }
         Place::Blob { id } => {
-            let path = blob_path(&home.blobs(), id);
-            let new = path.with_extension("new");
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&new)?;
+            let new = format!("{id}.new");
+            let file = home.blobs.make_anew(&new)?;
             copy(source, &file, 0, body.size_bytes)?;
             file.sync_data()?;
-            std::fs::rename(new, path)?;
-            log::sync_folder(&home.blobs())
+            home.blobs.rename(&new, &home.blobs, &id.to_string())?;
+            home.blobs.sync()
         }
     }
 }
@@ -91,9 +68,4 @@ fn copy((source, start): &(File, u64), to: &File, at: u64, size_bytes: u64) -> i
         done += length;
     }
     Ok(())
-}
-
-/// The part of a path that a data folder, or a backup, has its own things in.
-pub(super) fn home_of(folder: &Path) -> Home {
-    Home(folder.join("@hangar"))
 }

@@ -15,6 +15,7 @@ pub(super) use uploads::{
     From, are_unchanged, object_parts, parts, upload, uploads_before, uploads_from,
 };
 
+use super::blobs::BlobId;
 use super::content::{Body, Content, Place};
 use super::folder::Identity;
 use super::log::End;
@@ -68,16 +69,6 @@ pub(super) async fn set_identities(
         .await?;
     }
     transaction.commit().await
-}
-
-/// For a copy, which lies beside other files.
-pub(super) async fn forget_identities(
-    connection: &mut SqliteConnection,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM file_identity")
-        .execute(connection)
-        .await
-        .map(drop)
 }
 
 /// The files that this index was last opened beside: itself, and `run`.
@@ -205,8 +196,8 @@ pub(super) async fn still_unreferenced(
 /// Those of these blobs that a body lies in.
 pub(super) async fn known_blobs(
     connection: &mut SqliteConnection,
-    ids: &[String],
-) -> Result<BTreeSet<String>, sqlx::Error> {
+    ids: &[BlobId],
+) -> Result<BTreeSet<BlobId>, sqlx::Error> {
     let ids = serde_json::to_string(ids).expect("texts are JSON");
     let rows = sqlx::query(
         "SELECT place ->> '$.blob.id' FROM bodies
@@ -215,7 +206,9 @@ pub(super) async fn known_blobs(
     .bind(ids)
     .fetch_all(connection)
     .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let ids = rows.iter().map(|row| BlobId::parse(row.get(0)));
+    ids.map(|id| id.map_err(|error| decode("place", error)))
+        .collect()
 }
 
 /// What a change of an object is judged by.
@@ -332,7 +325,7 @@ pub(super) fn crcs_to_hex(crcs: &[u64]) -> String {
         })
 }
 
-fn crcs_from_hex(text: &str) -> Option<Vec<u64>> {
+pub(super) fn crcs_from_hex(text: &str) -> Option<Vec<u64>> {
     let bytes = hex::decode(text).ok()?;
     let (crcs, rest) = bytes.as_chunks::<8>();
     rest.is_empty()

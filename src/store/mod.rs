@@ -12,6 +12,7 @@ mod blobs;
 mod bucket;
 mod check;
 mod content;
+mod dir;
 mod effect;
 mod error;
 mod folder;
@@ -44,9 +45,10 @@ mod tests;
 mod upload_listing;
 mod writer;
 
-pub use backup::{BackupError, Copies, restore};
+pub use backup::{BackupError, Copies, Verify, restore};
 pub use bucket::Bucket;
-pub use check::{Checked, Damage, Finding, Progress, Repair};
+pub use check::{BackupCheckError, Checked, Damage, Finding, Progress, Repair, check_backup};
+pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use freeing::Freed;
@@ -215,8 +217,7 @@ impl Store {
         let judging = db::open_reader(&database)
             .await
             .map_err(|error| cannot(&error))?;
-        let blobs = std::fs::File::open(folder.blobs())
-            .map_err(|error| replay::database_trouble(&error, false))?;
+        let blobs = folder.blobs().clone();
         let renewal = snapshot::Renewal::after(folder.home(), log.id()).await;
         let (requests, requested) = mpsc::channel(queue::PLACES);
         let (logged, groups) = mpsc::channel(1);
@@ -249,8 +250,7 @@ impl Store {
         })?;
         let tasks = (writing, tokio::spawn(indexer.run()));
         let bodies = read::BodyReader {
-            log: folder.log(),
-            blobs: folder.blobs(),
+            places: folder.places().clone(),
             segments: log::OpenSegments::default(),
             memory: read::ReadMemory::default(),
             kept: small::KeptBodies::in_memory(&state.memory),
@@ -262,7 +262,7 @@ impl Store {
                 clock: clock.clone(),
                 multipart_expires: config.multipart_expires,
                 grace: config.grace,
-                blobs: blobs::Blobs::in_folder(folder.blobs()),
+                blobs: blobs::Blobs::in_folder(folder.blobs().clone()),
                 state,
                 readers,
                 objects,
@@ -738,6 +738,12 @@ impl Store {
     /// `DATA/@hangar`
     #[must_use]
     pub fn home(&self) -> &std::path::Path {
+        self.home_dir().path()
+    }
+
+    /// `DATA/@hangar`, held open.
+    #[must_use]
+    pub fn home_dir(&self) -> &Dir {
         self.inner.folder.home()
     }
 
@@ -849,7 +855,7 @@ async fn remember(
     folder: &folder::Folder,
     run: Option<folder::Identity>,
 ) -> Result<(), sqlx::Error> {
-    let database = folder::identity(&folder.database()).map_err(sqlx::Error::Io)?;
+    let database = folder::identity(folder.home(), folder::DATABASE).map_err(sqlx::Error::Io)?;
     let database = database.ok_or_else(|| sqlx::Error::Io(std::io::ErrorKind::NotFound.into()))?;
     let mut index = db::open_durable(&folder.database()).await?;
     meta::set_identities(&mut index, database, run).await?;

@@ -4,8 +4,8 @@
 //! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next. What
 //! is small goes by way of [`super::small`].
 
-use super::blobs::blob_path;
 use super::content::{Content, Place};
+use super::folder::Places;
 use super::log::OpenSegments;
 use super::small::{KeptBodies, read_cached};
 use super::{Object, Reading, StoreError};
@@ -17,7 +17,6 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -31,8 +30,7 @@ const READ_BLOCKS: usize = 32;
 
 /// Opens bodies.
 pub(super) struct BodyReader {
-    pub(super) log: PathBuf,
-    pub(super) blobs: PathBuf,
+    pub(super) places: Places,
     pub(super) segments: OpenSegments,
     pub(super) memory: ReadMemory,
     pub(super) kept: KeptBodies,
@@ -206,9 +204,9 @@ impl BodyReader {
     fn open(&self, place: &Place) -> io::Result<(Arc<File>, u64)> {
         match place {
             Place::Log { segment, offset } => {
-                Ok((self.segments.get(&self.log, *segment)?, *offset))
+                Ok((self.segments.get(&self.places.log, *segment)?, *offset))
             }
-            Place::Blob { id } => Ok((Arc::new(File::open(blob_path(&self.blobs, id))?), 0)),
+            Place::Blob { id } => Ok((Arc::new(self.places.blobs.read(&id.to_string())?), 0)),
         }
     }
 }
@@ -369,7 +367,7 @@ mod tests {
             most in prop::sample::select(vec![PIECE, BLOCK]),
         ) {
             let extents = lengths.iter().zip(0..);
-            let extents = extents.map(|((start, length), body)| Extent::from((body, *start, *length)));
+            let extents = extents.map(|((start, length), body)| Extent::try_from((body, *start, *length)).unwrap());
             let content = Content { extents: extents.collect(), ..Content::default() };
             let size: u64 = lengths.iter().map(|(_, length)| length).sum();
             let (start, end) = (ends.0 % size, ends.1 % size);

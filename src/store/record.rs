@@ -21,6 +21,7 @@
 //! ends at a multiple of 4096, so that the body's pages can be punched out. What lies between records is zero. Version 1
 //! differs in this alone: there a record with any body begins and ends at a multiple of 4096.
 
+use super::blobs::BlobId;
 use super::content::{Extent, Place};
 use super::names::Name;
 use super::{Effect, ObjectMeta, ObjectParts, UploadChecksum, UploadId};
@@ -234,7 +235,7 @@ pub(super) enum BodyPlace {
     /// In the record itself.
     Here,
     Blob {
-        id: String,
+        id: BlobId,
     },
 }
 
@@ -367,7 +368,7 @@ impl Record {
                 segment: self.segment,
                 offset: self.body_offset,
             }),
-            BodyPlace::Blob { id } => Some(Place::Blob { id: id.clone() }),
+            BodyPlace::Blob { id } => Some(Place::Blob { id: *id }),
         }
     }
 }
@@ -447,14 +448,34 @@ impl Head {
     }
 }
 
-/// What a statement could not be read as.
+/// Why a statement that is whole cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("record {sequence} (kind {kind}) was written by a newer hangar")]
-pub(super) struct UnknownStatement {
-    pub(super) sequence: u64,
-    pub(super) kind: u16,
-    #[source]
-    pub(super) source: serde_json::Error,
+pub(super) enum UnreadStatement {
+    #[error("record {sequence} (kind {kind}) was written by a newer hangar")]
+    Newer {
+        sequence: u64,
+        kind: u16,
+        #[source]
+        source: serde_json::Error,
+    },
+    /// No hangar writes this, now or later.
+    #[error("record {sequence} names a file of blobs by what is not an id")]
+    NotAnId { sequence: u64 },
+}
+
+/// Whether a statement names a blob by something else than an id, anywhere in it.
+fn names_no_blob(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            let id = (name == "blob").then(|| value.get("id")).flatten();
+            let is_wrong =
+                id.is_some_and(|id| id.as_str().is_none_or(|text| BlobId::parse(text).is_err()));
+            is_wrong || names_no_blob(value)
+        }),
+        Value::Array(values) => values.iter().any(names_no_blob),
+        _ => false,
+    }
 }
 
 /// A record from its verified head and statement.
@@ -463,13 +484,18 @@ pub(super) fn read(
     statement: &[u8],
     segment: u64,
     start: u64,
-) -> Result<Record, UnknownStatement> {
-    let statement: Statement =
-        serde_json::from_slice(statement).map_err(|source| UnknownStatement {
-            sequence: head.sequence,
-            kind: head.kind,
-            source,
-        })?;
+) -> Result<Record, UnreadStatement> {
+    let statement: Statement = serde_json::from_slice(statement).map_err(|source| {
+        let sequence = head.sequence;
+        match serde_json::from_slice(statement) {
+            Ok(value) if names_no_blob(&value) => UnreadStatement::NotAnId { sequence },
+            _ => UnreadStatement::Newer {
+                sequence,
+                kind: head.kind,
+                source,
+            },
+        }
+    })?;
     Ok(Record {
         sequence: head.sequence,
         at: head.at,

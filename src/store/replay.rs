@@ -3,20 +3,24 @@
 //! The same code serves a crash, a power cut, a folder that was copied, and an index that is gone.
 
 use super::check::Progress;
+use super::dir::Dir;
 use super::error::is_full;
-use super::folder::{Folder, identity};
-use super::log::{self, End, Found, Log, Reader, ScanError, segments};
+use super::folder::{ASIDE_LOG, DATABASE, Folder, Identity, identity};
+use super::log::{self, Before, End, Found, Log, Reader, ScanError, segments};
 use super::names::Held;
 use super::record::{Change, Draft, LogId, Record, Unreferenced};
 use super::salvage::{SalvageError, Salvaged, salvage};
+use super::snapshot::Survey;
 use super::{EffectKind, OpenError, freeing, meta, snapshot};
 use crate::clock::Clock;
 use crate::db::{self, DatabaseError, Tables};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+/// The database's journal, which holds its newest pages.
+const JOURNAL: &str = "hangar.db-wal";
+const MAKE_DO: &str = "`hangar rebuild` makes do with what is left";
 /// Records that are applied in one transaction.
 const BATCH: usize = 1000;
 /// What these may list, together ([`Change::rows`]).
@@ -60,21 +64,30 @@ pub(super) async fn replay(
     source: Source,
     progress: &Progress,
 ) -> Result<Replayed, OpenError> {
-    let found = log::find(&folder.log()).map_err(|error| log_trouble(&error))?;
-    let mut known = known_index(folder, found).await?;
-    // A folder that was not copied has no excuse for damage.
-    let is_copy = !matches!(known, Index::Trusted { .. });
+    let found = log::find(folder.log()).map_err(|error| log_trouble(&error))?;
+    let mut known = known_index(folder, found, source).await?;
+    let mut is_own = match known {
+        Index::Trusted { .. } => Some(true),
+        Index::Untrusted { is_own } => Some(is_own),
+        Index::None => None,
+    };
+    let mut said = Survey::default();
     if source != Source::Index
         && let Index::Trusted { index, .. } = known
     {
         drop(index.close().await);
-        known = Index::Untrusted;
+        known = Index::Untrusted { is_own: true };
     }
     let mut rebuilt = None;
     let (mut index, id, from) = match (known, found) {
         (Index::Trusted { index, id, end }, _) => (index, id, end),
-        (Index::Untrusted | Index::None, Found::Log(id)) => {
-            let (index, from, snapshot) = other_index(folder, clock, id, source).await?;
+        (Index::Untrusted { .. } | Index::None, Found::Log(id)) => {
+            let (index, from, snapshot, survey) = other_index(folder, clock, id, source).await?;
+            is_own = match (is_own, survey.is_own()) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (found, said) => found.or(said),
+            };
+            said = survey;
             rebuilt = Some(Rebuilt {
                 snapshot,
                 ..Rebuilt::default()
@@ -82,6 +95,12 @@ pub(super) async fn replay(
             (index, id, from)
         }
         (Index::None, Found::Nothing) => {
+            let trace = folder.trace_of_a_log();
+            if let Some(trace) = trace.map_err(|error| log_trouble(&error.into()))? {
+                return Err(lost(&format!(
+                    "is missing, and {trace} says that there was one"
+                )));
+            }
             set_index_aside(folder, clock)?;
             let mut index = new_index(folder).await?;
             let log = begin(folder, clock, &mut index, effects).await?;
@@ -91,11 +110,13 @@ pub(super) async fn replay(
                 rebuilt: Some(Rebuilt::default()),
             });
         }
-        (Index::Untrusted, Found::Nothing) => return Err(lost("is missing")),
+        (Index::Untrusted { .. }, Found::Nothing) => return Err(lost("is missing")),
         (_, Found::Damaged) => return Err(lost("is damaged where it begins")),
     };
-    let reader =
-        Reader::new(&folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
+    // A folder that was not copied has no excuse for damage, and one of which nothing is known has none but that
+    // somebody asked for what is left.
+    let is_copy = !is_own.unwrap_or(source == Source::Index);
+    let reader = Reader::new(folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
     reader.sync().map_err(|error| log_trouble(&error.into()))?;
     let replay = Replay {
         reader,
@@ -109,21 +130,29 @@ pub(super) async fn replay(
         applied: 0,
         freed: Vec::new(),
         begun: from,
-        dir: folder.log(),
+        dir: folder.log().clone(),
         progress,
     };
     let ends_at_damage = rebuilt.is_some() && is_copy;
     let (end, applied) = replay.run(ends_at_damage, folder, clock).await?;
-    let mut log =
-        Log::resume(&folder.log(), id, end).map_err(|error| log_trouble(&error.into()))?;
+    if let Some((name, sequence)) = &said.unread
+        && *sequence > end.sequence
+        && source == Source::Index
+    {
+        return Err(lost(&format!(
+            "ends before record {sequence}, which the name of {name} says ({MAKE_DO})"
+        )));
+    }
+    let mut log = Log::resume(folder.log(), id, end).map_err(|error| log_trouble(&error.into()))?;
     if let Some(rebuilt) = &mut rebuilt {
         rebuilt.records = applied;
         if is_copy {
-            let (dir, blobs) = (folder.log(), folder.blobs());
-            let salvaged = salvage(&dir, &blobs, &mut index, &mut log, effects).await;
+            let salvaged = salvage(folder.places(), &mut index, &mut log, effects).await;
             rebuilt.salvaged = salvaged.map_err(|error| salvage_trouble(&error))?;
-            tell(rebuilt);
         }
+        tell(rebuilt);
+        let beyond = said.not_reached_by(end.sequence);
+        set_snapshots_aside(folder, clock, &beyond).map_err(|error| log_trouble(&error.into()))?;
     }
     Ok(Replayed {
         log,
@@ -144,27 +173,52 @@ fn tell(rebuilt: &Rebuilt) {
     );
 }
 
-/// An index from a snapshot or without rows, and where the log goes on.
+/// An index from a snapshot or without rows, where the log goes on, the snapshot's last record, and what all snapshots say.
 async fn other_index(
     folder: &Folder,
     clock: &Clock,
     id: LogId,
     source: Source,
-) -> Result<(SqliteConnection, End, Option<u64>), OpenError> {
-    let begin = log::begin(&folder.log()).map_err(|error| log_trouble(&error.into()))?;
+) -> Result<(SqliteConnection, End, Option<u64>, Survey), OpenError> {
+    let home = folder.home();
+    let begin = log::begin(folder.log()).map_err(|error| log_trouble(&error.into()))?;
     let begin = begin
         .filter(|begin| begin.segment == 1)
         .ok_or_else(|| lost("lacks its beginning"))?;
+    let survey = snapshot::survey(home, folder.log(), id)
+        .await
+        .map_err(|error| log_trouble(&error))?;
+    if source == Source::Index
+        && let Some(name) = &survey.own_of_another
+    {
+        return Err(lost(&format!(
+            "is another's than that of {name}, which was made there ({MAKE_DO})"
+        )));
+    }
+    for (snapshot, _) in survey.of_log.iter().filter(|(_, is_reached)| !is_reached) {
+        let (sequence, name) = (snapshot.end.sequence, &snapshot.name);
+        if source == Source::Index && snapshot.is_own {
+            return Err(lost(&format!(
+                "does not go on to record {sequence} without damage, though {name} was made there ({MAKE_DO})"
+            )));
+        }
+        tracing::warn!(
+            sequence,
+            snapshot = name,
+            "the copied log does not go on to a snapshot that lies beside it: changes that came last are not here"
+        );
+    }
     let snapshot = match source {
         Source::Log => None,
-        Source::Index | Source::Snapshot => snapshot::reached(folder, id)
-            .await
-            .map_err(|error| log_trouble(&error))?,
+        Source::Index | Source::Snapshot => snapshot::first_whole(home, &survey.reached()).await,
     };
     set_index_aside(folder, clock)?;
     if let Some(snapshot) = snapshot {
         match snapshot::restore(&snapshot, folder).await {
-            Ok(index) => return Ok((index, snapshot.end, Some(snapshot.end.sequence))),
+            Ok(index) => {
+                let sequence = Some(snapshot.end.sequence);
+                return Ok((index, snapshot.end, sequence, survey));
+            }
             Err(DatabaseError::Newer) => return Err(newer("database")),
             Err(error) if error.is_full() => return Err(full()),
             Err(error) => {
@@ -173,7 +227,7 @@ async fn other_index(
             }
         }
     }
-    Ok((new_index(folder).await?, begin, None))
+    Ok((new_index(folder).await?, begin, None, survey))
 }
 
 /// What lies at the index's place.
@@ -186,35 +240,64 @@ enum Index {
         id: LogId,
         end: End,
     },
-    /// It knows a log, and not this one as it is; or it is damaged.
-    Untrusted,
+    /// It knows a log, and not this one as it is; or it is damaged. `is_own`: it was left in this folder, so that the
+    /// folder was not copied.
+    Untrusted { is_own: bool },
 }
 
-async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
-    let path = folder.database();
-    let Some(database) = identity(&path).map_err(|error| database_trouble(&error, false))? else {
+/// What an index says of itself.
+struct Said {
+    tables: Tables,
+    /// Of the database, and of `run`.
+    identities: (Option<Identity>, Option<Identity>),
+    position: Option<(LogId, End)>,
+}
+
+async fn ask(index: &mut SqliteConnection) -> Result<Said, DatabaseError> {
+    let tables = db::tables(index).await?;
+    if tables == Tables::None {
+        return Ok(Said {
+            tables,
+            identities: (None, None),
+            position: None,
+        });
+    }
+    Ok(Said {
+        tables,
+        identities: meta::identities(index).await?,
+        position: meta::position(index).await?,
+    })
+}
+
+/// What the database's own file says, before what its journal adds; `None`: nothing that could be read.
+async fn ask_main_file(folder: &Folder) -> Option<(LogId, End)> {
+    let mut index = db::open_main_file(&folder.database()).await.ok()?;
+    let said = ask(&mut index).await;
+    drop(index.close().await);
+    said.ok()?.position
+}
+
+async fn known_index(folder: &Folder, log: Found, source: Source) -> Result<Index, OpenError> {
+    let home = folder.home();
+    let look = |name: &str| {
+        identity(home, name).map_err(|error| database_trouble(&error, is_full(&error)))
+    };
+    let Some(database) = look(DATABASE)? else {
         return Ok(Index::None);
     };
-    let mut index = match db::open_as_it_is(&path).await {
+    let journal = look(JOURNAL)?;
+    let journal_bytes = home.length(JOURNAL).ok().flatten();
+    let in_main_file = ask_main_file(folder).await;
+    let mut index = match db::open_as_it_is(&folder.database()).await {
         Ok(index) => index,
         Err(error) if error.is_damage() => {
             tracing::warn!(%error, "the database is damaged");
-            return Ok(Index::Untrusted);
+            return Ok(Index::Untrusted { is_own: false });
         }
         Err(error) => return Err(database_trouble(&error, error.is_full())),
     };
-    let known = async {
-        let tables = db::tables(&mut index).await?;
-        if tables == Tables::None {
-            return Ok((tables, (None, None), None));
-        }
-        let identities = meta::identities(&mut index).await?;
-        let position = meta::position(&mut index).await?;
-        Ok::<_, DatabaseError>((tables, identities, position))
-    };
-    let known = known.await;
-    let (tables, (known_database, known_run), position) = match known {
-        Ok(known) => known,
+    let said = match ask(&mut index).await {
+        Ok(said) => said,
         Err(DatabaseError::Newer) => {
             drop(index.close().await);
             return Err(newer("database"));
@@ -223,57 +306,96 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
             drop(index.close().await);
             if error.is_damage() {
                 tracing::warn!(%error, "the database is damaged");
-                return Ok(Index::Untrusted);
+                return Ok(Index::Untrusted { is_own: false });
             }
             return Err(database_trouble(&error, error.is_full()));
         }
     };
-    let Some((id, end)) = position else {
+    let Some((id, end)) = said.position else {
         drop(index.close().await);
         return Ok(Index::None);
     };
-    let run = identity(&folder.run()).map_err(|error| database_trouble(&error, false))?;
-    let same_files =
-        known_database.is_some_and(|known| known.is_same_file(database)) && known_run == run;
-    let same_log = match log {
+    let (known_database, known_run) = said.identities;
+    let is_own = known_database.is_some_and(|known| known.is_same_file(database))
+        && known_run == look("run")?;
+    let is_its_log = match log {
         Found::Log(found) => found == id,
         // Its beginning cannot be read, and need not be: what follows the index is found by the index.
         Found::Damaged => true,
         Found::Nothing => false,
     };
-    if same_files && same_log && reaches(folder, &end) {
-        if tables == Tables::Older
-            && let Err(error) = snapshot::take(&path, folder.home(), None).await
-        {
-            tracing::warn!(%error, "no snapshot was made before the database's tables are changed");
-        }
-        let prepared = async {
-            db::bring_up_to_date(&mut index).await?;
-            Ok(meta::prepare(&mut index).await?)
-        };
-        if let Err(error) = prepared.await {
-            let error: DatabaseError = error;
-            drop(index.close().await);
-            return Err(database_trouble(&error, error.is_full()));
-        }
-        return Ok(Index::Trusted { index, id, end });
+    if is_own && !is_its_log && source == Source::Index && log != Found::Nothing {
+        drop(index.close().await);
+        return Err(lost(&format!(
+            "is another's than that of its database ({MAKE_DO})"
+        )));
     }
-    tracing::warn!("the data folder was copied or restored: its database is not trusted");
-    drop(index.close().await);
-    Ok(Index::Untrusted)
-}
-
-/// Whether the log goes as far as the index does.
-fn reaches(folder: &Folder, end: &End) -> bool {
-    let path = log::segment_path(&folder.log(), end.segment);
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= end.offset)
+    if !is_own || !is_its_log {
+        tracing::warn!("the data folder was copied or restored: its database is not trusted");
+        drop(index.close().await);
+        return Ok(Index::Untrusted { is_own: false });
+    }
+    let before = log::look_before(folder.log(), id, end);
+    let before = before.map_err(|error| log_trouble(&error));
+    if !matches!(before, Ok(Before::ThisLog)) {
+        drop(index.close().await);
+        let sequence = end.sequence;
+        if source != Source::Index {
+            return Ok(Index::Untrusted { is_own });
+        }
+        return Err(match before? {
+            Before::Shorter => lost(&format!(
+                "ends before record {sequence}, which its database knows ({MAKE_DO})"
+            )),
+            _ => lost(&format!(
+                "is not the one that its database knows: a segment before record {sequence} is missing, or is another's"
+            )),
+        });
+    }
+    let journal_of_another = if known_run.is_some() && journal.is_none() {
+        Some("its journal is missing")
+    } else if in_main_file
+        .is_some_and(|(main_id, main)| main_id != id || main.sequence > end.sequence)
+    {
+        Some("its journal is older than it")
+    } else if journal_bytes.is_some_and(|bytes| bytes > 0)
+        && journal.is_some_and(|journal| database.changed > journal.changed)
+    {
+        // We write to the journal first, so this is a copy of another time, or we stopped right after a checkpoint.
+        Some("it was changed after its journal")
+    } else {
+        None
+    };
+    if let Some(why) = journal_of_another {
+        tracing::warn!(
+            why,
+            "the database may be of another time than its journal, and is not trusted"
+        );
+        drop(index.close().await);
+        return Ok(Index::Untrusted { is_own });
+    }
+    if said.tables == Tables::Older
+        && let Err(error) = snapshot::take(&folder.database(), home, None).await
+    {
+        tracing::warn!(%error, "no snapshot was made before the database's tables are changed");
+    }
+    let prepared = async {
+        db::bring_up_to_date(&mut index).await?;
+        Ok(meta::prepare(&mut index).await?)
+    };
+    if let Err(error) = prepared.await {
+        let error: DatabaseError = error;
+        drop(index.close().await);
+        return Err(database_trouble(&error, error.is_full()));
+    }
+    Ok(Index::Trusted { index, id, end })
 }
 
 fn set_index_aside(folder: &Folder, clock: &Clock) -> Result<(), OpenError> {
-    if identity(&folder.database()).is_ok_and(|file| file.is_some()) {
-        let aside = folder
-            .set_index_aside(clock.now().as_millis())
-            .map_err(|error| database_trouble(&error, is_full(&error)))?;
+    let aside = folder
+        .set_index_aside(clock.now().as_millis())
+        .map_err(|error| database_trouble(&error, is_full(&error)))?;
+    if let Some(aside) = aside {
         tracing::warn!(aside = %aside.display(), "the database was set aside");
     }
     Ok(())
@@ -304,7 +426,7 @@ async fn begin(
     effects: &[EffectKind],
 ) -> Result<Log, OpenError> {
     let begun = async {
-        let mut log = Log::create(&folder.log(), LogId::random())?;
+        let mut log = Log::create(folder.log(), LogId::random())?;
         let change = Change::Begun {
             hangar: env!("CARGO_PKG_VERSION").to_owned(),
         };
@@ -334,7 +456,7 @@ struct Replay<'a> {
     applied: u64,
     freed: Vec<Unreferenced>,
     begun: End,
-    dir: PathBuf,
+    dir: Dir,
     progress: &'a Progress,
 }
 
@@ -348,7 +470,7 @@ impl Replay<'_> {
     ) -> Result<(End, u64), OpenError> {
         let last = segments(&self.dir).and_then(|segments| {
             let last = segments.last().copied().unwrap_or(self.begun.segment);
-            let offset = std::fs::metadata(log::segment_path(&self.dir, last))?.len();
+            let offset = log::length(&self.dir, last)?;
             let end = End {
                 segment: last,
                 offset,
@@ -367,7 +489,7 @@ impl Replay<'_> {
                     sequence,
                     segment,
                     offset,
-                }) if ends_at_damage => {
+                }) if ends_at_damage && sequence > 1 => {
                     tracing::warn!(
                         sequence,
                         segment,
@@ -386,7 +508,7 @@ impl Replay<'_> {
                 .map_err(|error| log_trouble(&error.into()))?;
         }
         // A crash may have come between the record and the deed.
-        freeing::free_bytes(&folder.log(), &folder.blobs(), &self.freed);
+        freeing::free_bytes(folder.places(), &self.freed);
         if self.applied > 0 {
             tracing::info!(records = self.applied, "replayed the log");
         }
@@ -432,28 +554,35 @@ impl Replay<'_> {
     }
 }
 
+/// Keeps snapshots that the log does not reach: once it has gone on, it would reach them with other records.
+fn set_snapshots_aside(folder: &Folder, clock: &Clock, names: &[String]) -> std::io::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let home = folder.home();
+    let aside = folder.make_aside(&format!("aside-snapshots-{}", clock.now().as_millis()))?;
+    for name in names {
+        home.rename(name, &aside, name)?;
+    }
+    aside.sync()?;
+    home.sync()
+}
+
 /// Keeps what lies behind the end of a copied log: the segment in which it ends as a copy, later ones as they are.
 fn set_rest_aside(folder: &Folder, clock: &Clock, last: u64) -> std::io::Result<()> {
-    let aside = folder
-        .home()
-        .join(format!("aside-log-{}", clock.now().as_millis()));
-    std::fs::create_dir_all(&aside)?;
+    let aside = folder.make_aside(&format!("{ASIDE_LOG}{}", clock.now().as_millis()))?;
     let log = folder.log();
-    for first in segments(&log)? {
-        let from = log::segment_path(&log, first);
-        let to = log::segment_path(&aside, first);
+    for first in segments(log)? {
+        let name = log::segment_name(first);
         match first.cmp(&last) {
             std::cmp::Ordering::Less => {}
-            std::cmp::Ordering::Equal => {
-                std::fs::copy(from, &to)?;
-                std::fs::File::open(to)?.sync_all()?;
-            }
-            std::cmp::Ordering::Greater => std::fs::rename(from, to)?,
+            std::cmp::Ordering::Equal => drop(log.copy(&name, &aside, &name)?),
+            std::cmp::Ordering::Greater => log.rename(&name, &aside, &name)?,
         }
     }
-    log::sync_folder(&aside)?;
-    log::sync_folder(folder.home())?;
-    log::sync_folder(&log)
+    aside.sync()?;
+    folder.home().sync()?;
+    log.sync()
 }
 
 fn lost(how: &str) -> OpenError {
@@ -472,8 +601,8 @@ fn newer(what: &str) -> OpenError {
 
 fn log_trouble(error: &ScanError) -> OpenError {
     match error {
-        ScanError::Newer(_) | ScanError::Unknown(_) => newer("log"),
-        ScanError::Damaged { .. } => OpenError::Refused(format!(
+        ScanError::Newer(_) | ScanError::Unread(_) => newer("log"),
+        ScanError::Damaged { .. } | ScanError::Mixed { .. } => OpenError::Refused(format!(
             "{error}; restore the data folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another folder"
         )),
         ScanError::Io(source) if is_full(source) => full(),

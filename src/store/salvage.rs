@@ -4,10 +4,11 @@
 //! between; else it is dropped. A record of its own says so, so that the log alone tells the same again. Nothing that
 //! was deleted comes back.
 
-use super::blobs::blob_path;
 use super::content::{Extent, Place};
+use super::dir::Dir;
+use super::folder::Places;
 use super::log::{self, Log, LogId, Reader, ScanError};
-use super::record::{Change, Copied, Draft, PartCopied, Record, Unreferenced};
+use super::record::{Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, Record, Unreferenced};
 use super::{EffectKind, UploadId, meta};
 use crate::clock::Timestamp;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
@@ -18,7 +19,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 /// Bodies that are looked at, and records that are written, together.
 const PAGE: u32 = 500;
@@ -65,19 +65,18 @@ struct Version {
 
 /// Holds every body against the disk and mends the rows that name one which is not there.
 pub(super) async fn salvage(
-    log_dir: &Path,
-    blobs: &Path,
+    places: &Places,
     index: &mut SqliteConnection,
     log: &mut Log,
     effects: &[EffectKind],
 ) -> Result<Salvaged, SalvageError> {
-    let lost = lost_bodies(log_dir, blobs, index).await?;
+    let lost = lost_bodies(places, index).await?;
     let mut salvaged = Salvaged::default();
     if lost.is_empty() {
         return Ok(salvaged);
     }
     let rows = rows_of(index, &lost).await?;
-    let mut history = history(log_dir, log.id(), &rows)?;
+    let mut history = history(&places.log, log.id(), &rows)?;
     let mut drafts = Vec::new();
     for (row, sequence) in rows {
         let versions = history.remove(&row).unwrap_or_default();
@@ -135,11 +134,7 @@ async fn record(
 
 /// The bodies whose bytes are not there: blobs that are missing or of another length, and bodies in the log that were
 /// punched out while it was copied.
-async fn lost_bodies(
-    log_dir: &Path,
-    blobs: &Path,
-    index: &mut SqliteConnection,
-) -> Result<Lost, SalvageError> {
+async fn lost_bodies(places: &Places, index: &mut SqliteConnection) -> Result<Lost, SalvageError> {
     let mut lost = Lost::new();
     let mut segments: HashMap<u64, File> = HashMap::new();
     let mut after = 0;
@@ -151,13 +146,13 @@ async fn lost_bodies(
         after = *last;
         for (id, body) in page {
             let is_there = match &body.place {
-                Place::Blob { id } => std::fs::metadata(blob_path(blobs, id))
-                    .is_ok_and(|file| file.len() == body.size_bytes),
+                Place::Blob { id } => (places.blobs.length(&id.to_string()))
+                    .is_ok_and(|length| length == Some(body.size_bytes)),
                 Place::Log { segment, offset } => {
                     let file = match segments.entry(*segment) {
                         std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
                         std::collections::hash_map::Entry::Vacant(place) => {
-                            place.insert(File::open(log::segment_path(log_dir, *segment))?)
+                            place.insert(places.log.read(&log::segment_name(*segment))?)
                         }
                     };
                     !is_punched(file, *offset, body.size_bytes, &body.block_crcs)
@@ -177,6 +172,9 @@ async fn lost_bodies(
 
 /// A body that was punched out is zeros, and few bodies that are not begin with them.
 fn is_punched(file: &File, offset: u64, size_bytes: u64, crcs: &[u64]) -> bool {
+    if size_bytes > INLINE_LIMIT_BYTES as u64 {
+        return true;
+    }
     let mut first = [0; 16];
     let begin = &mut first[..usize::try_from(size_bytes).map_or(16, |size| size.min(16))];
     if file.read_exact_at(begin, offset).is_err() {
@@ -212,7 +210,7 @@ async fn rows_of(
 
 /// What these rows were since they last were nothing, the oldest first.
 fn history(
-    dir: &Path,
+    dir: &Dir,
     id: LogId,
     rows: &BTreeMap<Row, u64>,
 ) -> Result<BTreeMap<Row, Vec<Version>>, SalvageError> {

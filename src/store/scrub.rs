@@ -1,10 +1,13 @@
 //! Everything that is kept, read slowly in the background and held against its checksums: each body once in an interval.
 
 use super::check::{Progress, blocking, read_body};
+use super::dir::Dir;
 use super::{Store, StoreError, meta};
 use crate::store::check::Damage;
 use std::time::Duration;
 
+/// The file that says how far it is.
+const PLACE: &str = "scrub";
 /// What a body costs beside its bytes.
 const LEAST_BYTES: u64 = 4096;
 
@@ -34,7 +37,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let folder = &self.inner.folder;
         if scrub.after == 0 {
-            scrub.after = read_place(&folder.home().join("scrub"));
+            scrub.after = read_place(folder.home());
         }
         let before = scrub.after;
         scrub.owed += elapsed;
@@ -59,15 +62,17 @@ impl Store {
             };
             scrub.owed = rest;
             scrub.after = id;
-            let (log, blobs) = (folder.log(), folder.blobs());
-            let read = move || Ok(read_body(&body, &log, &blobs, &Progress::default()).err());
+            let places = folder.places().clone();
+            let read = move || Ok(read_body(&body, &places, &Progress::default()).err());
             if let Some((damage, at)) = blocking(read).await? {
                 self.damaged(scrub, id, damage, at).await?;
             }
         }
         if scrub.after != before {
-            let place = folder.home().join("scrub");
-            if let Err(error) = std::fs::write(place, scrub.after.to_string()) {
+            let kept = folder.home().make_anew(PLACE).and_then(|mut file| {
+                std::io::Write::write_all(&mut file, scrub.after.to_string().as_bytes())
+            });
+            if let Err(error) = kept {
                 tracing::debug!(%error, "how far the bodies were read is not kept");
             }
         }
@@ -108,12 +113,13 @@ impl Store {
         self.inner.state.tell_damages(damages);
         // The next round begins when its time comes, not at once.
         *scrub = Scrub::default();
-        drop(std::fs::remove_file(self.inner.folder.home().join("scrub")));
+        drop(self.inner.folder.home().remove(PLACE));
     }
 }
 
 /// 0 where it is not known.
-fn read_place(path: &std::path::Path) -> u64 {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.trim().parse().unwrap_or(0)
+fn read_place(home: &Dir) -> u64 {
+    let text = home.read_short(PLACE, 64).ok().flatten();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }

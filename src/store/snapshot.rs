@@ -4,14 +4,15 @@
 //! Guarantees: a file of this name is a whole database on disk, that says up to where the log is in it; the one before
 //! the newest stays. A snapshot that cannot be made is no failure: the log alone makes the index again, only slower.
 
-use super::folder::Folder;
+use super::dir::Dir;
+use super::folder::{DATABASE, Folder, identity, remove_database};
 use super::log::{self, End, LogId, Reader, ScanError};
 use super::{meta, replay};
 use crate::db::{self, DatabaseError};
 use crate::faults;
 use sqlx::{Connection, SqliteConnection};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// The newest, and the one before it.
@@ -23,9 +24,12 @@ const INDEX_PARTS: u64 = 4;
 /// A snapshot, and how far the log is in it.
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
-    pub(super) path: PathBuf,
+    /// In the folder where it lies.
+    pub(super) name: String,
     pub(super) log: LogId,
     pub(super) end: End,
+    /// It was made in this folder, and not copied with it: the log has been here that goes so far.
+    pub(super) is_own: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -41,12 +45,14 @@ pub(super) enum SnapshotError {
 /// Copies the index at `database` into `home` as it stands, while others read and write it. `until`: it is given up then.
 pub(super) async fn take(
     database: &Path,
-    home: &Path,
+    home: &Dir,
     until: Option<Instant>,
 ) -> Result<Snapshot, SnapshotError> {
     let taken = name_it(&make(database, home, until).await?, home)?;
-    for old in paths(home)?.into_iter().skip(KEPT) {
-        remove(&old)?;
+    // What names itself newer is another log's.
+    let former = names(home)?.into_iter().filter(|name| *name <= taken.name);
+    for old in former.skip(KEPT) {
+        remove_database(home, &old)?;
     }
     Ok(taken)
 }
@@ -54,122 +60,207 @@ pub(super) async fn take(
 /// As [`take`], without its name and with all former ones.
 pub(super) async fn make(
     database: &Path,
-    home: &Path,
+    home: &Dir,
     until: Option<Instant>,
 ) -> Result<Snapshot, SnapshotError> {
-    let new = home.join(NEW);
-    remove(&new)?;
+    remove_database(home, NEW)?;
     let made = async {
-        db::copy_whole(database, &new, until).await?;
-        finish(new.clone()).await
+        db::copy_whole(database, &home.path_of(NEW), until).await?;
+        finish(home).await
     };
     let made = made.await;
     if made.is_err() {
-        drop(remove(&new));
+        drop(remove_database(home, NEW));
     }
     made
 }
 
-async fn finish(new: PathBuf) -> Result<Snapshot, SnapshotError> {
-    let mut copy = db::open_copy(&new).await?;
-    meta::forget_identities(&mut copy).await?;
+async fn finish(home: &Dir) -> Result<Snapshot, SnapshotError> {
+    let own = identity(home, NEW)?.ok_or(io::ErrorKind::NotFound);
+    let own = own.map_err(io::Error::from)?;
+    let mut copy = db::open_copy(&home.path_of(NEW)).await?;
+    meta::set_identities(&mut copy, own, None).await?;
     let position = meta::position(&mut copy).await?;
     copy.close().await?;
     let (log, end) = position.ok_or(SnapshotError::NoLog)?;
-    put_on_disk(&new)?;
-    let path = new;
-    Ok(Snapshot { path, log, end })
+    put_on_disk(&home.read(NEW)?)?;
+    Ok(Snapshot {
+        name: NEW.to_owned(),
+        log,
+        end,
+        is_own: true,
+    })
 }
 
 /// A snapshot is not to be read, and should not take the system's memory from what is.
-fn put_on_disk(path: &Path) -> io::Result<()> {
-    let file = std::fs::File::open(path)?;
+fn put_on_disk(file: &std::fs::File) -> io::Result<()> {
     file.sync_all()?;
-    drop(log::forget(&file, 0));
+    drop(log::forget(file, 0));
     Ok(())
 }
 
 /// From here on it counts.
-pub(super) fn name_it(new: &Snapshot, home: &Path) -> io::Result<Snapshot> {
-    let path = home.join(name(new.end.sequence));
+pub(super) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
+    let name = name(new.end.sequence);
     faults::step("snapshot-made");
-    std::fs::rename(&new.path, &path)?;
+    // A journal that lay beside one of this name would be applied to it.
+    remove_database(home, &name)?;
+    home.rename(&new.name, home, &name)?;
     faults::step("snapshot-named");
-    log::sync_folder(home)?;
+    home.sync()?;
     Ok(Snapshot {
-        path,
+        name,
         ..new.clone()
     })
 }
 
 /// Copies a snapshot from one folder to another, under its own name, which it gets last.
-pub(super) fn copy_to(snapshot: &Path, home: &Path) -> io::Result<()> {
-    let new = home.join(NEW);
-    std::fs::copy(snapshot, &new)?;
-    put_on_disk(&new)?;
-    let name = snapshot.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    std::fs::rename(new, home.join(name))?;
-    log::sync_folder(home)
+pub(super) fn copy_to(from: &Dir, snapshot: &Snapshot, home: &Dir) -> io::Result<()> {
+    remove_database(home, NEW)?;
+    put_on_disk(&from.copy(&snapshot.name, home, NEW)?)?;
+    name_it(
+        &Snapshot {
+            name: NEW.to_owned(),
+            ..snapshot.clone()
+        },
+        home,
+    )?;
+    Ok(())
 }
 
-/// The snapshots of a folder that can be read, the newest first.
-pub(super) async fn all(home: &Path) -> io::Result<Vec<Snapshot>> {
-    let mut found = Vec::new();
-    for path in paths(home)? {
-        match look(&path).await {
-            Ok(Some((log, end))) => found.push(Snapshot { path, log, end }),
-            Ok(None) => {}
+/// The snapshots of a folder that can be read, the newest first. They are looked at, and nothing beside them is made.
+pub(super) async fn all(home: &Dir) -> io::Result<Vec<Snapshot>> {
+    Ok(all_and_unread(home).await?.0)
+}
+
+/// As [`all`], and the names of the others.
+async fn all_and_unread(home: &Dir) -> io::Result<(Vec<Snapshot>, Vec<String>)> {
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    for name in names(home)? {
+        match look(home, &name).await {
+            Ok(Some(snapshot)) => found.push(snapshot),
+            Ok(None) => unread.push(name),
             Err(error) => {
+                let path = home.path_of(&name);
                 tracing::warn!(%error, path = %path.display(), "a snapshot cannot be read");
+                unread.push(name);
             }
         }
     }
-    Ok(found)
+    Ok((found, unread))
 }
 
-async fn look(path: &Path) -> Result<Option<(LogId, End)>, sqlx::Error> {
-    let mut copy = db::open_copy(path).await?;
-    let position = meta::position(&mut copy).await;
-    copy.close().await?;
-    position
-}
-
-/// The newest snapshot that belongs to this log and whose position it reaches, without a gap or damage before it.
-pub(super) async fn reached(folder: &Folder, log: LogId) -> Result<Option<Snapshot>, ScanError> {
-    let mut snapshots = all(folder.home()).await?;
-    snapshots.retain(|snapshot| snapshot.log == log);
-    let Some(newest) = snapshots.first().map(|newest| newest.end.sequence) else {
+async fn look(home: &Dir, name: &str) -> Result<Option<Snapshot>, sqlx::Error> {
+    let Some(file) = identity(home, name).map_err(sqlx::Error::Io)? else {
         return Ok(None);
     };
-    let dir = folder.log();
+    let mut copy = open(home, name).await?;
+    let looked = async {
+        let position = meta::position(&mut copy).await?;
+        let (own, _) = meta::identities(&mut copy).await?;
+        Ok::<_, sqlx::Error>(position.map(|(log, end)| Snapshot {
+            name: name.to_owned(),
+            log,
+            end,
+            is_own: own.is_some_and(|own| own.is_same_file(file)),
+        }))
+    };
+    let looked = looked.await;
+    copy.close().await?;
+    looked
+}
+
+/// Opens a snapshot to be read, without the journal of another time that may lie beside it.
+pub(super) async fn open(home: &Dir, name: &str) -> Result<SqliteConnection, sqlx::Error> {
+    // SQLite opens by path, and would follow a link or wait for a pipe.
+    home.length(name).map_err(sqlx::Error::Io)?;
+    db::open_main_file(&home.path_of(name)).await
+}
+
+/// What the snapshots of a folder say of its log.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Those that belong to it, the newest first, and whether it reaches their position without a gap or damage before it.
+    pub(super) of_log: Vec<(Snapshot, bool)>,
+    /// One that was made in this folder and belongs to another log.
+    pub(super) own_of_another: Option<String>,
+    /// One that cannot be read, the newest by its name, and the record that the name says.
+    pub(super) unread: Option<(String, u64)>,
+}
+
+impl Survey {
+    /// Whether the folder is the one in which one of them was made; `None`: there is none.
+    pub(super) fn is_own(&self) -> Option<bool> {
+        let own = self.of_log.iter().map(|(snapshot, _)| snapshot.is_own);
+        own.reduce(|one, other| one || other)
+    }
+
+    /// Those that a log does not reach which ends with a record.
+    pub(super) fn not_reached_by(&self, end: u64) -> Vec<String> {
+        let of_log = self.of_log.iter().filter(|(_, is_reached)| !is_reached);
+        let unread = self.unread.iter().filter(|(_, sequence)| *sequence > end);
+        (of_log.map(|(snapshot, _)| snapshot.name.clone()))
+            .chain(unread.map(|(name, _)| name.clone()))
+            .collect()
+    }
+
+    pub(super) fn reached(&self) -> Vec<Snapshot> {
+        let reached = self.of_log.iter().filter(|(_, is_reached)| *is_reached);
+        reached.map(|(snapshot, _)| snapshot.clone()).collect()
+    }
+}
+
+pub(super) async fn survey(home: &Dir, dir: &Dir, log: LogId) -> Result<Survey, ScanError> {
+    let (mut snapshots, unread) = all_and_unread(home).await?;
+    let mut others = snapshots
+        .iter()
+        .filter(|snapshot| snapshot.log != log && snapshot.is_own);
+    let own_of_another = others.next().map(|snapshot| snapshot.name.clone());
+    let unread = unread.into_iter().find_map(|name| {
+        let sequence = sequence_of(&name)?;
+        Some((name, sequence))
+    });
+    snapshots.retain(|snapshot| snapshot.log == log);
+    let newest = snapshots.iter().map(|snapshot| snapshot.end.sequence).max();
+    let Some(newest) = newest else {
+        return Ok(Survey {
+            own_of_another,
+            unread,
+            ..Survey::default()
+        });
+    };
+    let dir = dir.clone();
     let ends: Vec<End> = snapshots.iter().map(|snapshot| snapshot.end).collect();
     let reached = tokio::task::spawn_blocking(move || ends_reached(&dir, log, newest, &ends));
     let reached = reached.await.map_err(io::Error::other)??;
-    for (snapshot, is_reached) in snapshots.into_iter().zip(reached) {
-        if !is_reached {
-            continue;
-        }
-        match is_whole(&snapshot.path).await {
-            Ok(true) => return Ok(Some(snapshot)),
-            Ok(false) => {
-                tracing::warn!(path = %snapshot.path.display(), "a snapshot is damaged");
-            }
-            Err(error) => {
-                tracing::warn!(%error, path = %snapshot.path.display(), "a snapshot is damaged");
-            }
-        }
-    }
-    Ok(None)
+    Ok(Survey {
+        of_log: snapshots.into_iter().zip(reached).collect(),
+        own_of_another,
+        unread,
+    })
 }
 
-async fn is_whole(path: &Path) -> Result<bool, sqlx::Error> {
-    let mut copy = db::open_copy(path).await?;
+/// The first of these that is what SQLite left.
+pub(super) async fn first_whole(home: &Dir, snapshots: &[Snapshot]) -> Option<Snapshot> {
+    for snapshot in snapshots {
+        let path = home.path_of(&snapshot.name);
+        match is_whole(home, &snapshot.name).await {
+            Ok(true) => return Some(snapshot.clone()),
+            Ok(false) => tracing::warn!(path = %path.display(), "a snapshot is damaged"),
+            Err(error) => tracing::warn!(%error, path = %path.display(), "a snapshot is damaged"),
+        }
+    }
+    None
+}
+
+async fn is_whole(home: &Dir, name: &str) -> Result<bool, sqlx::Error> {
+    let mut copy = open(home, name).await?;
     let whole = db::is_whole(&mut copy).await;
     copy.close().await?;
     whole
 }
 
-fn ends_reached(dir: &Path, log: LogId, newest: u64, ends: &[End]) -> Result<Vec<bool>, ScanError> {
+fn ends_reached(dir: &Dir, log: LogId, newest: u64, ends: &[End]) -> Result<Vec<bool>, ScanError> {
     let mut reached = vec![false; ends.len()];
     let Some(begin) = log::begin(dir)? else {
         return Ok(reached);
@@ -198,13 +289,12 @@ pub(super) async fn restore(
     snapshot: &Snapshot,
     folder: &Folder,
 ) -> Result<SqliteConnection, DatabaseError> {
-    let new = folder.home().join(NEW);
+    let home = folder.home();
     let copied = (|| {
-        remove(&new)?;
-        std::fs::copy(&snapshot.path, &new)?;
-        std::fs::File::open(&new)?.sync_all()?;
-        std::fs::rename(&new, folder.database())?;
-        log::sync_folder(folder.home())
+        remove_database(home, NEW)?;
+        home.copy(&snapshot.name, home, NEW)?;
+        home.rename(NEW, home, DATABASE)?;
+        home.sync()
     })();
     copied.map_err(|error| DatabaseError::Sql(sqlx::Error::Io(error)))?;
     replay::open_index(folder).await
@@ -220,8 +310,8 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    pub(super) async fn after(home: &Path, log: LogId) -> Self {
-        drop(remove(&home.join(NEW)));
+    pub(super) async fn after(home: &Dir, log: LogId) -> Self {
+        drop(remove_database(home, NEW));
         let snapshots = all(home).await.unwrap_or_default();
         let newest = snapshots.into_iter().find(|snapshot| snapshot.log == log);
         Self {
@@ -249,8 +339,8 @@ impl Renewal {
         if is_early || !self.is_behind(end) {
             return Ok(false);
         }
-        let index_bytes = std::fs::metadata(folder.database())?.len();
-        let since = log::bytes_between(&folder.log(), self.last, end)?;
+        let index_bytes = folder.home().length(DATABASE)?.unwrap_or(0);
+        let since = log::bytes_between(folder.log(), self.last, end)?;
         Ok(since > index_bytes / INDEX_PARTS)
     }
 
@@ -267,25 +357,23 @@ fn name(sequence: u64) -> String {
     format!("snapshot-{sequence:020}.db")
 }
 
-/// The newest first.
-fn paths(home: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(home)? {
-        let entry = entry?;
-        let file_name = entry.file_name();
-        let sequence = file_name.to_str().and_then(|name| {
-            let name = name.strip_prefix("snapshot-")?.strip_suffix(".db")?;
-            name.parse::<u64>().ok()
-        });
-        found.extend(sequence.map(|sequence| (sequence, entry.path())));
-    }
-    found.sort_unstable_by_key(|(sequence, _)| std::cmp::Reverse(*sequence));
-    Ok(found.into_iter().map(|(_, path)| path).collect())
+pub(super) fn is_name(text: &str) -> bool {
+    sequence_of(text).is_some()
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// The record that the name of a snapshot says; `None`: it is no such name.
+fn sequence_of(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix("snapshot-")?.strip_suffix(".db")?;
+    let sequence = digits.parse().ok()?;
+    (name(sequence) == text).then_some(sequence)
+}
+
+/// The newest first.
+fn names(home: &Dir) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for name in home.names()? {
+        found.extend(Some(name?).filter(|name| is_name(name)));
     }
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(found)
 }

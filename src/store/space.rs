@@ -4,16 +4,16 @@
 //! lies in the data folder. Where a write finds the disk full the reserve goes first, and from then on nothing that
 //! brings bytes is taken until there is room to make the reserve again.
 
+use super::dir::Dir;
 use super::error::is_full;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const MIB: u64 = 1 << 20;
+const RESERVE: &str = "reserve";
 /// What the index's journal may need at once (`wal_autocheckpoint` of 8000 pages), twice.
 const MOST_RESERVE_BYTES: u64 = 64 * MIB;
 const LEAST_RESERVE_BYTES: u64 = 4 * MIB;
@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct Space {
-    home: PathBuf,
+    home: Dir,
     /// `HANGAR_MIN_FREE`
     min_free_bytes: u64,
     reserve_bytes: u64,
@@ -40,11 +40,12 @@ pub(super) struct Space {
 
 impl Space {
     /// `min_free_bytes`: `None` for a hundredth of the disk.
-    pub(super) fn open(home: &Path, min_free_bytes: Option<u64>) -> Self {
-        let whole = statvfs(home).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
+    pub(super) fn open(home: &Dir, min_free_bytes: Option<u64>) -> Self {
+        let whole =
+            statvfs(home.path()).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
         let hundredth = whole / 100;
         let space = Self {
-            home: home.to_owned(),
+            home: home.clone(),
             min_free_bytes: min_free_bytes
                 .unwrap_or_else(|| hundredth.min(MOST_DEFAULT_MIN_FREE_BYTES)),
             reserve_bytes: hundredth
@@ -84,11 +85,8 @@ impl Space {
 
     /// What this user may still write; a file system that does not tell has room.
     fn free_bytes(&self) -> u64 {
-        statvfs(&self.home).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
-    }
-
-    fn reserve(&self) -> PathBuf {
-        self.home.join("reserve")
+        statvfs(self.home.path())
+            .map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     /// Gives the reserve's room to whoever needs it now; `false`: it was gone already.
@@ -99,8 +97,8 @@ impl Space {
         tracing::warn!(
             "the disk is full: uploads are refused until there is room; delete files, or give the data folder a larger disk"
         );
-        match std::fs::remove_file(self.reserve()) {
-            Ok(()) => true,
+        match self.home.remove(RESERVE) {
+            Ok(_) => true,
             Err(error) => {
                 tracing::warn!(%error, "could not let the reserve go");
                 false
@@ -113,22 +111,27 @@ impl Space {
         if !self.is_without_reserve() {
             return;
         }
-        let path = self.reserve();
-        // A copy of the folder may have it as a hole.
-        let has = std::fs::metadata(&path)
-            .is_ok_and(|file| file.blocks().saturating_mul(512) >= self.reserve_bytes);
+        // A copy of the folder may have it as a hole; what is no file of our own is made anew.
+        let has = (self.home.stat(RESERVE)).is_ok_and(|file| {
+            file.is_some_and(|file| {
+                let is_file = rustix::fs::FileType::from_raw_mode(file.st_mode)
+                    == rustix::fs::FileType::RegularFile;
+                let blocks = file.st_blocks.cast_unsigned();
+                is_file && file.st_nlink == 1 && blocks.saturating_mul(512) >= self.reserve_bytes
+            })
+        });
         let made = if has {
             Ok(())
         } else if self.free_bytes() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
             Err(io::ErrorKind::StorageFull.into())
         } else {
-            fill(&path, self.reserve_bytes)
+            fill(&self.home, self.reserve_bytes)
         };
         match made {
             Ok(()) => self.has_reserve.store(true, Ordering::Relaxed),
             Err(error) => {
                 // Half a reserve would be room that nobody gets.
-                drop(std::fs::remove_file(&path));
+                drop(self.home.remove(RESERVE));
                 if !is_full(&error) {
                     tracing::warn!(%error, "could not keep a reserve on the disk");
                     self.has_reserve.store(true, Ordering::Relaxed);
@@ -153,13 +156,8 @@ impl Space {
 }
 
 /// A file whose blocks are its own: a hole would be no reserve.
-fn fill(path: &Path, bytes: u64) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+fn fill(home: &Dir, bytes: u64) -> io::Result<()> {
+    let file = home.make_anew(RESERVE)?;
     match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
         Ok(()) => Ok(()),
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => write_zeros(&file, bytes),
@@ -186,7 +184,7 @@ mod tests {
     #[test]
     fn the_reserve_is_let_go_once_and_made_again_when_there_is_room() {
         let dir = tempfile::tempdir().unwrap();
-        let space = Space::open(dir.path(), Some(0));
+        let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
         assert!(space.admits_bytes());
         let size = std::fs::metadata(dir.path().join("reserve")).unwrap().len();
         assert_eq!(size, space.reserve_bytes);
@@ -202,7 +200,7 @@ mod tests {
     #[test]
     fn a_disk_with_less_free_than_must_stay_free_takes_no_bytes() {
         let dir = tempfile::tempdir().unwrap();
-        let space = Space::open(dir.path(), Some(u64::MAX / 2));
+        let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(u64::MAX / 2));
         assert!(!space.admits_bytes());
         assert!(!dir.path().join("reserve").exists());
     }

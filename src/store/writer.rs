@@ -7,6 +7,7 @@
 
 use super::blobs::UnderWay;
 use super::content::Content;
+use super::dir::Dir;
 use super::judging::{self, Judging, Verdict, Work};
 use super::log::{AppendError, End, Log, Written};
 use super::meta;
@@ -18,7 +19,6 @@ use super::{EffectKind, StoreError, unavailable};
 use crate::clock::Timestamp;
 use crate::{db, faults};
 use sqlx::SqliteConnection;
-use std::fs::File;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -85,7 +85,7 @@ pub(super) struct Writer {
     pub(super) log: Log,
     pub(super) judging: Judging,
     /// The folder of blobs, opened once: running out of files must not look like a failed sync.
-    pub(super) blobs: File,
+    pub(super) blobs: Dir,
     pub(super) state: Arc<State>,
     pub(super) indexer: mpsc::Sender<(Vec<LoggedGroup>, End)>,
     pub(super) released: mpsc::UnboundedReceiver<Vec<Name>>,
@@ -299,7 +299,7 @@ impl Writer {
     fn append(&mut self, drafts: &[Draft], has_blob: bool) -> Result<Vec<Written>, AppendError> {
         if has_blob {
             // Names of blobs first: a record never names a file that a power cut could take.
-            let named = faults::call("blobs-sync").and_then(|()| self.blobs.sync_all());
+            let named = faults::call("blobs-sync").and_then(|()| self.blobs.sync());
             named.map_err(AppendError::Final)?;
         }
         faults::step("blobs-named");

@@ -112,6 +112,7 @@ def test_a_backup_that_was_cut_off_goes_on_and_is_none_until_then(filled, tmp_pa
     refused = run("restore", cut, "--data-dir", tmp_path / "no/data")
     assert refused.returncode == 1 and "no backup that is whole" in refused.stderr
     assert not (tmp_path / "no").exists()
+    (cut / "@hangar/backing-up").touch()
     backup(filled, cut)
     restore(cut, tmp_path / "restored")
 
@@ -135,10 +136,12 @@ def test_what_is_damaged_is_named_and_the_rest_is_backed_up(filled, tmp_path):
         assert again.stop() == 0
 
 
-@pytest.mark.parametrize("place", ["data folder", "another backup", "itself"])
+@pytest.mark.parametrize("place", ["data folder", "another backup", "itself", "in itself"])
 def test_a_folder_that_holds_something_else_is_no_place_for_a_backup(filled, start_hangar, tmp_path, place):
     other = start_hangar()
     to = other.data if place == "data folder" else filled.data
+    if place == "in itself":
+        to = filled.data / "@hangar/blobs/new"
     if place == "another backup":
         to = tmp_path / "backup"
         backup(other, to)
@@ -174,3 +177,146 @@ def test_a_database_is_made_again_from_a_snapshot_or_from_the_log_alone(filled):
         assert run("fsck", "--data-dir", filled.data).returncode == 0
     filled.start()
     assert (body(filled, "large"), body(filled, "small")) == (LARGE, SMALL)
+
+
+def everything(folder):
+    """Each file and folder, with its bytes and the times that change with them."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_ino, path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_looking_at_a_backup_changes_nothing_in_it_and_the_next_one_is_taken(filled, tmp_path):
+    backup(filled, tmp_path / "backup")
+    before = everything(tmp_path / "backup")
+    checked = run("fsck", "--data-dir", tmp_path / "backup", "--json")
+    assert checked.returncode == 0, checked.stderr
+    told = json.loads(checked.stdout)
+    assert (told["objects"], told["damages"]) == (2, 0)
+    for command in (["fsck", "--repair"], ["token", "list"], ["gc", "--dry-run"], ["rebuild"], ["serve", "--listen", "127.0.0.1:0"]):
+        refused = run(*command, "--data-dir", tmp_path / "backup")
+        assert refused.returncode == 1 and "holds a backup" in refused.stderr, command
+    assert everything(tmp_path / "backup") == before
+    assert backup(filled, tmp_path / "backup")["kept"] == 1
+
+
+def flip(path, at):
+    damaged = bytearray(path.read_bytes())
+    damaged[at] ^= 1
+    path.write_bytes(damaged)
+
+
+def test_what_has_rotted_in_a_backup_is_found_by_the_next_one_and_copied_again(filled, tmp_path):
+    to = tmp_path / "backup"
+    s3_client(filled).put_object(Bucket="uploads", Key="empty", Body=b"")
+    backup(filled, to)
+    (blob,) = (to / "@hangar/blobs").iterdir()
+    (log,) = (to / "@hangar/log").iterdir()
+    flip(blob, 2_000_000)
+    flip(log, log.read_bytes().index(SMALL) + 5)
+    checked = run("fsck", "--data-dir", to, "--json")
+    assert checked.returncode == 1 and json.loads(checked.stdout)["damages"] == 2
+    quick = json.loads(run("backup", to, "--quick", "--data-dir", filled.data, "--json").stdout)
+    assert (quick["renewed"], quick["kept"]) == (0, 1) and quick["unverified"] >= 2, "it says what it did not read"
+    again = backup(filled, to)
+    assert (again["renewed"], again["damages"], again["unverified"]) == (2, 0, 0)
+    assert run("fsck", "--data-dir", to).returncode == 0
+    # A record's head, which no body has.
+    flip(log, log.read_bytes().index(b'"small"') + 2)
+    assert run("fsck", "--data-dir", to).returncode == 1
+    assert backup(filled, to)["renewed"] == 1
+    restore(to, tmp_path / "restored")
+
+
+@pytest.mark.parametrize("ended", ["stopped", "killed"])
+def test_a_plain_copy_is_restored_up_to_where_its_log_ends(filled, tmp_path, ended):
+    filled.stop()
+    filled.start()
+    s3 = s3_client(filled)
+    s3.put_object(Bucket="uploads", Key="after the snapshot", Body=SMALL)
+    s3.put_object(Bucket="uploads", Key="large after the snapshot", Body=LARGE[::-1])
+    s3.delete_object(Bucket="uploads", Key="small")
+    if ended == "killed":
+        filled.kill()
+    else:
+        assert filled.stop() == 0
+    shutil.copytree(filled.data, tmp_path / "copy")
+    before = everything(tmp_path / "copy")
+    restore(tmp_path / "copy", tmp_path / "restored")
+    assert everything(tmp_path / "copy") == before
+    again = restored(filled, tmp_path / "restored")
+    try:
+        assert keys(again) == ["after the snapshot", "large", "large after the snapshot"]
+        assert body(again, "large after the snapshot") == LARGE[::-1]
+        assert body(again, "after the snapshot") == SMALL
+    finally:
+        assert again.stop() == 0
+    filled.start()
+
+
+def test_a_copy_whose_log_is_damaged_is_not_restored_in_part(filled, tmp_path):
+    assert filled.stop() == 0
+    shutil.copytree(filled.data, tmp_path / "copy")
+    (log,) = (tmp_path / "copy/@hangar/log").iterdir()
+    flip(log, log.read_bytes().index(b'"large"') + 2)
+    refused = run("restore", tmp_path / "copy", "--data-dir", tmp_path / "restored/data")
+    assert refused.returncode == 1 and "is damaged" in refused.stderr
+    assert not (tmp_path / "restored").exists()
+    filled.start()
+
+
+def test_a_backup_that_was_cut_off_after_another_is_restored_as_the_other(filled, tmp_path):
+    to = tmp_path / "backup"
+    backup(filled, to)
+    s3_client(filled).put_object(Bucket="uploads", Key="later", Body=SMALL)
+    (source,), (log,) = (list((folder / "@hangar/log").iterdir()) for folder in (filled.data, to))
+    log.write_bytes(source.read_bytes())
+    (to / "@hangar/backing-up").touch()
+    restore(to, tmp_path / "restored")
+    again = restored(filled, tmp_path / "restored")
+    try:
+        assert keys(again) == ["large", "small"]
+    finally:
+        assert again.stop() == 0
+
+
+@pytest.mark.parametrize("part", ["log", "blobs", "a segment", "a blob", "the snapshot", "keys"])
+def test_a_link_in_a_backup_leads_nowhere(filled, tmp_path, part):
+    to = tmp_path / "backup"
+    backup(filled, to)
+    home = to / "@hangar"
+    path = {
+        "a segment": next((home / "log").iterdir()),
+        "a blob": next((home / "blobs").iterdir()),
+        "the snapshot": next(home.glob("snapshot-*.db")),
+    }.get(part, home / part)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    done = run("restore", to, "--data-dir", tmp_path / "restored/data")
+    assert done.returncode == 1, done.stdout
+    found = [path for path in (tmp_path / "restored").rglob("*") if path.is_symlink()]
+    assert not found
+    if part == "a blob":
+        assert "cannot be read" in done.stdout
+    else:
+        assert not (tmp_path / "restored/data/@hangar/hangar.db").exists()
+
+
+def test_a_restore_goes_on_over_what_another_left(filled, start_hangar, tmp_path):
+    other = start_hangar()
+    for at in range(20):
+        s3_client(other).put_object(Bucket="uploads", Key=f"other {at}", Body=SMALL)
+    backup(other, tmp_path / "other")
+    backup(filled, tmp_path / "backup")
+    # As the restore of another backup stands that was cut off before its end.
+    shutil.copytree(tmp_path / "other", tmp_path / "restored/data")
+    home = tmp_path / "restored/data/@hangar"
+    (home / "backup").unlink()
+    (home / "restoring").touch()
+    restore(tmp_path / "backup", tmp_path / "restored")
+    again = restored(filled, tmp_path / "restored")
+    try:
+        assert keys(again) == ["large", "small"]
+    finally:
+        assert again.stop() == 0

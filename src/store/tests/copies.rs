@@ -1,6 +1,7 @@
 //! Starts in a folder that was copied, or whose index is gone: snapshots, and rows whose bytes did not come along.
 
 use super::super::record::MAGIC;
+use super::history::copy_folder;
 use super::log::lose_index;
 use super::*;
 use crate::store::check::Progress;
@@ -33,6 +34,13 @@ fn snapshots(dir: &Path) -> Vec<std::path::PathBuf> {
     });
     paths.sort();
     paths
+}
+
+/// A copy of a folder, as `cp -a` makes it: other files.
+fn copied(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(dir, copy.path());
+    copy
 }
 
 fn lose_only_the_index(dir: &Path) {
@@ -107,6 +115,14 @@ async fn a_snapshot_that_the_log_does_not_reach_or_that_is_damaged_is_passed_ove
     let last = whole.windows(MAGIC.len()).rposition(|at| at == MAGIC);
     std::fs::write(&log, &whole[..last.unwrap()]).unwrap();
     lose_only_the_index(dir.path());
+    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+        panic!("the log went on, and the folder was not copied")
+    };
+    assert!(
+        sentence.contains("does not go on to record 4"),
+        "{sentence}"
+    );
+    let dir = copied(dir.path());
     let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
     assert_eq!(rebuilt.unwrap().snapshot, Some(3));
     assert!(get(&store, "a").await.is_some());
@@ -152,12 +168,15 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
         for blob in gone {
             std::fs::remove_file(blob).unwrap();
         }
+        let dir = copied(dir.path());
         if alone {
             lose_index(dir.path());
         } else {
             lose_only_the_index(dir.path());
         }
-        let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+        // Where nothing says that the folder was copied, rows without bytes stay until somebody asks for what is left.
+        let source = if alone { Source::Log } else { Source::Index };
+        let (store, rebuilt) = open_from(dir.path(), source).await;
         let salvaged = Salvaged {
             fell_back: 3,
             dropped: 2,
@@ -197,7 +216,9 @@ async fn a_body_that_was_punched_out_of_the_log_did_not_come_along() {
         panic!("it is in the log")
     };
     store.close().await;
-    super::super::log::punch(&dir.path().join("@hangar/log"), segment, offset, 9000).unwrap();
+    let log = Dir::open(&dir.path().join("@hangar/log")).unwrap();
+    super::super::log::punch(&log, segment, offset, 9000).unwrap();
+    let dir = copied(dir.path());
     lose_only_the_index(dir.path());
     let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
     assert_eq!(rebuilt.unwrap().salvaged.dropped, 1);

@@ -673,7 +673,7 @@ fn expect<T: std::fmt::Debug>(happens: bool, result: Result<T, StoreError>) -> O
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());

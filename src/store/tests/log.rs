@@ -44,7 +44,7 @@ async fn a_log_cut_at_every_byte_of_its_last_records_holds_every_whole_record() 
     let end = log.len();
     for cut in (body..end).filter(|cut| cut % 7 == 0 || end - cut < 16 || *cut == note) {
         let copy = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(copy.path().join("@hangar/log")).unwrap();
+        copy_identical(dir.path(), copy.path());
         std::fs::write(copy.path().join(SEGMENT), &log[..cut]).unwrap();
         let store = open(copy.path()).await.unwrap();
         assert_eq!(get(&store, "kept").await.unwrap(), b"kept");
@@ -83,9 +83,12 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
         std::fs::write(copy.path().join(SEGMENT), log).unwrap();
         copy
     };
-    // The head of the second record: a copied log ends there, and what lies behind is kept aside.
+    // The head of the second record: the log ends there where it was copied, or where somebody asks for what is left, and
+    // what lies behind is kept aside.
     let copy = flipped(starts[3] + HEAD_BYTES + 3);
-    let store = open(copy.path()).await.unwrap();
+    let sentence = refusal(copy.path()).await;
+    assert!(sentence.contains("record 4 is damaged"), "{sentence}");
+    let store = rebuilt(copy.path()).await;
     assert!(get(&store, "first").await.is_some());
     assert!(get(&store, "second").await.is_none());
     store.close().await;
@@ -162,7 +165,7 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
     let at = *starts(&log).last().unwrap();
     log[at + 8..at + 10].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
     let copy = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(copy.path().join("@hangar/log")).unwrap();
+    copy_identical(dir.path(), copy.path());
     std::fs::write(copy.path().join(SEGMENT), &log).unwrap();
     let Err(OpenError::Refused(sentence)) = open(copy.path()).await else {
         panic!("it started")
@@ -203,7 +206,22 @@ fn a_body_that_looks_like_a_record_is_none_without_the_logs_id() {
 
 fn copy_identical(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.join("@hangar/log")).unwrap();
+    std::fs::create_dir_all(to.join("@hangar/blobs")).unwrap();
     std::fs::copy(from.join(SEGMENT), to.join(SEGMENT)).unwrap();
+}
+
+/// As `hangar rebuild --from-log` does it.
+async fn rebuilt(dir: &Path) -> Store {
+    let config = StoreConfig {
+        data_dir: dir.to_owned(),
+        allow_unsafe_fs: true,
+        multipart_expires: MULTIPART_EXPIRES,
+        grace: std::time::Duration::from_hours(24),
+        min_free_bytes: Some(0),
+    };
+    let progress = Progress::default();
+    let opened = Store::open_from(config, Clock::default(), notes(), Source::Log, &progress);
+    opened.await.unwrap().0
 }
 
 async fn refusal(dir: &Path) -> String {

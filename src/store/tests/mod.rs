@@ -5,10 +5,12 @@ mod copies;
 mod freeing;
 mod fuzz;
 mod history;
+mod hostile;
 mod janitor;
 mod listing;
 mod log;
 mod multipart;
+mod parts;
 mod small;
 
 use super::*;

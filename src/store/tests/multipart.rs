@@ -481,7 +481,7 @@ async fn an_object_of_too_many_pieces_is_refused() {
     let upload = store.create_upload(new_upload("a")).await.unwrap();
     let mut part = put_part(&store, &upload, 1, b"one").await.unwrap();
     part.extents = (0..200_001)
-        .map(|at| content::Extent::from((part.sequence, at % 2, 1)))
+        .map(|at| content::Extent::try_from((part.sequence, at % 2, 1)).unwrap())
         .collect();
     part.extents.dedup();
     let refused = complete(&store, &upload, &[part]).await;

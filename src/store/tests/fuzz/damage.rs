@@ -1,13 +1,13 @@
 use crate::clock::Timestamp;
 use crate::s3::ETag;
 use crate::s3::checksum::crc64_nvme;
+use crate::store::dir::Dir;
 use crate::store::log::{self, End, Found, Log, LogId, Reader, ScanError};
 use crate::store::record::{BodyHere, BodyPlace, Change, Draft, Put, Record};
 use crate::store::tests::{key, name, pattern};
 use crate::store::{Effect, ObjectMeta};
 use crate::tests::fuzz;
 use bytes::Bytes;
-use std::path::Path;
 use std::sync::OnceLock;
 
 const ID: LogId = LogId(*b"sixteen bytes id");
@@ -65,13 +65,13 @@ fn written() -> &'static Written {
     static WRITTEN: OnceLock<Written> = OnceLock::new();
     WRITTEN.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path();
+        let dir = &Dir::open(folder.path()).unwrap();
         let mut log = Log::create(dir, ID).unwrap();
         log.append(&[note(1)]).unwrap();
         log.append(&[put(2, "a", 100), note(3), put(4, "b/c", 5000)])
             .unwrap();
         log.append(&[note(5)]).unwrap();
-        std::fs::write(log::segment_path(dir, SECOND), b"").unwrap();
+        std::fs::write(dir.path_of(&log::segment_name(SECOND)), b"").unwrap();
         let end = End {
             segment: SECOND,
             offset: 0,
@@ -80,7 +80,7 @@ fn written() -> &'static Written {
         let mut log = Log::resume(dir, ID, end).unwrap();
         log.append(&[put(6, "a", 1)]).unwrap();
         log.append(&[note(7), put(8, "d", 5000)]).unwrap();
-        let read = |segment| std::fs::read(log::segment_path(dir, segment)).unwrap();
+        let read = |segment| std::fs::read(dir.path_of(&log::segment_name(segment))).unwrap();
         Written {
             segments: [read(1), read(SECOND)],
             records: handed_out(dir).iter().map(shown).collect(),
@@ -89,7 +89,7 @@ fn written() -> &'static Written {
 }
 
 /// All that a reader hands out, and goes on to hand out behind a damage.
-fn handed_out(dir: &Path) -> Vec<Record> {
+fn handed_out(dir: &Dir) -> Vec<Record> {
     let mut records = Vec::new();
     let Some(from) = log::begin(dir).unwrap() else {
         return records;
@@ -155,7 +155,7 @@ fn of_a_damaged_log_only_records_are_handed_out_that_were_written_and_in_their_o
         assert_eq!(written.records.len(), 8);
         let mut segments = written.segments.clone().map(Some);
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path();
+        let dir = &Dir::open(folder.path()).unwrap();
         for line in String::from_utf8_lossy(input).lines().take(16) {
             if damage(line, &mut segments).is_some() {
                 continue;
@@ -164,12 +164,12 @@ fn of_a_damaged_log_only_records_are_handed_out_that_were_written_and_in_their_o
             if let Some(stray) = line.strip_prefix("stray ").map(str::trim)
                 && !stray.contains(['/', '\0'])
             {
-                drop(std::fs::write(dir.join(stray), b""));
+                drop(std::fs::write(folder.path().join(stray), b""));
             }
         }
         for (segment, first) in segments.iter().zip([1, SECOND]) {
             if let Some(bytes) = segment {
-                std::fs::write(log::segment_path(dir, first), bytes).unwrap();
+                std::fs::write(dir.path_of(&log::segment_name(first)), bytes).unwrap();
             }
         }
         let records: Vec<String> = handed_out(dir).iter().map(shown).collect();

@@ -1,0 +1,333 @@
+//! A folder that is held open, and the files directly in it: the only way in which files of `@hangar` are opened.
+//!
+//! Guarantees: a name is one component, looked up from the open folder, and never followed where it is a symbolic link;
+//! what is opened is a regular file; nothing here waits for a pipe or a device. So no text from a log, an index, a
+//! snapshot or a backup leads out of the folder, and a folder that is moved meanwhile stays the same folder. Only the
+//! root (`DATA/@hangar`) may be reached by a link: the operator chose it.
+//!
+//! `openat2(RESOLVE_BENEATH)` would allow whole paths. One component and `O_NOFOLLOW` need no recent kernel.
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const PRIVATE_FILE: Mode = Mode::from_raw_mode(0o600);
+const PRIVATE_FOLDER: Mode = Mode::from_raw_mode(0o700);
+const PIECE_BYTES: usize = 1 << 20;
+
+/// An open folder. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Dir {
+    folder: Arc<OwnedFd>,
+    /// Where it was opened: for texts, and for SQLite, which opens by path.
+    path: Arc<PathBuf>,
+}
+
+impl Dir {
+    /// Opens the root. Links in `path` are followed.
+    ///
+    /// # Errors
+    /// When it is missing, no folder, or out of reach.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(Self {
+            folder: Arc::new(folder),
+            path: Arc::new(path.to_owned()),
+        })
+    }
+
+    /// Opens a folder in this one.
+    pub(super) fn folder(&self, name: &str) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.folder, component(name)?, flags, Mode::empty());
+        let folder = opened.map_err(|error| match error {
+            rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => self.not_a("folder", name),
+            error => error.into(),
+        })?;
+        Ok(Self {
+            folder: Arc::new(folder),
+            path: Arc::new(self.path.join(name)),
+        })
+    }
+
+    /// Makes a folder in this one where it is missing, for this user alone, and opens it.
+    pub(super) fn make_folder(&self, name: &str) -> io::Result<Self> {
+        match rustix::fs::mkdirat(&self.folder, component(name)?, PRIVATE_FOLDER) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => self.folder(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// For texts, and for SQLite.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidData` where it is a link, a folder, a pipe or a device.
+    pub fn read(&self, name: &str) -> io::Result<File> {
+        self.open_file(name, OFlags::RDONLY)
+    }
+
+    /// Opens a file that is there for reading and writing.
+    pub(super) fn write(&self, name: &str) -> io::Result<File> {
+        let file = self.open_file(name, OFlags::RDWR)?;
+        // Written in place, it would change under its other name too.
+        if rustix::fs::fstat(&file)?.st_nlink > 1 {
+            let path = self.path_of(name);
+            return Err(invalid(format!(
+                "{} is a hard link: make a copy of the folder that shares no files (`cp -a`, not `cp -al`)",
+                path.display()
+            )));
+        }
+        Ok(file)
+    }
+
+    /// Opens a file for writing, and makes it where it is missing. What it holds stays.
+    pub(super) fn make(&self, name: &str) -> io::Result<File> {
+        match self.make_new(name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.write(name),
+            made => made,
+        }
+    }
+
+    /// Makes a file, for this user alone, where there is nothing of that name.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, a link included.
+    pub fn make_new(&self, name: &str) -> io::Result<File> {
+        self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+    }
+
+    /// Makes an empty file in the place of what has that name.
+    pub(super) fn make_anew(&self, name: &str) -> io::Result<File> {
+        self.remove(name)?;
+        self.make_new(name)
+    }
+
+    fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        // NONBLOCK: a pipe without a writer must not be waited for.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.folder, component(name)?, flags, PRIVATE_FILE);
+        let file = opened.map_err(|error| match error {
+            rustix::io::Errno::LOOP | rustix::io::Errno::ISDIR | rustix::io::Errno::NXIO => {
+                self.not_a("regular file", name)
+            }
+            error => error.into(),
+        })?;
+        match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
+            FileType::RegularFile => Ok(File::from(file)),
+            _ => Err(self.not_a("regular file", name)),
+        }
+    }
+
+    fn not_a(&self, what: &str, name: &str) -> io::Error {
+        invalid(format!("{} is not a {what}", self.path_of(name).display()))
+    }
+
+    /// What is there; `None`: nothing. A link is not followed.
+    pub(super) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
+        match rustix::fs::statat(&self.folder, component(name)?, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How long a file is, bytes; `None`: there is none.
+    ///
+    /// # Errors
+    /// `InvalidData` where something else than a regular file has the name.
+    pub(super) fn length(&self, name: &str) -> io::Result<Option<u64>> {
+        match self.stat(name)? {
+            None => Ok(None),
+            Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+                Ok(Some(stat.st_size.cast_unsigned()))
+            }
+            Some(_) => Err(self.not_a("regular file", name)),
+        }
+    }
+
+    /// Whether anything has this name.
+    pub(super) fn has(&self, name: &str) -> io::Result<bool> {
+        Ok(self.stat(name)?.is_some())
+    }
+
+    /// Removes a file; `false`: there was none.
+    ///
+    /// # Errors
+    /// A folder of that name stays.
+    pub fn remove(&self, name: &str) -> io::Result<bool> {
+        match rustix::fs::unlinkat(&self.folder, component(name)?, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives a file another name, in this folder or in another; what has that name is replaced.
+    ///
+    /// # Errors
+    /// `NotFound`, …
+    pub fn rename(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
+        let (name, new) = (component(name)?, component(new)?);
+        Ok(rustix::fs::renameat(&self.folder, name, &to.folder, new)?)
+    }
+
+    /// What is in it, in no order. A name that is not UTF-8 is not one of ours, and is left out.
+    pub(super) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<String>> + use<>> {
+        let entries = rustix::fs::Dir::read_from(&self.folder)?;
+        Ok(entries.filter_map(|entry| match entry {
+            Ok(entry) => {
+                let name = entry.file_name().to_str().ok()?;
+                (!matches!(name, "." | "..")).then(|| Ok(name.to_owned()))
+            }
+            Err(error) => Some(Err(error.into())),
+        }))
+    }
+
+    /// Puts on disk which names are in it.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.folder)?)
+    }
+
+    /// Copies a file to a new one in the place of what has that name there, and syncs it.
+    pub(super) fn copy(&self, name: &str, to: &Self, new: &str) -> io::Result<File> {
+        let mut source = self.read(name)?;
+        let mut copy = to.make_anew(new)?;
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match io::Read::read(&mut source, &mut piece)? {
+                0 => break,
+                count => io::Write::write_all(&mut copy, &piece[..count])?,
+            }
+        }
+        copy.sync_all()?;
+        Ok(copy)
+    }
+
+    /// Reads a short file; `None`: there is none.
+    ///
+    /// # Errors
+    /// `InvalidData` where it is longer than `most_bytes`, or no regular file.
+    pub fn read_short(&self, name: &str, most_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+        let file = match self.read(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(file, most_bytes + 1), &mut bytes)?;
+        if bytes.len() as u64 > most_bytes {
+            let path = self.path_of(name);
+            return Err(invalid(format!("{} is too long", path.display())));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// A name that cannot lead elsewhere.
+fn component(name: &str) -> io::Result<&str> {
+    let leads_elsewhere = matches!(name, "" | "." | "..") || name.contains(['/', '\0']);
+    if leads_elsewhere {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let temporary = tempfile::tempdir().unwrap();
+        std::fs::write(temporary.path().join("victim"), "precious").unwrap();
+        std::fs::create_dir(temporary.path().join("root")).unwrap();
+        let dir = Dir::open(&temporary.path().join("root")).unwrap();
+        for name in ["../victim", "..", ".", "", "a/b", "/etc/passwd", "a\0b"] {
+            let kind = |error: io::Error| error.kind();
+            let refused = io::ErrorKind::InvalidFilename;
+            assert_eq!(dir.read(name).map_err(kind).unwrap_err(), refused, "{name}");
+            assert_eq!(dir.make(name).map_err(kind).unwrap_err(), refused);
+            assert_eq!(dir.remove(name).map_err(kind).unwrap_err(), refused);
+            assert_eq!(dir.folder(name).map_err(kind).unwrap_err(), refused);
+            assert_eq!(
+                dir.rename("a", &dir, name).map_err(kind).unwrap_err(),
+                refused
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_neither_followed_nor_waited_for() {
+        let temporary = tempfile::tempdir().unwrap();
+        let victim = temporary.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        let root = temporary.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        symlink(&victim, root.join("link")).unwrap();
+        symlink(temporary.path(), root.join("link-to-folder")).unwrap();
+        symlink(root.join("absent"), root.join("dangling")).unwrap();
+        std::fs::create_dir(root.join("folder")).unwrap();
+        let pipe = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, root.join("pipe"), FileType::Fifo, pipe, 0).unwrap();
+        std::fs::hard_link(&victim, root.join("hard")).unwrap();
+        let dir = Dir::open(&root).unwrap();
+        for name in ["link", "dangling", "folder", "pipe", "link-to-folder"] {
+            for opened in [dir.read(name), dir.write(name), dir.make(name)] {
+                let error = opened.unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{name}: {error}");
+                assert!(
+                    error.to_string().contains("is not a regular file"),
+                    "{error}"
+                );
+            }
+            assert!(dir.length(name).is_err(), "{name}");
+        }
+        assert!(dir.folder("link-to-folder").is_err());
+        assert!(dir.make_folder("link-to-folder").is_err());
+        assert!(
+            dir.write("hard")
+                .unwrap_err()
+                .to_string()
+                .contains("hard link")
+        );
+        dir.make_anew("link").unwrap();
+        dir.make_anew("hard").unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn all_names_are_listed_however_many_there_are() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = Dir::open(temporary.path()).unwrap();
+        let names: BTreeSet<String> = (0..1500).map(|at| format!("a file {at}")).collect();
+        for name in &names {
+            dir.make_new(name).unwrap();
+        }
+        let listed: Result<BTreeSet<String>, _> = dir.names().unwrap().collect();
+        assert_eq!(listed.unwrap(), names);
+        let again: Result<Vec<String>, _> = dir.names().unwrap().collect();
+        assert_eq!(again.unwrap().len(), 1500);
+    }
+}
