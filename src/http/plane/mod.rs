@@ -81,7 +81,8 @@ fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse 
     answer
 }
 
-/// The order of checks. After the preflight: cap, route, `Accept`, token, scope, rate, method; then the route's own.
+/// The order of checks. After the preflight: cap, route, `Accept`, token, scope, rate, method; then the route's own, which
+/// reads the body ([`Asked::fields`]). Before that no byte of it is read.
 async fn converse(
     req: &HttpRequest,
     incoming: &mut Body,
@@ -89,7 +90,7 @@ async fn converse(
     found: &Found,
     allowance: &mut Option<Allowance>,
 ) -> Result<HttpResponse, PlaneError> {
-    let body = body::receive(req, incoming, rooms.assets.file_size_limit()).await?;
+    body::judge_length(incoming, rooms.assets.file_size_limit())?;
     let (route, names) = match found {
         Found::Route(route, names) => (*route, names),
         Found::MissingSlash => return Ok(redirect_to_slash(req)),
@@ -118,7 +119,7 @@ async fn converse(
         who: &who,
         version: route.version(),
         names,
-        body,
+        body: incoming,
     };
     dispatch(asked, route.endpoint).await
 }
