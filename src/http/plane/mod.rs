@@ -32,7 +32,7 @@ pub use rate::{Limits, RateLimit};
 use crate::http::Rooms;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
-use crate::http::trace;
+use crate::http::{serve, trace};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -62,6 +62,7 @@ async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>
     }
     let allowed = &rooms.config.cors_allowed_origins;
     cors::present(&req, &found, allowed, answer.headers_mut());
+    serve::vary_by_destination(&req, answer.headers_mut());
     trace::waited_for_client(&req, incoming.waited());
     incoming.settle(answer).await
 }

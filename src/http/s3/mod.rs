@@ -28,7 +28,7 @@ mod verify;
 
 use crate::http::Rooms;
 use crate::http::limits::Body;
-use crate::http::{origin, trace};
+use crate::http::{origin, serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
@@ -129,6 +129,7 @@ pub(super) async fn answer(
             .headers_mut()
             .insert(header::REFERRER_POLICY, no_referrer);
     }
+    serve::vary_by_destination(&req, answer.headers_mut());
     if operation != PREFLIGHT {
         cors::allow(&req, &rooms, operation == POST_OBJECT, answer.headers_mut());
     }
