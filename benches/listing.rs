@@ -105,6 +105,7 @@ fn page(prefix: &str, delimiter: Option<&str>, after: Option<&str>) -> ListReque
         prefix: prefix.to_owned(),
         delimiter: delimiter.map(str::to_owned),
         after: after.map(str::to_owned),
+        from: None,
         max: 1000,
     }
 }

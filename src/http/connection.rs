@@ -16,7 +16,7 @@ mod unparsed;
 
 use super::Rooms;
 use super::tls::Tls;
-pub(super) use activity::Activity;
+pub(super) use activity::{Activity, READ_AHEAD_BYTES};
 use activity::{Place, RequestUnderWay};
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::{ConnectionType, HttpService, Request};

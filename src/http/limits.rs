@@ -1,16 +1,17 @@
-//! Bounds on what a client sends: how large its head is, how slow its body, and how much of it is read before anyone
-//! knows who sent it.
+//! Bounds on what a client sends: how large its head is, how slow its body, and how much of it is in memory.
 //!
 //! Guarantees: a body that comes slower than [`BODY_PACE_BYTES`] in [`BODY_PACE_TIME`] ends in an error, as does one
-//! that ends early; an answer that leaves a body unread reaches the client, which is not reset while it still sends.
-//! Refuses to know what a body means.
+//! that ends early; what a reader keeps of a body while it waits for more is counted ([`Body::count`]), and a body that
+//! loses its share of that memory ends in an error too; an answer that leaves a body unread reaches the client, which
+//! is not reset while it still sends. Refuses to know what a body means.
 
-use super::connection::Activity;
-use super::{Face, Rooms, s3};
+use super::connection::{Activity, READ_AHEAD_BYTES};
+use super::memory::{BodyMemory, Client, Share, SharedMemory, UPLOAD_BYTES};
+use super::{Face, Rooms, TrustedProxies, s3};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -18,10 +19,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// The request line's target and all header names and values together.
@@ -29,15 +28,17 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// 30 KiB in 30 s: 1 KiB/s.
 const BODY_PACE_BYTES: u64 = 30 * 1024;
 const BODY_PACE_TIME: Duration = Duration::from_secs(30);
+/// What is read of an upload before it is taken, where few are under way.
+const WIDE_READ_AHEAD_BYTES: u64 = 64 * 1024;
+/// Requests with longer bodies may take long.
+const LONG_BODY_BYTES: u64 = 64 * 1024;
 /// What of a refused body is read so that its connection can be kept.
 const DRAINED_BYTES: u64 = 256 * 1024;
 const DRAINED_TIME: Duration = Duration::from_secs(2);
-/// All bodies whose senders nobody has verified yet share this memory.
-const UNVERIFIED_BYTES: usize = 16 * 1024 * 1024;
 
-/// Refuses a head over [`HEAD_BYTES`] with 431.
+/// Refuses a head over [`HEAD_BYTES`] with 431, and bounds what the head of a long request takes.
 pub(crate) async fn bound_head(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let head = req.head();
@@ -62,7 +63,31 @@ pub(crate) async fn bound_head(
         answer.head_mut().set_connection_type(ConnectionType::Close);
         return Ok(req.into_response(answer));
     }
+    if is_chunked(req.headers()) || declared_bytes(req.headers()) > Some(LONG_BODY_BYTES) {
+        let own = own_values(req.headers());
+        *req.headers_mut() = own;
+    }
     Ok(next.call(req).await?.map_into_boxed_body())
+}
+
+/// The headers with values of their own. Those that actix reads are slices of what came with them: up to 128 KiB, which
+/// would stay in memory for as long as the request.
+fn own_values(headers: &HeaderMap) -> HeaderMap {
+    let mut own = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+        own.append(name.clone(), copy);
+    }
+    own
+}
+
+fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+fn is_chunked(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// Why a body did not come whole.
@@ -74,11 +99,67 @@ pub(crate) enum BodyError {
     Incomplete,
     #[error("the body's transfer encoding is broken")]
     Malformed,
+    /// See [`super::memory`].
+    #[error("there is no memory for the body")]
+    NoRoom,
+}
+
+/// What of a body is kept while more of it is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// All of it, and its sender is not verified.
+    Unverified,
+    /// All of it, by a sender that is.
+    Document,
+}
+
+/// The memory that a body takes.
+enum Counted {
+    Nothing,
+    /// All that came, once it has to wait for more.
+    Whole {
+        memory: SharedMemory,
+        share: Option<Share>,
+        uncounted: usize,
+    },
+    /// As much as any upload.
+    Upload {
+        share: Share,
+        _read_ahead: Option<ReadAhead>,
+    },
+}
+
+impl Counted {
+    fn share(&self) -> Option<&Share> {
+        match self {
+            Self::Nothing => None,
+            Self::Whole { share, .. } => share.as_ref(),
+            Self::Upload { share, .. } => Some(share),
+        }
+    }
+}
+
+/// More of a body is read before its reader asks for it: an upload is faster so, and takes more memory.
+struct ReadAhead(Rc<Activity>);
+
+impl ReadAhead {
+    fn widen(activity: &Rc<Activity>) -> Self {
+        activity.read_ahead(WIDE_READ_AHEAD_BYTES);
+        Self(Rc::clone(activity))
+    }
+}
+
+impl Drop for ReadAhead {
+    fn drop(&mut self) {
+        self.0.read_ahead(READ_AHEAD_BYTES);
+    }
 }
 
 /// A request's body as it comes, at a pace.
 pub(crate) struct Body {
     payload: web::Payload,
+    req: HttpRequest,
+    counted: Counted,
     /// Which is told what is done with. `None`: HTTP/2, whose windows do the same.
     activity: Option<Rc<Activity>>,
     /// Bytes of the last piece.
@@ -103,14 +184,12 @@ enum State {
 impl Body {
     pub(crate) fn new(payload: web::Payload, req: &HttpRequest) -> Self {
         let headers = req.headers();
-        let declared = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.parse().ok());
-        let is_empty =
-            declared.unwrap_or(0) == 0 && !headers.contains_key(header::TRANSFER_ENCODING);
+        let declared = declared_bytes(headers);
+        let is_empty = declared.unwrap_or(0) == 0 && !is_chunked(headers);
         Self {
             payload,
+            req: req.clone(),
+            counted: Counted::Nothing,
             activity: req.conn_data::<Rc<Activity>>().cloned(),
             given: 0,
             declared,
@@ -139,6 +218,110 @@ impl Body {
         self.waited
     }
 
+    /// From now on the reader keeps what comes.
+    pub(crate) fn count(&mut self, kept: Kept) {
+        let Some(memory) = self.req.app_data::<web::Data<BodyMemory>>() else {
+            return;
+        };
+        let memory = match kept {
+            Kept::Unverified => &memory.unverified,
+            Kept::Document => &memory.documents,
+        };
+        self.counted = Counted::Whole {
+            memory: memory.clone(),
+            share: None,
+            uncounted: 0,
+        };
+    }
+
+    /// The share of a body that is whole, to be kept as long as its bytes are.
+    pub(crate) fn take_share(&mut self) -> Option<Share> {
+        match std::mem::replace(&mut self.counted, Counted::Nothing) {
+            Counted::Whole { share, .. } => share,
+            Counted::Nothing | Counted::Upload { .. } => None,
+        }
+    }
+
+    /// What comes now is stored as it comes. Waits until there is room for an upload; nothing of it is read before.
+    ///
+    /// # Errors
+    /// `NoRoom` where there was none in time.
+    pub(crate) async fn begin_upload(&mut self) -> Result<(), BodyError> {
+        let Some(memory) = self.req.app_data::<web::Data<BodyMemory>>().cloned() else {
+            return Ok(());
+        };
+        self.counted = Counted::Nothing;
+        if self.is_all_here() {
+            return Ok(());
+        }
+        match memory
+            .uploads
+            .begin_upload(self.client(), UPLOAD_BYTES)
+            .await
+        {
+            Ok(share) => {
+                let activity = self.activity.as_ref().filter(|_| share.is_one_of_few());
+                self.counted = Counted::Upload {
+                    _read_ahead: activity.map(ReadAhead::widen),
+                    share,
+                };
+                Ok(())
+            }
+            Err(_) => Err(self.fail(BodyError::NoRoom)),
+        }
+    }
+
+    /// Whose share of memory it takes.
+    fn client(&self) -> Client {
+        let rooms = self.req.app_data::<web::Data<Rooms>>();
+        let proxies = rooms.map_or(&TrustedProxies::None, |rooms| &rooms.config.trusted_proxies);
+        Client::of(self.req.head(), proxies)
+    }
+
+    /// Whether nothing more is waited for.
+    fn is_all_here(&self) -> bool {
+        self.state == State::Ended || self.declared == Some(self.received)
+    }
+
+    fn fail(&mut self, error: BodyError) -> BodyError {
+        self.state = State::Failed(error);
+        self.counted = Counted::Nothing;
+        error
+    }
+
+    /// Counts what was given and is kept, before more is waited for.
+    async fn count_given(&mut self) -> Result<(), BodyError> {
+        if self.is_all_here() {
+            return Ok(());
+        }
+        let client = match &self.counted {
+            Counted::Whole {
+                share: None,
+                uncounted: 1..,
+                ..
+            } => Some(self.client()),
+            _ => None,
+        };
+        let Counted::Whole {
+            memory,
+            share,
+            uncounted,
+        } = &mut self.counted
+        else {
+            return Ok(());
+        };
+        let bytes = std::mem::take(uncounted);
+        let counted = match (share.as_mut(), client) {
+            (Some(share), _) => share.grow(bytes).await,
+            (None, Some(client)) => {
+                let begun = memory.begin(client, bytes).await;
+                begun.map(|begun| *share = Some(begun))
+            }
+            (None, None) => Ok(()),
+        };
+        counted.map_err(|_| self.fail(BodyError::NoRoom))
+    }
+
     /// The next piece; `None` after the last.
     ///
     /// # Errors
@@ -154,15 +337,29 @@ impl Body {
         if let Some(activity) = &self.activity {
             activity.take(std::mem::take(&mut self.given));
         }
+        self.count_given().await?;
+        if let Some(share) = self.counted.share() {
+            share.waits_for_client(true);
+        }
         let piece = self.wait().await;
+        if let Some(share) = self.counted.share() {
+            share.waits_for_client(false);
+        }
         match &piece {
             Ok(Some(bytes)) => {
                 self.received += bytes.len() as u64;
                 self.given = bytes.len();
                 self.pace.bytes += bytes.len() as u64;
+                match &mut self.counted {
+                    Counted::Nothing => {}
+                    Counted::Whole { uncounted, .. } => *uncounted += bytes.len(),
+                    Counted::Upload { share, .. } => share.hear(bytes.len()),
+                }
             }
             Ok(None) => self.state = State::Ended,
-            Err(error) => self.state = State::Failed(*error),
+            Err(error) => {
+                self.fail(*error);
+            }
         }
         piece
     }
@@ -172,7 +369,15 @@ impl Body {
         loop {
             let began = Instant::now();
             let left = self.pace.window.saturating_sub(self.pace.waited);
-            let piece = timeout(left, self.payload.next()).await;
+            let coming = timeout(left, self.payload.next());
+            let piece = match self.counted.share() {
+                Some(share) => tokio::select! {
+                    biased;
+                    piece = coming => piece,
+                    () = share.evicted() => return Err(BodyError::NoRoom),
+                },
+                None => coming.await,
+            };
             self.waited += began.elapsed();
             let Ok(piece) = piece else {
                 self.pace.next_window()?;
@@ -315,46 +520,6 @@ impl MessageBody for Held {
     }
 }
 
-/// The memory that bodies of unverified senders share. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct UnverifiedMemory(Arc<Semaphore>);
-
-impl Default for UnverifiedMemory {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(UNVERIFIED_BYTES)))
-    }
-}
-
-/// Bytes of [`UnverifiedMemory`] in use; given back when dropped.
-#[derive(Debug, Default)]
-pub(crate) struct UnverifiedShare(Option<OwnedSemaphorePermit>);
-
-/// All of [`UnverifiedMemory`] is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MemoryExhausted;
-
-impl UnverifiedMemory {
-    /// Takes `bytes` more for a share. It takes what came, not what may come: a client that sends nothing holds nothing.
-    ///
-    /// # Errors
-    /// When so many bytes are not free.
-    pub(crate) fn grow(
-        &self,
-        share: &mut UnverifiedShare,
-        bytes: usize,
-    ) -> Result<(), MemoryExhausted> {
-        let permits = u32::try_from(bytes).map_err(|_| MemoryExhausted)?;
-        let more = Arc::clone(&self.0)
-            .try_acquire_many_owned(permits)
-            .map_err(|_| MemoryExhausted)?;
-        match &mut share.0 {
-            Some(held) => held.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,16 +622,5 @@ mod tests {
         }
         assert!(trickling.count(wait, 1).is_err());
         steady.count(wait, 16 * 1024).unwrap();
-    }
-
-    #[test]
-    fn unverified_bodies_share_their_memory_and_give_it_back() {
-        let memory = UnverifiedMemory::default();
-        let mut first = UnverifiedShare::default();
-        memory.grow(&mut first, UNVERIFIED_BYTES - 1).unwrap();
-        let mut second = UnverifiedShare::default();
-        assert_eq!(memory.grow(&mut second, 2), Err(MemoryExhausted));
-        drop(first);
-        assert_eq!(memory.grow(&mut second, 2), Ok(()));
     }
 }

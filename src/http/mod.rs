@@ -8,6 +8,7 @@ pub(crate) mod auth;
 mod connection;
 mod docs;
 pub(crate) mod limits;
+mod memory;
 pub(crate) mod ops;
 pub(crate) mod origin;
 pub(crate) mod plane;
@@ -182,7 +183,7 @@ pub(crate) fn serve(
         http2_memory: connection::SharedMemory::default(),
     };
     let shared = web::Data::new(rooms.clone());
-    let memory = web::Data::new(limits::UnverifiedMemory::default());
+    let memory = web::Data::new(memory::BodyMemory::default());
     let app = move || {
         App::new()
             .app_data(shared.clone())

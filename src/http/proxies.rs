@@ -1,6 +1,8 @@
 //! Whose forwarding headers are believed (`HANGAR_TRUSTED_PROXIES`).
 
 use crate::s3::network::{self, Network};
+use actix_web::http::header::HeaderMap;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +57,10 @@ impl TrustedProxies {
 
     /// The address that a request came from: the peer's, or, as far as proxies vouch for it, what `X-Forwarded-For`
     /// says. `forwarded`: the header's lines in order. Never an address that was only claimed.
-    pub(crate) fn client(&self, peer: IpAddr, forwarded: &[&str]) -> IpAddr {
+    pub(crate) fn client(&self, peer: IpAddr, forwarded: &[impl AsRef<str>]) -> IpAddr {
         let mut client = peer.to_canonical();
-        let mut claims = forwarded.iter().rev().flat_map(|line| line.rsplit(','));
+        let claims = forwarded.iter().rev();
+        let mut claims = claims.flat_map(|line| line.as_ref().rsplit(','));
         while self.vouches(client) {
             match claims.next().and_then(|claim| parse_address(claim.trim())) {
                 Some(address) => client = address.to_canonical(),
@@ -65,6 +68,20 @@ impl TrustedProxies {
             }
         }
         client
+    }
+
+    /// The address whose part of shared memory a request takes: as [`TrustedProxies::client`], but a proxy that was not
+    /// named is believed too, in the last entry alone, which is the one that it added itself. For limits and never for
+    /// permissions: a client in a private network can claim any address.
+    pub(crate) fn client_for_limits(&self, peer: IpAddr, forwarded: &[impl AsRef<str>]) -> IpAddr {
+        if !self.may_hide_a_client(peer) {
+            return self.client(peer, forwarded);
+        }
+        let last = forwarded
+            .last()
+            .and_then(|line| line.as_ref().rsplit(',').next());
+        let address = last.and_then(|entry| parse_address(entry.trim()));
+        address.unwrap_or(peer).to_canonical()
     }
 
     /// `private` may stand in a list too, beside the address of a proxy that is not.
@@ -98,6 +115,15 @@ const PRIVATE: [Network; 6] = {
         (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
     ]
 };
+
+/// The lines of `X-Forwarded-For`, in order. One with bytes that are no text stays, since a proxy may have added its entry
+/// to it: without it an entry that the client made up would be the last.
+pub(crate) fn forwarded_for(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
+    let lines = headers.get_all("x-forwarded-for");
+    lines
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .collect()
+}
 
 /// Some proxies add the port.
 fn parse_address(text: &str) -> Option<IpAddr> {
@@ -187,6 +213,44 @@ mod tests {
         let proxies = TrustedProxies::parse(setting).unwrap_or(TrustedProxies::Private);
         let found = proxies.client(peer.parse().unwrap(), &[forwarded]);
         assert_eq!(found, client.parse::<IpAddr>().unwrap());
+    }
+
+    #[rstest]
+    #[case::one_proxy("", "10.0.0.1", &["203.0.113.9"], "203.0.113.9")]
+    #[case::what_the_client_made_up("", "10.0.0.1", &["192.0.2.1, 203.0.113.9"], "203.0.113.9")]
+    #[case::a_line_that_the_client_made_up("", "10.0.0.1", &["192.0.2.1", "203.0.113.9"], "203.0.113.9")]
+    #[case::two_proxies("", "10.0.0.1", &["203.0.113.9, 10.0.0.2"], "10.0.0.2")]
+    #[case::a_public_peer("", "198.51.100.1", &["203.0.113.9"], "198.51.100.1")]
+    #[case::no_header("", "10.0.0.1", &[], "10.0.0.1")]
+    #[case::no_address("", "10.0.0.1", &["203.0.113.9, unknown"], "10.0.0.1")]
+    #[case::no_proxy_is_trusted("none", "10.0.0.1", &["203.0.113.9"], "10.0.0.1")]
+    #[case::named("private", "10.0.0.1", &["203.0.113.9, 10.0.0.2"], "203.0.113.9")]
+    fn for_limits_the_entry_counts_that_a_private_proxy_added(
+        #[case] setting: &str,
+        #[case] peer: &str,
+        #[case] forwarded: &[&str],
+        #[case] client: &str,
+    ) {
+        let proxies = TrustedProxies::parse(setting).unwrap_or(TrustedProxies::Private);
+        let found = proxies.client_for_limits(peer.parse().unwrap(), forwarded);
+        assert_eq!(found, client.parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_hides_no_entry_that_a_proxy_added() {
+        use actix_web::http::header::{HeaderName, HeaderValue};
+        let mut headers = HeaderMap::new();
+        for line in [&b"192.0.2.1"[..], b"\xff, 203.0.113.9"] {
+            let name = HeaderName::from_static("x-forwarded-for");
+            headers.append(name, HeaderValue::from_bytes(line).unwrap());
+        }
+        let peer = "10.0.0.1".parse().unwrap();
+        let client: IpAddr = "203.0.113.9".parse().unwrap();
+        let forwarded = forwarded_for(&headers);
+        let unnamed = TrustedProxies::Private;
+        assert_eq!(unnamed.client_for_limits(peer, &forwarded), client);
+        let named = TrustedProxies::parse("private").unwrap();
+        assert_eq!(named.client(peer, &forwarded), client);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::store::{Object, Reading, SmallBody, Store, StoreError};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
@@ -291,8 +291,22 @@ const UNKNOWN_TYPE: &str = "application/octet-stream";
 #[error("uploaded files are not served as scripts, styles, workers or embedded documents")]
 pub(crate) struct RunsUploads;
 
+/// Set on a request whose answer depends on what the browser wants the bytes for.
+struct DependsOnDestination;
+
+const DESTINATION: HeaderValue = HeaderValue::from_static("Sec-Fetch-Dest, Service-Worker");
+
+/// Tells caches of an answer, whatever it is, that it depends on what the browser wants the bytes for, where
+/// [`harden`] looked at that: a cache would else give an image's bytes to a script, or a script's 403 to an image.
+pub(crate) fn vary_by_destination(req: &HttpRequest, answer: &mut HeaderMap) {
+    if req.extensions().contains::<DependsOnDestination>() {
+        answer.append(header::VARY, DESTINATION);
+    }
+}
+
 /// Makes uploaded bytes harmless in a browser: to be called, after all overrides, on whatever a browser can ask for
-/// without signing a header (presigned, anonymous, static). Active types become attachments in a sandbox.
+/// without signing a header (presigned, anonymous, static). Active types become attachments in a sandbox. The face then
+/// calls [`vary_by_destination`] on its answer.
 ///
 /// # Errors
 /// When the browser says that it would run or embed the bytes.
@@ -300,6 +314,7 @@ pub(crate) fn harden(
     req: &HttpRequest,
     representation: &mut Representation,
 ) -> Result<(), RunsUploads> {
+    req.extensions_mut().insert(DependsOnDestination);
     let is_pdf = essence(&representation.content_type) == "application/pdf";
     if runs_uploads(req.headers(), is_pdf) {
         return Err(RunsUploads);

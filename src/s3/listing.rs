@@ -40,7 +40,7 @@ pub struct ListedObject {
 pub struct ListedPage {
     pub objects: Vec<ListedObject>,
     pub common_prefixes: Vec<String>,
-    /// The last key or common prefix of this page where more follow.
+    /// Where more follow: the last key or common prefix of this page, or a text behind it that the next one begins after.
     pub next: Option<String>,
 }
 impl ListedPage {
@@ -55,6 +55,18 @@ impl ListedPage {
         self.objects.extend(following.objects);
         self.common_prefixes.extend(following.common_prefixes);
         self.next = following.next;
+    }
+
+    /// Leaves the first keys and common prefixes, in their order, so many of them at most.
+    pub fn truncate(&mut self, entries: usize) {
+        while self.entries() > entries {
+            let key = self.objects.last().map(|object| object.key.as_str());
+            if key > self.common_prefixes.last().map(String::as_str) {
+                self.objects.pop();
+            } else {
+                self.common_prefixes.pop();
+            }
+        }
     }
 
     /// The greatest key or common prefix.
@@ -244,6 +256,16 @@ impl ListQuery {
         })
     }
 
+    /// Where the first name that the answer can show may be, at or behind `name`; `None`: it can show `name`.
+    #[must_use]
+    pub fn first_showable(&self, name: &str) -> Option<String> {
+        if self.encode_url {
+            None
+        } else {
+            xml::first_that_can_be_held(name)
+        }
+    }
+
     /// Leaves of a page what the answer can show: without `encoding-type=url` no name that XML cannot hold.
     pub fn leave_showable(&self, page: &mut ListedPage) {
         if !self.encode_url {
@@ -289,7 +311,8 @@ impl ListQuery {
         match &self.start {
             // AWS: without a delimiter the last key is the next marker, and is not said again.
             // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
-            Start::Objects { .. } if self.delimiter.is_none() => {}
+            // But a page that ended early begins the next one elsewhere.
+            Start::Objects { .. } if self.delimiter.is_none() && page.last() == Some(next) => {}
             Start::Objects { .. } => result.text("NextMarker", &self.encoded(next)),
             Start::ObjectsV2 { .. } => {
                 let token = token::seal(next, &self.scope(bucket));

@@ -115,6 +115,20 @@ fn unheld(c: char) -> bool {
     !matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
+/// The first text that is not before `text` and that XML 1.0 can hold, in the order of UTF-8; `None`: it can hold `text`.
+#[must_use]
+pub fn first_that_can_be_held(text: &str) -> Option<String> {
+    let (at, unheld) = text.char_indices().find(|(_, c)| unheld(*c))?;
+    // All texts that begin as this one does, up to and with a character of this range, cannot be held either.
+    let behind = match unheld {
+        ..'\t' => '\t',
+        ..'\r' => '\r',
+        ..' ' => ' ',
+        _ => '\u{10000}',
+    };
+    Some(format!("{}{behind}", &text[..at]))
+}
+
 /// `text` with every character that XML 1.0 cannot hold replaced by U+FFFD.
 fn representable(text: &str) -> Cow<'_, str> {
     if can_hold(text) {

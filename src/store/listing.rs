@@ -85,6 +85,10 @@ pub(super) async fn list(
 
 /// Where the walk begins; `None`: nothing can follow.
 fn first(request: &ListRequest, delimiter: Option<&str>) -> Option<From> {
+    let from = request.from.as_deref();
+    if let Some(from) = from.filter(|from| *from >= request.prefix.as_str()) {
+        return Some(From::At(from.to_owned()));
+    }
     let after = request
         .after
         .as_deref()
@@ -151,8 +155,9 @@ async fn keys(
 
 /// The keys of a range, and of those that have the delimiter behind the prefix one for each common prefix.
 ///
-/// From a common prefix the walk goes on behind all that follows it with the last character there is. Keys behind even
-/// that can have the same common prefix: they come as rows of their own, and the caller passes over them.
+/// From a common prefix the walk goes on at the first text behind all that it covers: the same text with the delimiter's
+/// [`successor`] in the delimiter's place. A delimiter of U+10FFFF alone has none; then keys of one common prefix can come
+/// as rows of their own, and the caller passes over them.
 async fn entries(
     connection: &mut SqliteConnection,
     range: &Range<'_>,
@@ -160,6 +165,7 @@ async fn entries(
     delimiter: &str,
 ) -> Result<Vec<ListedObject>, sqlx::Error> {
     let (bound, without) = range.from.bounds();
+    let behind = successor(delimiter).unwrap_or_else(|| format!("{delimiter}\u{10ffff}"));
     let rows = sqlx::query(
         "WITH RECURSIVE walk (key) AS (
              SELECT (SELECT key FROM objects
@@ -167,10 +173,10 @@ async fn entries(
                      ORDER BY key LIMIT 1)
              UNION ALL
              SELECT (SELECT key FROM objects
-                     WHERE bucket = ?1 AND key < coalesce(?4, x'') AND key > CASE instr(substr(walk.key, ?6 + 1), ?7)
+                     WHERE bucket = ?1 AND key < coalesce(?4, x'') AND key IS NOT walk.key
+                         AND key >= CASE instr(substr(walk.key, ?6 + 1), ?7)
                          WHEN 0 THEN walk.key
-                         ELSE max(walk.key, substr(walk.key, 1, ?6 + instr(substr(walk.key, ?6 + 1), ?7) - 1)
-                                            || ?7 || char(0x10FFFF))
+                         ELSE max(walk.key, substr(walk.key, 1, ?6 + instr(substr(walk.key, ?6 + 1), ?7) - 1) || ?8)
                          END
                      ORDER BY key LIMIT 1)
              FROM walk WHERE walk.key IS NOT NULL
@@ -186,6 +192,7 @@ async fn entries(
     .bind(range.limit)
     .bind(i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX))
     .bind(delimiter)
+    .bind(behind)
     .fetch_all(connection)
     .await?;
     rows.iter().map(listed).collect()
@@ -228,4 +235,44 @@ fn listed(row: &SqliteRow) -> Result<ListedObject, sqlx::Error> {
         checksum_algorithms: shown.checksums.iter().map(|one| one.algorithm).collect(),
         checksum_type: shown.checksum_type,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::Connection;
+
+    #[tokio::test]
+    async fn a_common_prefix_is_one_row_however_many_keys_it_covers_and_whatever_they_are() {
+        let mut index = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::query(
+            "CREATE TABLE objects (bucket TEXT, key TEXT, etag TEXT, size_bytes INTEGER, modified_ms INTEGER, meta TEXT,
+             PRIMARY KEY (bucket, key)) WITHOUT ROWID",
+        )
+        .execute(&mut index)
+        .await
+        .unwrap();
+        for number in 0..50 {
+            for key in [
+                format!("a/{number}"),
+                format!("a/\u{10ffff}{number}"),
+                format!("b\u{10ffff}/\u{10ffff}\u{10ffff}{number}"),
+            ] {
+                sqlx::query("INSERT INTO objects VALUES ('uploads', ?1, 'e', 1, 1, '{}')")
+                    .bind(key)
+                    .execute(&mut index)
+                    .await
+                    .unwrap();
+            }
+        }
+        let range = Range {
+            bucket: &BucketName::parse("uploads").unwrap(),
+            from: From::At(String::new()),
+            end: None,
+            limit: 1000,
+        };
+        let rows = entries(&mut index, &range, "", "/").await.unwrap();
+        let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys, ["a/0", "b\u{10ffff}/\u{10ffff}\u{10ffff}0"]);
+    }
 }

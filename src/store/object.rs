@@ -159,6 +159,8 @@ pub struct ListRequest {
     pub delimiter: Option<String>,
     /// Strictly after this key or common prefix.
     pub after: Option<String>,
+    /// Not before this text, which is behind all that was given.
+    pub from: Option<String>,
     pub max: u32,
 }
 /// Verified bytes of an object: the first piece is already read (so damage in it is a clean error), the rest streams.

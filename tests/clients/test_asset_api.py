@@ -333,11 +333,21 @@ def test_a_body_without_a_media_type_is_415(api):
     assert_answer(api("POST", data=b"{}"), 415, '{"detail":"Unsupported media type \\"\\" in request."}')
 
 
-@pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "chunked"])
-def test_a_body_over_a_mebibyte_is_413_even_without_a_token(hangar, chunked):
-    body = b'{"name":"' + b"x" * (1 << 20) + b'"}'
-    sent = (body[at : at + 65536] for at in range(0, len(body), 65536)) if chunked else body
-    answer = hangar.request("POST", ASSETS, data=sent, headers={"Content-Type": "application/json"})
+OVER_A_MEBIBYTE = b'{"name":"' + b"x" * (1 << 20) + b'"}'
+
+
+def test_a_body_that_says_it_is_over_a_mebibyte_is_413_even_without_a_token(hangar):
+    answer = hangar.request("POST", ASSETS, data=OVER_A_MEBIBYTE, headers={"Content-Type": "application/json"})
+    assert_answer(answer, 413, TOO_LARGE)
+
+
+def test_a_body_of_unstated_length_is_counted_once_its_token_was_judged(hangar, token):
+    def sent():
+        return (OVER_A_MEBIBYTE[at : at + 65536] for at in range(0, len(OVER_A_MEBIBYTE), 65536))
+
+    headers = {"Content-Type": "application/json"}
+    assert hangar.request("POST", ASSETS, data=sent(), headers=headers).status_code == 401
+    answer = hangar.request("POST", ASSETS, data=sent(), headers={**headers, "X-API-Key": token})
     assert_answer(answer, 413, TOO_LARGE)
 
 

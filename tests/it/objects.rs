@@ -307,6 +307,7 @@ async fn a_presigned_page_is_a_download_in_a_sandbox() {
     assert_eq!(header("cache-control"), "private");
     assert_eq!(header("referrer-policy"), "no-referrer");
     assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("vary"), "Sec-Fetch-Dest, Service-Worker");
     let as_script = reqwest::Client::new()
         .get(&url)
         .header("sec-fetch-dest", "script")
@@ -314,6 +315,10 @@ async fn a_presigned_page_is_a_download_in_a_sandbox() {
         .await
         .unwrap();
     assert_eq!(as_script.status(), 403);
+    assert_eq!(
+        as_script.headers()["vary"],
+        "Sec-Fetch-Dest, Service-Worker"
+    );
 }
 
 #[tokio::test]

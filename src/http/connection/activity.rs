@@ -40,7 +40,12 @@ pub(in crate::http) struct Activity {
     shown_out: Notify,
     /// It was shown out, and has not gone yet.
     leaving: Cell<bool>,
+    /// What may be in memory of a body, as far as it is less than [`HELD_BYTES`].
+    read_ahead: Cell<u64>,
 }
+
+/// What is read of a body before its reader asks for more ([`Activity::read_ahead`]).
+pub(in crate::http) const READ_AHEAD_BYTES: u64 = 8 * 1024;
 
 impl Activity {
     fn begin() -> Self {
@@ -55,7 +60,13 @@ impl Activity {
             reader: RefCell::default(),
             shown_out: Notify::new(),
             leaving: Cell::new(false),
+            read_ahead: Cell::new(READ_AHEAD_BYTES),
         }
+    }
+
+    /// Has so much of a body read before its reader takes it, up to [`HELD_BYTES`].
+    pub(in crate::http) fn read_ahead(&self, bytes: u64) {
+        self.read_ahead.set(bytes);
     }
 
     /// A request is being answered for as long as the guard lives.
@@ -97,7 +108,7 @@ impl Activity {
 
     /// Whether so much of the request is in memory that no more is to be read.
     pub(super) fn holds_enough(&self) -> bool {
-        self.held.get() >= HELD_BYTES
+        self.held.get() >= HELD_BYTES.min(self.read_ahead.get())
     }
 
     /// Whether any of the body is in memory.

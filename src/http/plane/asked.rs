@@ -1,13 +1,14 @@
 //! A request past the checks that all routes share: what a handler is given.
 //!
-//! Guarantees: a body is parsed only when a handler asks for its fields, which it does after the workspace's gate. It refuses to
-//! know what a route does.
-use super::body::{Fields, Received};
+//! Guarantees: a body is read and parsed only when a handler asks for its fields, which it does after the workspace's
+//! gate. It refuses to know what a route does.
+use super::body::{self, Fields};
 use super::error::{NO_RIGHTS, NOT_FOUND_V1, NOT_FOUND_V2, PlaneError};
 use super::routes::{Names, Version};
 use crate::assets::Permission;
 use crate::auth::{Principal, Role, Workspace};
 use crate::http::Rooms;
+use crate::http::limits::Body;
 use crate::http::origin::Origin;
 use actix_web::HttpRequest;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ pub(super) struct Asked<'a> {
     pub(super) who: &'a Principal,
     pub(super) version: Version,
     pub(super) names: &'a Names,
-    pub(super) body: Received,
+    /// Nothing of it was read yet.
+    pub(super) body: &'a mut Body,
 }
 impl Asked<'_> {
     pub(super) fn user_id(&self) -> Uuid {
@@ -28,7 +30,8 @@ impl Asked<'_> {
 
     /// The fields of the body; a second time there are none.
     pub(super) async fn fields(&mut self) -> Result<Fields, PlaneError> {
-        Fields::read(self.req, std::mem::take(&mut self.body)).await
+        let received = body::receive(self.body, self.limit_bytes()).await?;
+        Fields::read(self.req, received).await
     }
 
     /// Bytes that an upload may be asked for.

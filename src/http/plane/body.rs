@@ -3,7 +3,8 @@
 //! Guarantees: never more than the cap is held; values stay as they were sent until a route asks for them by name, so
 //! that an unknown field can neither fail nor cost. It refuses to know what fields mean.
 use super::error::PlaneError;
-use crate::http::limits::{Body, UnverifiedMemory, UnverifiedShare};
+use crate::http::limits::{Body, Kept};
+use crate::http::memory::Share;
 use actix_multipart::Multipart;
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
@@ -23,36 +24,44 @@ const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Received {
     bytes: Vec<u8>,
-    _share: UnverifiedShare,
+    _share: Option<Share>,
 }
 
-/// Reads a body up to the cap.
+/// The largest body that is read, bytes.
+fn cap(file_size_limit: u64) -> u64 {
+    LARGEST_BODY_BYTES.min(file_size_limit)
+}
+
+/// Refuses a body whose stated length is over the cap. Nothing of it is read.
+///
+/// # Errors
+/// `BodyTooLarge`
+pub(super) fn judge_length(incoming: &Body, file_size_limit: u64) -> Result<(), PlaneError> {
+    if incoming.declared() > Some(cap(file_size_limit)) {
+        return Err(PlaneError::BodyTooLarge);
+    }
+    Ok(())
+}
+
+/// Reads a body up to the cap: the body of a sender whose token was judged.
+///
+/// # Errors
+/// As a body can fail, or `BodyTooLarge` for one whose length was not stated.
 pub(super) async fn receive(
-    req: &HttpRequest,
     incoming: &mut Body,
     file_size_limit: u64,
 ) -> Result<Received, PlaneError> {
-    let cap = LARGEST_BODY_BYTES.min(file_size_limit);
-    if incoming.declared().is_some_and(|declared| declared > cap) {
-        return Err(PlaneError::BodyTooLarge);
-    }
-    let memory = req.app_data::<web::Data<UnverifiedMemory>>();
-    let mut share = UnverifiedShare::default();
+    incoming.count(Kept::Document);
     let mut bytes = Vec::new();
     while let Some(piece) = incoming.next().await? {
-        if incoming.received() > cap {
+        if incoming.received() > cap(file_size_limit) {
             return Err(PlaneError::BodyTooLarge);
-        }
-        if let Some(memory) = memory {
-            memory
-                .grow(&mut share, piece.len())
-                .map_err(|_| PlaneError::Overloaded)?;
         }
         bytes.extend_from_slice(&piece);
     }
     Ok(Received {
         bytes,
-        _share: share,
+        _share: incoming.take_share(),
     })
 }
 

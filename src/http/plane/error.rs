@@ -16,8 +16,6 @@ pub(super) enum PlaneError {
     BodyTooLarge,
     #[error(transparent)]
     BodyBroken(#[from] BodyError),
-    #[error("too many bodies are being received")]
-    Overloaded,
     #[error("there is no such route")]
     PageNotFound,
     #[error("the answer is JSON, which the request does not accept")]
@@ -166,6 +164,7 @@ impl PlaneError {
         match self {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyBroken(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyBroken(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyBroken(_)
             | Self::Unparsable { .. }
             | Self::NotAnObject
@@ -182,7 +181,6 @@ impl PlaneError {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) => status_of_trouble(error),
         }
     }
@@ -214,7 +212,7 @@ impl PlaneError {
             Self::RangeNotSatisfiable { .. } => {
                 r#"{"error":"The requested range lies outside the file."}"#
             }
-            Self::Overloaded | Self::Store(_) => {
+            Self::BodyBroken(BodyError::NoRoom) | Self::Store(_) => {
                 r#"{"error":"Something went wrong please try again later"}"#
             }
             Self::BodyBroken(error) => return json(&detail(&error.to_string())),
@@ -436,7 +434,7 @@ mod tests {
             wrong.answer().headers().get("allow").unwrap(),
             "PATCH, DELETE"
         );
-        let busy = PlaneError::Overloaded.answer();
+        let busy = PlaneError::BodyBroken(BodyError::NoRoom).answer();
         assert_eq!(busy.headers().get("retry-after").unwrap(), RETRY_AFTER);
         assert_eq!(
             busy.headers().get("content-type").unwrap(),

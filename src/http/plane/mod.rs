@@ -32,7 +32,7 @@ pub use rate::{Limits, RateLimit};
 use crate::http::Rooms;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
-use crate::http::trace;
+use crate::http::{serve, trace};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -62,6 +62,7 @@ async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>
     }
     let allowed = &rooms.config.cors_allowed_origins;
     cors::present(&req, &found, allowed, answer.headers_mut());
+    serve::vary_by_destination(&req, answer.headers_mut());
     trace::waited_for_client(&req, incoming.waited());
     incoming.settle(answer).await
 }
@@ -81,7 +82,8 @@ fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse 
     answer
 }
 
-/// The order of checks. After the preflight: cap, route, `Accept`, token, scope, rate, method; then the route's own.
+/// The order of checks. After the preflight: cap, route, `Accept`, token, scope, rate, method; then the route's own, which
+/// reads the body ([`Asked::fields`]). Before that no byte of it is read.
 async fn converse(
     req: &HttpRequest,
     incoming: &mut Body,
@@ -89,7 +91,7 @@ async fn converse(
     found: &Found,
     allowance: &mut Option<Allowance>,
 ) -> Result<HttpResponse, PlaneError> {
-    let body = body::receive(req, incoming, rooms.assets.file_size_limit()).await?;
+    body::judge_length(incoming, rooms.assets.file_size_limit())?;
     let (route, names) = match found {
         Found::Route(route, names) => (*route, names),
         Found::MissingSlash => return Ok(redirect_to_slash(req)),
@@ -118,7 +120,7 @@ async fn converse(
         who: &who,
         version: route.version(),
         names,
-        body,
+        body: incoming,
     };
     dispatch(asked, route.endpoint).await
 }

@@ -123,11 +123,25 @@ async fn an_avatar_goes_from_the_ask_to_the_bytes_and_away() {
         ("x-content-type-options", "nosniff"),
         ("access-control-allow-origin", "*"),
         ("accept-ranges", "bytes"),
-        ("vary", "origin"),
     ] {
         let found: Vec<_> = served.headers().get_all(name).iter().collect();
         assert_eq!(found, [value], "{name}");
     }
+    let vary: Vec<_> = served.headers().get_all("vary").iter().collect();
+    assert_eq!(vary, ["origin", "Sec-Fetch-Dest, Service-Worker"]);
+    let as_script = server.stranger(Method::GET, &path);
+    let refused = as_script.header("sec-fetch-dest", "script").send().await;
+    let refused = refused.unwrap();
+    assert_eq!(refused.status(), 403);
+    assert_eq!(
+        refused
+            .headers()
+            .get_all("vary")
+            .iter()
+            .next_back()
+            .unwrap(),
+        "Sec-Fetch-Dest, Service-Worker"
+    );
     let disposition = format!("inline; filename*=UTF-8''{bare}");
     assert_eq!(
         served.headers()["content-disposition"],

@@ -8,6 +8,7 @@
 
 use super::{Exchange, error, settings, verify};
 use crate::auth::{AccessKey, KeyLimits};
+use crate::http::proxies;
 use crate::http::repeat::Repeats;
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
@@ -446,19 +447,15 @@ struct Sender {
 
 impl Sender {
     fn of(exchange: &Exchange<'_>) -> Self {
-        let proxies = &exchange.rooms.config.trusted_proxies;
+        let trusted = &exchange.rooms.config.trusted_proxies;
         let req = exchange.req;
-        let forwarded: Vec<&str> = req
-            .headers()
-            .get_all("x-forwarded-for")
-            .filter_map(|line| line.to_str().ok())
-            .collect();
+        let forwarded = proxies::forwarded_for(req.headers());
         let peer = req.peer_addr().map(|peer| peer.ip());
-        let vouched = peer.is_some_and(|peer| proxies.vouches(peer))
+        let vouched = peer.is_some_and(|peer| trusted.vouches(peer))
             && exchange
                 .header("x-forwarded-proto")
                 .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
-        let is_hidden = peer.is_some_and(|peer| proxies.may_hide_a_client(peer))
+        let is_hidden = peer.is_some_and(|peer| trusted.may_hide_a_client(peer))
             && FORWARDING
                 .iter()
                 .any(|name| req.headers().contains_key(*name));
@@ -468,7 +465,7 @@ impl Sender {
         Self {
             address: peer
                 .filter(|_| !is_hidden)
-                .map(|peer| proxies.client(peer, &forwarded)),
+                .map(|peer| trusted.client(peer, &forwarded)),
             came_by_tls: vouched || exchange.rooms.config.tls.is_some(),
         }
     }

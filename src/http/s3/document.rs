@@ -8,7 +8,7 @@
 use super::access::Permitted;
 use super::metadata::{self, StatedChecksums};
 use super::{Exchange, error};
-use crate::http::limits::Body;
+use crate::http::limits::{Body, Kept};
 use crate::s3::checksum::{Checksum, Hasher, Wanted};
 use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::chunked::Decoder;
@@ -78,6 +78,7 @@ async fn read_framed(
     {
         return Err(error::too_large(limit_bytes as u64, bytes));
     }
+    body.count(Kept::Document);
     match payload {
         Payload::Unsigned => Ok((read_plain(body, limit_bytes).await?, Vec::new())),
         Payload::Sha256(stated) => {

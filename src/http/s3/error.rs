@@ -1,7 +1,7 @@
 //! Every trouble of this face as S3's XML: the total mapping of what the store and a body may answer.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 
-use crate::http::limits::{BodyError, MemoryExhausted};
+use crate::http::limits::BodyError;
 use crate::http::trace::{self, HOST_ID, Note, RequestId};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::{StageError, StoreError};
@@ -127,14 +127,9 @@ impl From<BodyError> for S3Error {
                 ErrorCode::InvalidRequest,
                 "The transfer encoding of the body is broken.",
             ),
+            BodyError::NoRoom => Self::new(ErrorCode::ServiceUnavailable).logged(
+                "the memory for bodies is in use, or the body was too slow to keep its part of it: many clients upload at once",
+            ),
         }
-    }
-}
-
-impl From<MemoryExhausted> for S3Error {
-    fn from(_: MemoryExhausted) -> Self {
-        Self::new(ErrorCode::ServiceUnavailable).logged(
-            "the memory for forms that are not verified yet is in use: many clients upload at once",
-        )
     }
 }

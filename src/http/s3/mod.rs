@@ -27,8 +27,8 @@ mod settings;
 mod verify;
 
 use crate::http::Rooms;
-use crate::http::limits::{Body, UnverifiedMemory};
-use crate::http::{origin, trace};
+use crate::http::limits::Body;
+use crate::http::{origin, serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
@@ -101,11 +101,10 @@ pub(super) async fn answer(
     req: HttpRequest,
     payload: web::Payload,
     rooms: web::Data<Rooms>,
-    memory: web::Data<UnverifiedMemory>,
 ) -> HttpResponse {
     let mut body = Body::new(payload, &req);
     let mut operation = "";
-    let answered = carry_out(&req, &rooms, &memory, &mut body, &mut operation).await;
+    let answered = carry_out(&req, &rooms, &mut body, &mut operation).await;
     let mut answer = match answered {
         Ok(answer) => {
             trace::note(
@@ -130,6 +129,7 @@ pub(super) async fn answer(
             .headers_mut()
             .insert(header::REFERRER_POLICY, no_referrer);
     }
+    serve::vary_by_destination(&req, answer.headers_mut());
     if operation != PREFLIGHT {
         cors::allow(&req, &rooms, operation == POST_OBJECT, answer.headers_mut());
     }
@@ -143,7 +143,6 @@ const POST_OBJECT: &str = "PostObject";
 async fn carry_out(
     req: &HttpRequest,
     rooms: &Rooms,
-    memory: &UnverifiedMemory,
     body: &mut Body,
     name: &mut &'static str,
 ) -> Result<HttpResponse, S3Error> {
@@ -172,7 +171,7 @@ async fn carry_out(
         Operation::Preflight(bucket) => return cors::preflight(req, rooms, bucket.as_ref()),
         // A form's signature is in its fields.
         Operation::OnBucket(BucketOperation::PostObject, bucket) => {
-            return post_object::post_object(&exchange, memory, bucket, body).await;
+            return post_object::post_object(&exchange, bucket, body).await;
         }
         _ => {}
     }

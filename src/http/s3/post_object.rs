@@ -2,12 +2,12 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
 //!
 //! The order is the design: the bucket, the form, the fields, the [`Grant`], and only then the file's bytes. Before the
-//! grant the sender is nobody: what was read is bounded by the parser, counted against memory that all such senders
-//! share, and nothing is staged.
+//! grant the sender is not verified: what was read is bounded by the parser and counted against memory that all such
+//! senders share ([`crate::http::memory`]), and nothing is staged.
 
 use super::metadata::{self, StatedChecksums};
 use super::{Exchange, access, acl, error, verify};
-use crate::http::limits::{Body, UnverifiedMemory, UnverifiedShare};
+use crate::http::limits::{Body, Kept};
 use crate::http::origin::Origin;
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
@@ -27,7 +27,6 @@ const DEFAULT_TYPE: &str = "application/octet-stream";
 
 pub(super) async fn post_object(
     exchange: &Exchange<'_>,
-    memory: &UnverifiedMemory,
     bucket: BucketName,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
@@ -37,12 +36,9 @@ pub(super) async fn post_object(
     let boundary = form::boundary(exchange.header("content-type"))?;
     let mut parser = FormParser::new(&boundary);
     let mut events = Vec::new();
-    let mut share = UnverifiedShare::default();
+    body.count(Kept::Unverified);
     let mut upload: Option<Upload> = None;
     while let Some(bytes) = body.next().await? {
-        if upload.is_none() {
-            memory.grow(&mut share, bytes.len())?;
-        }
         parser.push(bytes, &mut events)?;
         for event in events.drain(..) {
             match (event, &mut upload) {
@@ -52,7 +48,7 @@ pub(super) async fn post_object(
                         .declared()
                         .map(|all| all.saturating_sub(body.received()));
                     upload = Some(Upload::begin(exchange, grant, to_come)?);
-                    share = UnverifiedShare::default();
+                    body.begin_upload().await?;
                 }
                 (FormEvent::Data(bytes), Some(upload)) => upload.write(bytes, body).await?,
                 (FormEvent::FileEnds, Some(upload)) => upload.end()?,

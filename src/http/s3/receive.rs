@@ -73,6 +73,7 @@ impl Announced {
             sha256: self.expected.sha256.is_some(),
             checksums: algorithm.into_iter().collect(),
         };
+        body.begin_upload().await?;
         let staging = exchange.rooms.store.stage(&wanted, MOST_BYTES);
         let mut staging = staging.announced(self.expected.exact_bytes);
         let mut expected = self.expected;

@@ -46,3 +46,19 @@ fn a_document_may_be_one_text() {
         @r#"<?xml version="1.0" encoding="UTF-8"?><LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">eu-west-1</LocationConstraint>"#
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn between_a_text_and_the_first_that_can_be_held_there_is_none_that_can(
+        text in "[a\t \u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}\u{fffe}\u{ffff}\u{10000}]{0,4}",
+        other in "[a\t\n\r \u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}\u{fffd}\u{fffe}\u{ffff}\u{10000}]{0,5}",
+    ) {
+        let first = first_that_can_be_held(&text);
+        proptest::prop_assert_eq!(first.is_none(), can_hold(&text));
+        if let Some(first) = first {
+            proptest::prop_assert!(first > text && can_hold(&first));
+            let is_between = text <= other && other < first;
+            proptest::prop_assert!(!is_between || !can_hold(&other), "{:?}", other);
+        }
+    }
+}

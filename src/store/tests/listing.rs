@@ -72,6 +72,7 @@ fn requests() -> impl Strategy<Value = ListRequest> {
             prefix,
             delimiter,
             after,
+            from: None,
             max,
         },
     )

@@ -193,7 +193,7 @@ fn common_refusals(route: &Route, method: &str, operation: &Operation) -> Vec<Pl
         PlaneError::BodyTooLarge,
         PlaneError::BodyBroken(BodyError::TooSlow),
         PlaneError::BodyBroken(BodyError::Incomplete),
-        PlaneError::Overloaded,
+        PlaneError::BodyBroken(BodyError::NoRoom),
         PlaneError::Store(StoreError::Damaged("a body".to_owned())),
     ];
     if route.path.contains('<') {
