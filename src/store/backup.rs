@@ -122,14 +122,15 @@ pub async fn restore(
     progress: &Progress,
 ) -> Result<Copies, BackupError> {
     let (source, home) = (from.join("@hangar"), config.data_dir.join("@hangar"));
-    let snapshots = snapshot::all(&source).await.unwrap_or_default();
-    let Some(newest) = snapshots.first() else {
+    let newest = snapshot::newest_whole(&source).await.unwrap_or_default();
+    let has_damaged = snapshot::paths(&source).is_ok_and(|paths| !paths.is_empty());
+    if newest.is_none() && !has_damaged {
         return Err(BackupError::Refused(format!(
             "{} holds no backup that is whole: name the folder that `hangar backup` was given, and where that was cut \
              off, run it again",
             from.display()
         )));
-    };
+    }
     let to = &config.data_dir;
     if home.exists() && !is_unfinished(&home) {
         return Err(BackupError::Refused(format!(
@@ -152,9 +153,14 @@ pub async fn restore(
         progress,
         copies: Copies::default(),
     };
-    let copies = transfer.run(newest, None).await?;
+    let copies = match &newest {
+        Some(newest) => transfer.run(newest, None).await?,
+        None => transfer.without_snapshot().await?,
+    };
     copy_keys(&source, &home)?;
-    snapshot::copy_to(&newest.path, &home).map_err(at(&newest.path))?;
+    if let Some(newest) = &newest {
+        snapshot::copy_to(&newest.path, &home).map_err(at(&newest.path))?;
+    }
     std::fs::remove_file(&marker).map_err(at(&marker))?;
     log::sync_folder(&home).map_err(at(&home))?;
     drop(lock);
@@ -264,6 +270,29 @@ impl Transfer<'_> {
         self.bodies(&mut index, covered).await?;
         index.close().await?;
         log::sync_folder(&self.to.join("blobs")).map_err(at(self.to))?;
+        Ok(self.copies)
+    }
+
+    /// All of the log and all blobs, where no snapshot says what is to be there: the start makes the index of the log alone.
+    async fn without_snapshot(mut self) -> Result<Copies, BackupError> {
+        let (from, to) = (self.from.join("log"), self.to.join("log"));
+        for segment in log::segments(&from).map_err(at(&from))? {
+            let source = log::segment_path(&from, segment);
+            let copy = log::segment_path(&to, segment);
+            let copied = blocking(move || Ok(copy_segment(&source, &copy, 0, None)));
+            self.copies.bytes += copied.await?.map_err(at(&from))?;
+        }
+        log::sync_folder(&to).map_err(at(&to))?;
+        let (from, to) = (self.from.join("blobs"), self.to.join("blobs"));
+        for page in blobs::pages(&from, PAGE as usize).map_err(at(&from))? {
+            for id in page {
+                let (source, copy) = (blob_path(&from, &id), blob_path(&to, &id));
+                let copied = blocking(move || Ok(copy_whole_blob(&source, &copy)));
+                self.copies.bytes += copied.await?.map_err(at(&from))?;
+                self.copies.blobs += 1;
+            }
+        }
+        log::sync_folder(&to).map_err(at(&to))?;
         Ok(self.copies)
     }
 
@@ -424,6 +453,15 @@ fn copy_blob(id: &str, body: &Body, from: &Path, to: &Path) -> io::Result<Outcom
     file.sync_data()?;
     std::fs::rename(new, copy)?;
     Ok(Outcome::Copied)
+}
+
+/// What is in it is held against its checksums when it is read.
+fn copy_whole_blob(source: &Path, copy: &Path) -> io::Result<u64> {
+    let new = copy.with_extension("new");
+    let bytes = std::fs::copy(source, &new)?;
+    File::open(&new)?.sync_data()?;
+    std::fs::rename(new, copy)?;
+    Ok(bytes)
 }
 
 /// Goes on with a segment of which the first `whole` bytes are there. Answers how much it copied.

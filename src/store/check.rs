@@ -6,9 +6,11 @@
 
 use super::blobs::{self, blob_path};
 use super::content::{Body, Place};
+use super::index_damage::Found;
 use super::log::{self, End, Reader, ScanError};
 use super::mend::{self, Home};
-use super::{Store, StoreError, meta, stopped, unavailable};
+use super::{Store, StoreError, meta, snapshot, stopped, unavailable};
+use crate::db::{self, Verified};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -17,6 +19,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Bodies, or objects, that are looked up together.
 const PAGE: u32 = 500;
@@ -41,6 +44,9 @@ pub struct Checked {
     pub left_over: u64,
     /// Bodies that were damaged and are whole again.
     pub mended: u64,
+    /// Files of the index that were damaged and are made again from the log.
+    #[serde(default)]
+    pub index_mended: u64,
     pub damages: u64,
     /// The first 1000.
     pub findings: Vec<Finding>,
@@ -96,6 +102,8 @@ pub enum Damage {
     Reference,
     /// The file cannot be read at all.
     Unreadable,
+    /// A page of the index, or of a snapshot of it, is not what was written: it is made again from the log.
+    Index,
 }
 
 impl Store {
@@ -114,11 +122,22 @@ impl Store {
             hurt: Vec::new(),
         };
         check.count().await?;
+        let is_damaged = check.index().await?;
         check.records().await?;
         check.bodies().await?;
         check.objects().await?;
         check.left_over().await?;
         check.name_the_hurt().await?;
+        if let Some(page) = is_damaged {
+            let store = self.clone();
+            tokio::spawn(async move {
+                /// For whoever asked to be answered: the report ends the server's run.
+                const PATIENCE: Duration = Duration::from_secs(2);
+                tokio::time::sleep(PATIENCE).await;
+                let (database, state) = (store.inner.folder.database(), &store.inner.state);
+                state.index_damage.report_page(&database, page);
+            });
+        }
         Ok(check.checked)
     }
 }
@@ -138,6 +157,46 @@ impl Check<'_> {
         let (_, bytes) = meta::stored(&mut connection).await?;
         self.progress.total_bytes.store(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Each page of the index and of its snapshots. Answers a damaged one of the index, which is made again once all else is
+    /// checked.
+    async fn index(&mut self) -> Result<Option<u32>, StoreError> {
+        if let Some(Found { file, offset }) = self.store.take_found_at_start() {
+            self.found_in_index(file, offset);
+        }
+        let folder = &self.store.inner.folder;
+        let database = folder.database();
+        let verified = db::verify_in_use(database, Duration::ZERO).await;
+        let mut damaged = None;
+        if let Verified::Damaged { page } = verified.map_err(|error| unavailable(&error))? {
+            damaged = Some(page);
+            self.found_in_index("hangar.db".to_owned(), db::offset_of(page));
+        }
+        for path in snapshot::paths(folder.home()).map_err(|error| unavailable(&error))? {
+            let verified = match db::verify_in_use(path.clone(), Duration::ZERO).await {
+                // It was replaced meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                verified => verified.map_err(|error| unavailable(&error))?,
+            };
+            if let Verified::Damaged { page } = verified {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                self.found_in_index(name.into_owned(), db::offset_of(page));
+                if damaged.is_none() {
+                    self.store.replace_snapshot(&path).await?;
+                }
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Where a repair is wanted it is one already, or becomes one at once.
+    fn found_in_index(&mut self, file: String, offset: u64) {
+        if self.repair.wanted {
+            self.checked.index_mended += 1;
+        } else {
+            self.found(Damage::Index, file, offset, None);
+        }
     }
 
     fn found(&mut self, damage: Damage, file: String, offset: u64, body: Option<u64>) {

@@ -5,13 +5,14 @@
 use super::check::Progress;
 use super::error::is_full;
 use super::folder::{Folder, identity};
+use super::index_damage::{self, IndexFile};
 use super::log::{self, End, Found, Log, Reader, ScanError, segments};
 use super::names::Held;
 use super::record::{Change, Draft, LogId, Record, Unreferenced};
 use super::salvage::{SalvageError, Salvaged, salvage};
 use super::{EffectKind, OpenError, freeing, meta, snapshot};
 use crate::clock::Clock;
-use crate::db::{self, DatabaseError, Tables};
+use crate::db::{self, Checkpoints, DatabaseError, Leaves, Tables, Trust, Verified};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use std::sync::atomic::Ordering;
 
 /// Records that are applied in one transaction.
 const BATCH: usize = 1000;
+/// A database of at most so many bytes is verified before it is served; a larger one beside serving.
+const VERIFIED_AT_ONCE_BYTES: u64 = 16 << 20;
 /// What these may list, together ([`Change::rows`]).
 const BATCH_ROWS: usize = 100_000;
 
@@ -59,11 +62,13 @@ pub(super) async fn replay(
     effects: &[EffectKind],
     source: Source,
     progress: &Progress,
+    file: &mut IndexFile,
 ) -> Result<Replayed, OpenError> {
     let found = log::find(&folder.log()).map_err(|error| log_trouble(&error))?;
-    let mut known = known_index(folder, found).await?;
+    let mut known = known_index(folder, found, file).await?;
     // A folder that was not copied has no excuse for damage.
-    let is_copy = !matches!(known, Index::Trusted { .. });
+    let is_copy = matches!(known, Index::None | Index::Untrusted);
+    let was_damaged = matches!(known, Index::Damaged) || file.damage.is_found();
     if source != Source::Index
         && let Index::Trusted { index, .. } = known
     {
@@ -73,8 +78,9 @@ pub(super) async fn replay(
     let mut rebuilt = None;
     let (mut index, id, from) = match (known, found) {
         (Index::Trusted { index, id, end }, _) => (index, id, end),
-        (Index::Untrusted | Index::None, Found::Log(id)) => {
-            let (index, from, snapshot) = other_index(folder, clock, id, source).await?;
+        (Index::Untrusted | Index::Damaged | Index::None, Found::Log(id)) => {
+            let (index, from, snapshot) =
+                other_index(folder, clock, id, source, file, was_damaged).await?;
             rebuilt = Some(Rebuilt {
                 snapshot,
                 ..Rebuilt::default()
@@ -82,7 +88,7 @@ pub(super) async fn replay(
             (index, id, from)
         }
         (Index::None, Found::Nothing) => {
-            set_index_aside(folder, clock)?;
+            set_index_aside(folder, clock, file, was_damaged)?;
             let mut index = new_index(folder).await?;
             let log = begin(folder, clock, &mut index, effects).await?;
             return Ok(Replayed {
@@ -91,7 +97,7 @@ pub(super) async fn replay(
                 rebuilt: Some(Rebuilt::default()),
             });
         }
-        (Index::Untrusted, Found::Nothing) => return Err(lost("is missing")),
+        (Index::Untrusted | Index::Damaged, Found::Nothing) => return Err(lost("is missing")),
         (_, Found::Damaged) => return Err(lost("is damaged where it begins")),
     };
     let reader =
@@ -100,6 +106,7 @@ pub(super) async fn replay(
     let replay = Replay {
         reader,
         index: &mut index,
+        checkpoints: &mut file.checkpoints,
         effects,
         id,
         batch: Vec::new(),
@@ -123,6 +130,13 @@ pub(super) async fn replay(
             let salvaged = salvage(&dir, &blobs, &mut index, &mut log, effects).await;
             rebuilt.salvaged = salvaged.map_err(|error| salvage_trouble(&error))?;
             tell(rebuilt);
+        } else if was_damaged {
+            tracing::warn!(
+                snapshot = rebuilt.snapshot,
+                records = rebuilt.records,
+                "the damaged index was made again: from the snapshot, or without one from the beginning, and from the \
+                 records of the log after it"
+            );
         }
     }
     Ok(Replayed {
@@ -150,6 +164,8 @@ async fn other_index(
     clock: &Clock,
     id: LogId,
     source: Source,
+    file: &mut IndexFile,
+    was_damaged: bool,
 ) -> Result<(SqliteConnection, End, Option<u64>), OpenError> {
     let begin = log::begin(&folder.log()).map_err(|error| log_trouble(&error.into()))?;
     let begin = begin
@@ -161,7 +177,7 @@ async fn other_index(
             .await
             .map_err(|error| log_trouble(&error))?,
     };
-    set_index_aside(folder, clock)?;
+    set_index_aside(folder, clock, file, was_damaged)?;
     if let Some(snapshot) = snapshot {
         match snapshot::restore(&snapshot, folder).await {
             Ok(index) => return Ok((index, snapshot.end, Some(snapshot.end.sequence))),
@@ -169,7 +185,7 @@ async fn other_index(
             Err(error) if error.is_full() => return Err(full()),
             Err(error) => {
                 tracing::warn!(%error, "a snapshot cannot be used");
-                set_index_aside(folder, clock)?;
+                set_index_aside(folder, clock, file, true)?;
             }
         }
     }
@@ -188,18 +204,38 @@ enum Index {
     },
     /// It knows a log, and not this one as it is; or it is damaged.
     Untrusted,
+    /// It is this folder's own, and not what was written.
+    Damaged,
 }
 
-async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
+async fn known_index(
+    folder: &Folder,
+    log: Found,
+    file: &mut IndexFile,
+) -> Result<Index, OpenError> {
     let path = folder.database();
+    let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
+    let (trust, is_own) = file.trust(folder).map_err(io_trouble)?;
+    let damaged = || {
+        if is_own {
+            Index::Damaged
+        } else {
+            Index::Untrusted
+        }
+    };
+    if index_damage::is_marked(folder.home()) {
+        tracing::warn!("the index was found damaged: it is made again");
+        return Ok(damaged());
+    }
     let Some(database) = identity(&path).map_err(|error| database_trouble(&error, false))? else {
         return Ok(Index::None);
     };
+    let has_checksums = db::has_checksums(&path).map_err(io_trouble)?;
     let mut index = match db::open_as_it_is(&path).await {
         Ok(index) => index,
         Err(error) if error.is_damage() => {
-            tracing::warn!(%error, "the database is damaged");
-            return Ok(Index::Untrusted);
+            file.damage.report(&format!("it cannot be read: {error}"));
+            return Ok(damaged());
         }
         Err(error) => return Err(database_trouble(&error, error.is_full())),
     };
@@ -222,8 +258,8 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
         Err(error) => {
             drop(index.close().await);
             if error.is_damage() {
-                tracing::warn!(%error, "the database is damaged");
-                return Ok(Index::Untrusted);
+                file.damage.report(&format!("it cannot be read: {error}"));
+                return Ok(damaged());
             }
             return Err(database_trouble(&error, error.is_full()));
         }
@@ -242,6 +278,28 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
         Found::Nothing => false,
     };
     if same_files && same_log && reaches(folder, &end) {
+        let broken = match trust {
+            Trust::Whole { sequence } if end.sequence >= sequence => None,
+            Trust::Whole { .. } => Some("it is older than what its last checkpoint moved into it"),
+            Trust::Broken(why) => Some(why),
+            Trust::NoNote if has_checksums => Some("the note of its last checkpoint is missing"),
+            // A hangar that wrote no notes left it.
+            Trust::NoNote => None,
+        };
+        if let Some(why) = broken {
+            drop(index.close().await);
+            file.damage.report(why);
+            return Ok(Index::Damaged);
+        }
+        let settled = settle(folder, &mut index, end, file).await;
+        if let Some(page) = settled? {
+            drop(index.close().await);
+            file.damage.report_page(&path, page);
+            return Ok(Index::Damaged);
+        }
+        if !has_checksums && db::is_journal_empty(&path) {
+            index = with_checksums(folder, index, file).await?;
+        }
         if tables == Tables::Older
             && let Err(error) = snapshot::take(&path, folder.home(), None).await
         {
@@ -263,20 +321,124 @@ async fn known_index(folder: &Folder, log: Found) -> Result<Index, OpenError> {
     Ok(Index::Untrusted)
 }
 
+/// Moves the journal that a crash left into the database, so that each page lies where it is to be, and verifies those
+/// where they are few. Answers the first damaged one.
+async fn settle(
+    folder: &Folder,
+    index: &mut SqliteConnection,
+    end: End,
+    file: &mut IndexFile,
+) -> Result<Option<u32>, OpenError> {
+    let path = folder.database();
+    let checkpoint = (file.checkpoints).checkpoint(index, end.sequence, Leaves::Nothing);
+    let is_settled = match checkpoint.await {
+        Ok(is_settled) => is_settled,
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, "the index is not verified before it is used");
+            false
+        }
+    };
+    let verified = tokio::task::spawn_blocking(move || {
+        let bytes = std::fs::metadata(&path)?.len();
+        if !is_settled || bytes > VERIFIED_AT_ONCE_BYTES {
+            return Ok(Verified::Whole);
+        }
+        db::verify(&path)
+    });
+    let verified = verified
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    match verified.map_err(|error| database_trouble(&error, false))? {
+        Verified::Damaged { page } => Ok(Some(page)),
+        Verified::Whole | Verified::WithoutChecksums => Ok(None),
+    }
+}
+
+/// Puts a copy with checksums in the place of an index that an older hangar made. Where that cannot be, it stays as it is
+/// until the next start.
+async fn with_checksums(
+    folder: &Folder,
+    mut index: SqliteConnection,
+    file: &mut IndexFile,
+) -> Result<SqliteConnection, OpenError> {
+    let (path, new) = (folder.database(), folder.home().join("hangar.db.new"));
+    let run = identity(&folder.run()).map_err(|error| database_trouble(&error, false))?;
+    let made = async {
+        remove(&new)?;
+        db::copy_with_checksums(&path, &new).await?;
+        let mut copy = db::open_copy(&new).await?;
+        let is_named = match identity(&new)? {
+            Some(identity) => meta::set_identities(&mut copy, identity, run).await,
+            None => Err(sqlx::Error::Io(std::io::ErrorKind::NotFound.into())),
+        };
+        copy.close().await?;
+        is_named?;
+        std::fs::File::open(&new)?.sync_all()?;
+        Ok::<_, DatabaseError>(())
+    };
+    if let Err(error) = made.await {
+        if error.is_damage() {
+            file.damage.report("it cannot be read whole");
+            drop(index.close().await);
+            return Err(database_trouble(&error, false));
+        }
+        drop(remove(&new));
+        let error: &dyn std::error::Error = &error;
+        let cause = error.source().map(ToString::to_string);
+        tracing::warn!(%error, cause, "the index gets no checksums before the next start");
+        return Ok(index);
+    }
+    let placed = async {
+        // What the journal held is in the database already.
+        db::set_checkpoint_on_close(&mut index, true).await?;
+        index.close().await?;
+        db::remove_journal(&path)?;
+        file.checkpoints.begin_anew()?;
+        std::fs::rename(&new, &path)?;
+        log::sync_folder(folder.home())?;
+        db::open_as_it_is(&path).await
+    };
+    let index = placed.await;
+    let index = index.map_err(|error: DatabaseError| database_trouble(&error, error.is_full()))?;
+    tracing::info!("each page of the index has a checksum from now on");
+    Ok(index)
+}
+
+fn remove(path: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Whether the log goes as far as the index does.
 fn reaches(folder: &Folder, end: &End) -> bool {
     let path = log::segment_path(&folder.log(), end.segment);
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= end.offset)
 }
 
-fn set_index_aside(folder: &Folder, clock: &Clock) -> Result<(), OpenError> {
-    if identity(&folder.database()).is_ok_and(|file| file.is_some()) {
-        let aside = folder
-            .set_index_aside(clock.now().as_millis())
-            .map_err(|error| database_trouble(&error, is_full(&error)))?;
-        tracing::warn!(aside = %aside.display(), "the database was set aside");
-    }
-    Ok(())
+/// What is opened next at the index's place is another index.
+fn set_index_aside(
+    folder: &Folder,
+    clock: &Clock,
+    file: &mut IndexFile,
+    was_damaged: bool,
+) -> Result<(), OpenError> {
+    let mut set_aside = || {
+        if identity(&folder.database())?.is_some() {
+            let mut aside = folder.set_index_aside(clock.now().as_millis())?;
+            if was_damaged {
+                aside = index_damage::keep_aside(folder.home(), &aside)?;
+            }
+            tracing::warn!(aside = %aside.display(), "the database was set aside");
+        }
+        // A journal of another database must not become this one's.
+        db::remove_journal(&folder.database())?;
+        file.checkpoints.begin_anew()
+    };
+    set_aside().map_err(|error| database_trouble(&error, is_full(&error)))
 }
 
 /// An index without rows.
@@ -322,6 +484,7 @@ async fn begin(
 struct Replay<'a> {
     reader: Reader,
     index: &'a mut SqliteConnection,
+    checkpoints: &'a mut Checkpoints,
     effects: &'a [EffectKind],
     id: LogId,
     batch: Vec<Record>,
@@ -421,6 +584,9 @@ impl Replay<'_> {
         meta::apply(self.index, &self.batch, self.effects, self.id, self.end)
             .await
             .map_err(|error| database_trouble(&error, db::is_full(&error)))?;
+        (self.checkpoints)
+            .after_commit(self.index, self.end.sequence)
+            .await;
         self.applied += self.batch.len() as u64;
         let done = log::bytes_between(&self.dir, Some(self.begun), self.end)
             .map_err(|error| log_trouble(&error.into()))?;

@@ -1,7 +1,8 @@
 //! Everything that is kept, read slowly in the background and held against its checksums: each body once in an interval.
 
 use super::check::{Progress, blocking, read_body};
-use super::{Store, StoreError, meta};
+use super::{Store, StoreError, meta, snapshot, unavailable};
+use crate::db::{self, Verified};
 use crate::store::check::Damage;
 use std::time::Duration;
 
@@ -21,6 +22,35 @@ pub struct Scrub {
 }
 
 impl Store {
+    /// Holds the index and its snapshots against their checksums, gently. A damaged index is reported
+    /// ([`Store::index_is_damaged`]); a damaged snapshot is replaced by a new one.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or takes no snapshot.
+    pub async fn verify_index(&self) -> Result<(), StoreError> {
+        /// After each MiB.
+        const PAUSE: Duration = Duration::from_millis(10);
+        let (folder, damage) = (&self.inner.folder, &self.inner.state.index_damage);
+        let database = folder.database();
+        let verified = db::verify_in_use(database.clone(), PAUSE).await;
+        if let Verified::Damaged { page } = verified.map_err(|error| unavailable(&error))? {
+            damage.report_page(&database, page);
+            return Ok(());
+        }
+        for path in snapshot::paths(folder.home()).map_err(|error| unavailable(&error))? {
+            let verified = match db::verify_in_use(path.clone(), PAUSE).await {
+                // It was replaced meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                verified => verified.map_err(|error| unavailable(&error))?,
+            };
+            if let Verified::Damaged { page } = verified {
+                tracing::error!(page, path = %path.display(), "a snapshot of the index is damaged: it is replaced");
+                self.replace_snapshot(&path).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads as much as falls to `elapsed` when everything is to be read once in `interval`. What is damaged is told in the
     /// server's log, and by readiness.
     ///

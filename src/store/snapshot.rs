@@ -7,7 +7,7 @@
 use super::folder::Folder;
 use super::log::{self, End, LogId, Reader, ScanError};
 use super::{meta, replay};
-use crate::db::{self, DatabaseError};
+use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
 use sqlx::{Connection, SqliteConnection};
 use std::io;
@@ -127,6 +127,19 @@ pub(super) async fn all(home: &Path) -> io::Result<Vec<Snapshot>> {
     Ok(found)
 }
 
+/// The newest one that is whole; the others are named in the log.
+pub(super) async fn newest_whole(home: &Path) -> io::Result<Option<Snapshot>> {
+    for snapshot in all(home).await? {
+        let path = snapshot.path.display();
+        match is_whole(&snapshot.path).await {
+            Ok(true) => return Ok(Some(snapshot)),
+            Ok(false) => tracing::warn!(%path, "a snapshot is damaged, and not used"),
+            Err(error) => tracing::warn!(%error, %path, "a snapshot is damaged, and not used"),
+        }
+    }
+    Ok(None)
+}
+
 async fn look(path: &Path) -> Result<Option<(LogId, End)>, sqlx::Error> {
     let mut copy = db::open_copy(path).await?;
     let position = meta::position(&mut copy).await;
@@ -162,7 +175,13 @@ pub(super) async fn reached(folder: &Folder, log: LogId) -> Result<Option<Snapsh
     Ok(None)
 }
 
-async fn is_whole(path: &Path) -> Result<bool, sqlx::Error> {
+/// Whether its pages are what was written, and SQLite finds nothing wrong with it.
+pub(super) async fn is_whole(path: &Path) -> Result<bool, sqlx::Error> {
+    let verified = path.to_owned();
+    let verified = tokio::task::spawn_blocking(move || db::verify(&verified));
+    if let Verified::Damaged { .. } = verified.await.map_err(io::Error::other)?? {
+        return Ok(false);
+    }
     let mut copy = db::open_copy(path).await?;
     let whole = db::is_whole(&mut copy).await;
     copy.close().await?;
@@ -199,14 +218,15 @@ pub(super) async fn restore(
     folder: &Folder,
 ) -> Result<SqliteConnection, DatabaseError> {
     let new = folder.home().join(NEW);
-    let copied = (|| {
-        remove(&new)?;
+    remove(&new)?;
+    if db::has_checksums(&snapshot.path)? {
         std::fs::copy(&snapshot.path, &new)?;
-        std::fs::File::open(&new)?.sync_all()?;
-        std::fs::rename(&new, folder.database())?;
-        log::sync_folder(folder.home())
-    })();
-    copied.map_err(|error| DatabaseError::Sql(sqlx::Error::Io(error)))?;
+    } else {
+        db::copy_with_checksums(&snapshot.path, &new).await?;
+    }
+    std::fs::File::open(&new)?.sync_all()?;
+    std::fs::rename(&new, folder.database())?;
+    log::sync_folder(folder.home())?;
     replay::open_index(folder).await
 }
 
@@ -268,7 +288,7 @@ fn name(sequence: u64) -> String {
 }
 
 /// The newest first.
-fn paths(home: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn paths(home: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(home)? {
         let entry = entry?;
@@ -283,7 +303,7 @@ fn paths(home: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

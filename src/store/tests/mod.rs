@@ -9,6 +9,7 @@ mod janitor;
 mod listing;
 mod log;
 mod multipart;
+mod rot;
 mod small;
 
 use super::*;

@@ -5,6 +5,15 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+/// What a page is that holds nothing but zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hole {
+    /// It was lost.
+    Damage,
+    /// It may be in the journal alone until a later checkpoint. A connection that reads it from the database finds it.
+    Allowed,
+}
+
 /// The pages of a file, to be held against their checksums.
 #[derive(Debug)]
 pub struct Pages {
@@ -56,14 +65,16 @@ impl Pages {
     }
 
     /// The first page from `from` on, of at most `count`, that is not what was written.
-    pub fn first_damaged(&self, from: u32, count: u32) -> io::Result<Option<u32>> {
+    pub fn first_damaged(&self, from: u32, count: u32, hole: Hole) -> io::Result<Option<u32>> {
         /// Pages that are read together.
         const TOGETHER: u32 = 64;
         let Header { page_bytes, .. } = self.header;
         if page_bytes == 0 {
             return Ok(Some(1));
         }
-        let end = from.saturating_add(count).min(self.count().saturating_add(1));
+        let end = from
+            .saturating_add(count)
+            .min(self.count().saturating_add(1));
         let mut buffer = vec![0; page_bytes * TOGETHER as usize];
         let mut number = from.max(1);
         while number < end {
@@ -71,10 +82,13 @@ impl Pages {
             let buffer = &mut buffer[..page_bytes * together as usize];
             let at = u64::from(number - 1) * self.page_bytes();
             let read = read_up_to(&self.file, buffer, at)?;
-            for (page, number) in buffer.chunks(page_bytes).zip(number..) {
-                let is_there = read >= (number - (at / self.page_bytes()) as u32) as usize * page_bytes;
+            buffer[read..].fill(0);
+            let begins = (0..).step_by(page_bytes);
+            for ((page, number), begin) in buffer.chunks(page_bytes).zip(number..).zip(begins) {
+                let is_there = begin + page_bytes <= read;
                 let is_whole = is_there && page::is_whole(number, page);
-                if !is_whole && number != page::lock_page(page_bytes) {
+                let is_hole = hole == Hole::Allowed && page.iter().all(|byte| *byte == 0);
+                if !is_whole && !is_hole && number != page::lock_page(page_bytes) {
                     return Ok(Some(number));
                 }
             }
@@ -97,7 +111,7 @@ pub fn fill_unwritten(file: File) -> io::Result<Option<u32>> {
         return Ok(None);
     }
     let mut from = 1;
-    while let Some(number) = pages.first_damaged(from, u32::MAX)? {
+    while let Some(number) = pages.first_damaged(from, u32::MAX, Hole::Damage)? {
         let mut page = vec![0; page_bytes];
         let at = u64::from(number - 1) * page_bytes as u64;
         let read = read_up_to(&pages.file, &mut page, at)?;

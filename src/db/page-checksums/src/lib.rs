@@ -18,7 +18,7 @@ mod page;
 mod registry;
 mod vfs;
 
-pub use file::{Pages, fill_unwritten};
+pub use file::{Hole, Pages, fill_unwritten};
 pub use page::{APPLICATION_ID, Protection};
 pub use registry::{Damage, Watch, watch};
 pub use vfs::{VFS_NAME, register, reserve_bytes, set_checkpoint_on_close};

@@ -39,6 +39,16 @@ impl Drop for Watch {
     }
 }
 
+impl Watch {
+    /// Of no database.
+    pub fn none() -> Self {
+        Self {
+            database: PathBuf::new(),
+            report: Arc::new(|_| {}),
+        }
+    }
+}
+
 /// Has damage reported that connections to this database meet, by the thread that reads: `report` should be short. The
 /// last one that asks is told. `database`: the path without links, as SQLite knows it.
 pub fn watch(database: PathBuf, report: impl Fn(Damage) + Send + Sync + 'static) -> Watch {

@@ -279,11 +279,18 @@ pass_to_file!(unlock, xUnlock(level: c_int) -> c_int, ffi::SQLITE_IOERR_UNLOCK);
 pass_to_file!(check_reserved_lock, xCheckReservedLock(out: *mut c_int) -> c_int, ffi::SQLITE_IOERR_CHECKRESERVEDLOCK);
 pass_to_file!(file_control, xFileControl(what: c_int, argument: *mut c_void) -> c_int, ffi::SQLITE_NOTFOUND);
 pass_to_file!(sector_size, xSectorSize() -> c_int, 0);
-pass_to_file!(device_characteristics, xDeviceCharacteristics() -> c_int, 0);
+pass_to_file!(system_characteristics, xDeviceCharacteristics() -> c_int, 0);
 pass_to_file!(shm_map, xShmMap(region: c_int, size: c_int, extend: c_int, out: *mut *mut c_void) -> c_int, ffi::SQLITE_IOERR_SHMMAP);
 pass_to_file!(shm_lock, xShmLock(offset: c_int, count: c_int, flags: c_int) -> c_int, ffi::SQLITE_IOERR_SHMLOCK);
 pass_to_file!(shm_barrier, xShmBarrier() -> (), ());
 pass_to_file!(shm_unmap, xShmUnmap(delete: c_int) -> c_int, ffi::SQLITE_OK);
+
+/// As the system's, but for parts of pages: SQLite would read long values past the checksums of their pages.
+unsafe extern "C" fn device_characteristics(file: *mut ffi::sqlite3_file) -> c_int {
+    // SAFETY: the file is one of ours.
+    let all = unsafe { system_characteristics(file) };
+    all & !ffi::SQLITE_IOCAP_SUBPAGE_READ
+}
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     // SAFETY: the file is one of ours; it is closed once.
@@ -356,7 +363,9 @@ unsafe fn read_header(file: *mut ffi::sqlite3_file) -> Option<Header> {
     let length = c_int::try_from(HEADER_BYTES).expect("100");
     // SAFETY: the file is one of ours, and the buffer has its length.
     let code = unsafe { system_read(file, header.as_mut_ptr().cast(), length, 0) };
-    (code == ffi::SQLITE_OK).then(|| Header::parse(&header))
+    // Pages behind the first may be written before it.
+    let is_there = code == ffi::SQLITE_OK && header.iter().any(|byte| *byte != 0);
+    is_there.then(|| Header::parse(&header))
 }
 
 impl Database {
@@ -366,7 +375,8 @@ impl Database {
             return true;
         };
         // SQLite reads pages whole, and the header alone before it knows how long they are.
-        if header.protection != Protection::Checksums || !page::is_page(bytes.len()) {
+        let is_of_header = at + bytes.len() <= HEADER_BYTES;
+        if header.protection != Protection::Checksums || is_of_header {
             return true;
         }
         if bytes.len() != header.page_bytes || !at.is_multiple_of(header.page_bytes) {
