@@ -31,6 +31,15 @@ pub enum StartError {
     Refused(String),
 }
 
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// The index is damaged. The next [`Application::build`] makes it again.
+    IndexDamaged,
+}
+
 /// A server that is bound and ready, and not serving yet.
 pub struct Application {
     rooms: Rooms,
@@ -51,6 +60,18 @@ impl Application {
     /// See [`StartError`].
     pub async fn build(config: Config, clock: Clock) -> Result<Self, StartError> {
         let listeners = listeners::bind(&config.http.listen)?;
+        Self::build_on(listeners, config, clock).await
+    }
+
+    /// As [`Application::build`], on listeners that are bound already.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn build_on(
+        listeners: Vec<TcpListener>,
+        config: Config,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let port = match listeners.first().map(TcpListener::local_addr) {
             Some(Ok(address)) => address.port(),
             _ => {
@@ -68,8 +89,16 @@ impl Application {
             None => None,
         };
         let effects = [auth::effects(), assets::effects()].concat();
-        let store = Store::open(config.store.clone(), clock.clone(), effects).await?;
-        match furnish(config, clock, store.clone()).await {
+        let open = || Store::open(config.store.clone(), clock.clone(), effects.clone());
+        let mut store = open().await?;
+        let mut furnished = furnish(config.clone(), clock.clone(), store.clone()).await;
+        if furnished.is_err() && store.is_index_damaged() {
+            // It was found on the way, and is made again by the next opening.
+            store.close().await;
+            store = open().await?;
+            furnished = furnish(config.clone(), clock.clone(), store.clone()).await;
+        }
+        match furnished {
             Ok((rooms, administration, first_token)) => {
                 let (ask, asked_to_stop) = watch::channel(false);
                 Ok(Self {
@@ -97,6 +126,14 @@ impl Application {
         self.port
     }
 
+    /// The public listeners once more, for a server that takes this one's place: who connects in between waits.
+    ///
+    /// # Errors
+    /// When the system has no file descriptor left.
+    pub fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
+        self.listeners.iter().map(TcpListener::try_clone).collect()
+    }
+
     /// On a folder that was new: the secret of the first token, to be shown once.
     #[must_use]
     pub fn first_token(&self) -> Option<&str> {
@@ -120,13 +157,17 @@ impl Application {
         self.reloader.clone()
     }
 
+    /// Serves until it is asked to stop, or until the index is found damaged.
+    ///
     /// # Errors
     /// When the listener fails.
-    pub async fn run_until_stopped(mut self) -> std::io::Result<()> {
+    pub async fn run_until_stopped(mut self) -> std::io::Result<Ended> {
         // What is to be done beside serving, for as long as it serves.
         let mut chores = JoinSet::new();
         let keeper = self.rooms.keeper.clone();
         chores.spawn(async move { keeper.run().await });
+        let keeper = self.rooms.keeper.clone();
+        chores.spawn(async move { keeper.verify_index().await });
         let store = self.rooms.store.clone();
         chores.spawn(async move { store.rest_when_idle().await });
         if let Some(tls) = self.tls.clone() {
@@ -140,6 +181,7 @@ impl Application {
         let ended = tokio::select! {
             // The sender lives in `self.stopper`, so this ends by being asked alone.
             _ = self.asked_to_stop.wait_for(|asked| *asked) => None,
+            () = self.rooms.store.index_is_damaged() => None,
             ended = &mut serving => Some(ended),
         };
         let ended = if let Some(ended) = ended {
@@ -152,7 +194,12 @@ impl Application {
         administration_handle.stop(false).await;
         let _ = administering.await;
         self.rooms.store.close().await;
-        ended.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
+        ended.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))?;
+        Ok(if self.rooms.store.is_index_damaged() {
+            Ended::IndexDamaged
+        } else {
+            Ended::Stopped
+        })
     }
 }
 

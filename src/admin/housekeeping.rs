@@ -194,6 +194,20 @@ impl Housekeeper {
         }
     }
 
+    /// Holds the index and its snapshots against their checksums: right after the start, and once in each interval, for
+    /// as long as it is polled.
+    pub async fn verify_index(&self) {
+        loop {
+            if let Err(error) = self.store.verify_index().await {
+                tracing::warn!(%error, "the index could not be verified in the background");
+            }
+            match self.scrub_interval {
+                Some(interval) => tokio::time::sleep(interval).await,
+                None => return,
+            }
+        }
+    }
+
     /// # Errors
     /// `Unavailable`, `Full`, … What was cleared away until then stays so.
     pub async fn sweep(&self, mode: Mode, asked: Asked) -> Result<Cleared, StoreError> {

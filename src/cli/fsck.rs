@@ -61,8 +61,13 @@ impl Fsck {
         } else {
             terminal::print(&report(&checked))?;
         }
+        let of_index = (checked.findings.iter()).filter(|it| it.damage == Damage::Index);
+        let of_index = of_index.count() as u64;
         match checked.damages {
             0 => Ok(()),
+            damages if damages == of_index => Err(Failure::Failed(
+                "the index was damaged, and nothing that is stored: it is made again from the log by itself".to_owned(),
+            )),
             1 => Err(Failure::Failed(
                 "1 damage was found: restore what it hurts from a backup".to_owned(),
             )),
@@ -95,6 +100,9 @@ fn report(checked: &Checked) -> String {
             terminal::grouped(checked.mended)
         ));
     }
+    if checked.index_mended > 0 {
+        lines.push("the index was damaged and is made again from the log".to_owned());
+    }
     lines.push(format!(
         "{} records, {} bodies of {}, {} objects read; {} damaged; {} files left over of uploads cut off",
         terminal::grouped(checked.records),
@@ -116,6 +124,7 @@ pub(super) fn finding(finding: &Finding) -> String {
         Damage::Record => "a record cannot be read",
         Damage::Reference => "names bytes that are not there",
         Damage::Unreadable => "cannot be read",
+        Damage::Index => "is not what was written; it is made again from the log",
     };
     let (file, offset) = (terminal::printable(&finding.file), finding.offset);
     let mut lines = vec![format!("{file}, byte {offset}: {what}")];

@@ -3,10 +3,15 @@
 use super::signals::Signals;
 use super::{Failure, flag, terminal};
 use crate::app::Application;
+use crate::app::{Ended, StartError};
 use crate::clock::Clock;
 use crate::config::{Composed, Config, Environment, Flags, Role};
+use crate::store::OpenError;
 use clap::Args;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 /// Flags come first, then HANGAR_*, then MINIO_ROOT_*, then AWS_* and Plane's other names, then the defaults.
 /// An empty value counts as unset.
@@ -128,25 +133,91 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
     tell_settings(&composed);
     let makes_token = command_that_makes_a_token(&composed);
     let config = composed.config;
-    let data_dir = config.store.data_dir.clone();
-    let (standalone, has_pair) = (config.standalone, config.root_key.is_some());
     let (scheme, listen) = (config.scheme(), config.http.listen.clone());
-    let application = tokio::select! {
-        built = Application::build(config, Clock::default()) => built?,
-        // The log is made for ends that come at any moment.
-        name = signals.next() => {
-            tracing::info!(signal = name, "stopped before the start was over");
-            return Ok(());
+    let mut listeners = Vec::new();
+    let mut restarts = Restarts::default();
+    loop {
+        let application = tokio::select! {
+            built = build(&config, &listeners) => built?,
+            // The log is made for ends that come at any moment.
+            name = signals.next() => {
+                tracing::info!(signal = name, "stopped before the start was over");
+                return Ok(());
+            }
+        };
+        let address = address_for_people(scheme, &listen, application.port());
+        let data_dir = config.store.data_dir.display();
+        tracing::info!(address = %address, data_dir = %data_dir, "hangar is ready");
+        if listeners.is_empty() {
+            if config.standalone {
+                welcome(&application, &address, &makes_token);
+            } else {
+                point_plane_here(scheme, application.port(), config.root_key.is_some());
+            }
         }
-    };
-    let address = address_for_people(scheme, &listen, application.port());
-    tracing::info!(address = %address, data_dir = %data_dir.display(), "hangar is ready");
-    if standalone {
-        welcome(&application, &address, &makes_token);
-    } else {
-        point_plane_here(scheme, application.port(), has_pair);
+        listeners = application.listeners().map_err(|error| {
+            Failure::Failed(format!(
+                "the listeners cannot be kept ({error}): raise the limit of open files"
+            ))
+        })?;
+        match signals.run(application).await? {
+            Ended::Stopped => return Ok(()),
+            Ended::IndexDamaged => restarts.admit(Instant::now())?,
+        }
+        tracing::warn!("the server starts anew, and makes the index again");
     }
-    signals.run(application).await
+}
+
+/// Builds the application: on these listeners where there are any, in the place of one that has ended.
+async fn build(config: &Config, listeners: &[TcpListener]) -> Result<Application, Failure> {
+    /// A command may have taken the folder meanwhile, and makes the index again itself.
+    const PATIENCE: Duration = Duration::from_mins(1);
+    const PAUSE: Duration = Duration::from_millis(100);
+    let (config, clock) = (config.clone(), Clock::default());
+    if listeners.is_empty() {
+        return Ok(Application::build(config, clock).await?);
+    }
+    let began = Instant::now();
+    loop {
+        let kept: io::Result<Vec<TcpListener>> =
+            listeners.iter().map(TcpListener::try_clone).collect();
+        let kept = kept.map_err(|error| {
+            Failure::Failed(format!("the listeners cannot be used again: {error}"))
+        })?;
+        match Application::build_on(kept, config.clone(), clock.clone()).await {
+            Err(StartError::Store(OpenError::Locked(_))) if began.elapsed() < PATIENCE => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            built => return Ok(built?),
+        }
+    }
+}
+
+/// How often a server has started anew by itself.
+#[derive(Default)]
+struct Restarts(VecDeque<Instant>);
+
+impl Restarts {
+    /// # Errors
+    /// When it is too often: then the disk or the memory is to be looked at.
+    fn admit(&mut self, now: Instant) -> Result<(), Failure> {
+        const WITHIN: Duration = Duration::from_hours(1);
+        const MOST: usize = 5;
+        while let Some(first) = self.0.front()
+            && now.saturating_duration_since(*first) > WITHIN
+        {
+            self.0.pop_front();
+        }
+        if self.0.len() == MOST {
+            return Err(Failure::Failed(format!(
+                "the index was damaged {} times within an hour: look at the disk and at the memory of this machine, then \
+                 start again, which makes the index again from the log",
+                MOST + 1
+            )));
+        }
+        self.0.push_back(now);
+        Ok(())
+    }
 }
 
 pub(super) fn tell_settings(composed: &Composed) {
@@ -242,6 +313,23 @@ mod tests {
             public_url: None,
         };
         Config::compose(Role::Standalone, &flags, &Environment::default()).unwrap()
+    }
+
+    #[test]
+    fn a_server_starts_anew_by_itself_five_times_an_hour_at_most() {
+        let (mut restarts, began) = (Restarts::default(), Instant::now());
+        let minutes = |minutes| began + Duration::from_mins(minutes);
+        for minute in 0..5 {
+            restarts.admit(minutes(minute)).unwrap();
+        }
+        let Err(Failure::Failed(sentence)) = restarts.admit(minutes(59)) else {
+            panic!("the sixth was admitted")
+        };
+        assert!(
+            sentence.starts_with("the index was damaged 6 times"),
+            "{sentence}"
+        );
+        restarts.admit(minutes(61)).unwrap();
     }
 
     #[rstest]

@@ -2,7 +2,7 @@
 //! it.
 
 use super::Failure;
-use crate::app::Application;
+use crate::app::{Application, Ended};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) struct Signals {
@@ -43,7 +43,7 @@ impl Signals {
 
     /// Runs a server until a signal: what is in flight is finished, at most for 8 seconds. Further signals change
     /// nothing, for process managers and shells often deliver the same Ctrl-C twice.
-    pub(super) async fn run(&mut self, application: Application) -> Result<(), Failure> {
+    pub(super) async fn run(&mut self, application: Application) -> Result<Ended, Failure> {
         let (stopper, reloader) = (application.stopper(), application.reloader());
         let mut serving = std::pin::pin!(application.run_until_stopped());
         let outcome = tokio::select! {
@@ -52,7 +52,7 @@ impl Signals {
                 tracing::info!(signal = name, "stopping: what is in flight has 8 seconds");
                 let (outcome, ()) = tokio::join!(serving, stopper.stop());
                 tracing::info!("stopped");
-                outcome
+                outcome.map(|_| Ended::Stopped)
             }
         };
         outcome.map_err(|error| {

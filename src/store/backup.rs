@@ -265,8 +265,14 @@ impl Source {
             )));
         }
         let snapshot = snapshot::first_whole(&home, &survey.reached()).await;
-        // Without a snapshot the log alone is enough, but not where a backup was being written.
-        if snapshot.is_none() && (is_backup || is_cut_off || !has(DATABASE)?) {
+        // Without a snapshot the log alone is enough, but not where a backup was being written. One that was written has a
+        // snapshot, whole or damaged.
+        let is_log_enough = if is_backup {
+            !snapshot::names(&home).map_err(at_dir(&home))?.is_empty()
+        } else {
+            has(DATABASE)?
+        };
+        if snapshot.is_none() && (is_cut_off || !is_log_enough) {
             return Err(none());
         }
         let until = match &snapshot {
@@ -276,6 +282,13 @@ impl Source {
         let (log, base) = (places.log.clone(), snapshot.as_ref().map(|it| it.end));
         let read = blocking(move || Ok(read_after(&log, id, base, until)));
         let (end, after) = read.await?.map_err(|error| damaged(&error.to_string()))?;
+        if let Some((name, sequence)) = &survey.unread
+            && *sequence > end.sequence
+        {
+            return Err(damaged(&format!(
+                "ends before record {sequence}, which the name of {name} says"
+            )));
+        }
         Ok(Self {
             home,
             places,

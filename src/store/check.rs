@@ -8,9 +8,10 @@ use super::blobs::{self, Blobs};
 use super::content::{Body, Place};
 use super::dir::Dir;
 use super::folder::{BACKUP, DATABASE, Places};
+use super::index_damage::Found;
 use super::log::{self, End, Reader, ScanError};
 use super::{Store, StoreError, mend, meta, snapshot, stopped, unavailable};
-use crate::db::{self, Readers};
+use crate::db::{self, Readers, Verified};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -18,6 +19,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Bodies, or objects, that are looked up together.
 const PAGE: u32 = 500;
@@ -42,6 +44,9 @@ pub struct Checked {
     pub left_over: u64,
     /// Bodies that were damaged and are whole again.
     pub mended: u64,
+    /// Files of the index that were damaged and are made again from the log.
+    #[serde(default)]
+    pub index_mended: u64,
     pub damages: u64,
     /// The first 1000.
     pub findings: Vec<Finding>,
@@ -97,6 +102,8 @@ pub enum Damage {
     Reference,
     /// The file cannot be read at all.
     Unreadable,
+    /// A page of the index, or of a snapshot of it, is not what was written: it is made again from the log.
+    Index,
 }
 
 impl Store {
@@ -110,6 +117,8 @@ impl Store {
         let inner = &self.inner;
         let check = Check {
             readers: inner.readers.clone(),
+            home: inner.folder.home().clone(),
+            store: Some(self.clone()),
             places: inner.folder.places().clone(),
             uploads: Some(inner.blobs.clone()),
             repair,
@@ -165,6 +174,8 @@ pub async fn check_backup(
     let readers = db::open_main_file_readers(&home.path_of(&snapshot.name)).await?;
     let check = Check {
         readers: readers.clone(),
+        home,
+        store: None,
         places,
         uploads: None,
         repair: Repair::default(),
@@ -194,6 +205,9 @@ impl From<sqlx::Error> for BackupCheckError {
 
 struct Check {
     readers: Readers,
+    home: Dir,
+    /// `None`: it is a backup.
+    store: Option<Store>,
     places: Places,
     /// Blobs that uploads hold; `None`: there are no uploads.
     uploads: Option<Blobs>,
@@ -207,11 +221,22 @@ struct Check {
 impl Check {
     async fn run(mut self) -> Result<Checked, StoreError> {
         self.count().await?;
+        let damaged_page = self.index().await?;
+        self.snapshots(damaged_page.is_some()).await?;
         self.records().await?;
         self.bodies().await?;
         self.objects().await?;
         self.left_over().await?;
         self.name_the_hurt().await?;
+        if let (Some(page), Some(store)) = (damaged_page, self.store) {
+            tokio::spawn(async move {
+                /// The command is answered first: the report ends the server's run.
+                const PATIENCE: Duration = Duration::from_secs(2);
+                tokio::time::sleep(PATIENCE).await;
+                let database = store.inner.folder.database();
+                store.inner.state.index_damage.report_page(&database, page);
+            });
+        }
         Ok(self.checked)
     }
 
@@ -220,6 +245,48 @@ impl Check {
         let (_, bytes) = meta::stored(&mut connection).await?;
         self.progress.total_bytes.store(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Each page of the index. Answers a damaged one: the index is made again once all else is checked.
+    async fn index(&mut self) -> Result<Option<u32>, StoreError> {
+        let Some(store) = self.store.clone() else {
+            return Ok(None);
+        };
+        if let Some(Found { file, offset }) = store.take_found_at_start() {
+            self.found_in_index(file, offset);
+        }
+        let file = store.inner.state.index_damage.file();
+        let file = file.map_err(|error| unavailable(&error))?;
+        let verified = db::verify_in_use(file, Duration::ZERO).await;
+        let Verified::Damaged { page } = verified.map_err(|error| unavailable(&error))? else {
+            return Ok(None);
+        };
+        self.found_in_index(DATABASE.to_owned(), db::offset_of(page));
+        Ok(Some(page))
+    }
+
+    /// Each page of the snapshots. A damaged one is replaced, but in a backup, and not from a damaged index.
+    async fn snapshots(&mut self, is_index_damaged: bool) -> Result<(), StoreError> {
+        for name in snapshot::names(&self.home).map_err(|error| unavailable(&error))? {
+            let page = snapshot::verify(&self.home, &name, Duration::ZERO).await;
+            let Some(page) = page.map_err(|error| unavailable(&error))? else {
+                continue;
+            };
+            self.found_in_index(name.clone(), db::offset_of(page));
+            if !is_index_damaged && let Some(store) = &self.store {
+                store.replace_snapshot(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a repair is wanted it is one already, or becomes one at once.
+    fn found_in_index(&mut self, file: String, offset: u64) {
+        if self.repair.wanted {
+            self.checked.index_mended += 1;
+        } else {
+            self.found(Damage::Index, file, offset, None);
+        }
     }
 
     fn found(&mut self, damage: Damage, file: String, offset: u64, body: Option<u64>) {

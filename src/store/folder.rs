@@ -3,10 +3,10 @@
 //! All that hangar writes is in `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches. `DATA` and
 //! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`Dir`]).
 
-use super::OpenError;
 use super::dir::Dir;
 use super::log::{self, Found};
 use super::space::Space;
+use super::{OpenError, index_damage};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -109,8 +109,9 @@ impl Folder {
             }
             Err(error) => return Err(cannot(&error.into())),
         }
-        // SQLite opens these by their path, and would follow a link.
-        for name in database_files(DATABASE) {
+        // SQLite opens these by their path, and would follow a link; so is the note opened.
+        let by_path = database_files(DATABASE).chain([index_damage::NOTE.to_owned()]);
+        for name in by_path {
             home.length(&name).map_err(|error| cannot(&error))?;
         }
         Ok(Self {
@@ -178,8 +179,8 @@ impl Folder {
     }
 
     /// Moves the index aside with all that SQLite keeps beside it, and what of it is left; it is never trusted again, and
-    /// never removed by us. `None`: there was nothing.
-    pub(super) fn set_index_aside(&self, now_millis: i64) -> io::Result<Option<PathBuf>> {
+    /// never removed by us. Answers the name of its folder. `None`: there was nothing.
+    pub(super) fn set_index_aside(&self, now_millis: i64) -> io::Result<Option<String>> {
         let mut names = Vec::new();
         for name in database_files(DATABASE) {
             if self.home.has(&name)? {
@@ -197,7 +198,8 @@ impl Folder {
             aside.sync()?;
             self.home.sync()?;
         }
-        Ok(Some(aside.path().to_owned()))
+        let name = aside.path().file_name().unwrap_or_default();
+        Ok(Some(name.to_string_lossy().into_owned()))
     }
 
     /// A new folder for what is set aside: what was set aside before stays.
@@ -234,7 +236,13 @@ pub(super) fn database_files(name: &str) -> impl Iterator<Item = String> {
 
 /// Removes a database with what SQLite keeps beside it, which would be applied to the next one of its name.
 pub(super) fn remove_database(home: &Dir, name: &str) -> io::Result<()> {
-    for name in database_files(name) {
+    home.remove(name)?;
+    remove_journals(home, name)
+}
+
+/// Removes what SQLite keeps beside a database.
+pub(super) fn remove_journals(home: &Dir, name: &str) -> io::Result<()> {
+    for name in database_files(name).skip(1) {
         home.remove(&name)?;
     }
     Ok(())
@@ -260,6 +268,24 @@ pub(super) struct Identity {
 }
 
 impl Identity {
+    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let born = metadata
+            .created()
+            .ok()
+            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+            .and_then(|since| i64::try_from(since.as_nanos()).ok())
+            .unwrap_or(0);
+        Self {
+            inode: metadata.ino().cast_signed(),
+            born,
+            changed: metadata
+                .ctime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(metadata.ctime_nsec()),
+        }
+    }
+
     /// The same file, whatever was written to it since.
     pub(super) fn is_same_file(self, other: Self) -> bool {
         self.inode == other.inode && self.born == other.born
@@ -268,29 +294,14 @@ impl Identity {
 
 /// `None`: there is no such file.
 pub(super) fn identity(home: &Dir, name: &str) -> io::Result<Option<Identity>> {
-    use std::os::unix::fs::MetadataExt;
     // Not opened: closing a database's file anywhere in the process lets go of SQLite's locks on it.
     if home.length(name)?.is_none() {
         return Ok(None);
     }
-    let metadata = match std::fs::symlink_metadata(home.path_of(name)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata?,
-    };
-    let born = metadata
-        .created()
-        .ok()
-        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
-        .and_then(|since| i64::try_from(since.as_nanos()).ok())
-        .unwrap_or(0);
-    Ok(Some(Identity {
-        inode: metadata.ino().cast_signed(),
-        born,
-        changed: metadata
-            .ctime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(metadata.ctime_nsec()),
-    }))
+    match std::fs::symlink_metadata(home.path_of(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        metadata => Ok(Some(Identity::of(&metadata?))),
+    }
 }
 
 /// Which file systems keep what a sync promised.

@@ -19,6 +19,7 @@ mod folder;
 mod freeing;
 mod hashing;
 mod hot;
+mod index_damage;
 mod janitor;
 mod judging;
 mod listing;
@@ -76,8 +77,9 @@ use crate::s3::checksum::{Digests, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::listing::ListedPage;
 use crate::s3::range::ByteRange;
-use crate::s3::{BucketName, BucketSetting, ObjectKey};
+use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use futures_util::future::BoxFuture;
+use index_damage::{Found, IndexFile};
 use judging::{Judge, Judging, NewBytes, Refused, Which, Work};
 use names::Name;
 use record::Copied;
@@ -139,6 +141,9 @@ struct Inner {
     memory: staging::StagingMemory,
     /// `None` once it is closed.
     renewal: tokio::sync::Mutex<snapshot::Renewal>,
+    checkpoints: Arc<tokio::sync::Mutex<db::Checkpoints>>,
+    /// What was damaged of the index when the store was opened, and is made again.
+    found_at_start: Mutex<Option<Found>>,
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     tasks: Mutex<Option<(oneshot::Receiver<()>, JoinHandle<SqliteConnection>)>>,
 }
@@ -175,20 +180,29 @@ impl Store {
             config.allow_unsafe_fs,
             config.min_free_bytes,
         )?);
-        let replayed = replay::replay(&folder, &clock, &effects, source, progress).await;
-        let replayed = match replayed {
-            Err(OpenError::Full(_)) if folder.space().let_go() => {
-                replay::replay(&folder, &clock, &effects, source, progress).await
-            }
-            replayed => replayed,
-        }?;
+        let mut file = IndexFile::of(&folder)
+            .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
+        let replay = async |file: &mut IndexFile| {
+            replay::replay(&folder, &clock, &effects, source, progress, file).await
+        };
+        let mut replayed = replay(&mut file).await;
+        if matches!(replayed, Err(OpenError::Full(_))) && folder.space().let_go() {
+            replayed = replay(&mut file).await;
+        }
+        if replayed.is_err() && file.damage.is_found() {
+            // It was found on the way: from here on the index is made again.
+            file.damage.try_again();
+            replayed = replay(&mut file).await;
+        }
+        let replayed = replayed?;
         let rebuilt = replayed.rebuilt;
-        let store = Self::over(replayed, &folder, &config, &clock, &effects).await?;
+        let store = Self::over(replayed, file, &folder, &config, &clock, &effects).await?;
         Ok((store, rebuilt))
     }
 
     async fn over(
         replayed: replay::Replayed,
+        file: IndexFile,
         folder: &Arc<folder::Folder>,
         config: &StoreConfig,
         clock: &Clock,
@@ -199,17 +213,28 @@ impl Store {
             mut index,
             rebuilt,
         } = replayed;
+        let IndexFile {
+            damage: index_damage,
+            checkpoints,
+            ..
+        } = file;
+        let checkpoints = Arc::new(tokio::sync::Mutex::new(checkpoints));
+        let found_at_start = index_damage.found();
         let cannot = |error: &sqlx::Error| replay::database_trouble(error, db::is_full(error));
         if rebuilt.is_some() {
             folder.remove_run();
-            remember(folder, None)
+            remember(folder, &checkpoints, None)
                 .await
                 .map_err(|error| cannot(&error))?;
+            index_damage
+                .is_made_again()
+                .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
         }
         let buckets = meta::buckets(&mut index)
             .await
             .map_err(|error| cannot(&error))?;
-        let state = Arc::new(State::of(buckets, folder.space().clone()));
+        let space = folder.space().clone();
+        let state = Arc::new(State::of(buckets, space, index_damage));
         let database = folder.database();
         let readers = db::open_readers(&database)
             .await
@@ -227,7 +252,9 @@ impl Store {
             index,
             effects: effects.to_vec().into(),
             log: log.id(),
+            committed: log.end().sequence,
             state: state.clone(),
+            checkpoints: checkpoints.clone(),
             released,
         };
         let judging = Judging {
@@ -269,6 +296,8 @@ impl Store {
                 bodies: Arc::new(bodies),
                 memory: staging::StagingMemory::default(),
                 renewal: tokio::sync::Mutex::new(renewal),
+                checkpoints,
+                found_at_start: Mutex::new(found_at_start),
                 requests: RwLock::new(Some(requests)),
                 tasks: Mutex::new(Some(tasks)),
             }),
@@ -658,9 +687,17 @@ impl Store {
         range: Option<ByteRange>,
         wanted: &Wanted,
     ) -> Result<Digests, StoreError> {
+        let is_whole = range.is_none();
         let range = range.unwrap_or_else(|| object.whole());
         let bodies = self.inner.bodies.clone();
-        bodies.digest(object.content.clone(), range, wanted).await
+        let digests = (bodies.digest(object.content.clone(), range, wanted)).await?;
+        // An object of parts has another tag.
+        let is_md5 = !object.etag.as_str().contains('-');
+        if is_whole && is_md5 && ETag::from_md5(digests.md5) != object.etag {
+            let why = "an object's bytes are not those that its ETag names";
+            return Err(StoreError::Damaged(why.to_owned()));
+        }
+        Ok(digests)
     }
 
     /// # Errors
@@ -753,8 +790,13 @@ impl Store {
     /// `Unavailable` or `Full`.
     pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
         let folder = &self.inner.folder;
-        match announce(folder, text).await {
-            Err(StoreError::Full) if folder.space().let_go() => announce(folder, text).await,
+        let checkpoints = &self.inner.checkpoints;
+        // A server has said it in its log.
+        drop(self.take_found_at_start());
+        match announce(folder, checkpoints, text).await {
+            Err(StoreError::Full) if folder.space().let_go() => {
+                announce(folder, checkpoints, text).await
+            }
             announced => announced,
         }
     }
@@ -786,6 +828,22 @@ impl Store {
         Ok(())
     }
 
+    /// Puts a new snapshot in a damaged one's place, where there is room for one.
+    async fn replace_snapshot(&self, damaged: &str) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let home = inner.folder.home();
+        let mut renewal = inner.renewal.lock().await;
+        if inner.state.space.admits_bytes() {
+            let taken = snapshot::take(&inner.folder.database(), home, None).await;
+            let taken = taken.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            renewal.was_taken(&taken);
+            if taken.name == damaged {
+                return Ok(());
+            }
+        }
+        folder::remove_database(home, damaged).map_err(|error| unavailable(&error))
+    }
+
     /// The last snapshot, where it does not take long.
     async fn leave_snapshot(&self, index: &mut SqliteConnection) {
         const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
@@ -801,6 +859,39 @@ impl Store {
             Ok(taken) => renewal.was_taken(&taken),
             Err(error) => tracing::debug!(%error, "no snapshot was left"),
         }
+    }
+
+    /// Has the database say that it was left by a clean stop, and leaves it without a journal. A damaged one is left as
+    /// it is.
+    async fn leave_index(&self, index: &mut SqliteConnection) -> Result<(), db::CheckpointError> {
+        let inner = &self.inner;
+        if inner.state.index_damage.is_found() {
+            return Ok(());
+        }
+        remember(&inner.folder, &inner.checkpoints, None).await?;
+        inner.folder.remove_run();
+        let position = meta::position(index).await?;
+        let sequence = position.map_or(0, |(_, end)| end.sequence);
+        let mut checkpoints = inner.checkpoints.lock().await;
+        if (checkpoints.checkpoint(index, sequence, db::Leaves::Nothing)).await? {
+            db::set_checkpoint_on_close(index, true).await?;
+        }
+        Ok(())
+    }
+
+    fn take_found_at_start(&self) -> Option<Found> {
+        let mut found = (self.inner.found_at_start.lock()).unwrap_or_else(PoisonError::into_inner);
+        found.take()
+    }
+
+    #[must_use]
+    pub fn is_index_damaged(&self) -> bool {
+        self.inner.state.index_damage.is_found()
+    }
+
+    /// Answers once damage of the index is found: then the store is to be closed, and opened again.
+    pub async fn index_is_damaged(&self) {
+        self.inner.state.index_damage.wait().await;
     }
 
     /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
@@ -828,11 +919,11 @@ impl Store {
         match indexer.await {
             Ok(mut index) => {
                 self.leave_snapshot(&mut index).await;
-                if let Err(error) = remember(&self.inner.folder, None).await {
-                    tracing::warn!(%error, "could not leave the database as a clean stop does");
-                    return;
+                if let Err(error) = self.leave_index(&mut index).await {
+                    let error: &dyn std::error::Error = &error;
+                    let cause = error.source().map(ToString::to_string);
+                    tracing::warn!(%error, cause, "could not leave the database as a clean stop does");
                 }
-                self.inner.folder.remove_run();
                 drop(index.close().await);
                 self.inner.folder.release();
             }
@@ -841,11 +932,15 @@ impl Store {
     }
 }
 
-async fn announce(folder: &folder::Folder, text: &str) -> Result<(), StoreError> {
+async fn announce(
+    folder: &folder::Folder,
+    checkpoints: &tokio::sync::Mutex<db::Checkpoints>,
+    text: &str,
+) -> Result<(), StoreError> {
     let identity = folder
         .write_run(text)
         .map_err(|error| unavailable(&error))?;
-    remember(folder, Some(identity))
+    remember(folder, checkpoints, Some(identity))
         .await
         .map_err(StoreError::from)
 }
@@ -853,8 +948,13 @@ async fn announce(folder: &folder::Folder, text: &str) -> Result<(), StoreError>
 /// Tells the index which files it lies beside, and that for sure: a power cut must not make them look like copies.
 async fn remember(
     folder: &folder::Folder,
+    checkpoints: &tokio::sync::Mutex<db::Checkpoints>,
     run: Option<folder::Identity>,
 ) -> Result<(), sqlx::Error> {
+    // No checkpoint moves what it did not note.
+    let mut checkpoints = checkpoints.lock().await;
+    let owner = index_damage::owner(folder).map_err(sqlx::Error::Io)?;
+    checkpoints.set_owner(owner).map_err(sqlx::Error::Io)?;
     let database = folder::identity(folder.home(), folder::DATABASE).map_err(sqlx::Error::Io)?;
     let database = database.ok_or_else(|| sqlx::Error::Io(std::io::ErrorKind::NotFound.into()))?;
     let mut index = db::open_durable(&folder.database()).await?;

@@ -5,7 +5,10 @@
 use super::check::Progress;
 use super::dir::Dir;
 use super::error::is_full;
-use super::folder::{ASIDE_LOG, DATABASE, Folder, Identity, identity};
+use super::folder::{
+    ASIDE_LOG, DATABASE, Folder, Identity, identity, remove_database, remove_journals,
+};
+use super::index_damage::{self, IndexFile};
 use super::log::{self, Before, End, Found, Log, Reader, ScanError, segments};
 use super::names::Held;
 use super::record::{Change, Draft, LogId, Record, Unreferenced};
@@ -13,7 +16,7 @@ use super::salvage::{SalvageError, Salvaged, salvage};
 use super::snapshot::Survey;
 use super::{EffectKind, OpenError, freeing, meta, snapshot};
 use crate::clock::Clock;
-use crate::db::{self, DatabaseError, Tables};
+use crate::db::{self, Checkpoints, DatabaseError, Leaves, Tables, Trust, Verified};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 use std::sync::atomic::Ordering;
@@ -23,6 +26,8 @@ const JOURNAL: &str = "hangar.db-wal";
 const MAKE_DO: &str = "`hangar rebuild` makes do with what is left";
 /// Records that are applied in one transaction.
 const BATCH: usize = 1000;
+/// A database of at most so many bytes is verified before it is served; a larger one beside serving.
+const VERIFIED_AT_ONCE_BYTES: u64 = 16 << 20;
 /// What these may list, together ([`Change::rows`]).
 const BATCH_ROWS: usize = 100_000;
 
@@ -63,9 +68,13 @@ pub(super) async fn replay(
     effects: &[EffectKind],
     source: Source,
     progress: &Progress,
+    file: &mut IndexFile,
 ) -> Result<Replayed, OpenError> {
     let found = log::find(folder.log()).map_err(|error| log_trouble(&error))?;
-    let mut known = known_index(folder, found, source).await?;
+    let was_marked = index_damage::is_marked(folder.home())
+        .map_err(|error| database_trouble(&error, is_full(&error)))?;
+    let mut known = known_index(folder, found, source, file).await?;
+    let was_damaged = was_marked || file.damage.is_found();
     let mut is_own = match known {
         Index::Trusted { .. } => Some(true),
         Index::Untrusted { is_own } => Some(is_own),
@@ -82,7 +91,8 @@ pub(super) async fn replay(
     let (mut index, id, from) = match (known, found) {
         (Index::Trusted { index, id, end }, _) => (index, id, end),
         (Index::Untrusted { .. } | Index::None, Found::Log(id)) => {
-            let (index, from, snapshot, survey) = other_index(folder, clock, id, source).await?;
+            let (index, from, snapshot, survey) =
+                other_index(folder, clock, id, source, file, was_damaged).await?;
             is_own = match (is_own, survey.is_own()) {
                 (Some(true), _) | (_, Some(true)) => Some(true),
                 (found, said) => found.or(said),
@@ -101,7 +111,7 @@ pub(super) async fn replay(
                     "is missing, and {trace} says that there was one"
                 )));
             }
-            set_index_aside(folder, clock)?;
+            set_index_aside(folder, clock, file, was_damaged)?;
             let mut index = new_index(folder).await?;
             let log = begin(folder, clock, &mut index, effects).await?;
             return Ok(Replayed {
@@ -121,6 +131,7 @@ pub(super) async fn replay(
     let replay = Replay {
         reader,
         index: &mut index,
+        checkpoints: &mut file.checkpoints,
         effects,
         id,
         batch: Vec::new(),
@@ -179,6 +190,8 @@ async fn other_index(
     clock: &Clock,
     id: LogId,
     source: Source,
+    file: &mut IndexFile,
+    was_damaged: bool,
 ) -> Result<(SqliteConnection, End, Option<u64>, Survey), OpenError> {
     let home = folder.home();
     let begin = log::begin(folder.log()).map_err(|error| log_trouble(&error.into()))?;
@@ -212,7 +225,7 @@ async fn other_index(
         Source::Log => None,
         Source::Index | Source::Snapshot => snapshot::first_whole(home, &survey.reached()).await,
     };
-    set_index_aside(folder, clock)?;
+    set_index_aside(folder, clock, file, was_damaged)?;
     if let Some(snapshot) = snapshot {
         match snapshot::restore(&snapshot, folder).await {
             Ok(index) => {
@@ -223,7 +236,7 @@ async fn other_index(
             Err(error) if error.is_full() => return Err(full()),
             Err(error) => {
                 tracing::warn!(%error, "a snapshot cannot be used");
-                set_index_aside(folder, clock)?;
+                set_index_aside(folder, clock, file, true)?;
             }
         }
     }
@@ -277,22 +290,39 @@ async fn ask_main_file(folder: &Folder) -> Option<(LogId, End)> {
     said.ok()?.position
 }
 
-async fn known_index(folder: &Folder, log: Found, source: Source) -> Result<Index, OpenError> {
+async fn known_index(
+    folder: &Folder,
+    log: Found,
+    source: Source,
+    file: &mut IndexFile,
+) -> Result<Index, OpenError> {
     let home = folder.home();
-    let look = |name: &str| {
-        identity(home, name).map_err(|error| database_trouble(&error, is_full(&error)))
+    let path = folder.database();
+    let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
+    let look = |name: &str| identity(home, name).map_err(io_trouble);
+    let (trust, is_noted_own) = file.trust(folder).map_err(io_trouble)?;
+    let damaged = Index::Untrusted {
+        is_own: is_noted_own,
     };
+    if index_damage::is_marked(home).map_err(io_trouble)? {
+        tracing::warn!("the index was found damaged: it is made again");
+        return Ok(damaged);
+    }
     let Some(database) = look(DATABASE)? else {
         return Ok(Index::None);
     };
     let journal = look(JOURNAL)?;
-    let journal_bytes = home.length(JOURNAL).ok().flatten();
-    let in_main_file = ask_main_file(folder).await;
-    let mut index = match db::open_as_it_is(&folder.database()).await {
+    let has_checksums = db::has_checksums(&path).map_err(io_trouble)?;
+    // A hangar that wrote no notes left it: what lies in the database's own file is asked of that file.
+    let in_main_file = match trust {
+        Trust::NoNote if !has_checksums => ask_main_file(folder).await,
+        _ => None,
+    };
+    let mut index = match db::open_as_it_is(&path).await {
         Ok(index) => index,
         Err(error) if error.is_damage() => {
-            tracing::warn!(%error, "the database is damaged");
-            return Ok(Index::Untrusted { is_own: false });
+            file.damage.report(&format!("it cannot be read: {error}"));
+            return Ok(damaged);
         }
         Err(error) => return Err(database_trouble(&error, error.is_full())),
     };
@@ -305,8 +335,8 @@ async fn known_index(folder: &Folder, log: Found, source: Source) -> Result<Inde
         Err(error) => {
             drop(index.close().await);
             if error.is_damage() {
-                tracing::warn!(%error, "the database is damaged");
-                return Ok(Index::Untrusted { is_own: false });
+                file.damage.report(&format!("it cannot be read: {error}"));
+                return Ok(damaged);
             }
             return Err(database_trouble(&error, error.is_full()));
         }
@@ -352,21 +382,28 @@ async fn known_index(folder: &Folder, log: Found, source: Source) -> Result<Inde
             )),
         });
     }
-    let journal_of_another = if known_run.is_some() && journal.is_none() {
+    let broken = match trust {
+        Trust::Whole { sequence, .. } if end.sequence >= sequence => None,
+        Trust::Whole { .. } => Some("it is older than what its last checkpoint moved into it"),
+        Trust::Broken(why) => Some(why),
+        Trust::NoNote if has_checksums => Some("the note of its last checkpoint is missing"),
+        Trust::NoNote
+            if in_main_file
+                .is_some_and(|(main_id, main)| main_id != id || main.sequence > end.sequence) =>
+        {
+            Some("its journal is older than it")
+        }
+        Trust::NoNote => None,
+    };
+    let is_under_way = matches!(trust, Trust::Whole { is_under_way, .. } if is_under_way);
+    let of_another_time = if known_run.is_some() && journal.is_none() {
         Some("its journal is missing")
-    } else if in_main_file
-        .is_some_and(|(main_id, main)| main_id != id || main.sequence > end.sequence)
-    {
-        Some("its journal is older than it")
-    } else if journal_bytes.is_some_and(|bytes| bytes > 0)
-        && journal.is_some_and(|journal| database.changed > journal.changed)
-    {
-        // We write to the journal first, so this is a copy of another time, or we stopped right after a checkpoint.
-        Some("it was changed after its journal")
+    } else if !is_under_way && was_changed_last(folder, database, journal).map_err(io_trouble)? {
+        Some("it was changed after its journal and after the note of its last checkpoint")
     } else {
         None
     };
-    if let Some(why) = journal_of_another {
+    if let Some(why) = broken.or(of_another_time) {
         tracing::warn!(
             why,
             "the database may be of another time than its journal, and is not trusted"
@@ -374,8 +411,17 @@ async fn known_index(folder: &Folder, log: Found, source: Source) -> Result<Inde
         drop(index.close().await);
         return Ok(Index::Untrusted { is_own });
     }
+    let settled = settle(folder, &mut index, end, file).await;
+    if let Some(page) = settled? {
+        drop(index.close().await);
+        file.damage.report_page(&path, page);
+        return Ok(Index::Untrusted { is_own });
+    }
+    if !has_checksums && db::is_journal_empty(&path) {
+        index = with_checksums(folder, index, file).await?;
+    }
     if said.tables == Tables::Older
-        && let Err(error) = snapshot::take(&folder.database(), home, None).await
+        && let Err(error) = snapshot::take(&path, home, None).await
     {
         tracing::warn!(%error, "no snapshot was made before the database's tables are changed");
     }
@@ -391,14 +437,126 @@ async fn known_index(folder: &Folder, log: Found, source: Source) -> Result<Inde
     Ok(Index::Trusted { index, id, end })
 }
 
-fn set_index_aside(folder: &Folder, clock: &Clock) -> Result<(), OpenError> {
-    let aside = folder
-        .set_index_aside(clock.now().as_millis())
-        .map_err(|error| database_trouble(&error, is_full(&error)))?;
-    if let Some(aside) = aside {
-        tracing::warn!(aside = %aside.display(), "the database was set aside");
+/// Whether a database with a journal is a copy of another time, put into the place of the one that the journal is of: the
+/// journal is written first, and a checkpoint ends with its note.
+fn was_changed_last(
+    folder: &Folder,
+    database: Identity,
+    journal: Option<Identity>,
+) -> std::io::Result<bool> {
+    let home = folder.home();
+    if home.length(JOURNAL)?.is_none_or(|bytes| bytes == 0) {
+        return Ok(false);
     }
-    Ok(())
+    let note = identity(home, index_damage::NOTE)?;
+    let others = [journal, note].into_iter().flatten();
+    let newest = others.map(|file| file.changed).max();
+    Ok(newest.is_some_and(|newest| database.changed > newest))
+}
+
+/// Moves the journal that a crash left into the database, so that each page lies where it is to be, and verifies those
+/// where they are few. Answers the first damaged one.
+async fn settle(
+    folder: &Folder,
+    index: &mut SqliteConnection,
+    end: End,
+    file: &mut IndexFile,
+) -> Result<Option<u32>, OpenError> {
+    let checkpoint = (file.checkpoints).checkpoint(index, end.sequence, Leaves::Nothing);
+    let is_settled = match checkpoint.await {
+        Ok(is_settled) => is_settled,
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, "the index is not verified before it is used");
+            false
+        }
+    };
+    let io_trouble = |error: std::io::Error| database_trouble(&error, false);
+    let bytes = folder.home().length(DATABASE).map_err(io_trouble)?;
+    if !is_settled || bytes.is_none_or(|bytes| bytes > VERIFIED_AT_ONCE_BYTES) {
+        return Ok(None);
+    }
+    let database = file.damage.file().map_err(io_trouble)?;
+    let verified = tokio::task::spawn_blocking(move || db::verify(database));
+    let verified = verified
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    match verified.map_err(io_trouble)? {
+        Verified::Damaged { page } => Ok(Some(page)),
+        Verified::Whole | Verified::WithoutChecksums => Ok(None),
+    }
+}
+
+/// Puts a copy with checksums in the place of an index that an older hangar made. Where that cannot be, it stays as it is
+/// until the next start.
+async fn with_checksums(
+    folder: &Folder,
+    mut index: SqliteConnection,
+    file: &mut IndexFile,
+) -> Result<SqliteConnection, OpenError> {
+    const NEW: &str = "hangar.db.new";
+    let home = folder.home();
+    let (path, new) = (folder.database(), home.path_of(NEW));
+    let run = identity(home, "run").map_err(|error| database_trouble(&error, false))?;
+    let made = async {
+        remove_database(home, NEW)?;
+        db::copy_with_checksums(&path, &new).await?;
+        let mut copy = db::open_copy(&new).await?;
+        let is_named = match identity(home, NEW)? {
+            Some(identity) => meta::set_identities(&mut copy, identity, run).await,
+            None => Err(sqlx::Error::Io(std::io::ErrorKind::NotFound.into())),
+        };
+        copy.close().await?;
+        is_named?;
+        home.read(NEW)?.sync_all()?;
+        Ok::<_, DatabaseError>(())
+    };
+    if let Err(error) = made.await {
+        if error.is_damage() {
+            file.damage.report("it cannot be read whole");
+            drop(index.close().await);
+            return Err(database_trouble(&error, false));
+        }
+        drop(remove_database(home, NEW));
+        let error: &dyn std::error::Error = &error;
+        let cause = error.source().map(ToString::to_string);
+        tracing::warn!(%error, cause, "the index gets no checksums before the next start");
+        return Ok(index);
+    }
+    let placed = async {
+        // What the journal held is in the database already.
+        db::set_checkpoint_on_close(&mut index, true).await?;
+        index.close().await?;
+        remove_journals(home, DATABASE)?;
+        file.checkpoints.begin_anew()?;
+        home.rename(NEW, home, DATABASE)?;
+        home.sync()?;
+        db::open_as_it_is(&path).await
+    };
+    let index = placed.await;
+    let index = index.map_err(|error: DatabaseError| database_trouble(&error, error.is_full()))?;
+    tracing::info!("each page of the index has a checksum from now on");
+    Ok(index)
+}
+
+/// What is opened next at the index's place is another index.
+fn set_index_aside(
+    folder: &Folder,
+    clock: &Clock,
+    file: &mut IndexFile,
+    was_damaged: bool,
+) -> Result<(), OpenError> {
+    let mut set_aside = || {
+        if let Some(mut aside) = folder.set_index_aside(clock.now().as_millis())? {
+            if was_damaged {
+                aside = index_damage::keep_aside(folder.home(), &aside)?;
+            }
+            tracing::warn!(aside = %folder.home().path_of(&aside).display(), "the database was set aside");
+        }
+        file.checkpoints.begin_anew()
+    };
+    set_aside().map_err(|error| database_trouble(&error, is_full(&error)))
 }
 
 /// An index without rows.
@@ -444,6 +602,7 @@ async fn begin(
 struct Replay<'a> {
     reader: Reader,
     index: &'a mut SqliteConnection,
+    checkpoints: &'a mut Checkpoints,
     effects: &'a [EffectKind],
     id: LogId,
     batch: Vec<Record>,
@@ -543,6 +702,9 @@ impl Replay<'_> {
         meta::apply(self.index, &self.batch, self.effects, self.id, self.end)
             .await
             .map_err(|error| database_trouble(&error, db::is_full(&error)))?;
+        (self.checkpoints)
+            .after_commit(self.index, self.end.sequence)
+            .await;
         self.applied += self.batch.len() as u64;
         let done = log::bytes_between(&self.dir, Some(self.begun), self.end)
             .map_err(|error| log_trouble(&error.into()))?;

@@ -2,7 +2,8 @@
 
 use super::check::{Progress, blocking, read_body};
 use super::dir::Dir;
-use super::{Store, StoreError, meta};
+use super::{Store, StoreError, meta, snapshot, unavailable};
+use crate::db::{self, Verified};
 use crate::store::check::Damage;
 use std::time::Duration;
 
@@ -24,6 +25,36 @@ pub struct Scrub {
 }
 
 impl Store {
+    /// Holds the index and its snapshots against their checksums, gently. A damaged index is reported
+    /// ([`Store::index_is_damaged`]); a damaged snapshot is replaced by a new one.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or takes no snapshot.
+    pub async fn verify_index(&self) -> Result<(), StoreError> {
+        /// After each MiB.
+        const PAUSE: Duration = Duration::from_millis(10);
+        let (folder, damage) = (&self.inner.folder, &self.inner.state.index_damage);
+        let database = folder.database();
+        let file = damage.file().map_err(|error| unavailable(&error))?;
+        let verified = db::verify_in_use(file, PAUSE).await;
+        if let Verified::Damaged { page } = verified.map_err(|error| unavailable(&error))? {
+            damage.report_page(&database, page);
+            return Ok(());
+        }
+        for name in snapshot::names(folder.home()).map_err(|error| unavailable(&error))? {
+            let verified = snapshot::verify(folder.home(), &name, PAUSE).await;
+            if let Some(page) = verified.map_err(|error| unavailable(&error))? {
+                tracing::error!(
+                    page,
+                    name,
+                    "a snapshot of the index is damaged: it is replaced"
+                );
+                self.replace_snapshot(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads as much as falls to `elapsed` when everything is to be read once in `interval`. What is damaged is told in the
     /// server's log, and by readiness.
     ///

@@ -8,12 +8,12 @@ use super::dir::Dir;
 use super::folder::{DATABASE, Folder, identity, remove_database};
 use super::log::{self, End, LogId, Reader, ScanError};
 use super::{meta, replay};
-use crate::db::{self, DatabaseError};
+use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
 use sqlx::{Connection, SqliteConnection};
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The newest, and the one before it.
 const KEPT: usize = 2;
@@ -240,20 +240,44 @@ pub(super) async fn survey(home: &Dir, dir: &Dir, log: LogId) -> Result<Survey, 
     })
 }
 
-/// The first of these that is what SQLite left.
+/// The first of these whose pages are what was written, and in which SQLite finds nothing wrong; the damaged ones before
+/// it are named in the log.
 pub(super) async fn first_whole(home: &Dir, snapshots: &[Snapshot]) -> Option<Snapshot> {
     for snapshot in snapshots {
         let path = home.path_of(&snapshot.name);
         match is_whole(home, &snapshot.name).await {
             Ok(true) => return Some(snapshot.clone()),
-            Ok(false) => tracing::warn!(path = %path.display(), "a snapshot is damaged"),
-            Err(error) => tracing::warn!(%error, path = %path.display(), "a snapshot is damaged"),
+            Ok(false) => {
+                tracing::warn!(path = %path.display(), "a snapshot is damaged, and not used")
+            }
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a snapshot is damaged, and not used");
+            }
         }
     }
     None
 }
 
-async fn is_whole(home: &Dir, name: &str) -> Result<bool, sqlx::Error> {
+/// The first page of a snapshot that is not what was written, with `pause` after each MiB that is read; `None` where all
+/// are, and where the snapshot was replaced meanwhile.
+pub(super) async fn verify(home: &Dir, name: &str, pause: Duration) -> io::Result<Option<u32>> {
+    let file = match home.read(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    Ok(match db::verify_in_use(file.into(), pause).await? {
+        Verified::Damaged { page } => Some(page),
+        Verified::Whole | Verified::WithoutChecksums => None,
+    })
+}
+
+/// Whether its pages are what was written, and SQLite finds nothing wrong with it.
+pub(super) async fn is_whole(home: &Dir, name: &str) -> Result<bool, sqlx::Error> {
+    let file = home.read(name)?;
+    let verified = tokio::task::spawn_blocking(move || db::verify(file));
+    if let Verified::Damaged { .. } = verified.await.map_err(io::Error::other)?? {
+        return Ok(false);
+    }
     let mut copy = open(home, name).await?;
     let whole = db::is_whole(&mut copy).await;
     copy.close().await?;
@@ -290,13 +314,15 @@ pub(super) async fn restore(
     folder: &Folder,
 ) -> Result<SqliteConnection, DatabaseError> {
     let home = folder.home();
-    let copied = (|| {
-        remove_database(home, NEW)?;
+    remove_database(home, NEW)?;
+    if db::has_checksums(&home.path_of(&snapshot.name))? {
         home.copy(&snapshot.name, home, NEW)?;
-        home.rename(NEW, home, DATABASE)?;
-        home.sync()
-    })();
-    copied.map_err(|error| DatabaseError::Sql(sqlx::Error::Io(error)))?;
+    } else {
+        db::copy_with_checksums(&home.path_of(&snapshot.name), &home.path_of(NEW)).await?;
+        home.read(NEW)?.sync_all()?;
+    }
+    home.rename(NEW, home, DATABASE)?;
+    home.sync()?;
     replay::open_index(folder).await
 }
 
@@ -306,7 +332,7 @@ pub(super) struct Renewal {
     /// How far the log is in the newest one; `None`: there is none.
     last: Option<End>,
     /// By the monotonic clock.
-    taken: Option<std::time::Duration>,
+    taken: Option<Duration>,
 }
 
 impl Renewal {
@@ -326,13 +352,8 @@ impl Renewal {
     }
 
     /// At most hourly, and when a replay of the log since the last one would cost more than a part of the index.
-    pub(super) fn is_due(
-        &self,
-        folder: &Folder,
-        now: std::time::Duration,
-        end: End,
-    ) -> io::Result<bool> {
-        const LEAST_PAUSE: std::time::Duration = std::time::Duration::from_hours(1);
+    pub(super) fn is_due(&self, folder: &Folder, now: Duration, end: End) -> io::Result<bool> {
+        const LEAST_PAUSE: Duration = Duration::from_hours(1);
         let is_early = self
             .taken
             .is_some_and(|taken| now.saturating_sub(taken) < LEAST_PAUSE);
@@ -344,7 +365,7 @@ impl Renewal {
         Ok(since > index_bytes / INDEX_PARTS)
     }
 
-    pub(super) fn was_tried(&mut self, now: std::time::Duration) {
+    pub(super) fn was_tried(&mut self, now: Duration) {
         self.taken = Some(now);
     }
 
@@ -369,7 +390,7 @@ fn sequence_of(text: &str) -> Option<u64> {
 }
 
 /// The newest first.
-fn names(home: &Dir) -> io::Result<Vec<String>> {
+pub(super) fn names(home: &Dir) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for name in home.names()? {
         found.extend(Some(name?).filter(|name| is_name(name)));

@@ -3,6 +3,7 @@
 
 use super::content::Content;
 use super::hot::Memory;
+use super::index_damage::IndexDamage;
 use super::record::{Change, Record};
 use super::space::Space;
 use super::{Bucket, Companion};
@@ -16,6 +17,7 @@ use std::sync::{
 pub(super) struct State {
     buckets: RwLock<BTreeMap<BucketName, Bucket>>,
     failure: OnceLock<String>,
+    pub(super) index_damage: Arc<IndexDamage>,
     companion: OnceLock<Arc<dyn Companion>>,
     pub(super) space: Arc<Space>,
     pub(super) memory: Memory,
@@ -35,11 +37,16 @@ struct InUse {
 }
 
 impl State {
-    pub(super) fn of(buckets: Vec<Bucket>, space: Arc<Space>) -> Self {
+    pub(super) fn of(
+        buckets: Vec<Bucket>,
+        space: Arc<Space>,
+        index_damage: Arc<IndexDamage>,
+    ) -> Self {
         let named = |bucket: Bucket| (bucket.name.clone(), bucket);
         Self {
             buckets: RwLock::new(buckets.into_iter().map(named).collect()),
             failure: OnceLock::new(),
+            index_damage,
             companion: OnceLock::new(),
             space,
             memory: Memory::default(),
@@ -134,7 +141,9 @@ impl State {
 
     /// Why nothing can be written any more.
     pub(super) fn failure(&self) -> Option<String> {
-        self.failure.get().cloned()
+        self.index_damage
+            .failure()
+            .or_else(|| self.failure.get().cloned())
     }
 
     pub(super) fn fail(&self, why: &str) {

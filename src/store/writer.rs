@@ -17,7 +17,8 @@ use super::record::{Draft, LogId, Record};
 use super::state::State;
 use super::{EffectKind, StoreError, unavailable};
 use crate::clock::Timestamp;
-use crate::{db, faults};
+use crate::db::{self, Checkpoints, Leaves};
+use crate::faults;
 use sqlx::SqliteConnection;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -348,7 +349,10 @@ pub(super) struct Indexer {
     pub(super) index: SqliteConnection,
     pub(super) effects: Arc<[EffectKind]>,
     pub(super) log: LogId,
+    /// The last sequence that the index holds.
+    pub(super) committed: u64,
     pub(super) state: Arc<State>,
+    pub(super) checkpoints: Arc<tokio::sync::Mutex<Checkpoints>>,
     pub(super) released: mpsc::UnboundedSender<Vec<Name>>,
 }
 
@@ -396,8 +400,21 @@ impl Indexer {
                     Some(failure) => answer(caller, Err(StoreError::Unavailable(failure.clone()))),
                 }
             }
+            if failure.is_none() {
+                let mut checkpoints = self.checkpoints.lock().await;
+                (checkpoints.after_commit(&mut self.index, end.sequence)).await;
+            }
         }
         self.index
+    }
+
+    /// Moves what the journal holds into the database, so that its room is free again: as much as readers allow.
+    async fn empty_journal(&mut self) {
+        let mut checkpoints = self.checkpoints.lock().await;
+        let emptied = checkpoints.checkpoint(&mut self.index, self.committed, Leaves::Nothing);
+        if let Err(error) = emptied.await {
+            tracing::debug!(%error, "the journal of the database stays as long as it is");
+        }
     }
 
     async fn try_apply(&mut self, records: &[Record], end: End) -> Result<(), sqlx::Error> {
@@ -408,15 +425,23 @@ impl Indexer {
         let mut applied = self.try_apply(records, end).await;
         if applied.as_ref().is_err_and(db::is_full) {
             self.state.space.let_go();
-            db::shrink_journal(&mut self.index).await;
+            self.empty_journal().await;
             applied = self.try_apply(records, end).await;
         }
         if self.state.space.is_without_reserve() {
             // Else each delete would add to the journal until that is long.
-            db::shrink_journal(&mut self.index).await;
+            self.empty_journal().await;
         }
         match applied {
-            Ok(()) => None,
+            Ok(()) => {
+                self.committed = end.sequence;
+                None
+            }
+            Err(error) if db::is_damage(&error) => {
+                let damage = &self.state.index_damage;
+                damage.report(&format!("it could not take what the log holds: {error}"));
+                damage.failure()
+            }
             Err(error) => {
                 let failure = format!("the index could not take what the log holds: {error}");
                 self.state.fail(&failure);

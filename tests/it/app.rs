@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use futures_util::FutureExt;
-use hangar::app::{Application, Reloader, Stopper};
+use hangar::app::{Application, Ended, Reloader, Stopper};
 use hangar::assets::{AssetAges, AssetsConfig};
 use hangar::auth::{AccessKey, KeyLimits};
 use hangar::clock::Clock;
@@ -24,7 +24,7 @@ pub(crate) struct App {
     pub(crate) reloader: Reloader,
     folder: tempfile::TempDir,
     stopper: Stopper,
-    running: Option<JoinHandle<std::io::Result<()>>>,
+    running: Option<JoinHandle<std::io::Result<Ended>>>,
 }
 
 /// A server as it comes.

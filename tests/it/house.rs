@@ -45,7 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("telemetry", &[]),
     ("client", &[]),
     ("faults", &[]),
-    ("db", &[]),
+    ("db", &["faults"]),
     ("clock", &["s3"]),
     ("s3", &[]),
 ];

@@ -89,3 +89,19 @@ def test_a_stop_in_what_is_done_beside_changes_loses_nothing(tmp_path, step):
     assert state(server, "kept") == digest(LONG_NEW)
     assert server.stop() == 0
     assert run("fsck", "--data-dir", server.data).returncode == 0
+
+
+@pytest.mark.parametrize("step", ["checkpoint-noted", "checkpoint-made", "journal-emptied"])
+def test_a_stop_in_a_checkpoint_leaves_an_index_that_is_trusted(tmp_path, step):
+    server = Hangar(tmp_path, {"HANGAR_LOG": "warn"}).start()
+    s3_client(server).put_object(Bucket=BUCKET, Key="kept", Body=SHORT_NEW)
+    server.kill()
+    server.settings["CRASH_AT"] = step
+    # What a kill left in the journal is moved into the database by the start.
+    server.launch()
+    assert server.process.wait(20) == -signal.SIGABRT
+    del server.settings["CRASH_AT"]
+    server.start()
+    assert state(server, "kept") == digest(SHORT_NEW)
+    assert "damaged" not in server.said()
+    assert server.stop() == 0

@@ -52,10 +52,10 @@ impl Demo {
         let ending = folder.ending();
         let mut serves = std::pin::pin!(signals.run(application));
         tokio::select! {
-            served = &mut serves => served,
+            served = &mut serves => served.map(drop),
             shown = show(&address, &token, &ending) => match shown {
                 // A show that is over leaves the server to be looked at.
-                Ok(()) => serves.await,
+                Ok(()) => serves.await.map(drop),
                 Err(failure) => {
                     let (served, ()) = tokio::join!(serves, stopper.stop());
                     served.and(Err(failure))

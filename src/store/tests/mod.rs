@@ -11,6 +11,7 @@ mod listing;
 mod log;
 mod multipart;
 mod parts;
+mod rot;
 mod small;
 
 use super::*;

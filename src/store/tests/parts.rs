@@ -137,7 +137,11 @@ async fn live(seed: u8) -> Life {
     let mut index = db::open_durable(&dir.join("@hangar/hangar.db"))
         .await
         .unwrap();
-    db::shrink_journal(&mut index).await;
+    let (_, end) = meta::position(&mut index).await.unwrap().unwrap();
+    let mut checkpoints = store.inner.checkpoints.lock().await;
+    let made = checkpoints.checkpoint(&mut index, end.sequence, db::Leaves::Nothing);
+    assert!(made.await.unwrap());
+    drop(checkpoints);
     index.close().await.unwrap();
     put(&store, "after the checkpoint", 50).await;
     let before_last = files_in(dir);

@@ -2,6 +2,22 @@
 //!
 //! The log is the truth and this is its index, so `synchronous=NORMAL` is enough: what a power cut takes from it is
 //! applied again from the log. One connection writes; the others only read.
+//!
+//! Each page has a checksum, and a page that is not what was written is an error ([`is_damage`]) and never a row
+//! (`pages`). The journal is moved into the database here and never by SQLite itself (`checkpoint`).
+
+mod checkpoint;
+mod journal;
+mod pages;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use checkpoint::{CheckpointError, Checkpoints, Leaves, Owner, Trust, trust};
+pub(crate) use journal::is_empty as is_journal_empty;
+pub(crate) use pages::{
+    Damage, Verified, Watch, copy_with_checksums, has_checksums, offset_of, verify, verify_in_use,
+    watch,
+};
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -23,6 +39,12 @@ pub enum DatabaseError {
     Sql(#[from] sqlx::Error),
 }
 
+impl From<std::io::Error> for DatabaseError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}
+
 impl DatabaseError {
     pub(crate) fn is_full(&self) -> bool {
         match self {
@@ -36,29 +58,27 @@ impl DatabaseError {
         let (Self::Sql(error) | Self::Migrate(MigrateError::Execute(error))) = self else {
             return false;
         };
-        // SQLITE_CORRUPT and SQLITE_NOTADB, in the low byte of extended codes. <https://sqlite.org/rescode.html>
-        let code = error
-            .as_database_error()
-            .and_then(|error| error.code()?.parse::<u32>().ok());
-        code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
+        is_damage(error)
     }
+}
+
+/// Whether the file is not what was written.
+pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
+    /// A page whose checksum does not hold.
+    const SQLITE_IOERR_DATA: u32 = 8202;
+    // SQLITE_CORRUPT and SQLITE_NOTADB, in the low byte of extended codes. <https://sqlite.org/rescode.html>
+    code(error).is_some_and(|code| matches!(code & 0xff, 11 | 26) || code == SQLITE_IOERR_DATA)
+}
+
+fn code(error: &sqlx::Error) -> Option<u32> {
+    let error = error.as_database_error()?;
+    error.code()?.parse::<u32>().ok()
 }
 
 /// Whether there was no room on the disk: `SQLITE_FULL`. The statement is rolled back, and may be tried again.
 pub(crate) fn is_full(error: &sqlx::Error) -> bool {
     const SQLITE_FULL: u32 = 13;
-    let code = error
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<u32>().ok());
-    code.is_some_and(|code| code & 0xff == SQLITE_FULL)
-}
-
-/// Moves what the journal holds into the database, so that its room is free again: as much as readers allow.
-pub(crate) async fn shrink_journal(connection: &mut SqliteConnection) {
-    let shrunk = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection);
-    if let Err(error) = shrunk.await {
-        tracing::debug!(%error, "the journal of the database stays as long as it is");
-    }
+    code(error).is_some_and(|code| code & 0xff == SQLITE_FULL)
 }
 
 /// Connections that only read. At most four are open at once. Cheap to clone.
@@ -88,7 +108,6 @@ pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, Databas
     match bring_up_to_date(&mut connection).await {
         Ok(()) => Ok(connection),
         Err(error) => {
-            // Closed before anyone moves the file: closing removes its journal by name.
             drop(connection.close().await);
             Err(error)
         }
@@ -154,35 +173,41 @@ pub(crate) async fn copy_whole(
 ) -> Result<(), sqlx::Error> {
     /// Instructions of SQLite's machine between two looks at the time.
     const LOOK_EVERY: i32 = 10_000;
+    let to_path = to;
     let to = to.to_str().ok_or(std::io::ErrorKind::InvalidFilename);
     let to = to.map_err(|kind| sqlx::Error::Io(kind.into()))?;
-    let mut connection = options(path).connect().await?;
-    if let Some(until) = until {
+    let mut connection = connect(options(path)?).await?;
+    {
         let mut handle = connection.lock_handle().await?;
-        handle.set_progress_handler(LOOK_EVERY, move || Instant::now() < until);
+        // The copy has checksums even where the database has none.
+        pages::reserve(&mut handle)?;
+        if let Some(until) = until {
+            handle.set_progress_handler(LOOK_EVERY, move || Instant::now() < until);
+        }
     }
     let copied = sqlx::query("VACUUM INTO ?1")
         .bind(to)
         .execute(&mut connection)
         .await;
     connection.close().await?;
-    copied.map(drop)
+    copied?;
+    pages::complete(to_path).await
 }
 
 /// A file that [`copy_whole`] made, or that is to be read as it is.
 pub(crate) async fn open_copy(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    options(path).connect().await
+    connect(options(path)?).await
 }
 
 /// The database's own file as it is, without its journal, read only: nothing is made or locked beside it.
 pub(crate) async fn open_main_file(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    let options = options(path).read_only(true).immutable(true);
-    options.connect().await
+    let options = options(path)?.read_only(true).immutable(true);
+    connect(options).await
 }
 
 /// As [`open_main_file`], for several readers.
 pub(crate) async fn open_main_file_readers(path: &Path) -> Result<Readers, sqlx::Error> {
-    let options = options(path).read_only(true).immutable(true);
+    let options = options(path)?.read_only(true).immutable(true);
     pool(options).await
 }
 
@@ -210,23 +235,50 @@ async fn connect_writer(
     path: &Path,
     synchronous: SqliteSynchronous,
 ) -> Result<SqliteConnection, sqlx::Error> {
-    options(path)
-        .create_if_missing(true)
+    let options = options(path)?.synchronous(synchronous);
+    let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+    if is_new {
+        // Room for checksums is left before the first page is made, which a journal needs.
+        let mut connection = connect(options.clone().create_if_missing(true)).await?;
+        let begun = pages::begin(&mut connection).await;
+        connection.close().await?;
+        begun?;
+    }
+    let options = options
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(synchronous)
-        .pragma("wal_autocheckpoint", "8000")
-        .pragma("journal_size_limit", "67108864")
-        .connect()
-        .await
+        .pragma("journal_size_limit", "67108864");
+    connect(options).await
+}
+
+async fn connect(options: SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    configure(&mut connection).await?;
+    Ok(connection)
+}
+
+/// What every connection is told that no pragma can say.
+async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    set_checkpoint_on_close(connection, false).await
+}
+
+/// Whether the last connection moves the journal into the database when it is closed, and removes it. By itself none does:
+/// a checkpoint is noted first.
+pub(crate) async fn set_checkpoint_on_close(
+    connection: &mut SqliteConnection,
+    is_on: bool,
+) -> Result<(), sqlx::Error> {
+    let mut handle = connection.lock_handle().await?;
+    page_checksums::set_checkpoint_on_close(&mut handle, is_on)
+        .map_err(|code| pages::failed("checkpoints cannot be set", code))
 }
 
 /// One more connection that reads, for the writer's judgements.
 pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    options(path).pragma("query_only", "ON").connect().await
+    connect(options(path)?.pragma("query_only", "ON")).await
 }
 
 pub(crate) async fn open_readers(path: &Path) -> Result<Readers, sqlx::Error> {
-    pool(options(path).pragma("query_only", "ON")).await
+    pool(options(path)?.pragma("query_only", "ON")).await
 }
 
 async fn pool(options: SqliteConnectOptions) -> Result<Readers, sqlx::Error> {
@@ -235,14 +287,16 @@ async fn pool(options: SqliteConnectOptions) -> Result<Readers, sqlx::Error> {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_connect(|connection, _| Box::pin(configure(connection)))
         .connect_with(options)
         .await?;
     Ok(Readers(pool))
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+fn options(path: &Path) -> Result<SqliteConnectOptions, sqlx::Error> {
+    Ok(SqliteConnectOptions::new()
         .filename(path)
+        .vfs(pages::vfs()?)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
@@ -250,7 +304,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("temp_store", "MEMORY")
         .pragma("mmap_size", "0")
         .pragma("cache_size", "-2000")
-        .disable_statement_logging()
+        .pragma("wal_autocheckpoint", "0")
+        .disable_statement_logging())
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
@@ -266,4 +321,37 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), DatabaseError>
             }
             other => DatabaseError::Migrate(other),
         })
+}
+
+/// A copy as hangar made databases before their pages had checksums.
+#[cfg(test)]
+pub(crate) async fn make_without_checksums(path: &Path, of: &Path) -> Result<(), sqlx::Error> {
+    use sqlx::{AssertSqlSafe, Row};
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .foreign_keys(false);
+    let mut copy = options.connect().await?;
+    MIGRATIONS.run(&mut copy).await?;
+    sqlx::query("ATTACH ?1 AS other")
+        .bind(of.to_str())
+        .execute(&mut copy)
+        .await?;
+    let tables = sqlx::query(
+        "SELECT name FROM other.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+    )
+    .fetch_all(&mut copy)
+    .await?;
+    for table in tables {
+        let table: String = table.get(0);
+        let statement = format!("INSERT OR REPLACE INTO main.{table} SELECT * FROM other.{table}");
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut copy)
+            .await?;
+    }
+    sqlx::query("DETACH other").execute(&mut copy).await?;
+    sqlx::query("PRAGMA journal_mode = WAL")
+        .execute(&mut copy)
+        .await?;
+    copy.close().await
 }

@@ -1,0 +1,381 @@
+//! Bits of the index that flip, in each of the files that it lies in: no wrong byte, no wrong header, no key that is not
+//! found, and in the end everything as it was.
+
+use super::*;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const KEYS: u32 = 120;
+
+/// All that is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    body: Vec<u8>,
+    etag: String,
+    size: u64,
+    meta: ObjectMeta,
+}
+
+/// A folder as it was left, to be put back before each flip. Its files stay the same ones, so that it is no copy.
+struct Left {
+    dir: tempfile::TempDir,
+    files: BTreeMap<PathBuf, Vec<u8>>,
+    known: BTreeMap<String, Known>,
+}
+
+/// How the folder was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Stop,
+    /// With a journal of which the first part was moved into the database already.
+    Kill,
+}
+
+async fn known(store: &Store) -> Result<BTreeMap<String, Known>, StoreError> {
+    let mut found = BTreeMap::new();
+    for at in 0..KEYS + 10 {
+        let at = format!("key {at}");
+        if let Some(object) = store.object(&name("uploads"), &key(&at)).await? {
+            let known = Known {
+                body: read(store, &object, None).await?,
+                etag: object.etag.as_str().to_owned(),
+                size: object.size_bytes,
+                meta: object.meta.as_ref().clone(),
+            };
+            found.insert(at, known);
+        }
+    }
+    Ok(found)
+}
+
+async fn listed(store: &Store) -> Result<Vec<String>, StoreError> {
+    let objects = store.sweep_page(&name("uploads"), None, "", 1000).await?;
+    Ok(objects
+        .iter()
+        .map(|it| it.key.as_str().to_owned())
+        .collect())
+}
+
+async fn change(store: &Store, numbers: impl Iterator<Item = u32>) {
+    for number in numbers {
+        let mut target = target(&format!("key {number}"));
+        if number.is_multiple_of(9) {
+            // A row that is longer than a page.
+            target.meta.content_type = Some(format!("text/{}", "x".repeat(6000)));
+        }
+        let bytes = if number == 7 { 300_000 } else { 100 + number };
+        let sealed = sealed(store, &pattern(bytes as usize)[..bytes as usize]).await;
+        let committed = store.commit(target, sealed, WritePrecondition::None).await;
+        committed.unwrap();
+    }
+}
+
+async fn left(by: By) -> Left {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    change(&store, 0..KEYS).await;
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    change(&store, (0..KEYS).step_by(5)).await;
+    if by == By::Kill {
+        let mut writer = db::open_durable(&store.inner.folder.database())
+            .await
+            .unwrap();
+        let mut checkpoints = store.inner.checkpoints.lock().await;
+        let moved = checkpoints.checkpoint(&mut writer, 0, db::Leaves::Journal);
+        assert!(moved.await.unwrap());
+        writer.close().await.unwrap();
+    }
+    for number in (0..KEYS).step_by(11) {
+        let deleted = store.delete(
+            name("uploads"),
+            key(&format!("key {number}")),
+            WritePrecondition::None,
+        );
+        deleted.await.unwrap();
+    }
+    change(&store, (0..KEYS).step_by(13)).await;
+    let known = known(&store).await.unwrap();
+    assert_eq!(known.len(), listed(&store).await.unwrap().len());
+    let files = |dir: &Path| {
+        let home = std::fs::read_dir(dir.join("@hangar")).unwrap();
+        let paths = home.map(|entry| entry.unwrap().path());
+        let kept = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name == "checkpoint" || (name.contains(".db") && !name.ends_with("-shm"))
+        };
+        let files = paths.filter(kept);
+        files
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
+    };
+    let killed = files(dir.path());
+    store.close().await;
+    let files = if by == By::Kill {
+        killed
+    } else {
+        files(dir.path())
+    };
+    Left { dir, files, known }
+}
+
+impl Left {
+    fn put_back(&self) {
+        let home = self.dir.path().join("@hangar");
+        let paths = std::fs::read_dir(&home).unwrap();
+        let paths: Vec<PathBuf> = paths.map(|entry| entry.unwrap().path()).collect();
+        for path in paths {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("aside-") {
+                std::fs::rename(path.join("hangar.db"), home.join("hangar.db")).unwrap();
+                std::fs::remove_dir_all(&path).unwrap();
+            } else if path.is_file() && name.contains(".db") && name != "hangar.db" {
+                std::fs::remove_file(&path).unwrap();
+            }
+        }
+        for (path, bytes) in &self.files {
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+
+    /// The file whose name ends so.
+    fn file(&self, ends: &str) -> PathBuf {
+        let mut paths = self.files.keys().rev();
+        paths
+            .find(|path| path.to_str().unwrap().ends_with(ends))
+            .unwrap()
+            .clone()
+    }
+}
+
+fn flip(path: &Path, random: &mut StdRng) -> usize {
+    let mut bytes = std::fs::read(path).unwrap();
+    let bit = random.random_range(0..bytes.len() * 8);
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    std::fs::write(path, bytes).unwrap();
+    bit
+}
+
+/// What is damaged, and what the start leans on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rot {
+    Index,
+    Journal,
+    /// The index is lost too.
+    Snapshot,
+}
+
+/// Flips bits of a file at rest, each followed by a start.
+async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let folder = left(by).await;
+    let path = folder.file(match rot {
+        Rot::Index => "hangar.db",
+        Rot::Journal => "hangar.db-wal",
+        Rot::Snapshot => ".db",
+    });
+    let mut made_again = 0;
+    for _ in 0..rounds {
+        folder.put_back();
+        let bit = flip(&path, &mut random);
+        let what = format!("seed {seed}, {by:?}, {}, bit {bit}", path.display());
+        if rot == Rot::Snapshot {
+            std::fs::write(folder.dir.path().join("@hangar/index-damaged"), b"").unwrap();
+        }
+        let store = open(folder.dir.path()).await.unwrap();
+        let was_found = store.take_found_at_start().is_some();
+        made_again += usize::from(was_found);
+        assert!(was_found || rot != Rot::Index || by == By::Kill, "{what}");
+        assert!(known(&store).await.unwrap() == folder.known, "{what}");
+        let keys: Vec<String> = listed(&store).await.unwrap();
+        assert!(
+            keys.iter().eq(folder
+                .known
+                .keys()
+                .collect::<std::collections::BTreeSet<_>>()),
+            "{what}"
+        );
+        let checked = store
+            .check(Arc::default(), Repair::default())
+            .await
+            .unwrap();
+        // A damaged snapshot that was not needed is found by the check itself, and replaced.
+        assert!(
+            checked
+                .findings
+                .iter()
+                .all(|it| it.file.starts_with("snapshot-")),
+            "{what}: {checked:?}"
+        );
+        let checked = store
+            .check(Arc::default(), Repair::default())
+            .await
+            .unwrap();
+        assert_eq!(checked.damages, 0, "{what}: {checked:?}");
+        store.close().await;
+    }
+    println!("{made_again} of {rounds} were found by the start");
+}
+
+#[tokio::test]
+async fn a_flipped_bit_of_the_index_is_found_by_the_start_which_makes_it_again() {
+    flips_at_rest(By::Stop, Rot::Index, 60).await;
+}
+
+#[tokio::test]
+async fn a_flipped_bit_of_the_index_beside_its_journal_hurts_no_key() {
+    flips_at_rest(By::Kill, Rot::Index, 60).await;
+}
+
+#[tokio::test]
+async fn a_flipped_bit_of_a_journal_hurts_no_key() {
+    flips_at_rest(By::Kill, Rot::Journal, 60).await;
+}
+
+#[tokio::test]
+async fn a_flipped_bit_of_a_snapshot_hurts_no_key() {
+    flips_at_rest(By::Stop, Rot::Snapshot, 60).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: to be run by hand"]
+async fn thousands_of_flipped_bits_hurt_no_key() {
+    for (by, rot) in [
+        (By::Stop, Rot::Index),
+        (By::Kill, Rot::Index),
+        (By::Kill, Rot::Journal),
+        (By::Stop, Rot::Snapshot),
+    ] {
+        flips_at_rest(by, rot, 1000).await;
+    }
+}
+
+/// What flips under a store that is open is an error for whoever reads it, until it is closed and opened again.
+#[tokio::test]
+async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_opening_makes_the_index_again()
+{
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let folder = left(By::Stop).await;
+    let (database, mut errors) = (folder.file("hangar.db"), 0);
+    for _ in 0..30 {
+        folder.put_back();
+        let store = open(folder.dir.path()).await.unwrap();
+        let bits: Vec<usize> = (0..4).map(|_| flip(&database, &mut random)).collect();
+        let what = format!("seed {seed}, bits {bits:?}");
+        for (at, known) in &folder.known {
+            match store.object(&name("uploads"), &key(at)).await {
+                Ok(Some(object)) => {
+                    assert_eq!(object.etag.as_str(), known.etag, "{what}");
+                    assert!(
+                        read(&store, &object, None).await.unwrap() == known.body,
+                        "{what}"
+                    );
+                }
+                Ok(None) => panic!("{what}: {at} is not found"),
+                Err(error) => {
+                    assert!(
+                        matches!(error, StoreError::Unavailable(_)),
+                        "{what}: {error}"
+                    );
+                    errors += 1;
+                }
+            }
+        }
+        if !store.is_index_damaged() {
+            store.verify_index().await.unwrap();
+        }
+        store.index_is_damaged().await;
+        let failed = store.health().failed.unwrap();
+        assert!(failed.contains("made again from the log"), "{failed}");
+        let sealed = sealed(&store, b"new").await;
+        let refused = store
+            .commit(target("new"), sealed, WritePrecondition::None)
+            .await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{what}");
+        store.close().await;
+        let store = open(folder.dir.path()).await.unwrap();
+        assert!(known(&store).await.unwrap() == folder.known, "{what}");
+        assert!(store.health().failed.is_none());
+        store.close().await;
+    }
+    assert!(errors > 0, "no page that is read was hit");
+}
+
+#[tokio::test]
+async fn a_group_that_meets_damage_is_in_the_log_and_in_the_index_that_is_made_again() {
+    let folder = left(By::Stop).await;
+    let store = open(folder.dir.path()).await.unwrap();
+    let database = folder.file("hangar.db");
+    let mut bytes = std::fs::read(&database).unwrap();
+    for at in (4096 + 300..bytes.len()).step_by(4096) {
+        bytes[at] ^= 8;
+    }
+    std::fs::write(&database, bytes).unwrap();
+    let sealed = sealed(&store, b"new").await;
+    let refused = store
+        .commit(target("new"), sealed, WritePrecondition::None)
+        .await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    store.index_is_damaged().await;
+    store.close().await;
+    let store = open(folder.dir.path()).await.unwrap();
+    // The answer was no success, so both are right; what is there is whole.
+    assert!([None, Some(b"new".to_vec())].contains(&get(&store, "new").await));
+    assert!(known(&store).await.unwrap() == folder.known);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn indexes_that_were_set_aside_for_damage_are_few() {
+    let mut random = StdRng::seed_from_u64(3);
+    let folder = left(By::Stop).await;
+    for _ in 0..6 {
+        let database = folder.dir.path().join("@hangar/hangar.db");
+        flip(&database, &mut random);
+        let store = open(folder.dir.path()).await.unwrap();
+        assert!(known(&store).await.unwrap() == folder.known);
+        store.close().await;
+    }
+    let home = std::fs::read_dir(folder.dir.path().join("@hangar")).unwrap();
+    let asides = home.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_str().unwrap().starts_with("aside-")
+    });
+    assert_eq!(asides.count(), 3);
+}
+
+#[tokio::test]
+async fn an_index_of_a_hangar_that_knew_no_checksums_gets_them() {
+    let folder = left(By::Stop).await;
+    let database = folder.file("hangar.db");
+    let old = folder.dir.path().join("old.db");
+    db::make_without_checksums(&old, &database).await.unwrap();
+    std::fs::write(&database, std::fs::read(&old).unwrap()).unwrap();
+    std::fs::remove_file(folder.dir.path().join("@hangar/checkpoint")).unwrap();
+    assert!(!db::has_checksums(&database).unwrap());
+    let store = open(folder.dir.path()).await.unwrap();
+    assert!(store.take_found_at_start().is_none());
+    assert!(known(&store).await.unwrap() == folder.known);
+    store.close().await;
+    assert_eq!(
+        db::verify(std::fs::File::open(&database).unwrap()).unwrap(),
+        db::Verified::Whole
+    );
+    let store = open(folder.dir.path()).await.unwrap();
+    assert!(store.take_found_at_start().is_none(), "it is trusted");
+    store.close().await;
+    let home = std::fs::read_dir(folder.dir.path().join("@hangar")).unwrap();
+    assert!(
+        home.filter_map(Result::ok).all(|it| !it
+            .file_name()
+            .to_str()
+            .unwrap()
+            .starts_with("aside"))
+    );
+}
