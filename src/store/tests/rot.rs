@@ -79,7 +79,13 @@ async fn left(by: By) -> Left {
     store.close().await;
     let store = open(dir.path()).await.unwrap();
     change(&store, (0..KEYS).step_by(5)).await;
+    // Keeps the journal from beginning anew behind the checkpoint.
+    let mut reader = db::open_reader(&store.inner.folder.database())
+        .await
+        .unwrap();
     if by == By::Kill {
+        sqlx::query("BEGIN").execute(&mut reader).await.unwrap();
+        meta::buckets(&mut reader).await.unwrap();
         let mut writer = db::open_durable(&store.inner.folder.database())
             .await
             .unwrap();
@@ -112,6 +118,7 @@ async fn left(by: By) -> Left {
             .collect()
     };
     let killed = files(dir.path());
+    reader.close().await.unwrap();
     store.close().await;
     let files = if by == By::Kill {
         killed
@@ -219,6 +226,8 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
         store.close().await;
     }
     println!("{made_again} of {rounds} were found by the start");
+    // A part of the journal that was moved already is needed whole.
+    assert!(made_again > 0 || rot != Rot::Journal, "seed {seed}");
 }
 
 #[tokio::test]
