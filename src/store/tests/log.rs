@@ -149,7 +149,13 @@ async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence()
         .execute(&mut index)
         .await
         .unwrap();
+    db::set_checkpoint_on_close(&mut index, true).await.unwrap();
     index.close().await.unwrap();
+    // With the note of the checkpoint that it had then.
+    let folder = folder::Folder::open(dir.path(), true, Some(0)).unwrap();
+    let mut file = IndexFile::of(&folder).unwrap();
+    file.checkpoints.begin_anew().unwrap();
+    folder.release();
     let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
         panic!("it started")
     };

@@ -73,7 +73,10 @@ pub(super) fn is_page(bytes: usize) -> bool {
 pub(super) fn checksum_of(number: u32, page: &[u8]) -> u64 {
     /// Odd: no two numbers give the same.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let crc = checksum(CrcAlgorithm::Crc64Nvme, &page[..page.len() - CHECKSUM_BYTES]);
+    let crc = checksum(
+        CrcAlgorithm::Crc64Nvme,
+        &page[..page.len() - CHECKSUM_BYTES],
+    );
     crc ^ u64::from(number).wrapping_mul(SPREAD)
 }
 

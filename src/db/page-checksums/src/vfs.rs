@@ -417,7 +417,11 @@ impl Database {
             return false;
         };
         let is_page = bytes.len() == header.page_bytes && at.is_multiple_of(header.page_bytes);
-        let Some(number) = (at / header.page_bytes.max(1) + 1).try_into().ok().filter(|_| is_page) else {
+        let Some(number) = (at / header.page_bytes.max(1) + 1)
+            .try_into()
+            .ok()
+            .filter(|_| is_page)
+        else {
             return false;
         };
         self.buffer.clear();
