@@ -12,8 +12,8 @@ use std::time::Instant;
 
 /// Copy everything to another folder: objects, assets, people, tokens and keys, as they are at one moment. A running server
 /// is asked to do it, and serves on meanwhile; it must be able to write there. The next backup to the same folder copies
-/// what is new, and one that was cut off goes on. Every byte of the backup is held against its checksum, those that were there
-/// before too, and what has rotted there is copied again.
+/// what is new, and one that was cut off goes on. Every byte of the backup is held against its checksum, also those of former
+/// backups, and what has rotted is copied again.
 ///
 /// The backup holds the secrets of the folder: keep it as safe as the folder. Exits with 1 where anything is damaged.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(super) struct Backup {
     /// The folder that holds the backup; it is made where it is missing
     #[arg(value_name = "DEST")]
     to: PathBuf,
-    /// Do not read again what the backup has already: rot in it is not found
+    /// Do not read again what the backup holds already: what has rotted in it is not found
     #[arg(long)]
     quick: bool,
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
@@ -35,8 +35,8 @@ pub(super) struct Backup {
     json: bool,
 }
 
-/// Put a backup back into a new data folder, or a plain copy of a data folder, up to where its log ends. A restore that was
-/// cut off goes on when it is run again.
+/// Put a backup, or a plain copy of a data folder, into a new data folder. Of a copy all that its log holds is restored; a copy
+/// whose log is damaged is refused. A restore that was cut off goes on when it is run again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar restore /mnt/backup/hangar --data-dir /srv/hangar
@@ -123,7 +123,7 @@ fn told(copies: &Copies, what: &str, json: bool) -> Result<(), Failure> {
         }
         if copies.unverified > 0 {
             lines.push(format!(
-                "{} bodies were there and were not read again: without --quick they are",
+                "{} bodies were in the backup already and were not read again; without --quick they are",
                 terminal::grouped(copies.unverified)
             ));
         }

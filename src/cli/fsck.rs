@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Read every record, every body and every object, and tell what is damaged: flipped bytes, missing and truncated files,
-/// and which keys they hurt. Nothing is changed but by --repair. A running server is asked to do it, and serves on meanwhile.
-/// A backup is checked too, where it lies.
+/// Read every record, every body, every object and the database, and report damage: flipped bytes, missing and truncated
+/// files, and the keys that they hurt. Stored bytes are changed by --repair only; a damaged database or snapshot is made
+/// again from the log in any case. A running server does this itself, and serves on meanwhile. --data-dir may name a backup
+/// too: nothing in it is changed.
 ///
 /// Exits with 0 where all is as it was stored, and with 1 where anything is damaged.
 #[derive(Debug, Args)]

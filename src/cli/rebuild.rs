@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Make the database again: from the newest snapshot and what the log says since, or from the log alone. The database that
-/// was there is set aside in the data folder, and never removed. No server may hold the folder meanwhile.
+/// was there is set aside in the data folder, as `aside-…`. No server may hold the folder meanwhile.
 ///
 /// A start does the same by itself where the folder was copied or its database is damaged.
 #[derive(Debug, Args)]

@@ -190,7 +190,7 @@ impl Checkpoints {
         })
     }
 
-    /// Has the note say whose it is from here on.
+    /// From here on the note names this owner.
     pub(crate) fn set_owner(&mut self, owner: Owner) -> io::Result<()> {
         self.owner = owner;
         match read(&self.note)? {
@@ -222,7 +222,7 @@ impl Checkpoints {
         if let Err(error) = made.await {
             let error: &dyn std::error::Error = &error;
             let cause = error.source().map(ToString::to_string);
-            tracing::warn!(%error, cause, "the index's journal stays long until the next try");
+            tracing::warn!(%error, cause, "the index's journal could not be moved into the index, and stays long until the next try");
         }
     }
 

@@ -256,7 +256,7 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqliteConnection, sqlx
     Ok(connection)
 }
 
-/// What every connection is told that no pragma can say.
+/// Sets on every connection what no pragma can set.
 async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     set_checkpoint_on_close(connection, false).await
 }

@@ -18,7 +18,7 @@ pub(crate) enum Verified {
     Whole,
     /// It was written by a hangar that knew no checksums.
     WithoutChecksums,
-    /// The first page that is not what was written; where the file has not its length, the one past its end.
+    /// The first page that is not what was written; where the file has the wrong length, the one past its end.
     Damaged {
         page: u32,
     },
@@ -65,7 +65,7 @@ async fn mark(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         .map(drop)
 }
 
-/// Has damage reported that connections to this database meet, at once and by the thread that reads.
+/// Reports damage that connections to this database meet, at once and by the thread that reads.
 pub(crate) fn watch(
     database: &Path,
     report: impl Fn(Damage) + Send + Sync + 'static,

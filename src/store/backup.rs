@@ -417,7 +417,9 @@ fn lock(to: &Path, home: &Dir) -> Result<File, BackupError> {
     let file = home.make("lock").map_err(at_dir(home))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
         let shown = to.display();
-        BackupError::Refused(format!("another hangar is writing to {shown}: let it end"))
+        BackupError::Refused(format!(
+            "another hangar is writing to {shown}: wait until it ends"
+        ))
     })?;
     Ok(file)
 }
@@ -433,7 +435,7 @@ pub(super) fn lock_to_read(home: &Dir, shown: &Path) -> Result<Option<File>, Bac
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let shown = shown.display();
             Err(BackupError::Refused(format!(
-                "another hangar is writing to {shown}: let it end; beside a server `hangar backup` makes a copy"
+                "another hangar is writing to {shown}: wait until it ends; beside a server `hangar backup` makes a copy"
             )))
         }
         // A file system without locks is read without one.

@@ -216,14 +216,14 @@ impl Janitor {
         let named = match named {
             Ok(named) => named,
             Err(error) => {
-                tracing::warn!(%error, "files in blobs that the database does not know stay");
+                tracing::warn!(%error, "the log could not be searched: files in blobs that the database does not know stay");
                 return Ok(Vec::new());
             }
         };
         if !named.is_empty() {
             tracing::error!(
                 blobs = named.len(),
-                "files in blobs stay that the log names, or a part of it that was set aside, and the database does not: `hangar rebuild --from-log` makes the database again"
+                "the log, or a part of it that was set aside, names files in blobs that the database does not know; they stay: `hangar rebuild --from-log` makes the database again"
             );
         }
         due.retain(|id| !named.contains(id));
@@ -232,8 +232,8 @@ impl Janitor {
     }
 }
 
-/// Those of these blobs that the log names, or a part of it that was set aside, and that no record says are freed. What is
-/// damaged between two records keeps the others from nothing.
+/// Those of these blobs that the log names, or a part of it that was set aside, and that no record says are freed. Records
+/// behind damage are searched too.
 fn named_in_log(
     home: &Dir,
     log: &Dir,

@@ -1,7 +1,7 @@
 //! Damage of the index: where it is reported, and what keeps the knowledge of it until the index is made again.
 //!
 //! A page of the index that is not what was written is never believed ([`db::is_damage`]). The first one that is found is
-//! said in the server's log, a marker in the folder is synced, and from then on nothing is written: the server ends its
+//! reported in the server's log, a marker in the folder is synced, and from then on nothing is written: the server ends its
 //! run and starts anew, and that start makes the index again from a snapshot and the log.
 
 use super::dir::Dir;
@@ -44,7 +44,7 @@ pub(super) struct IndexDamage {
 }
 
 impl IndexDamage {
-    /// Hears of what connections meet from here on.
+    /// Reports damage that connections meet from here on.
     pub(super) fn of(folder: &Folder) -> io::Result<Arc<Self>> {
         let mut trouble = None;
         let damage = Arc::new_cyclic(|this: &Weak<Self>| {
@@ -113,12 +113,12 @@ impl IndexDamage {
             "the index is damaged: {what}; it is made again from a snapshot and the log, and nothing is written until then"
         );
         if let Err(error) = mark(&self.home) {
-            tracing::warn!(%error, "a start after a crash has to find the damage of the index itself");
+            tracing::warn!(%error, "the index could not be marked as damaged: after a crash the start has to find the damage again");
         }
         self.is_found.send_replace(true);
     }
 
-    /// Why nothing can be read or written for now. Says no names.
+    /// Why nothing can be read or written for now. Names no file.
     pub(super) fn failure(&self) -> Option<String> {
         let text = "the index is damaged and is made again from the log";
         self.is_found.borrow().then(|| text.to_owned())

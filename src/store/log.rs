@@ -329,7 +329,7 @@ pub(super) enum ScanError {
     Newer(u16),
     #[error(transparent)]
     Unread(#[from] record::UnreadStatement),
-    #[error("segment {segment} of the log is another log's than those before it")]
+    #[error("segment {segment} of the log belongs to another log than the segments before it")]
     Mixed { segment: u64 },
     /// A hole before the end of what was synced.
     #[error(

@@ -123,8 +123,8 @@ pub(super) async fn replay(
         (Index::Untrusted { .. }, Found::Nothing) => return Err(lost("is missing")),
         (_, Found::Damaged) => return Err(lost("is damaged where it begins")),
     };
-    // A folder that was not copied has no excuse for damage, and one of which nothing is known has none but that
-    // somebody asked for what is left.
+    // A log may end at damage where the folder was copied, or where nothing says whether it was and `hangar rebuild` is to
+    // take what is left.
     let is_copy = !is_own.unwrap_or(source == Source::Index);
     let reader = Reader::new(folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
     reader.sync().map_err(|error| log_trouble(&error.into()))?;
@@ -205,14 +205,14 @@ async fn other_index(
         && let Some(name) = &survey.own_of_another
     {
         return Err(lost(&format!(
-            "is another's than that of {name}, which was made there ({MAKE_DO})"
+            "is not the one that {name} was made from ({MAKE_DO})"
         )));
     }
     for (snapshot, _) in survey.of_log.iter().filter(|(_, is_reached)| !is_reached) {
         let (sequence, name) = (snapshot.end.sequence, &snapshot.name);
         if source == Source::Index && snapshot.is_own {
             return Err(lost(&format!(
-                "does not go on to record {sequence} without damage, though {name} was made there ({MAKE_DO})"
+                "does not go on to record {sequence} without damage, which {name} holds ({MAKE_DO})"
             )));
         }
         tracing::warn!(
@@ -357,7 +357,7 @@ async fn known_index(
     if is_own && !is_its_log && source == Source::Index && log != Found::Nothing {
         drop(index.close().await);
         return Err(lost(&format!(
-            "is another's than that of its database ({MAKE_DO})"
+            "is not the one that its database belongs to ({MAKE_DO})"
         )));
     }
     if !is_own || !is_its_log {
@@ -378,7 +378,7 @@ async fn known_index(
                 "ends before record {sequence}, which its database knows ({MAKE_DO})"
             )),
             _ => lost(&format!(
-                "is not the one that its database knows: a segment before record {sequence} is missing, or is another's"
+                "is not the one that its database knows: a segment before record {sequence} is missing, or belongs to another log"
             )),
         });
     }
@@ -406,7 +406,7 @@ async fn known_index(
     if let Some(why) = broken.or(of_another_time) {
         tracing::warn!(
             why,
-            "the database may be of another time than its journal, and is not trusted"
+            "the database and its journal may not belong together: the database is not trusted"
         );
         drop(index.close().await);
         return Ok(Index::Untrusted { is_own });
@@ -521,7 +521,7 @@ async fn with_checksums(
         drop(remove_database(home, NEW));
         let error: &dyn std::error::Error = &error;
         let cause = error.source().map(ToString::to_string);
-        tracing::warn!(%error, cause, "the index gets no checksums before the next start");
+        tracing::warn!(%error, cause, "the index could not be given checksums: the next start tries again");
         return Ok(index);
     }
     let placed = async {
@@ -540,7 +540,7 @@ async fn with_checksums(
     Ok(index)
 }
 
-/// What is opened next at the index's place is another index.
+/// Moves the index away, so that the next one to be opened in its place is a new one.
 fn set_index_aside(
     folder: &Folder,
     clock: &Clock,

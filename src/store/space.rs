@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const MIB: u64 = 1 << 20;
 const RESERVE: &str = "reserve";
-/// What the index's journal may need at once (`wal_autocheckpoint` of 8000 pages), twice.
+/// What the index's journal may need at once (a checkpoint moves it at 8000 pages), twice.
 const MOST_RESERVE_BYTES: u64 = 64 * MIB;
 const LEAST_RESERVE_BYTES: u64 = 4 * MIB;
 /// A reserve is no more than this part of a small disk.

@@ -115,7 +115,7 @@ pub(super) async fn serve(
                 connection.graceful_shutdown();
             }
             () = budget.exceeded() => {
-                tracing::info!(peer = ?shared.peer, "closed an HTTP/2 connection that sent too many frames to no purpose");
+                tracing::info!(peer = ?shared.peer, "closed an HTTP/2 connection that flooded the server with frames");
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 break LAST_WORD;
             }

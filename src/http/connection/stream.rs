@@ -132,8 +132,8 @@ impl Stream {
         Poll::Ready(Ok(()))
     }
 
-    /// A request was handed on whole and is being answered. What comes meanwhile waits. The end of the stream is told when
-    /// all of the body was taken: actix calls what it has not passed on then incomplete.
+    /// A request was handed on whole and is being answered. What comes meanwhile waits. The end of the stream is reported
+    /// only when the body's reader has taken all of it: else actix calls the body incomplete.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.activity.wait_to_hand(cx.waker());
         if self.received.is_empty() {
@@ -293,7 +293,7 @@ impl AsyncRead for Stream {
             ForwardState::Request { remaining, .. } if remaining.is_nothing() => {
                 return self.poll_wait(cx);
             }
-            // What comes of a body after its answer is read by nobody, so it is not held either.
+            // Nothing reads what comes of a body after its answer, so it does not wait for a reader either.
             ForwardState::Request { .. }
                 if self.activity.holds_enough() && !self.activity.is_at_rest() =>
             {
@@ -336,7 +336,7 @@ impl AsyncWrite for Stream {
                 // Its last answer was written.
                 return Poll::Ready(Ok(buf.len()));
             }
-            // Between a request's end and the next one nobody but the parser has anything to say.
+            // Between two requests only actix's parser writes: its refusals.
             let Some(refusal) = is_at_rest.then(|| unparsed::told(buf)).flatten() else {
                 if this.awaits_answer
                     && let Some(says) = answer_closes(buf)

@@ -1,4 +1,4 @@
-//! What connections to one database share: who is to hear of damage, and the checksums of what lies in its `-wal`.
+//! What connections to one database share: the report of damage, and the checksums of the pages in its `-wal`.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -49,8 +49,8 @@ impl Watch {
     }
 }
 
-/// Has damage reported that connections to this database meet, by the thread that reads: `report` should be short. The
-/// last one that asks is told. `database`: the path without links, as SQLite knows it.
+/// Reports damage that connections to this database meet, by the thread that reads: `report` should be short. Only the
+/// latest watch of a database gets reports. `database`: the path without links, as SQLite knows it.
 pub fn watch(database: PathBuf, report: impl Fn(Damage) + Send + Sync + 'static) -> Watch {
     let report: Report = Arc::new(report);
     entry(&database, |entry| entry.report = Some(report.clone()));
