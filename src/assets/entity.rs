@@ -193,31 +193,9 @@ impl Pointer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assets::model::{Bindings, Micros};
-    use crate::s3::{BucketName, ObjectKey};
+    use crate::assets::model::Bindings;
     use rstest::rstest;
     use uuid::Uuid;
-
-    fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
-        Asset {
-            id: Uuid::from_u128(10),
-            entity_type,
-            bucket: BucketName::parse("uploads").unwrap(),
-            key: ObjectKey::parse("user-assets/a/b").unwrap(),
-            content_type: String::new(),
-            attributes: "{}".to_owned(),
-            size: 1,
-            bindings,
-            external_id: None,
-            external_source: None,
-            created_by: Uuid::nil(),
-            updated_by: None,
-            created_at: Micros::from_micros(0),
-            updated_at: Micros::from_micros(0),
-            deleted_at: None,
-            pointer_wanted: false,
-        }
-    }
 
     #[test]
     fn the_ten_types_are_upper_case_and_exact() {
@@ -245,7 +223,7 @@ mod tests {
     #[case(EntityType::DraftIssueDescription, Some(DESCRIPTION))]
     #[case(EntityType::DraftIssueAttachment, None)]
     fn each_type_has_its_url(#[case] kind: EntityType, #[case] url: Option<&str>) {
-        let bound = asset(
+        let bound = Asset::of_type(
             kind,
             Bindings {
                 project_id: Some(Uuid::from_u128(2)),
@@ -264,7 +242,7 @@ mod tests {
             project_id: Some(Uuid::from_u128(project)),
             ..Bindings::default()
         };
-        let pointer = |kind, bindings| Pointer::of(&asset(kind, bindings));
+        let pointer = |kind, bindings| Pointer::of(&Asset::of_type(kind, bindings));
         let cover = pointer(EntityType::ProjectCover, bindings(1, 2)).unwrap();
         assert_eq!(
             cover,
@@ -293,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_is_not_bound_is_written_as_the_python_word() {
-        let unbound = asset(EntityType::IssueAttachment, Bindings::default());
+        let unbound = Asset::of_type(EntityType::IssueAttachment, Bindings::default());
         insta::assert_snapshot!(
             unbound.asset_url(Some("acme")).unwrap(),
             @"/api/assets/v2/workspaces/acme/projects/None/issues/None/attachments/00000000-0000-0000-0000-00000000000a/"

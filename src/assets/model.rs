@@ -80,3 +80,28 @@ impl Asset {
         self.entity_type.asset_url(self, workspace_slug)
     }
 }
+
+#[cfg(test)]
+impl Asset {
+    /// For rules that look at the type and the bindings alone.
+    pub(super) fn of_type(entity_type: EntityType, bindings: Bindings) -> Self {
+        Self {
+            id: Uuid::from_u128(10),
+            entity_type,
+            bucket: BucketName::parse("uploads").expect("a name"),
+            key: ObjectKey::parse("user-assets/a/b").expect("a key"),
+            content_type: String::new(),
+            attributes: "{}".to_owned(),
+            size: 1,
+            bindings,
+            external_id: None,
+            external_source: None,
+            created_by: Uuid::nil(),
+            updated_by: None,
+            created_at: Micros::from_micros(0),
+            updated_at: Micros::from_micros(0),
+            deleted_at: None,
+            pointer_wanted: false,
+        }
+    }
+}

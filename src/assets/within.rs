@@ -121,8 +121,6 @@ pub struct Binding {
 mod tests {
     use super::*;
     use crate::assets::Bindings;
-    use crate::assets::model::Micros;
-    use crate::s3::{BucketName, ObjectKey};
     use rstest::rstest;
 
     const CALLER: Uuid = Uuid::from_u128(1);
@@ -130,22 +128,8 @@ mod tests {
 
     fn asset(entity_type: EntityType, created_by: Uuid) -> Asset {
         Asset {
-            id: Uuid::from_u128(10),
-            entity_type,
-            bucket: BucketName::parse("uploads").unwrap(),
-            key: ObjectKey::parse("a/b/c").unwrap(),
-            content_type: String::new(),
-            attributes: "{}".to_owned(),
-            size: 1,
-            bindings: Bindings::default(),
-            external_id: None,
-            external_source: None,
             created_by,
-            updated_by: None,
-            created_at: Micros::from_micros(0),
-            updated_at: Micros::from_micros(0),
-            deleted_at: None,
-            pointer_wanted: false,
+            ..Asset::of_type(entity_type, Bindings::default())
         }
     }
 

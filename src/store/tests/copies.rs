@@ -4,27 +4,9 @@ use super::super::record::MAGIC;
 use super::history::copy_folder;
 use super::log::lose_index;
 use super::*;
-use crate::store::check::Progress;
-use crate::store::{Rebuilt, Repair, Salvaged, Scrub, Source};
+use crate::store::{Repair, Salvaged, Scrub};
 
 const LONG: usize = 300 * 1024;
-
-fn config(dir: &Path) -> StoreConfig {
-    StoreConfig {
-        data_dir: dir.to_owned(),
-        allow_unsafe_fs: true,
-        multipart_expires: std::time::Duration::from_hours(7 * 24),
-        grace: std::time::Duration::from_hours(24),
-        min_free_bytes: Some(0),
-    }
-}
-
-async fn open_from(dir: &Path, source: Source) -> (Store, Option<Rebuilt>) {
-    let progress = Progress::default();
-    Store::open_from(config(dir), Clock::default(), notes(), source, &progress)
-        .await
-        .unwrap()
-}
 
 fn snapshots(dir: &Path) -> Vec<std::path::PathBuf> {
     let home = std::fs::read_dir(dir.join("@hangar")).unwrap();
@@ -76,7 +58,7 @@ async fn a_clean_stop_leaves_a_snapshot_from_which_a_lost_index_is_made_again() 
     store.close().await;
     assert_eq!(snapshots(dir.path()).len(), 1);
     lose_only_the_index(dir.path());
-    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await.unwrap();
     let rebuilt = rebuilt.unwrap();
     assert_eq!((rebuilt.snapshot, rebuilt.records), (Some(3), 0));
     assert_eq!(dump(&store).await, known);
@@ -85,12 +67,12 @@ async fn a_clean_stop_leaves_a_snapshot_from_which_a_lost_index_is_made_again() 
     store.close().await;
     // The one before the newest stays, and no third.
     assert_eq!(snapshots(dir.path()).len(), 2);
-    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await.unwrap();
     assert_eq!(rebuilt, None, "the index is trusted");
     store.close().await;
     assert_eq!(snapshots(dir.path()).len(), 2, "nothing changed");
     for source in [Source::Snapshot, Source::Log] {
-        let (store, rebuilt) = open_from(dir.path(), source).await;
+        let (store, rebuilt) = open_from(dir.path(), source).await.unwrap();
         assert_eq!(
             rebuilt.unwrap().snapshot.is_some(),
             source == Source::Snapshot
@@ -123,7 +105,7 @@ async fn a_snapshot_that_the_log_does_not_reach_or_that_is_damaged_is_passed_ove
         "{sentence}"
     );
     let dir = copied(dir.path());
-    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await.unwrap();
     assert_eq!(rebuilt.unwrap().snapshot, Some(3));
     assert!(get(&store, "a").await.is_some());
     assert!(get(&store, "b").await.is_none());
@@ -135,7 +117,7 @@ async fn a_snapshot_that_the_log_does_not_reach_or_that_is_damaged_is_passed_ove
         std::fs::write(snapshot, bytes).unwrap();
     }
     lose_only_the_index(dir.path());
-    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await.unwrap();
     assert_eq!(rebuilt.unwrap().snapshot, None);
     assert!(get(&store, "a").await.is_some());
     store.close().await;
@@ -174,9 +156,9 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
         } else {
             lose_only_the_index(dir.path());
         }
-        // Where nothing says that the folder was copied, rows without bytes stay until somebody asks for what is left.
+        // Where nothing says that the folder was copied, rows without bytes stay until `hangar rebuild` takes what is left.
         let source = if alone { Source::Log } else { Source::Index };
-        let (store, rebuilt) = open_from(dir.path(), source).await;
+        let (store, rebuilt) = open_from(dir.path(), source).await.unwrap();
         let salvaged = Salvaged {
             fell_back: 3,
             dropped: 2,
@@ -196,7 +178,7 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
         // The log alone says the same.
         let known = dump(&store).await;
         store.close().await;
-        let (store, _) = open_from(dir.path(), Source::Log).await;
+        let (store, _) = open_from(dir.path(), Source::Log).await.unwrap();
         assert_eq!(dump(&store).await, known);
         store.close().await;
     }
@@ -220,7 +202,7 @@ async fn a_body_that_was_punched_out_of_the_log_did_not_come_along() {
     super::super::log::punch(&log, segment, offset, 9000).unwrap();
     let dir = copied(dir.path());
     lose_only_the_index(dir.path());
-    let (store, rebuilt) = open_from(dir.path(), Source::Index).await;
+    let (store, rebuilt) = open_from(dir.path(), Source::Index).await.unwrap();
     assert_eq!(rebuilt.unwrap().salvaged.dropped, 1);
     assert!(get(&store, "punched").await.is_none());
     assert_eq!(get(&store, "zeros").await.unwrap(), [0; 9000]);

@@ -2,7 +2,6 @@
 
 use super::history::copy_folder;
 use super::*;
-use crate::store::check::Progress;
 use crate::store::dir::Dir;
 use crate::store::log::{self, Log};
 use crate::store::record::{Change, Draft, Unreferenced};
@@ -10,16 +9,6 @@ use crate::store::{BackupError, content::Place, restore};
 use std::os::unix::fs::symlink;
 
 const LONG: usize = 300 * 1024;
-
-fn config(dir: &Path) -> StoreConfig {
-    StoreConfig {
-        data_dir: dir.to_owned(),
-        allow_unsafe_fs: true,
-        multipart_expires: MULTIPART_EXPIRES,
-        grace: std::time::Duration::from_hours(24),
-        min_free_bytes: Some(0),
-    }
-}
 
 /// A folder after a clean stop, with a blob and two bodies in its log.
 async fn stopped() -> tempfile::TempDir {
@@ -132,15 +121,7 @@ async fn a_snapshot_that_acts_by_itself_is_passed_over() {
         copy_folder(dir.path(), copy.path());
         std::fs::remove_file(copy.path().join("@hangar/hangar.db")).unwrap();
         say(&snapshot_of(copy.path()), &[statement]).await;
-        let progress = Progress::default();
-        let opened = Store::open_from(
-            config(copy.path()),
-            Clock::default(),
-            notes(),
-            Source::Index,
-            &progress,
-        );
-        let (store, rebuilt) = opened.await.unwrap();
+        let (store, rebuilt) = open_from(copy.path(), Source::Index).await.unwrap();
         assert_eq!(rebuilt.unwrap().snapshot, None, "the log alone");
         assert_eq!(get(&store, "page").await.unwrap(), pattern(9000));
         store.close().await;

@@ -83,8 +83,8 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
         std::fs::write(copy.path().join(SEGMENT), log).unwrap();
         copy
     };
-    // The head of the second record: the log ends there where it was copied, or where somebody asks for what is left, and
-    // what lies behind is kept aside.
+    // The head of the second record: the log ends there where it was copied, or where `hangar rebuild` takes what is
+    // left, and what lies behind is set aside.
     let copy = flipped(starts[3] + HEAD_BYTES + 3);
     let sentence = refusal(copy.path()).await;
     assert!(sentence.contains("record 4 is damaged"), "{sentence}");
@@ -218,16 +218,7 @@ fn copy_identical(from: &Path, to: &Path) {
 
 /// As `hangar rebuild --from-log` does it.
 async fn rebuilt(dir: &Path) -> Store {
-    let config = StoreConfig {
-        data_dir: dir.to_owned(),
-        allow_unsafe_fs: true,
-        multipart_expires: MULTIPART_EXPIRES,
-        grace: std::time::Duration::from_hours(24),
-        min_free_bytes: Some(0),
-    };
-    let progress = Progress::default();
-    let opened = Store::open_from(config, Clock::default(), notes(), Source::Log, &progress);
-    opened.await.unwrap().0
+    open_from(dir, Source::Log).await.unwrap().0
 }
 
 async fn refusal(dir: &Path) -> String {

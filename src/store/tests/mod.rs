@@ -72,15 +72,24 @@ pub(super) async fn open(dir: &Path) -> Result<Store, OpenError> {
 
 const MULTIPART_EXPIRES: std::time::Duration = std::time::Duration::from_hours(7 * 24);
 
-async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
-    let config = StoreConfig {
+fn config(dir: &Path) -> StoreConfig {
+    StoreConfig {
         data_dir: dir.to_owned(),
         allow_unsafe_fs: true,
         multipart_expires: MULTIPART_EXPIRES,
         grace: std::time::Duration::from_hours(24),
         min_free_bytes: Some(0),
-    };
-    Store::open(config, clock, notes()).await
+    }
+}
+
+async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
+    Store::open(config(dir), clock, notes()).await
+}
+
+/// As `hangar rebuild` does it, or a start.
+async fn open_from(dir: &Path, source: Source) -> Result<(Store, Option<Rebuilt>), OpenError> {
+    let progress = Progress::default();
+    Store::open_from(config(dir), Clock::default(), notes(), source, &progress).await
 }
 
 /// A store with the bucket `uploads`.

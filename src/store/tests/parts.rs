@@ -3,16 +3,15 @@
 //!
 //! The law: every change that was answered is there, or the start is refused with a sentence, and has changed nothing
 //! then. It still holds when `gc` has freed all that it would, and when the database is made again from the log alone.
-//! A body whose own bytes were taken may be damaged, which its reader is told, and is never another.
+//! A body whose own bytes were taken may be damaged: then its reader gets an error, and never other bytes.
 //!
 //! One thing cannot be known: where the log is older, and nothing newer that knows it is left (no database, no snapshot
 //! past its end), the folder is a whole folder of that time. Then it holds what it held then, to the last change. And a
 //! folder whose database or snapshots say that it was copied is a copy: what its rows become is judged in `copies`.
 
 use super::*;
-use crate::store::check::Progress;
 use crate::store::dir::Dir;
-use crate::store::{Mode, Source, folder, meta, snapshot};
+use crate::store::{Mode, folder, meta, snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -20,7 +19,7 @@ const LONG: usize = 300 * 1024;
 
 /// Files of `@hangar` by their path in it.
 type Files = BTreeMap<String, Vec<u8>>;
-/// Keys and their bodies; `None`: its reader is told that it is damaged.
+/// Keys and their bodies; `None`: the body is damaged, and its reader gets an error.
 type Objects = BTreeMap<String, Option<Vec<u8>>>;
 
 /// A folder at several times of its life.
@@ -500,16 +499,7 @@ async fn judge(case: &Case) -> Result<Outcome, String> {
     holds(case, "after gc", &found, expected)?;
     store.close().await;
     drop(store);
-    let config = StoreConfig {
-        data_dir: dir.to_owned(),
-        allow_unsafe_fs: true,
-        multipart_expires: MULTIPART_EXPIRES,
-        grace: std::time::Duration::from_hours(24),
-        min_free_bytes: Some(0),
-    };
-    let progress = Progress::default();
-    let again = Store::open_from(config, Clock::default(), notes(), Source::Log, &progress);
-    match again.await {
+    match open_from(dir, Source::Log).await {
         Ok((store, _)) => {
             let found = objects(&store).await;
             store.close().await;

@@ -263,7 +263,7 @@ async fn thousands_of_flipped_bits_hurt_no_key() {
     }
 }
 
-/// What flips under a store that is open is an error for whoever reads it, until it is closed and opened again.
+/// What flips under a store that is open is an error for its readers, until it is closed and opened again.
 #[tokio::test]
 async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_opening_makes_the_index_again()
 {
@@ -317,7 +317,7 @@ async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_opening_make
 }
 
 #[tokio::test]
-async fn a_group_that_meets_damage_is_in_the_log_and_in_the_index_that_is_made_again() {
+async fn a_change_that_meets_damage_is_refused_and_is_there_whole_or_not_at_all_afterwards() {
     let folder = left(By::Stop).await;
     let store = open(folder.dir.path()).await.unwrap();
     let database = folder.file("hangar.db");
