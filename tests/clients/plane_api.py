@@ -16,6 +16,7 @@ NOT_PROVIDED = '{"detail":"Authentication credentials were not provided."}'
 NOT_VALID = '{"detail":"Given API token is not valid"}'
 NO_PERMISSION = '{"detail":"You do not have permission to perform this action."}'
 NO_RIGHTS = """{"error":"You don't have the required permissions."}"""
+MAY_NOT_DELETE = '{"error":"You are not allowed to delete this attachment"}'
 NO_PAGE = '{"error": "Page not found."}'
 NO_ROW = '{"error":"The requested resource does not exist."}'
 NO_ROW_V2 = '{"error":"The required object does not exist."}'

@@ -191,6 +191,23 @@ class Hangar:
         return False
 
 
+def flip(path, at, bit=0):
+    """Flips one bit of a file, which stays the same file."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        (byte,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ 1 << bit]))
+
+
+def with_few_files(folder, files):
+    """A program that runs the binary with so many files open at most, for `CLIENTS_BINARY`."""
+    wrapper = folder / "hangar-with-few-files"
+    wrapper.write_text(f'#!/bin/sh\nulimit -n {files}\nexec "{binary()}" "$@"\n')
+    wrapper.chmod(0o755)
+    return str(wrapper)
+
+
 def wait_until(holds, process, complaint):
     """Tries again and again while the process lives; its end is noticed at once."""
     for _ in range(PATIENCE_SECONDS * 100):

@@ -12,6 +12,7 @@ from plane_api import (
     BAD_FILE_TYPE,
     BAD_NAME,
     BAD_SIZE,
+    MAY_NOT_DELETE,
     NAMED,
     NO_RIGHTS,
     NO_ROW,
@@ -31,7 +32,6 @@ from plane_api import (
 
 INVALID = '{"error":"Invalid request.","status":false}'
 NOT_UPLOADED = '{"error":"The asset is not uploaded.","status":false}'
-MAY_NOT_DELETE = '{"error":"You are not allowed to delete this attachment"}'
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 SPEC = {"name": "spec v1.pdf", "type": "application/pdf", "size": 24}
 BYTES = b"%PDF-1.7 twenty-four byte"[:24]

@@ -7,7 +7,7 @@ import pytest
 
 import pictures
 from clients import s3_client
-from server import Hangar, run
+from server import Hangar, flip, run
 
 LARGE = pictures.filled(3_000_000, "large")
 SMALL = pictures.filled(20_000, "small")
@@ -199,12 +199,6 @@ def test_looking_at_a_backup_changes_nothing_in_it_and_the_next_one_is_taken(fil
         assert refused.returncode == 1 and "holds a backup" in refused.stderr, command
     assert everything(tmp_path / "backup") == before
     assert backup(filled, tmp_path / "backup")["kept"] == 1
-
-
-def flip(path, at):
-    damaged = bytearray(path.read_bytes())
-    damaged[at] ^= 1
-    path.write_bytes(damaged)
 
 
 def test_what_has_rotted_in_a_backup_is_found_by_the_next_one_and_copied_again(filled, tmp_path):

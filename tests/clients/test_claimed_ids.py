@@ -19,6 +19,7 @@ import pytest
 import pictures
 from plane_api import (
     ENTITY_TYPES,
+    MAY_NOT_DELETE,
     NO_ASSET,
     NO_BYTES,
     NO_PERMISSION,
@@ -34,7 +35,6 @@ from plane_api import (
 )
 from server import Hangar, run
 
-MAY_NOT_DELETE = '{"error":"You are not allowed to delete this attachment"}'
 STATIC = ["USER_AVATAR", "USER_COVER", "WORKSPACE_LOGO", "PROJECT_COVER"]
 PUBLISHED = ["ISSUE_DESCRIPTION", "COMMENT_DESCRIPTION"]
 POINTED = ["WORKSPACE_LOGO", "PROJECT_COVER"]

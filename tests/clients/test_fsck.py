@@ -6,7 +6,7 @@ import botocore.exceptions
 import pytest
 
 from clients import s3_client
-from server import run
+from server import flip, run
 
 LARGE = bytes(range(256)) * 4096 * 3
 SMALL = b"a small body, in the log" * 1000
@@ -40,14 +40,6 @@ def blob(hangar):
 def log(hangar):
     (path,) = (hangar.data / "@hangar" / "log").iterdir()
     return path
-
-
-def flip(path, at):
-    with path.open("r+b") as file:
-        file.seek(at)
-        (byte,) = file.read(1)
-        file.seek(at)
-        file.write(bytes([byte ^ 1]))
 
 
 def test_what_is_whole_is_called_so_beside_a_server_and_without_one(filled):

@@ -17,7 +17,7 @@ from http2_frames import (
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE, PADDED, PING, PRIORITY,
     RST_STREAM, SETTINGS, WINDOW_UPDATE, Connection, frame, literal, number, request, setting,
 )
-from server import BUCKET, Hangar, binary
+from server import BUCKET, Hangar, with_few_files
 from test_memory import resident_bytes
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what is resident")
@@ -70,6 +70,15 @@ class Watch:
         while not self.stopping.is_set():
             self.peak = max(self.peak, resident_bytes(self.server))
             self.stopping.wait(0.02)
+
+    def settle(self, patience=20):
+        """Returns when the memory has not grown for a second."""
+        until = time.monotonic() + patience
+        before, since = self.peak, time.monotonic()
+        while time.monotonic() - since < 1 and time.monotonic() < until:
+            if self.peak > before:
+                before, since = self.peak, time.monotonic()
+            self.stopping.wait(0.05)
 
     def __enter__(self):
         self.began_with = self.peak = resident_bytes(self.server)
@@ -237,13 +246,13 @@ def test_a_flood_of_frames_is_ended_and_bounded_in_memory(tls, flood):
                 break
         ended = ended or connection.closed.wait(5)
         print(f"{flood.__name__}: {sent >> 10} KiB, ended {ended}, {connection.went_away}")
-        time.sleep(0.2)
+        watch.settle()
     watch.judge(ONE_CONNECTION_BYTES)
     assert ended, f"{sent} bytes of frames that do nothing were taken, and more would be"
 
 
-def test_what_a_client_does_not_read_is_not_kept_for_it_without_bound(tls):
-    """PINGs whose answers nobody reads."""
+def test_answers_to_pings_that_a_client_does_not_read_are_bounded(tls):
+    """PINGs of a client that reads no answer."""
     with Watch(tls) as watch, Connection(tls, reads=False) as connection:
         until = time.monotonic() + FLOOD_SECONDS
         while time.monotonic() < until and connection.send(frame(PING, 0, 0, bytes(8)) * 500, 0.5):
@@ -251,7 +260,7 @@ def test_what_a_client_does_not_read_is_not_kept_for_it_without_bound(tls):
     watch.judge(ONE_CONNECTION_BYTES)
 
 
-def test_bodies_that_nobody_reads_are_bounded_over_all_connections(tls, connections=200):
+def test_unread_bodies_are_bounded_over_all_connections(tls, connections=200):
     """Each connection sends as much as its window allows, for requests whose refusals wait for windows of their own."""
     head = request("PUT", f"/{BUCKET}/x", content_length="100000000")
     begun = []
@@ -268,7 +277,7 @@ def test_bodies_that_nobody_reads_are_bounded_over_all_connections(tls, connecti
                         break
                     connection.window -= 16_000
                     assert connection.send(frame(DATA, 0, stream, bytes(16_000)))
-            time.sleep(0.5)
+            watch.settle()
             assert not any(connection.closed.is_set() or connection.resets for connection in begun)
         finally:
             for connection in begun:
@@ -276,7 +285,7 @@ def test_bodies_that_nobody_reads_are_bounded_over_all_connections(tls, connecti
     watch.judge(POOL_BYTES + connections * OWN_BYTES * 3 // 4)
 
 
-def test_answers_that_nobody_reads_are_bounded_over_all_connections(tls):
+def test_unread_answers_are_bounded_over_all_connections(tls):
     """A hundred requests a connection for a large object, with windows as wide as they can be, of clients that read nothing."""
     s3, key = s3_client(tls), f"large/{uuid.uuid4()}"
     s3.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(4 << 20))
@@ -293,7 +302,7 @@ def test_answers_that_nobody_reads_are_bounded_over_all_connections(tls):
                 begun.append(connection)
                 connection.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7FFF0000 - 65_535)))
                 connection.send(opened(range(1, 200, 2), END_HEADERS | END_STREAM, head))
-            time.sleep(2)
+            watch.settle()
         finally:
             for connection in begun:
                 connection.close()
@@ -348,10 +357,7 @@ def test_two_hosts_are_refused(tls):
 
 
 def test_idle_connections_make_place_at_once_where_few_files_may_be_open(tmp_path, authority, monkeypatch):
-    wrapper = tmp_path / "hangar-with-few-files"
-    wrapper.write_text(f'#!/bin/sh\nulimit -n 64\nexec "{binary()}" "$@"\n')
-    wrapper.chmod(0o755)
-    monkeypatch.setenv("CLIENTS_BINARY", str(wrapper))
+    monkeypatch.setenv("CLIENTS_BINARY", with_few_files(tmp_path, 64))
     server = Hangar(tmp_path / "few", authority=authority, settings={"HANGAR_LOG": "warn"}).start()
     idle = []
     try:
@@ -371,9 +377,14 @@ def test_idle_connections_make_place_at_once_where_few_files_may_be_open(tmp_pat
 
 
 def test_a_flood_is_told_why_it_was_ended(tls):
-    with Connection(tls) as connection:
-        while connection.send(frame(PING, 0, 0, bytes(8)) * 100):
-            pass
-        assert connection.closed.wait(5)
-        # Where bytes of the flood were still under way the system resets the connection, and its last frame may be lost.
-        assert connection.went_away in (None, ENHANCE_YOUR_CALM)
+    told = set()
+    # Where bytes of the flood were still under way the system resets the connection, and its last frame may be lost.
+    for _ in range(10):
+        with Connection(tls) as connection:
+            while connection.send(frame(PING, 0, 0, bytes(8)) * 100):
+                pass
+            assert connection.closed.wait(5)
+            told.add(connection.went_away)
+        if ENHANCE_YOUR_CALM in told:
+            break
+    assert told in ({ENHANCE_YOUR_CALM}, {None, ENHANCE_YOUR_CALM})

@@ -2,11 +2,10 @@
 
 import pytest
 
-from plane_api import NO_PAGE, NO_PERMISSION, NO_RIGHTS, NO_ROW, NOT_PROVIDED, NOT_VALID, Caller, assert_answer, assert_general_headers, new_id
+from plane_api import MAY_NOT_DELETE, NO_PAGE, NO_PERMISSION, NO_RIGHTS, NO_ROW, NOT_PROVIDED, NOT_VALID, Caller, assert_answer, assert_general_headers, new_id
 
 MAY_NOT_UPLOAD = '{"error":"You are not allowed to upload this attachment"}'
 MAY_NOT_DOWNLOAD = '{"error":"You are not allowed to download this attachment"}'
-MAY_NOT_DELETE = '{"error":"You are not allowed to delete this attachment"}'
 NO_WORKSPACE = '{"error":"Workspace not found"}'
 NO_ASSET = '{"error":"Asset not found"}'
 

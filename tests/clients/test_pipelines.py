@@ -20,7 +20,7 @@ FILES = {"empty": b"", "small": b"0123456789", "page": random.Random(1).randbyte
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """hangar and nginx, with the same files to be read by anybody."""
+    """hangar and nginx, with the same files, readable without a signature."""
     hangar = Hangar(tmp_path_factory.mktemp("hangar"), settings={"HANGAR_LOG": "warn"}).start()
     s3 = s3_client(hangar)
     policy = f'{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::{BUCKET}/*"}}]}}'
@@ -196,12 +196,12 @@ def some_request(choice):
 
 
 def missing_as_404(answers):
-    # Whether somebody may know that a key is not there depends on the policy: S3 says 403.
+    # Where the policy does not let the client list, S3 answers 403 for a key that is not there.
     return [(404 if status == 403 else status, *rest) for status, *rest in (answer.meaning() for answer in answers)]
 
 
 def agree(requests, ours, theirs, told):
-    """hangar may close after a request with a body that nobody reads, and says so then; else it answers as nginx does."""
+    """hangar may close after a request whose body no handler reads, and says so then; else it answers as nginx does."""
     ours, theirs = missing_as_404(ours), missing_as_404(theirs)
     assert ours == theirs[: len(ours)], told
     if len(ours) < len(theirs):

@@ -4,7 +4,6 @@ import asyncio
 import os
 import resource
 import socket
-import stat
 import statistics
 import threading
 import time
@@ -13,7 +12,7 @@ import pytest
 import requests
 
 from clients import s3_client
-from server import binary
+from server import with_few_files
 
 SLOW_CLIENTS = int(os.environ.get("SLOW_CLIENTS", "2000"))
 PAUSE_SECONDS = 5
@@ -228,10 +227,7 @@ def test_slow_clients_of_every_kind_neither_disturb_others_nor_stay(start_hangar
 
 @pytest.mark.parametrize("files, connections", [(1024, 2000), (128, 400), (64, 100)])
 def test_a_full_server_makes_place_for_those_who_ask(start_hangar, many_files, monkeypatch, tmp_path, files, connections):
-    wrapper = tmp_path / "hangar-with-few-files"
-    wrapper.write_text(f'#!/bin/sh\nulimit -n {files}\nexec "{binary()}" "$@"\n')
-    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("CLIENTS_BINARY", str(wrapper))
+    monkeypatch.setenv("CLIENTS_BINARY", with_few_files(tmp_path, files))
     hangar = start_hangar()
     crowd = Crowd(hangar.port, [silent, idle], connections)
     try:

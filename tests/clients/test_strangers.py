@@ -133,7 +133,7 @@ def test_a_thousand_senders_that_show_nothing_keep_no_other_from_uploading(start
     s3 = s3_client(hangar)
     strangers = Strangers(hangar.port, address)
     try:
-        # A third of them is told at once, by its head alone.
+        # A third of them is answered at once, from the head alone.
         strangers.wait_for(lambda: strangers.open > SENDERS / 4 and len(strangers.answers) > SENDERS / 3)
         work_goes_on(hangar, s3, token)
         told = {answer.split(" ", 2)[1] if answer else "" for answer in strangers.answers}

@@ -31,7 +31,7 @@ fn looked_up(list: &str) -> Versions {
     for row in list.lines().filter(|line| !line.starts_with('#')) {
         let columns: Vec<&str> = row.split('\t').collect();
         let [name, version, reached_by, older_because] = columns[..] else {
-            panic!("{row:?} has not four columns");
+            panic!("{row:?} does not have four columns");
         };
         assert!(
             !reached_by.is_empty() && !older_because.is_empty(),
