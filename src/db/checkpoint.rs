@@ -102,6 +102,10 @@ pub(crate) fn trust(database: &Path, note: &Path) -> io::Result<(Trust, Option<O
 }
 
 /// `None`: there is none; `Some(None)`: it is damaged.
+#[expect(
+    clippy::option_option,
+    reason = "no note, and one that is damaged, are two findings"
+)]
 fn read(note: &Path) -> io::Result<Option<Option<Note>>> {
     let mut bytes = Vec::new();
     match File::open(note) {
