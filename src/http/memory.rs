@@ -60,7 +60,7 @@ const UPLOADS: Bounds = Bounds {
 const HTTP2_CONNECTIONS: Bounds = Bounds {
     all_bytes: 256 << 20,
     of_one_client_bytes: 192 << 20,
-    spared_for: Duration::from_secs(2),
+    spared_for: Duration::from_millis(500),
     spared_above: 64 * 1024,
     waits_for: Duration::ZERO,
     few: Few::DisplaceAnyOfTheGreatest,

@@ -43,7 +43,7 @@ const HEAD_BYTES: u32 = 32 * 1024;
 /// As many as HTTP/1.1 takes. Of fields that a client repeats by their number in a table each costs it a byte.
 const FIELDS: usize = 96;
 /// What a request under way takes besides its head, about.
-const REQUEST_BYTES: u32 = 4096;
+const REQUEST_BYTES: u32 = 8192;
 /// What a client may send of one body that was not read yet, where the connection's window allows so much.
 const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 /// What of one answer waits to be written.
