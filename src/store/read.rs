@@ -85,16 +85,13 @@ impl Reading {
             return self;
         };
         let length = u32::try_from(self.first.len()).unwrap_or(u32::MAX);
-        self.first = match again.memory.try_acquire_many_owned(length) {
-            Ok(memory) => Bytes::from_owner(HeldFirst {
-                bytes: self.first,
-                _memory: memory,
-            }),
-            Err(_) => {
-                again.is_wanted.store(true, Ordering::Relaxed);
-                Bytes::new()
-            }
-        };
+        let memory = again.memory.try_acquire_many_owned(length).ok();
+        let held = memory.map(|memory| HeldFirst {
+            bytes: std::mem::take(&mut self.first),
+            _memory: memory,
+        });
+        again.is_wanted.store(held.is_none(), Ordering::Relaxed);
+        self.first = held.map(Bytes::from_owner).unwrap_or_default();
         self
     }
 }

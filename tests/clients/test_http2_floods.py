@@ -325,11 +325,12 @@ def test_small_frames_of_a_body_that_is_not_read_keep_nothing_that_came_between_
 def test_connections_at_work_are_bounded_and_the_slowest_make_room(tls, many_files):
     """Each has a request whose answer waits for a window."""
     held, begun = 192 * 1024 * 1024 // (384 * 1024), []
+    head = request("PUT", f"/{BUCKET}/x", content_length="100000000")
     try:
         for _ in range(held + 100):
             connection = Connection(tls, setting(INITIAL_WINDOW_SIZE, 0))
             begun.append(connection)
-            connection.send(opened([1], head=REFUSED))
+            connection.send(opened([1], head=head))
             assert connection.wait_until(lambda: 1 in connection.answers or 1 in connection.resets)
         gone = sum(connection.closed.wait(0.01) or 1 in connection.resets for connection in begun)
         assert 80 <= gone <= 140, gone

@@ -383,7 +383,7 @@ async fn discard(unread: Option<&mut RecvStream>) {
     if let Some(unread) = unread {
         while let Some(Ok(_)) = unread.data().await {}
     }
-    pending().await
+    pending::<()>().await;
 }
 
 fn body_size(status: StatusCode, size: BodySize) -> BodySize {
