@@ -15,6 +15,7 @@ mod transport;
 mod unparsed;
 
 use super::Rooms;
+use super::memory::{BodyMemory, Client};
 use super::tls::Tls;
 pub(super) use activity::{Activity, READ_AHEAD_BYTES};
 use activity::{Place, RequestUnderWay};
@@ -26,14 +27,14 @@ use actix_web::Error;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-pub(super) use http2::SharedMemory;
+pub(super) use http2::Pools;
 use lane::Lane;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use stream::Stream;
+use stream::{HeadMemory, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -60,7 +61,8 @@ pub(super) struct Terms {
     /// Connections of one worker.
     pub(super) capacity: usize,
     /// Of all workers.
-    pub(super) http2_memory: SharedMemory,
+    pub(super) http2_pools: Pools,
+    pub(super) memory: BodyMemory,
 }
 
 /// Has `server` serve on `listener` what `app` makes, once for each worker.
@@ -227,7 +229,8 @@ async fn serve<A, H>(
             peer,
             activity: Rc::clone(activity),
             clock: terms.rooms.clock.clone(),
-            memory: terms.http2_memory.clone(),
+            pools: terms.http2_pools.clone(),
+            connections: terms.memory.http2_connections.clone(),
         };
         let answer = |request| answer(&app, Some(activity), request);
         http2::serve(transport, &shared, answer, stop.notified()).await;
@@ -235,7 +238,11 @@ async fn serve<A, H>(
     }
     let proxy = terms.rooms.config.trusted_proxies.standing(peer);
     let lane = Lane::open(&terms.rooms.known, &terms.rooms.clock, proxy);
-    let stream = Stream::new(transport, Rc::clone(activity), lane);
+    let heads = HeadMemory {
+        memory: terms.memory.unverified.clone(),
+        client: Client::of_peer(peer),
+    };
+    let stream = Stream::new(transport, Rc::clone(activity), lane, heads);
     tokio::select! {
         ended = http1.call((stream, peer)) => if let Err(error) = ended {
             tracing::debug!(?error, "a connection broke");

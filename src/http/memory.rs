@@ -11,7 +11,7 @@ use super::TrustedProxies;
 use super::proxies;
 use actix_web::dev::RequestHead;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,6 +56,15 @@ const UPLOADS: Bounds = Bounds {
     waits_for: Duration::from_secs(10),
     few: Few::WaitAsAll,
 };
+/// Connections of HTTP/2 with requests under way. One that moves little makes room; one at work does not.
+const HTTP2_CONNECTIONS: Bounds = Bounds {
+    all_bytes: 256 << 20,
+    of_one_client_bytes: 192 << 20,
+    spared_for: Duration::from_millis(500),
+    spared_above: 64 * 1024,
+    waits_for: Duration::ZERO,
+    few: Few::DisplaceAnyOfTheGreatest,
+};
 /// What an upload under way is counted as, however long it is. With what the allocator keeps between its buffers that is
 /// what a thousand at full speed were seen to take each.
 pub(crate) const UPLOAD_BYTES: usize = 252 * 1024;
@@ -97,6 +106,12 @@ impl Client {
         Self::at(trusted.client_for_limits(peer.ip(), &forwarded))
     }
 
+    /// Whose connection it is, before it stated anything.
+    pub(crate) fn of_peer(peer: Option<SocketAddr>) -> Self {
+        let unknown = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        Self::at(peer.map_or(unknown, |peer| peer.ip()))
+    }
+
     /// A household or a server has a /64 network, and can send from any address of it.
     fn at(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
@@ -120,6 +135,7 @@ pub(crate) struct BodyMemory {
     pub(crate) unverified: SharedMemory,
     pub(crate) documents: SharedMemory,
     pub(crate) uploads: SharedMemory,
+    pub(crate) http2_connections: SharedMemory,
 }
 
 impl Default for BodyMemory {
@@ -128,6 +144,7 @@ impl Default for BodyMemory {
             unverified: SharedMemory::new(UNVERIFIED),
             documents: SharedMemory::new(DOCUMENTS),
             uploads: SharedMemory::new(UPLOADS),
+            http2_connections: SharedMemory::new(HTTP2_CONNECTIONS),
         }
     }
 }
@@ -169,6 +186,14 @@ impl SharedMemory {
                 begun => return begun,
             }
         }
+    }
+
+    /// Takes room for `bytes` if there is some now, or slower bodies make it.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(crate) fn begin_at_once(&self, client: Client, bytes: usize) -> Result<Share, NoRoom> {
+        self.begin_with(client, bytes, Making::Evicts)
     }
 
     fn begin_with(&self, client: Client, bytes: usize, making: Making) -> Result<Share, NoRoom> {
@@ -316,6 +341,12 @@ impl Share {
     /// Ends when the body has to make room.
     pub(crate) async fn evicted(&self) {
         self.body.evicted.notified().await;
+    }
+
+    /// As [`Share::evicted`], without keeping the share.
+    pub(crate) fn eviction(&self) -> impl Future<Output = ()> + use<> {
+        let body = Arc::clone(&self.body);
+        async move { body.evicted.notified().await }
     }
 
     /// Whether the body's client is waited for. One that is not is not slow, and makes room for no other.

@@ -100,8 +100,8 @@ const STOP_TIME_SECONDS: u64 = 8;
 const BLOCKING_THREADS: usize = 64;
 /// Files that are no connections: the log, the database, bodies being read and written.
 const FILES_OF_OUR_OWN: u64 = 256;
-/// Connections that a process may have, whatever its limit of files.
-const MOST_CONNECTIONS: u64 = 1 << 16;
+/// Connections that a process may have, whatever its limit of files: each takes memory before it asks for anything.
+const MOST_CONNECTIONS: u64 = 1 << 14;
 
 /// Who answers a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,14 +176,16 @@ pub(crate) fn serve(
 ) -> std::io::Result<Server> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let capacity = connections_of_a_worker(workers);
+    let memory = memory::BodyMemory::default();
     let terms = Terms {
         rooms: rooms.clone(),
         tls,
         capacity,
-        http2_memory: connection::SharedMemory::default(),
+        http2_pools: connection::Pools::default(),
+        memory: memory.clone(),
     };
     let shared = web::Data::new(rooms.clone());
-    let memory = web::Data::new(memory::BodyMemory::default());
+    let memory = web::Data::new(memory);
     let app = move || {
         App::new()
             .app_data(shared.clone())
@@ -246,7 +248,7 @@ mod tests {
     #[case::least(0, 2, 2)]
     #[case::small(64, 2, 8)]
     #[case::usual(1024, 2, 384)]
-    #[case::large(1 << 20, 4, 1 << 14)]
+    #[case::large(1 << 20, 4, 1 << 12)]
     fn connections_leave_room_for_files_of_our_own(
         #[case] files: u64,
         #[case] workers: usize,

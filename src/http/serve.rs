@@ -136,7 +136,7 @@ async fn send(
     if length == 0 {
         return Ok(answer.body(Bytes::new()));
     }
-    let reading = store.read(object, range).await?;
+    let reading = store.read(object, range).await?.for_slow_reader();
     let is_all = reading.first.len() as u64 == length;
     let answer = if is_all && reading.first.len() <= limits::HANDED_BYTES {
         answer.body(reading.first)

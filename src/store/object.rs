@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use super::error::StoreError;
+use super::read::FirstAgain;
 use super::writer::Recorded;
 use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumType};
@@ -168,6 +169,8 @@ pub struct ListRequest {
 pub struct Reading {
     pub first: Bytes,
     pub rest: futures_util::stream::BoxStream<'static, Result<Bytes, StoreError>>,
+    /// `None`: the first piece takes no memory of its own.
+    pub(super) first_again: Option<FirstAgain>,
 }
 
 /// What must hold of staged bytes before they are sealed.

@@ -18,6 +18,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const BLOCK: u64 = CRC_BLOCK_BYTES as u64;
@@ -25,6 +26,8 @@ const BLOCK: u64 = CRC_BLOCK_BYTES as u64;
 const PIECE: u64 = 64 * 1024;
 /// Blocks kept for readers that have taken a part of them, in MiB.
 const KEPT_BLOCKS: usize = 128;
+/// First pieces that wait for their readers without a block that is kept, in bytes.
+const FIRST_PIECES: usize = 32 << 20;
 /// Blocks under way from the disk, in MiB.
 const READ_BLOCKS: usize = 32;
 
@@ -40,6 +43,7 @@ pub(super) struct BodyReader {
 #[derive(Debug)]
 pub(super) struct ReadMemory {
     kept: Arc<Semaphore>,
+    first_pieces: Arc<Semaphore>,
     turns: Semaphore,
 }
 
@@ -47,8 +51,48 @@ impl Default for ReadMemory {
     fn default() -> Self {
         Self {
             kept: Arc::new(Semaphore::new(KEPT_BLOCKS)),
+            first_pieces: Arc::new(Semaphore::new(FIRST_PIECES)),
             turns: Semaphore::new(READ_BLOCKS),
         }
+    }
+}
+
+/// How the first piece of a reading can be read again.
+#[derive(Debug, Clone)]
+pub(super) struct FirstAgain {
+    memory: Arc<Semaphore>,
+    is_wanted: Arc<AtomicBool>,
+}
+
+/// A first piece, and what it takes of the memory that all of them share.
+struct HeldFirst {
+    bytes: Bytes,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for HeldFirst {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Reading {
+    /// For a reader that may be long in taking what was read first. Where there is no room for that, it is dropped, and
+    /// read again when the reader asks for it.
+    #[must_use]
+    pub fn for_slow_reader(mut self) -> Self {
+        let Some(again) = self.first_again.take() else {
+            return self;
+        };
+        let length = u32::try_from(self.first.len()).unwrap_or(u32::MAX);
+        let memory = again.memory.try_acquire_many_owned(length).ok();
+        let held = memory.map(|memory| HeldFirst {
+            bytes: std::mem::take(&mut self.first),
+            _memory: memory,
+        });
+        again.is_wanted.store(held.is_none(), Ordering::Relaxed);
+        self.first = held.map(Bytes::from_owner).unwrap_or_default();
+        self
     }
 }
 
@@ -130,6 +174,7 @@ impl BodyReader {
         Ok(Reading {
             first: body.slice(start..end),
             rest: stream::empty().boxed(),
+            first_again: None,
         })
     }
 
@@ -159,26 +204,37 @@ impl BodyReader {
         range: ByteRange,
     ) -> Result<Reading, StoreError> {
         let mut pieces = pieces(content.clone(), range, PIECE);
-        let Some(first) = pieces.next() else {
+        let Some(piece) = pieces.next() else {
             return Ok(Reading {
                 first: Bytes::new(),
                 rest: stream::empty().boxed(),
+                first_again: None,
             });
         };
-        let (open, first) = blocking(Open::new(self, content), first, Open::read).await?;
-        let rest = stream::try_unfold((open, pieces), |(mut open, mut pieces)| async move {
-            let Some(piece) = pieces.next() else {
+        let memory = Arc::clone(&self.memory.first_pieces);
+        let (open, first) = blocking(Open::new(self, content), piece, Open::read).await?;
+        // A piece of a block that is kept takes no memory of its own.
+        let first_again = open.kept.is_none().then(|| FirstAgain {
+            memory,
+            is_wanted: Arc::default(),
+        });
+        let again = first_again.clone().map(|again| (again.is_wanted, piece));
+        let begun = (open, pieces, again);
+        let rest = stream::try_unfold(begun, |(mut open, mut pieces, again)| async move {
+            let again = again.filter(|(is_wanted, _)| is_wanted.load(Ordering::Relaxed));
+            let Some(piece) = again.map(|(_, piece)| piece).or_else(|| pieces.next()) else {
                 return Ok(None);
             };
             let (open, bytes) = match open.kept(piece) {
                 Some(bytes) => (open, bytes),
                 None => blocking(open, piece, Open::read).await?,
             };
-            Ok(Some((bytes, (open, pieces))))
+            Ok(Some((bytes, (open, pieces, None))))
         });
         Ok(Reading {
             first,
             rest: rest.boxed(),
+            first_again,
         })
     }
 

@@ -19,6 +19,7 @@ from http2_frames import (
 )
 from server import BUCKET, Hangar, with_few_files
 from test_memory import resident_bytes
+from test_slow_clients import many_files  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what is resident")
 
@@ -308,6 +309,46 @@ def test_unread_answers_are_bounded_over_all_connections(tls):
                 connection.close()
     # Blocks of bodies have a bound of their own: all readers share 128 MiB.
     watch.judge(128 * 1024 * 1024 + 2 * POOL_BYTES + connections * OWN_BYTES)
+
+
+def test_small_frames_of_a_body_that_is_not_read_keep_nothing_that_came_between_them(tls, connections=40):
+    """Frames of a byte, each between others that fill the server's buffers, for requests whose answers wait for a window."""
+    head = request("PUT", f"/{BUCKET}/x", content_length="100000000")
+    begun = []
+    with Watch(tls) as watch:
+        try:
+            for _ in range(connections):
+                connection = Connection(tls, setting(INITIAL_WINDOW_SIZE, 0))
+                begun.append(connection)
+                connection.send(opened([1], head=head))
+                assert connection.wait_until(lambda: 1 in connection.answers)
+                connection.send((frame(DATA, 0, 1, b"x") + frame(0x42, 0, 0, bytes(8_000))) * 500)
+            time.sleep(0.5)
+            assert not any(connection.closed.is_set() for connection in begun)
+        finally:
+            for connection in begun:
+                connection.close()
+    watch.judge(connections * OWN_BYTES)
+
+
+def test_connections_at_work_are_bounded_and_the_slowest_make_room(tls, many_files):
+    """Each has a request whose answer waits for a window."""
+    held, begun = 192 * 1024 * 1024 // (384 * 1024), []
+    head = request("PUT", f"/{BUCKET}/x", content_length="100000000")
+    try:
+        for _ in range(held + 100):
+            connection = Connection(tls, setting(INITIAL_WINDOW_SIZE, 0))
+            begun.append(connection)
+            connection.send(opened([1], head=head))
+            assert connection.wait_until(lambda: 1 in connection.answers or 1 in connection.resets)
+        gone = sum(connection.closed.wait(0.01) or 1 in connection.resets for connection in begun)
+        assert 80 <= gone <= 140, gone
+        with Connection(tls) as connection:
+            connection.send(opened([1], END_HEADERS | END_STREAM, CHEAP))
+            assert connection.is_answered(1) and connection.answers[1][:1] == b"\x88"
+    finally:
+        for connection in begun:
+            connection.close()
 
 
 def test_a_refused_upload_gets_its_answer_and_then_no_error(tls):

@@ -35,6 +35,8 @@ pub(in crate::http) struct Activity {
     answers: Cell<u64>,
     /// Bytes of the body under way that were handed on, less those that its reader is done with.
     held: Cell<u64>,
+    /// What came between the bytes that are held: sizes of chunks and their extensions, which keep memory as they do.
+    framing: Cell<u64>,
     /// Who waits to hand on more.
     reader: RefCell<Option<Waker>>,
     shown_out: Notify,
@@ -57,6 +59,7 @@ impl Activity {
             unsent: Cell::new(false),
             answers: Cell::new(0),
             held: Cell::new(0),
+            framing: Cell::new(0),
             reader: RefCell::default(),
             shown_out: Notify::new(),
             leaving: Cell::new(false),
@@ -100,15 +103,24 @@ impl Activity {
     /// The first bytes of a request are to be handed on.
     pub(super) fn begin_handing(&self) {
         self.held.set(0);
+        self.framing.set(0);
     }
 
-    pub(super) fn hand(&self, bytes: usize) {
+    /// `bytes` of a body were handed on, and `framing` around them.
+    pub(super) fn hand(&self, bytes: usize, framing: usize) {
+        let before = if self.holds_any() {
+            self.framing.get()
+        } else {
+            0
+        };
+        self.framing.set(before + framing as u64);
         self.held.set(self.held.get() + bytes as u64);
     }
 
     /// Whether so much of the request is in memory that no more is to be read.
     pub(super) fn holds_enough(&self) -> bool {
         self.held.get() >= HELD_BYTES.min(self.read_ahead.get())
+            || self.holds_any() && self.framing.get() >= READ_AHEAD_BYTES
     }
 
     /// Whether any of the body is in memory.
@@ -119,6 +131,9 @@ impl Activity {
     /// The body's reader is done with so many bytes of it.
     pub(in crate::http) fn take(&self, bytes: usize) {
         self.held.set(self.held.get().saturating_sub(bytes as u64));
+        if !self.holds_any() {
+            self.framing.set(0);
+        }
         if !self.holds_enough() {
             self.wake_reader();
         }
@@ -297,6 +312,23 @@ mod tests {
         let began = Instant::now();
         place.activity().overdue().await;
         assert!(began.elapsed() >= KEEP_ALIVE);
+    }
+
+    #[test]
+    fn what_stands_between_small_chunks_is_held_with_them_and_keeps_no_body_waiting_alone() {
+        let place = Place::take(64);
+        let activity = place.activity();
+        activity.begin_handing();
+        activity.hand(0, 100_000);
+        assert!(!activity.holds_enough(), "nothing would be taken");
+        activity.hand(1, 5_000);
+        assert!(!activity.holds_enough());
+        activity.hand(1, 5_000);
+        assert!(activity.holds_enough());
+        activity.take(1);
+        assert!(activity.holds_enough());
+        activity.take(1);
+        assert!(!activity.holds_enough());
     }
 
     #[tokio::test(start_paused = true)]

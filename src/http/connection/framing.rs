@@ -58,6 +58,8 @@ pub(super) struct Taken {
     pub(super) bytes: usize,
     /// Those of them that a reader of the body gets.
     pub(super) body: usize,
+    /// Those between them: sizes of chunks, extensions, line ends.
+    pub(super) framing: usize,
 }
 
 impl Remaining {
@@ -113,6 +115,7 @@ impl Remaining {
                 return Taken {
                     bytes: bytes.len(),
                     body: bytes.len(),
+                    framing: 0,
                 };
             }
             Self::Sized { head, body } => {
@@ -123,6 +126,7 @@ impl Remaining {
                 return Taken {
                     bytes: of_head + of_body,
                     body: of_body,
+                    framing: 0,
                 };
             }
             Self::Chunked { head, chunks } => {
@@ -137,11 +141,12 @@ impl Remaining {
             return Taken {
                 bytes: bytes.len(),
                 body: 0,
+                framing: 0,
             };
         };
         Taken {
             bytes: head + body.bytes,
-            body: body.body,
+            ..body
         }
     }
 }
@@ -201,7 +206,11 @@ impl Chunks {
             self.state = self.after(bytes[at])?;
             at += 1;
         }
-        Some(Taken { bytes: at, body })
+        Some(Taken {
+            bytes: at,
+            body,
+            framing: at - body,
+        })
     }
 
     /// The state after a byte that is no data.

@@ -13,6 +13,7 @@ use super::transport::Transport;
 use super::{Answering, HEAD_TIME, LINGER, STALLED_READER, UnderWay};
 use crate::clock::Clock;
 use crate::http::limits::Pace;
+use crate::http::memory::{Client, Share, SharedMemory};
 use crate::s3::time;
 use ::http::request::Parts;
 use actix_http::body::{BodySize, BoxBody, MessageBody};
@@ -24,10 +25,10 @@ use flood::{ANSWER_GAIN, Budget, Metered, data_gain};
 use futures_util::Stream;
 use h2::server::{self, Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
-pub(in crate::http) use memory::SharedMemory;
-use memory::{Allowance, Lease, Piece};
-use std::cell::Cell;
-use std::future::poll_fn;
+pub(in crate::http) use memory::Pools;
+use memory::{Allowance, AtWork, Lease, Piece};
+use std::cell::RefCell;
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -42,7 +43,7 @@ const HEAD_BYTES: u32 = 32 * 1024;
 /// As many as HTTP/1.1 takes. Of fields that a client repeats by their number in a table each costs it a byte.
 const FIELDS: usize = 96;
 /// What a request under way takes besides its head, about.
-const REQUEST_BYTES: u32 = 4096;
+const REQUEST_BYTES: u32 = 8192;
 /// What a client may send of one body that was not read yet, where the connection's window allows so much.
 const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 /// What of one answer waits to be written.
@@ -58,7 +59,8 @@ pub(super) struct Shared {
     pub(super) peer: Option<SocketAddr>,
     pub(super) activity: Rc<Activity>,
     pub(super) clock: Clock,
-    pub(super) memory: SharedMemory,
+    pub(super) pools: Pools,
+    pub(super) connections: SharedMemory,
 }
 
 /// Serves a connection until it closes. `stop` ends when no further request is to be taken.
@@ -71,6 +73,9 @@ pub(super) async fn serve(
     let activity = &shared.activity;
     activity.is_multiplexed();
     let budget = Rc::new(Budget::new());
+    let client = Client::of_peer(shared.peer);
+    let at_work = Rc::new(AtWork::new(shared.connections.clone(), client));
+    let metered = Metered::new(transport, Rc::clone(&budget), Rc::clone(&at_work));
     let handshake = server::Builder::new()
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEAD_BYTES)
@@ -78,7 +83,7 @@ pub(super) async fn serve(
         .initial_connection_window_size(memory::WINDOW_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
         .max_concurrent_reset_streams(RESET_STREAMS)
-        .handshake::<_, Piece>(Metered::new(transport, Rc::clone(&budget)));
+        .handshake::<_, Piece>(metered);
     let mut connection = tokio::select! {
         begun = timeout(HEAD_TIME, handshake) => match begun {
             Ok(Ok(connection)) => connection,
@@ -88,9 +93,10 @@ pub(super) async fn serve(
     };
     let mut taking = Taking {
         shared,
-        requests: shared.memory.requests(),
-        answers: shared.memory.answers(),
+        requests: shared.pools.requests(),
+        answers: shared.pools.answers(),
         budget: Rc::clone(&budget),
+        at_work: Rc::clone(&at_work),
         wide_window: None,
     };
     let mut stop = pin!(stop);
@@ -119,6 +125,11 @@ pub(super) async fn serve(
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 break LAST_WORD;
             }
+            () = at_work.evicted() => {
+                tracing::debug!(peer = ?shared.peer, "closed an HTTP/2 connection to make room for others");
+                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                break LAST_WORD;
+            }
             overdue = activity.overdue(), if !stopping => match overdue {
                 Overdue::Idle => {
                     connection.graceful_shutdown();
@@ -141,6 +152,7 @@ struct Taking<'a> {
     requests: Allowance,
     answers: Allowance,
     budget: Rc<Budget>,
+    at_work: Rc<AtWork>,
     wide_window: Option<Lease>,
 }
 
@@ -148,7 +160,7 @@ impl Taking<'_> {
     /// A body comes: lets more of it be under way, where all connections together leave room for that.
     fn widen_window(&mut self, connection: &mut Connection<Metered, Piece>) {
         if self.wide_window.is_none() {
-            self.wide_window = self.shared.memory.wide_window();
+            self.wide_window = self.shared.pools.wide_window();
             if self.wide_window.is_some() {
                 connection.set_target_window_size(memory::WIDE_WINDOW_BYTES);
             }
@@ -169,16 +181,19 @@ impl Taking<'_> {
             return;
         }
         let head_bytes = head_bytes(&head);
+        let Ok(at_work) = self.at_work.begin() else {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return;
+        };
         // h2 counts a stream no more once it was reset; what carries its request out may still be under way.
         let Some(memory) = self.requests.try_take(REQUEST_BYTES + head_bytes) else {
             respond.send_reset(Reason::REFUSED_STREAM);
             return;
         };
-        let unread = Rc::new(Cell::new(None));
+        let incoming = Rc::new(RefCell::new(Some(body)));
         let body = Body {
-            stream: Some(body),
+            incoming: Rc::clone(&incoming),
             budget: Rc::clone(&self.budget),
-            unread: Rc::clone(&unread),
         };
         let Some(request) = as_http1(&head, body, self.shared.peer) else {
             respond.send_reset(Reason::PROTOCOL_ERROR);
@@ -191,7 +206,8 @@ impl Taking<'_> {
             answers: self.answers.clone(),
             gain: ANSWER_GAIN + u64::from(head_bytes),
             budget: Rc::clone(&self.budget),
-            unread,
+            incoming,
+            at_work,
             _memory: memory,
         };
         actix_web::rt::spawn(reply.send(answer(request)));
@@ -209,35 +225,28 @@ fn head_bytes(head: &Parts) -> u32 {
     u32::try_from(target + fields.sum::<usize>()).unwrap_or(HEAD_BYTES)
 }
 
-/// A body as it comes.
+/// A body as it comes. Where its request was answered before all of it was read, there is none any more.
+type Incoming = Rc<RefCell<Option<RecvStream>>>;
+
 struct Body {
-    /// There is one until it is dropped.
-    stream: Option<RecvStream>,
+    incoming: Incoming,
     budget: Rc<Budget>,
-    /// Where its stream goes with what was not read.
-    unread: Rc<Cell<Option<RecvStream>>>,
 }
 
 impl Body {
     fn is_end(&self) -> bool {
-        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
-    }
-}
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        if !self.is_end() {
-            self.unread.set(self.stream.take());
-        }
+        let incoming = self.incoming.borrow();
+        incoming.as_ref().is_some_and(RecvStream::is_end_stream)
     }
 }
 
 impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(stream) = &mut self.stream else {
-            return Poll::Ready(None);
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut incoming = self.incoming.borrow_mut();
+        let Some(stream) = incoming.as_mut() else {
+            return Poll::Ready(Some(Err(PayloadError::Incomplete(None))));
         };
         let Some(piece) = ready!(stream.poll_data(cx)) else {
             return Poll::Ready(None);
@@ -317,7 +326,8 @@ struct Reply {
     /// What the connection's budget gets back for the whole answer.
     gain: u64,
     budget: Rc<Budget>,
-    unread: Rc<Cell<Option<RecvStream>>>,
+    incoming: Incoming,
+    at_work: Rc<Share>,
     _memory: Lease,
 }
 
@@ -340,19 +350,40 @@ impl Reply {
         let Ok(mut stream) = self.respond.send_response(head, ends) else {
             return;
         };
-        if !ends && let Err(reason) = send_body(&mut stream, body, &self.answers).await {
-            stream.send_reset(reason);
-            return;
+        let unread = self.incoming.borrow_mut().take();
+        let mut unread = unread.filter(|unread| !unread.is_end_stream());
+        if !ends {
+            let sent = tokio::select! {
+                sent = send_body(&mut stream, body, &self.answers, &self.at_work) => sent,
+                () = discard(unread.as_mut()) => return,
+            };
+            if let Err(reason) = sent {
+                stream.send_reset(reason);
+                return;
+            }
         }
         self.budget.earn(self.gain);
         // What is dropped unread is reset without an error (RFC 9113, 8.1). A client that sees this together with the answer
         // may take the upload for failed, and not look at the answer: curl 7.88 does.
-        if let Some(mut unread) = self.unread.take() {
-            let _ = timeout(LAST_WORD, poll_fn(|cx| stream.poll_reset(cx))).await;
+        if let Some(unread) = &mut unread {
+            tokio::select! {
+                _ = timeout(LAST_WORD, poll_fn(|cx| stream.poll_reset(cx))) => {}
+                () = discard(Some(unread)) => {}
+            }
             self.budget
                 .earn(data_gain(unread.flow_control().used_capacity()));
         }
     }
+}
+
+/// Drops what comes of a body that is not read any more, for as long as it is waited for: h2 would keep it, and with each
+/// frame the buffer that it came in, of which other frames may have filled more than what the window counts. The window
+/// stays as it is, so that little comes. It does not end.
+async fn discard(unread: Option<&mut RecvStream>) {
+    if let Some(unread) = unread {
+        while let Some(Ok(_)) = unread.data().await {}
+    }
+    pending::<()>().await;
 }
 
 fn body_size(status: StatusCode, size: BodySize) -> BodySize {
@@ -401,6 +432,7 @@ async fn send_body(
     stream: &mut SendStream<Piece>,
     body: UnderWay,
     answers: &Allowance,
+    at_work: &Rc<Share>,
 ) -> Result<(), Reason> {
     let mut left = match body.size() {
         BodySize::Sized(bytes) => usize::try_from(bytes).ok(),
@@ -440,9 +472,8 @@ async fn send_body(
             memory = Some(from).filter(|from| from.num_permits() > 0);
             pace.count(asked_at.elapsed(), bytes)
                 .map_err(|_| Reason::CANCEL)?;
-            stream
-                .send_data(Piece::new(piece.split_to(bytes), part_memory), false)
-                .map_err(|_| Reason::CANCEL)?;
+            let part = Piece::new(piece.split_to(bytes), part_memory, Rc::clone(at_work));
+            stream.send_data(part, false).map_err(|_| Reason::CANCEL)?;
             left = left.map(|left| left.saturating_sub(bytes));
         }
     }

@@ -10,6 +10,7 @@ use super::framing::{Remaining, answer_closes};
 use super::lane::{Dispatch, Lane, Sending};
 use super::transport::Transport;
 use super::unparsed;
+use crate::http::memory::{Client, Share, SharedMemory};
 use bytes::{Buf, Bytes, BytesMut};
 use std::io;
 use std::mem::MaybeUninit;
@@ -24,6 +25,28 @@ const READ_BYTES: usize = 4096;
 const HEAD_BYTES: usize = 32 * 1024;
 /// An incomplete head up to here is parsed whenever more of it comes, a longer one at the end of each line.
 const SHORT_HEAD_BYTES: usize = 4096;
+/// What a long head takes until it is whole.
+struct LongHead {
+    evicted: Pin<Box<dyn Future<Output = ()>>>,
+    _share: Share,
+}
+
+/// The memory that long heads share with other bytes of senders that are not verified.
+pub(super) struct HeadMemory {
+    pub(super) memory: SharedMemory,
+    pub(super) client: Client,
+}
+
+impl HeadMemory {
+    fn begin(&self) -> Option<LongHead> {
+        let share = self.memory.begin_at_once(self.client, HEAD_BYTES).ok()?;
+        Some(LongHead {
+            evicted: Box::pin(share.eviction()),
+            _share: share,
+        })
+    }
+}
+
 /// What is read of a client that goes on sending after its connection's last answer, so that it sees that answer.
 const LINGER_BYTES: usize = 1024 * 1024;
 
@@ -42,6 +65,9 @@ pub(super) struct Stream {
     received: BytesMut,
     /// So much of it is known to be no whole head.
     incomplete: usize,
+    heads: HeadMemory,
+    /// The head that is incomplete is longer than [`SHORT_HEAD_BYTES`].
+    long_head: Option<LongHead>,
     forward: ForwardState,
     /// actix has not begun to write its answer.
     awaits_answer: bool,
@@ -72,7 +98,12 @@ enum Shutdown {
 }
 
 impl Stream {
-    pub(super) fn new(transport: Transport, activity: Rc<Activity>, lane: Lane) -> Self {
+    pub(super) fn new(
+        transport: Transport,
+        activity: Rc<Activity>,
+        lane: Lane,
+        heads: HeadMemory,
+    ) -> Self {
         Self {
             transport,
             activity,
@@ -81,6 +112,8 @@ impl Stream {
             refusal: None,
             received: BytesMut::new(),
             incomplete: 0,
+            heads,
+            long_head: None,
             forward: ForwardState::Idle,
             awaits_answer: false,
             shutdown: Shutdown::No,
@@ -188,6 +221,11 @@ impl Stream {
             if self.forward != ForwardState::Idle {
                 return Poll::Ready(Ok(()));
             }
+            if !self.has_room_for_head(cx) {
+                self.long_head = None;
+                self.refusal = Some(unparsed::no_room());
+                continue;
+            }
             if self.received.len() == self.incomplete {
                 if ready!(self.poll_receive(cx))? == 0 {
                     if !self.received.is_empty() {
@@ -209,10 +247,12 @@ impl Stream {
                 Dispatch::Cached { length, answer } => {
                     self.received.advance(length);
                     self.incomplete = 0;
+                    self.long_head = None;
                     self.sending = Some(Sending::begin(answer, self.activity.request()));
                 }
                 Dispatch::Forward(remaining) => self.begin_forward(remaining),
                 Dispatch::Incomplete if self.received.len() >= HEAD_BYTES => {
+                    self.long_head = None;
                     self.refusal = Some(unparsed::head_too_large());
                 }
                 Dispatch::Incomplete => {
@@ -225,8 +265,23 @@ impl Stream {
         }
     }
 
+    /// Whether the head that is incomplete may stay in memory, as far as it came.
+    fn has_room_for_head(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.incomplete <= SHORT_HEAD_BYTES {
+            return true;
+        }
+        if self.long_head.is_none() {
+            self.long_head = self.heads.begin();
+        }
+        let Some(head) = &mut self.long_head else {
+            return false;
+        };
+        head.evicted.as_mut().poll(cx).is_pending()
+    }
+
     fn begin_forward(&mut self, remaining: Remaining) {
         self.incomplete = 0;
+        self.long_head = None;
         self.awaits_answer = true;
         self.forward = ForwardState::Request {
             remaining,
@@ -243,7 +298,7 @@ impl Stream {
         };
         let taken = remaining.take(bytes);
         if taken.bytes > 0 {
-            self.activity.hand(taken.body);
+            self.activity.hand(taken.body, taken.framing);
             self.activity.hear();
         }
         taken.bytes
@@ -387,6 +442,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::http::connection::activity::Place;
+    use crate::http::memory::BodyMemory;
     use crate::http::proxies::Proxy;
     use crate::http::repeat::KnownAnswers;
     use crate::store::{Store, StoreConfig};
@@ -403,6 +459,7 @@ mod tests {
     struct Server {
         store: Store,
         lane: Lane,
+        heads: SharedMemory,
         place: Place,
         _dir: tempfile::TempDir,
     }
@@ -424,6 +481,7 @@ mod tests {
             Self {
                 lane: Lane::open(&known, &Clock::default(), Proxy::Nobody),
                 store,
+                heads: BodyMemory::default().unverified,
                 place: Place::take(64),
                 _dir: dir,
             }
@@ -437,7 +495,12 @@ mod tests {
             client.set_nodelay(true).unwrap();
             let transport = Transport::Plain(accepted.unwrap().0);
             let activity = Rc::clone(self.place.activity());
-            (client, Stream::new(transport, activity, self.lane.clone()))
+            let heads = HeadMemory {
+                memory: self.heads.clone(),
+                client: Client::of_peer(None),
+            };
+            let stream = Stream::new(transport, activity, self.lane.clone(), heads);
+            (client, stream)
         }
     }
 
@@ -482,6 +545,56 @@ mod tests {
                 answer(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
             }
         }
+        server.store.close().await;
+    }
+
+    /// The beginning of a head whose end does not come.
+    fn long_head() -> Vec<u8> {
+        let field = format!("X: {}\r\n", "x".repeat(100));
+        [&GET[..GET.len() - 2], field.repeat(50).as_bytes()].concat()
+    }
+
+    #[tokio::test]
+    async fn long_heads_that_do_not_end_take_no_more_memory_than_is_counted() {
+        const HEADS_OF_ONE_CLIENT: usize = (4 << 20) / (HEAD_BYTES + 4096);
+        let server = Server::start().await;
+        let mut begun = Vec::new();
+        for _ in 0..HEADS_OF_ONE_CLIENT + 50 {
+            let (mut client, mut stream) = server.connect().await;
+            client.write_all(&long_head()).await.unwrap();
+            while stream.long_head.is_none() && stream.forward == ForwardState::Idle {
+                assert!(
+                    stream
+                        .read(&mut [0; 64])
+                        .now_or_never()
+                        .is_none_or(|read| read.is_ok())
+                );
+                tokio::task::yield_now().await;
+            }
+            begun.push((client, stream));
+        }
+        let mut waiting = Vec::new();
+        for (mut client, mut stream) in begun {
+            match stream.read(&mut [0; 64]).now_or_never() {
+                None => waiting.push((client, stream)),
+                Some(read) => {
+                    assert_eq!(read.unwrap(), 0);
+                    drop(stream);
+                    let mut answer = Vec::new();
+                    client.read_to_end(&mut answer).await.unwrap();
+                    assert!(answer.starts_with(b"HTTP/1.1 503 "));
+                }
+            }
+        }
+        assert_eq!(waiting.len(), HEADS_OF_ONE_CLIENT);
+        // One that goes makes room for another.
+        let (mut client, mut stream) = waiting.pop().unwrap();
+        client.write_all(b"\r\n").await.unwrap();
+        let whole = [&long_head()[..], b"\r\n"].concat();
+        assert_eq!(read(&mut stream, whole.len()).await, whole);
+        let (mut client, mut stream) = server.connect().await;
+        client.write_all(&whole).await.unwrap();
+        assert_eq!(read(&mut stream, whole.len()).await, whole);
         server.store.close().await;
     }
 

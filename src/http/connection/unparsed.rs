@@ -13,10 +13,14 @@ fn refusal(status: &str, refusal: &S3Error) -> Bytes {
     let id = id.as_str();
     let xml = refusal.to_xml("", id, HOST_ID);
     let length = xml.len();
+    let retry = match refusal.code {
+        ErrorCode::ServiceUnavailable => "retry-after: 5\r\n",
+        _ => "",
+    };
     let answer = format!(
         "HTTP/1.1 {status}\r\nserver: hangar\r\nx-amz-request-id: {id}\r\nx-amz-id-2: {HOST_ID}\r\n\
          x-content-type-options: nosniff\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\n\
-         connection: close\r\n\r\n{xml}"
+         {retry}connection: close\r\n\r\n{xml}"
     );
     Bytes::from(answer)
 }
@@ -46,6 +50,14 @@ pub(super) fn head_too_large() -> Bytes {
     refusal(
         "431 Request Header Fields Too Large",
         &S3Error::new(ErrorCode::RequestHeaderSectionTooLarge),
+    )
+}
+
+/// The answer to a head for whose rest there is no memory.
+pub(super) fn no_room() -> Bytes {
+    refusal(
+        "503 Service Unavailable",
+        &S3Error::new(ErrorCode::ServiceUnavailable),
     )
 }
 

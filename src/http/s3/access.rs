@@ -8,6 +8,7 @@
 
 use super::{Exchange, error, settings, verify};
 use crate::auth::{AccessKey, KeyLimits};
+use crate::http::limits::Kept;
 use crate::http::proxies;
 use crate::http::repeat::Repeats;
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
@@ -113,6 +114,14 @@ pub(super) fn require_signed(exchange: &Exchange<'_>) -> Result<(), S3Error> {
 }
 
 impl Permitted {
+    /// Whose memory a document of this request takes: one that nobody signed is counted with those of other strangers.
+    pub(super) fn kept(&self) -> Kept {
+        match self.requester {
+            Requester::Anybody => Kept::Unverified,
+            Requester::Owner | Requester::Limited(_) => Kept::Document,
+        }
+    }
+
     /// How the body was signed.
     pub(super) fn payload(&self) -> &Payload {
         &self.payload

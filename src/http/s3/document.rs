@@ -8,7 +8,7 @@
 use super::access::Permitted;
 use super::metadata::{self, StatedChecksums};
 use super::{Exchange, error};
-use crate::http::limits::{Body, Kept};
+use crate::http::limits::Body;
 use crate::s3::checksum::{Checksum, Hasher, Wanted};
 use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::chunked::Decoder;
@@ -38,7 +38,7 @@ pub(super) async fn read_document(
     } else {
         StatedChecksums::parse(&exchange.headers)?
     };
-    let (whole, trailer) = read_framed(body, permitted.payload(), limit_bytes).await?;
+    let (whole, trailer) = read_framed(body, permitted, limit_bytes).await?;
     judge_digests(&whole, md5, stated.value.as_slice())?;
     judge_digests(&whole, None, &trailer)?;
     String::from_utf8(whole).map_err(|_| S3Error::new(ErrorCode::MalformedXML))
@@ -55,10 +55,10 @@ fn completes_an_upload(exchange: &Exchange<'_>) -> bool {
 /// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `BadDigest` where its trailer does not hold.
 pub(super) async fn read_signed(
     body: &mut Body,
-    payload: &Payload,
+    permitted: &Permitted,
     limit_bytes: usize,
 ) -> Result<Vec<u8>, S3Error> {
-    let (whole, trailer) = read_framed(body, payload, limit_bytes).await?;
+    let (whole, trailer) = read_framed(body, permitted, limit_bytes).await?;
     judge_digests(&whole, None, &trailer)?;
     Ok(whole)
 }
@@ -66,9 +66,10 @@ pub(super) async fn read_signed(
 /// The bytes and the checksums that their trailer states.
 async fn read_framed(
     body: &mut Body,
-    payload: &Payload,
+    permitted: &Permitted,
     limit_bytes: usize,
 ) -> Result<(Vec<u8>, Vec<Checksum>), S3Error> {
+    let payload = permitted.payload();
     let announced_bytes = match payload {
         Payload::Chunked(framing) => Some(framing.decoded_bytes()),
         Payload::Unsigned | Payload::Sha256(_) => body.declared(),
@@ -78,7 +79,7 @@ async fn read_framed(
     {
         return Err(error::too_large(limit_bytes as u64, bytes));
     }
-    body.count(Kept::Document);
+    body.count(permitted.kept());
     match payload {
         Payload::Unsigned => Ok((read_plain(body, limit_bytes).await?, Vec::new())),
         Payload::Sha256(stated) => {

@@ -284,6 +284,40 @@ async fn readers_who_wait_share_what_they_hold_and_all_get_the_whole() {
 }
 
 #[tokio::test]
+async fn first_pieces_that_wait_for_slow_readers_are_bounded_and_read_again_where_they_were_dropped()
+ {
+    /// Of `store::read`: a MiB of 128 bodies, and first pieces of others.
+    const MOST_BYTES: usize = (128 << 16) + (32 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let content = pattern(300_000);
+    put(&store, "large", &content).await;
+    let large = store.object(&name("uploads"), &key("large")).await;
+    let large = large.unwrap().unwrap();
+    // The last piece of a block is never kept with its block.
+    let part = ByteRange {
+        start: 240_000,
+        end: 300_000,
+    };
+    let (mut waiting, mut held) = (Vec::new(), 0);
+    for at in 0..900 {
+        let range = (at % 2 == 0).then_some(part);
+        let reading = store.read(&large, range).await.unwrap().for_slow_reader();
+        held += reading.first.len();
+        waiting.push((reading, range));
+    }
+    assert!(held <= MOST_BYTES, "{held} bytes are held");
+    for (reading, range) in waiting.into_iter().step_by(7) {
+        let rest: Vec<Bytes> = reading.rest.try_collect().await.unwrap();
+        let whole = [vec![reading.first], rest].concat().concat();
+        match range {
+            Some(_) => assert_eq!(whole, content[240_000..]),
+            None => assert_eq!(whole, content),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_flipped_byte_is_never_served() {
     use std::os::unix::fs::FileExt;
     let dir = tempfile::tempdir().unwrap();

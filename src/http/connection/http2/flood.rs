@@ -7,6 +7,7 @@
 //! RFC 9113, 10.5: <https://www.rfc-editor.org/rfc/rfc9113#section-10.5>
 
 use super::super::transport::Transport;
+use super::memory::AtWork;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -162,15 +163,22 @@ pub(super) struct Metered {
     transport: Transport,
     frames: Frames,
     budget: Rc<Budget>,
+    at_work: Rc<AtWork>,
 }
 
 impl Metered {
-    pub(super) fn new(transport: Transport, budget: Rc<Budget>) -> Self {
+    pub(super) fn new(transport: Transport, budget: Rc<Budget>, at_work: Rc<AtWork>) -> Self {
         Self {
             transport,
             frames: Frames::new(),
             budget,
+            at_work,
         }
+    }
+
+    fn wrote(&self, bytes: usize) {
+        self.budget.earn(bytes as u64);
+        self.at_work.hear(bytes);
     }
 }
 
@@ -189,6 +197,7 @@ impl AsyncRead for Metered {
         let cost = self.frames.cost(&buf.filled()[before..]);
         self.budget.refill();
         self.budget.spend(cost);
+        self.at_work.hear(buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }
@@ -200,7 +209,7 @@ impl AsyncWrite for Metered {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(self.transport.poll_write(cx, buf))?;
-        self.budget.earn(written as u64);
+        self.wrote(written);
         Poll::Ready(Ok(written))
     }
 
@@ -210,7 +219,7 @@ impl AsyncWrite for Metered {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(self.transport.poll_write_vectored(cx, parts))?;
-        self.budget.earn(written as u64);
+        self.wrote(written);
         Poll::Ready(Ok(written))
     }
 

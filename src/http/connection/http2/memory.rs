@@ -2,11 +2,16 @@
 //! that were not written yet.
 //!
 //! One connection carries a hundred requests, so what suffices for one connection at work is too much for each of some
-//! thousand that mean harm. Guarantees: each connection has a little of its own, with which it always gets on, and what it
-//! uses beyond comes from pools that all connections of the process share. So all of them use at most [`WINDOWS_POOL`],
-//! [`REQUESTS_POOL`] and [`ANSWERS_POOL`] together, and [`WINDOW_BYTES`], [`REQUESTS_BYTES`] and [`ANSWERS_BYTES`] each.
+//! thousand that mean harm. Guarantees: each connection with a request under way has a little of its own
+//! ([`CONNECTION_BYTES`]), with which it always gets on, and what it uses beyond comes from pools that all connections of
+//! the process share: at most [`WINDOWS_POOL`], [`REQUESTS_POOL`] and [`ANSWERS_POOL`] together. What is their own is
+//! counted too ([`AtWork`]): all of it is bounded, and the slowest connection makes room ([`crate::http::memory`]).
 
+use crate::http::memory::{Client, NoRoom, Share, SharedMemory};
 use bytes::{Buf, Bytes};
+use std::cell::RefCell;
+use std::future::pending;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -22,18 +27,22 @@ const REQUESTS_POOL: u32 = 64 * 1024 * 1024;
 pub(super) const ANSWERS_BYTES: u32 = 128 * 1024;
 const ANSWERS_POOL: u32 = 64 * 1024 * 1024;
 
+/// What a connection with a request under way takes of its own: the three above, and some for what surrounds them.
+const CONNECTION_BYTES: usize =
+    (WINDOW_BYTES + REQUESTS_BYTES + ANSWERS_BYTES) as usize + 64 * 1024;
+
 /// Memory in use. It is given back when dropped.
 pub(super) type Lease = OwnedSemaphorePermit;
 
 /// What all connections share. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct SharedMemory {
+pub(in crate::http) struct Pools {
     windows: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     answers: Arc<Semaphore>,
 }
 
-impl Default for SharedMemory {
+impl Default for Pools {
     fn default() -> Self {
         let pool = |bytes: u32| Arc::new(Semaphore::new(bytes as usize));
         Self {
@@ -44,7 +53,7 @@ impl Default for SharedMemory {
     }
 }
 
-impl SharedMemory {
+impl Pools {
     /// For a connection whose window is to be [`WIDE_WINDOW_BYTES`], for as long as it lasts: a window that was given cannot
     /// be taken back.
     pub(super) fn wide_window(&self) -> Option<Lease> {
@@ -59,6 +68,57 @@ impl SharedMemory {
     /// For the answers of one connection.
     pub(super) fn answers(&self) -> Allowance {
         Allowance::new(ANSWERS_BYTES, &self.answers)
+    }
+}
+
+/// A connection's share of what all connections with requests under way take of their own: held by these requests and
+/// by what was not written of their answers.
+pub(super) struct AtWork {
+    memory: SharedMemory,
+    client: Client,
+    share: RefCell<Weak<Share>>,
+}
+
+impl AtWork {
+    pub(super) fn new(memory: SharedMemory, client: Client) -> Self {
+        Self {
+            memory,
+            client,
+            share: RefCell::default(),
+        }
+    }
+
+    /// For a request of this connection.
+    ///
+    /// # Errors
+    /// Where there is no room for another connection that is at work.
+    pub(super) fn begin(&self) -> Result<Rc<Share>, NoRoom> {
+        if let Some(share) = self.share() {
+            return Ok(share);
+        }
+        let share = self.memory.begin_at_once(self.client, CONNECTION_BYTES)?;
+        let share = Rc::new(share);
+        self.share.replace(Rc::downgrade(&share));
+        Ok(share)
+    }
+
+    /// Bytes came or were written.
+    pub(super) fn hear(&self, bytes: usize) {
+        if let Some(share) = self.share() {
+            share.hear(bytes);
+        }
+    }
+
+    /// Ends when the connection has to make room.
+    pub(super) async fn evicted(&self) {
+        match self.share().map(|share| share.eviction()) {
+            Some(eviction) => eviction.await,
+            None => pending().await,
+        }
+    }
+
+    fn share(&self) -> Option<Rc<Share>> {
+        self.share.borrow().upgrade()
     }
 }
 
@@ -97,14 +157,14 @@ fn take(from: &Arc<Semaphore>, bytes: u32) -> Option<Lease> {
 /// A part of an answer's body, counted until it was written or its stream reset.
 pub(super) struct Piece {
     bytes: Bytes,
-    _memory: Option<Lease>,
+    _memory: Option<(Lease, Rc<Share>)>,
 }
 
 impl Piece {
-    pub(super) fn new(bytes: Bytes, memory: Lease) -> Self {
+    pub(super) fn new(bytes: Bytes, memory: Lease, at_work: Rc<Share>) -> Self {
         Self {
             bytes,
-            _memory: Some(memory),
+            _memory: Some((memory, at_work)),
         }
     }
 
@@ -137,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_connection_gets_on_with_its_own_when_others_use_all_of_the_pool() {
-        let memory = SharedMemory::default();
+        let memory = Pools::default();
         let greedy = memory.answers();
         let mut leases = Vec::new();
         while let Some(lease) = greedy.try_take(ANSWERS_BYTES) {
@@ -154,7 +214,7 @@ mod tests {
 
     #[test]
     fn windows_are_wide_while_the_pool_lasts() {
-        let memory = SharedMemory::default();
+        let memory = Pools::default();
         let wide: Vec<_> = std::iter::from_fn(|| memory.wide_window()).collect();
         let most = WINDOWS_POOL / (WIDE_WINDOW_BYTES - WINDOW_BYTES);
         assert_eq!(wide.len(), most as usize);
