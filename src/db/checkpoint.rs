@@ -246,7 +246,9 @@ impl Checkpoints {
             owner,
         };
         if frames > 0 {
-            self.write(note(Phase::Begun))
+            // A note that a power cut leaves without what it names would look like damage.
+            journal::sync(&self.database)
+                .and_then(|()| self.write(note(Phase::Begun)))
                 .map_err(CheckpointError::Note)?;
             crate::faults::step("checkpoint-noted");
             let moved = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")

@@ -403,7 +403,12 @@ async fn known_index(
     } else {
         None
     };
-    if let Some(why) = broken.or(of_another_time) {
+    if let Some(why) = broken {
+        drop(index.close().await);
+        file.damage.report(why);
+        return Ok(Index::Untrusted { is_own });
+    }
+    if let Some(why) = of_another_time {
         tracing::warn!(
             why,
             "the database may be of another time than its journal, and is not trusted"
