@@ -37,6 +37,8 @@ pub(super) struct IndexDamage {
     home: Dir,
     is_found: watch::Sender<bool>,
     found: Mutex<Option<Found>>,
+    /// A damaged page that is reported a moment later, or when the store is closed.
+    postponed: Mutex<Option<u32>>,
     /// The index's file, kept open once it was read: see [`db::verify`].
     file: Mutex<Option<(Identity, Arc<File>)>>,
     /// Of connections to the index.
@@ -62,6 +64,7 @@ impl IndexDamage {
                 home: folder.home().clone(),
                 is_found: watch::Sender::new(false),
                 found: Mutex::default(),
+                postponed: Mutex::default(),
                 file: Mutex::default(),
                 _reports: reports,
             }
@@ -91,6 +94,25 @@ impl IndexDamage {
             offset: db::offset_of(page),
         };
         self.first(&what, found);
+    }
+
+    /// A page of the index that [`IndexDamage::report_postponed`] is to report.
+    pub(super) fn report_later(&self, page: u32) {
+        let mut postponed = self
+            .postponed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *postponed = Some(page);
+    }
+
+    pub(super) fn report_postponed(&self) {
+        let mut postponed = self
+            .postponed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(page) = postponed.take() {
+            self.report_page(Path::new(DATABASE), page);
+        }
     }
 
     /// Damage that is not of one page.

@@ -906,6 +906,7 @@ impl Store {
         let tasks = self
             .inner
             .tasks
+        self.inner.state.index_damage.report_postponed();
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();

@@ -341,6 +341,67 @@ async fn a_group_that_meets_damage_is_in_the_log_and_in_the_index_that_is_made_a
 }
 
 #[tokio::test]
+async fn damage_that_a_start_meets_in_a_large_index_is_made_right_by_that_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "kept", b"kept").await;
+    store.close().await;
+    let path = dir.path().join("@hangar/hangar.db");
+    // More than is verified before it is served.
+    let mut index = db::open_writer(&path).await.unwrap();
+    for statement in [
+        "CREATE TABLE filler (bytes BLOB)",
+        "INSERT INTO filler VALUES (randomblob(20000000))",
+    ] {
+        sqlx::query(statement).execute(&mut index).await.unwrap();
+    }
+    let page: i64 = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'buckets'")
+        .fetch_one(&mut index)
+        .await
+        .unwrap();
+    db::set_checkpoint_on_close(&mut index, true).await.unwrap();
+    index.close().await.unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[(usize::try_from(page).unwrap() - 1) * 4096 + 4000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(get(&store, "kept").await.unwrap(), b"kept");
+    assert!(!store.is_index_damaged());
+    store.close().await;
+    assert!(!dir.path().join("@hangar/index-damaged").exists());
+}
+
+#[tokio::test]
+async fn damage_that_a_check_finds_right_before_the_store_is_closed_is_not_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let path = dir.path().join("@hangar/hangar.db");
+    let mut index = db::open_durable(&path).await.unwrap();
+    for statement in [
+        "CREATE TABLE filler (bytes BLOB)",
+        "INSERT INTO filler VALUES (randomblob(100000))",
+    ] {
+        sqlx::query(statement).execute(&mut index).await.unwrap();
+    }
+    index.close().await.unwrap();
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A page that no request reads.
+    let at = bytes.len() - 4000;
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let checked = store.check(Arc::default(), Repair::default()).await;
+    assert_eq!(checked.unwrap().damages, 1);
+    store.close().await;
+    assert!(dir.path().join("@hangar/index-damaged").exists());
+    let store = open(dir.path()).await.unwrap();
+    let checked = store.check(Arc::default(), Repair::default()).await;
+    assert_eq!(checked.unwrap().damages, 0);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn indexes_that_were_set_aside_for_damage_are_few() {
     let mut random = StdRng::seed_from_u64(3);
     let folder = left(By::Stop).await;
