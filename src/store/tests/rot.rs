@@ -401,6 +401,55 @@ async fn damage_that_a_check_finds_right_before_the_store_is_closed_is_not_forgo
     store.close().await;
 }
 
+/// A key whose bytes rotted must not be taken for one whose bytes never came, which is what it was before, or nothing.
+#[tokio::test]
+async fn a_blob_that_rotted_in_a_backup_is_an_error_to_its_reader_once_it_is_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "replaced", b"before").await;
+    for at in ["replaced", "new"] {
+        put(&store, at, &pattern(400_000)).await;
+    }
+    let backup = tempfile::tempdir().unwrap();
+    let progress = Progress::default();
+    let copies = store.backup(backup.path(), Verify::All, &progress).await;
+    assert_eq!(copies.unwrap().damages, 0);
+    store.close().await;
+    for blob in std::fs::read_dir(backup.path().join("@hangar/blobs")).unwrap() {
+        let path = blob.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[200_000] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    }
+    let to = tempfile::tempdir().unwrap();
+    let config = StoreConfig {
+        data_dir: to.path().join("data"),
+        allow_unsafe_fs: true,
+        multipart_expires: MULTIPART_EXPIRES,
+        grace: std::time::Duration::from_hours(24),
+        min_free_bytes: Some(0),
+    };
+    let copies = restore(backup.path(), &config, &progress).await.unwrap();
+    assert_eq!((copies.damages, copies.findings.len()), (2, 2));
+    let store = open(&config.data_dir).await.unwrap();
+    for at in ["replaced", "new"] {
+        let object = store.object(&name("uploads"), &key(at)).await.unwrap();
+        let body = read(&store, &object.unwrap(), None).await;
+        assert!(matches!(body, Err(StoreError::Damaged(_))), "{at}");
+    }
+    // And it can be made whole.
+    let repair = Repair {
+        wanted: true,
+        from: Some(dir.path().to_owned()),
+    };
+    let checked = store.check(Arc::default(), repair).await.unwrap();
+    assert_eq!((checked.mended, checked.damages), (2, 0));
+    for at in ["replaced", "new"] {
+        assert_eq!(get(&store, at).await.unwrap(), pattern(400_000), "{at}");
+    }
+    store.close().await;
+}
+
 #[tokio::test]
 async fn indexes_that_were_set_aside_for_damage_are_few() {
     let mut random = StdRng::seed_from_u64(3);
