@@ -12,7 +12,9 @@ mod pages;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use checkpoint::{CheckpointError, Checkpoints, Leaves, Owner, Trust, trust};
+pub(crate) use checkpoint::{
+    CheckpointError, Checkpoints, Leaves, Noted, Origin, Owner, Trust, trust,
+};
 pub(crate) use journal::is_empty as is_journal_empty;
 pub(crate) use pages::{
     Damage, Verified, Watch, copy_with_checksums, has_checksums, offset_of, verify, verify_in_use,
@@ -77,9 +79,9 @@ fn code(error: &sqlx::Error) -> Option<u32> {
 
 /// Whether there was no room on the disk. The statement is rolled back, and may be tried again.
 pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    use std::io::ErrorKind;
     const SQLITE_FULL: u32 = 13;
     /// The `-shm` could not be made longer.
-    use std::io::ErrorKind;
     const SQLITE_IOERR_SHMSIZE: u32 = 4874;
     if let sqlx::Error::Io(error) = error {
         return matches!(

@@ -248,7 +248,7 @@ pub(super) async fn first_whole(home: &Dir, snapshots: &[Snapshot]) -> Option<Sn
         match is_whole(home, &snapshot.name).await {
             Ok(true) => return Some(snapshot.clone()),
             Ok(false) => {
-                tracing::warn!(path = %path.display(), "a snapshot is damaged, and not used")
+                tracing::warn!(path = %path.display(), "a snapshot is damaged, and not used");
             }
             Err(error) => {
                 tracing::warn!(%error, path = %path.display(), "a snapshot is damaged, and not used");
