@@ -30,9 +30,22 @@ enum Phase {
     Done = 2,
 }
 
+/// Of which folder a start took an index to be that it began to make. A start that finds that index half made goes by it:
+/// what a half-made index says of itself is not enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The folder is its own.
+    Own = 1,
+    /// The folder was copied.
+    Copy = 2,
+    Unknown = 3,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Note {
     phase: Phase,
+    /// The index is being made and is not whole yet.
+    making: Option<Origin>,
     /// The log's sequence that the database may hold.
     sequence: u64,
     salts: Salts,
@@ -45,6 +58,7 @@ impl Note {
         let mut bytes = [0; NOTE_BYTES];
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8] = self.phase as u8;
+        bytes[9] = self.making.map_or(0, |origin| origin as u8);
         bytes[16..24].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.salts);
         bytes[32..36].copy_from_slice(&self.frames.to_le_bytes());
@@ -62,8 +76,16 @@ impl Note {
             2 => Phase::Done,
             _ => return None,
         };
+        let making = match bytes[9] {
+            0 => None,
+            1 => Some(Origin::Own),
+            2 => Some(Origin::Copy),
+            3 => Some(Origin::Unknown),
+            _ => return None,
+        };
         is_whole.then(|| Self {
             phase,
+            making,
             sequence: u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes")),
             salts: bytes[24..32].try_into().expect("eight bytes"),
             frames: u32::from_le_bytes(bytes[32..36].try_into().expect("four bytes")),
@@ -88,24 +110,39 @@ pub(crate) enum Trust {
     Broken(&'static str),
 }
 
-/// Judges before SQLite opens the database, for opening it changes the journal. Also answers of which folder the note is.
-pub(crate) fn trust(database: &Path, note: &Path) -> io::Result<(Trust, Option<Owner>)> {
+/// What a note says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) trust: Trust,
+    /// Of which folder the note is.
+    pub(crate) owner: Option<Owner>,
+    /// The index is half made.
+    pub(crate) making: Option<Origin>,
+}
+
+/// Judges before SQLite opens the database, for opening it changes the journal.
+pub(crate) fn trust(database: &Path, note: &Path) -> io::Result<Noted> {
+    let nothing = |trust| Noted {
+        trust,
+        owner: None,
+        making: None,
+    };
     let Some(note) = read(note)? else {
-        return Ok((Trust::NoNote, None));
+        return Ok(nothing(Trust::NoNote));
     };
     let Some(note) = note else {
         let why = "the note of its last checkpoint is damaged";
-        return Ok((Trust::Broken(why), None));
+        return Ok(nothing(Trust::Broken(why)));
     };
-    let trust = judge(note, journal::recoverable(database)?);
-    Ok((trust, Some(note.owner)))
+    Ok(Noted {
+        trust: judge(note, journal::recoverable(database)?),
+        owner: Some(note.owner),
+        making: note.making,
+    })
 }
 
 /// `None`: there is none; `Some(None)`: it is damaged.
-#[expect(
-    clippy::option_option,
-    reason = "no note, and one that is damaged, are two findings"
-)]
+#[expect(clippy::option_option, reason = "missing and damaged are two things")]
 fn read(note: &Path) -> io::Result<Option<Option<Note>>> {
     let mut bytes = Vec::new();
     match File::open(note) {
@@ -162,6 +199,8 @@ pub(crate) struct Checkpoints {
     database: PathBuf,
     note: PathBuf,
     owner: Owner,
+    /// Until [`Checkpoints::is_made`].
+    making: Option<Origin>,
     file: Option<File>,
     index: Option<Index>,
     /// How long the journal was at the last try, until it begins anew.
@@ -175,23 +214,39 @@ impl Checkpoints {
             database,
             note,
             owner,
+            making: None,
             file: None,
             index: None,
             tried: 0,
         }
     }
 
-    /// For a database that is about to be made, or put there from a snapshot: it needs no journal.
-    pub(crate) fn begin_anew(&mut self) -> io::Result<()> {
+    /// For a database that is about to be made, or put there from a snapshot: it needs no journal. `making`: it is not
+    /// whole before [`Checkpoints::is_made`].
+    pub(crate) fn begin_anew(&mut self, making: Option<Origin>) -> io::Result<()> {
         self.index = None;
         self.tried = 0;
+        self.making = making;
         self.write(Note {
             phase: Phase::Done,
+            making,
             sequence: 0,
             salts: Salts::default(),
             frames: 0,
             owner: self.owner,
         })
+    }
+
+    /// The database holds all that it is to hold, and says so itself.
+    pub(crate) fn is_made(&mut self) -> io::Result<()> {
+        self.making = None;
+        match read(&self.note)? {
+            Some(Some(note)) if note.making.is_some() => self.write(Note {
+                making: None,
+                ..note
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// From here on the note names this owner.
@@ -241,16 +296,19 @@ impl Checkpoints {
         let Some(Standing { salts, frames }) = standing else {
             return Ok(false);
         };
-        let owner = self.owner;
+        let (owner, making) = (self.owner, self.making);
         let note = |phase| Note {
             phase,
+            making,
             sequence,
             salts,
             frames,
             owner,
         };
         if frames > 0 {
-            self.write(note(Phase::Begun))
+            // A note that a power cut leaves without what it names would look like damage.
+            journal::sync(&self.database)
+                .and_then(|()| self.write(note(Phase::Begun)))
                 .map_err(CheckpointError::Note)?;
             crate::faults::step("checkpoint-noted");
             let moved = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")

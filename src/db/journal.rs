@@ -30,6 +30,11 @@ pub(super) fn wal(database: &Path) -> PathBuf {
     beside(database, "-wal")
 }
 
+/// Puts on disk what lies in the journal.
+pub(super) fn sync(database: &Path) -> io::Result<()> {
+    File::open(wal(database))?.sync_data()
+}
+
 /// Whether the database alone holds everything.
 pub(crate) fn is_empty(database: &Path) -> bool {
     std::fs::metadata(wal(database)).map_or(true, |file| file.len() == 0)

@@ -12,7 +12,9 @@ mod pages;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use checkpoint::{CheckpointError, Checkpoints, Leaves, Owner, Trust, trust};
+pub(crate) use checkpoint::{
+    CheckpointError, Checkpoints, Leaves, Noted, Origin, Owner, Trust, trust,
+};
 pub(crate) use journal::is_empty as is_journal_empty;
 pub(crate) use pages::{
     Damage, Verified, Watch, copy_with_checksums, has_checksums, offset_of, verify, verify_in_use,
@@ -75,10 +77,19 @@ fn code(error: &sqlx::Error) -> Option<u32> {
     error.code()?.parse::<u32>().ok()
 }
 
-/// Whether there was no room on the disk: `SQLITE_FULL`. The statement is rolled back, and may be tried again.
+/// Whether there was no room on the disk. The statement is rolled back, and may be tried again.
 pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    use std::io::ErrorKind;
     const SQLITE_FULL: u32 = 13;
-    code(error).is_some_and(|code| code & 0xff == SQLITE_FULL)
+    /// The `-shm` could not be made longer.
+    const SQLITE_IOERR_SHMSIZE: u32 = 4874;
+    if let sqlx::Error::Io(error) = error {
+        return matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        );
+    }
+    code(error).is_some_and(|code| code & 0xff == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE)
 }
 
 /// Connections that only read. At most four are open at once. Cheap to clone.

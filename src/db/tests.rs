@@ -303,7 +303,7 @@ async fn killed(dir: &Path, moved: Moved) -> (PathBuf, PathBuf) {
     filled(&path).await;
     let mut writer = open_as_it_is(&path).await.unwrap();
     let mut checkpoints = Checkpoints::of(path.clone(), note.clone(), [7; 16]);
-    checkpoints.begin_anew().unwrap();
+    checkpoints.begin_anew(None).unwrap();
     for round in 1..=8 {
         change(&mut writer, round).await;
     }
@@ -381,7 +381,7 @@ async fn a_flipped_bit_of_a_journal_leaves_a_state_that_was_or_is_not_trusted() 
             std::fs::read(&journal).unwrap(),
         );
         assert!(
-            matches!(trust(&path, &note).unwrap().0, Trust::Whole { .. }),
+            matches!(trust(&path, &note).unwrap().trust, Trust::Whole { .. }),
             "{moved:?}"
         );
         let mut random = StdRng::seed_from_u64(11);
@@ -393,7 +393,11 @@ async fn a_flipped_bit_of_a_journal_leaves_a_state_that_was_or_is_not_trusted() 
             std::fs::write(&path, &database).unwrap();
             std::fs::write(&journal, &flipped).unwrap();
             drop(std::fs::remove_file(path.with_file_name("a.db-shm")));
-            let (is_trusted, owner) = trust(&path, &note).unwrap();
+            let Noted {
+                trust: is_trusted,
+                owner,
+                ..
+            } = trust(&path, &note).unwrap();
             assert_eq!(owner, Some([7; 16]));
             if !matches!(is_trusted, Trust::Whole { .. }) {
                 continue;
@@ -423,10 +427,11 @@ async fn a_note_that_is_damaged_is_not_trusted_and_one_that_is_missing_is_said()
         flipped[bit / 8] ^= 1 << (bit % 8);
         std::fs::write(&note, &flipped).unwrap();
         assert!(
-            matches!(trust(&path, &note).unwrap().0, Trust::Broken(_)),
+            matches!(trust(&path, &note).unwrap().trust, Trust::Broken(_)),
             "bit {bit}"
         );
     }
     std::fs::remove_file(&note).unwrap();
-    assert_eq!(trust(&path, &note).unwrap(), (Trust::NoNote, None));
+    let noted = trust(&path, &note).unwrap();
+    assert_eq!((noted.trust, noted.owner), (Trust::NoNote, None));
 }

@@ -135,6 +135,7 @@ impl Store {
             from: folder.places(),
             to: &places,
             verify,
+            rotted: Rotted::StaysBehind,
             progress,
             copies: Copies::default(),
         };
@@ -187,6 +188,7 @@ pub async fn restore(
         from: &source.places,
         to: &places,
         verify: Verify::All,
+        rotted: Rotted::ComesAlong,
         progress,
         copies: Copies::default(),
     };
@@ -244,9 +246,15 @@ impl Source {
         let has = |name: &str| home.has(name).map_err(at_dir(&home));
         let (is_backup, is_cut_off) = (has(BACKUP)?, has(BACKING_UP)?);
         let damaged = |what: &str| {
+            // No server starts where that file is.
+            let without = if is_backup {
+                " without its file @hangar/backup"
+            } else {
+                ""
+            };
             BackupError::Refused(format!(
-                "the log in {shown} {what}: restore another backup. A server that is started in a copy of this folder \
-                 takes what is before that"
+                "the log in {shown} {what}: restore another backup. A server that is started in a copy of this \
+                 folder{without} takes what is before that"
             ))
         };
         let id = match log::find(&places.log).map_err(|error| damaged(&error.to_string()))? {
@@ -480,10 +488,20 @@ async fn prune(
     Ok(copies)
 }
 
+/// What becomes of a blob that is there and is not what was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rotted {
+    /// It is not copied: a whole one may be there already, or come with a later backup.
+    StaysBehind,
+    /// It is copied as it is: without it its key would be taken for one whose bytes never came.
+    ComesAlong,
+}
+
 struct Transfer<'a> {
     from: &'a Places,
     to: &'a Places,
     verify: Verify,
+    rotted: Rotted,
     progress: &'a Progress,
     copies: Copies,
 }
@@ -629,7 +647,8 @@ impl Transfer<'_> {
         bodies: Vec<(u64, Body)>,
         covered: u64,
     ) -> Result<Vec<(u64, Body, Outcome)>, BackupError> {
-        let (from, to, verify) = (self.from.clone(), self.to.clone(), self.verify);
+        let (from, to) = (self.from.clone(), self.to.clone());
+        let (verify, rotted) = (self.verify, self.rotted);
         let outcomes = blocking(move || {
             let copied = bodies.into_iter().map(|(id, body)| {
                 let outcome = match body.place {
@@ -637,7 +656,7 @@ impl Transfer<'_> {
                         Ok(Outcome::Unverified)
                     }
                     Place::Log { .. } => check_in_log(&body, &from, &to, id <= covered),
-                    Place::Blob { id } => copy_blob(id, &body, &from, &to, verify),
+                    Place::Blob { id } => copy_blob(id, &body, (&from, &to), verify, rotted),
                 };
                 (id, body, outcome)
             });
@@ -724,9 +743,9 @@ fn check_in_log(body: &Body, from: &Places, to: &Places, was_there: bool) -> io:
 fn copy_blob(
     id: BlobId,
     body: &Body,
-    from: &Places,
-    to: &Places,
+    (from, to): (&Places, &Places),
     verify: Verify,
+    rotted: Rotted,
 ) -> io::Result<Outcome> {
     let (name, new) = (id.to_string(), format!("{id}.new"));
     let was_there = to
@@ -770,12 +789,19 @@ fn copy_blob(
     if done < body.size_bytes {
         damage = damage.or(Some((Damage::Changed, done)));
     }
-    if let Some((damage, at)) = damage {
+    let is_taken = match damage {
+        None => true,
+        Some((damage, _)) => damage == Damage::Changed && rotted == Rotted::ComesAlong,
+    };
+    if is_taken {
+        file.sync_data()?;
+        to.blobs.rename(&new, &to.blobs, &name)?;
+    } else {
         to.blobs.remove(&new)?;
+    }
+    if let Some((damage, at)) = damage {
         return Ok(Outcome::Damaged(damage, at));
     }
-    file.sync_data()?;
-    to.blobs.rename(&new, &to.blobs, &name)?;
     Ok(if was_there {
         Outcome::Renewed
     } else {

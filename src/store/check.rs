@@ -229,12 +229,13 @@ impl Check {
         self.left_over().await?;
         self.name_the_hurt().await?;
         if let (Some(page), Some(store)) = (damaged_page, self.store) {
+            let damage = store.inner.state.index_damage.clone();
+            damage.report_later(page);
             tokio::spawn(async move {
                 /// The command is answered first: the report ends the server's run.
                 const PATIENCE: Duration = Duration::from_secs(2);
                 tokio::time::sleep(PATIENCE).await;
-                let database = store.inner.folder.database();
-                store.inner.state.index_damage.report_page(&database, page);
+                damage.report_postponed();
             });
         }
         Ok(self.checked)

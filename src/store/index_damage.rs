@@ -6,7 +6,7 @@
 
 use super::dir::Dir;
 use super::folder::{DATABASE, Folder, Identity, identity};
-use crate::db::{self, Damage, Owner, Trust, Watch};
+use crate::db::{self, Damage, Noted, Origin, Owner, Trust, Watch};
 use crate::s3::checksum::crc64_nvme;
 use std::fs::File;
 use std::io;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 pub(super) const NOTE: &str = "checkpoint";
 
 const MARKER: &str = "index-damaged";
+const OF_ANOTHER_TIME: &str = "index-of-another-time";
 /// Indexes that were set aside for their damage and are kept.
 const KEPT_ASIDE: usize = 3;
 const ASIDE: &str = "aside-damaged-";
@@ -37,6 +38,8 @@ pub(super) struct IndexDamage {
     home: Dir,
     is_found: watch::Sender<bool>,
     found: Mutex<Option<Found>>,
+    /// A damaged page that is reported a moment later, or when the store is closed.
+    postponed: Mutex<Option<u32>>,
     /// The index's file, kept open once it was read: see [`db::verify`].
     file: Mutex<Option<(Identity, Arc<File>)>>,
     /// Of connections to the index.
@@ -62,6 +65,7 @@ impl IndexDamage {
                 home: folder.home().clone(),
                 is_found: watch::Sender::new(false),
                 found: Mutex::default(),
+                postponed: Mutex::default(),
                 file: Mutex::default(),
                 _reports: reports,
             }
@@ -91,6 +95,25 @@ impl IndexDamage {
             offset: db::offset_of(page),
         };
         self.first(&what, found);
+    }
+
+    /// A page of the index that [`IndexDamage::report_postponed`] is to report.
+    pub(super) fn report_later(&self, page: u32) {
+        let mut postponed = self
+            .postponed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *postponed = Some(page);
+    }
+
+    pub(super) fn report_postponed(&self) {
+        let mut postponed = self
+            .postponed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(page) = postponed.take() {
+            self.report_page(Path::new(DATABASE), page);
+        }
     }
 
     /// Damage that is not of one page.
@@ -160,13 +183,25 @@ fn mark(home: &Dir) -> io::Result<()> {
     home.sync()
 }
 
+/// Has no start trust the index, which is of another time than its journal, until it is made again. What it says of
+/// the log still counts.
+pub(super) fn distrust(home: &Dir) -> io::Result<()> {
+    home.make(OF_ANOTHER_TIME)?.sync_all()?;
+    home.sync()
+}
+
+pub(super) fn is_distrusted(home: &Dir) -> io::Result<bool> {
+    home.has(OF_ANOTHER_TIME)
+}
+
 /// Whether the index was found damaged and was not made again since.
 pub(super) fn is_marked(home: &Dir) -> io::Result<bool> {
     home.has(MARKER)
 }
 
 fn unmark(home: &Dir) -> io::Result<()> {
-    if home.remove(MARKER)? {
+    let was_marked = home.remove(MARKER)?;
+    if home.remove(OF_ANOTHER_TIME)? || was_marked {
         home.sync()?;
     }
     Ok(())
@@ -224,10 +259,19 @@ impl IndexFile {
         })
     }
 
-    /// Whether the database and its journal make one index, and whether they are this folder's own and not copied. To be
-    /// asked before the database is opened.
-    pub(super) fn trust(&self, folder: &Folder) -> io::Result<(Trust, bool)> {
-        let (trust, owner) = db::trust(&folder.database(), &folder.home().path_of(NOTE))?;
-        Ok((trust, owner == Some(self.owner)))
+    /// Whether the database and its journal make one index, whether they are this folder's own and not copied, and, where
+    /// a start of this folder was cut off or refused while it made the index, what it knew of the folder. To be asked
+    /// before the database is opened.
+    pub(super) fn trust(&self, folder: &Folder) -> io::Result<(Trust, bool, Option<Origin>)> {
+        let noted = db::trust(&folder.database(), &folder.home().path_of(NOTE))?;
+        let Noted {
+            trust,
+            owner,
+            making,
+        } = noted;
+        // The database was another one when the note was written: the folder of the log is still the same.
+        let is_of_folder = owner.is_some_and(|owner| owner[..8] == self.owner[..8]);
+        let making = making.filter(|_| is_of_folder);
+        Ok((trust, owner == Some(self.owner), making))
     }
 }

@@ -195,6 +195,16 @@ impl Store {
             replayed = replay(&mut file).await;
         }
         let replayed = replayed?;
+        let (rebuilt, damage) = (replayed.rebuilt, file.damage.clone());
+        match Self::over(replayed, file, &folder, &config, &clock, &effects).await {
+            Err(_) if damage.is_found() => {}
+            opened => return Ok((opened?, rebuilt)),
+        }
+        // As above.
+        drop(damage);
+        let mut file = IndexFile::of(&folder)
+            .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
+        let replayed = replay(&mut file).await?;
         let rebuilt = replayed.rebuilt;
         let store = Self::over(replayed, file, &folder, &config, &clock, &effects).await?;
         Ok((store, rebuilt))
@@ -226,8 +236,8 @@ impl Store {
             remember(folder, &checkpoints, None)
                 .await
                 .map_err(|error| cannot(&error))?;
-            index_damage
-                .is_made_again()
+            let made = checkpoints.lock().await.is_made();
+            made.and_then(|()| index_damage.is_made_again())
                 .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
         }
         let buckets = meta::buckets(&mut index)
@@ -896,6 +906,7 @@ impl Store {
 
     /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
     pub async fn close(&self) {
+        self.inner.state.index_damage.report_postponed();
         drop(
             self.inner
                 .requests

@@ -16,7 +16,7 @@ use super::salvage::{SalvageError, Salvaged, salvage};
 use super::snapshot::Survey;
 use super::{EffectKind, OpenError, freeing, meta, snapshot};
 use crate::clock::Clock;
-use crate::db::{self, Checkpoints, DatabaseError, Leaves, Tables, Trust, Verified};
+use crate::db::{self, Checkpoints, DatabaseError, Leaves, Origin, Tables, Trust, Verified};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 use std::sync::atomic::Ordering;
@@ -73,8 +73,11 @@ pub(super) async fn replay(
     let found = log::find(folder.log()).map_err(|error| log_trouble(&error))?;
     let was_marked = index_damage::is_marked(folder.home())
         .map_err(|error| database_trouble(&error, is_full(&error)))?;
-    let mut known = known_index(folder, found, source, file).await?;
-    let was_damaged = was_marked || file.damage.is_found();
+    let noted = (file.trust(folder)).map_err(|error| database_trouble(&error, is_full(&error)))?;
+    let (.., making) = noted;
+    let mut known = known_index(folder, found, source, file, noted).await?;
+    // Half an index is nothing to keep either.
+    let was_damaged = was_marked || file.damage.is_found() || making.is_some();
     let mut is_own = match known {
         Index::Trusted { .. } => Some(true),
         Index::Untrusted { is_own } => Some(is_own),
@@ -92,11 +95,8 @@ pub(super) async fn replay(
         (Index::Trusted { index, id, end }, _) => (index, id, end),
         (Index::Untrusted { .. } | Index::None, Found::Log(id)) => {
             let (index, from, snapshot, survey) =
-                other_index(folder, clock, id, source, file, was_damaged).await?;
-            is_own = match (is_own, survey.is_own()) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (found, said) => found.or(said),
-            };
+                other_index(folder, clock, id, (source, is_own), file, was_damaged).await?;
+            is_own = is_own_by(is_own, &survey);
             said = survey;
             rebuilt = Some(Rebuilt {
                 snapshot,
@@ -111,7 +111,7 @@ pub(super) async fn replay(
                     "is missing, and {trace} says that there was one"
                 )));
             }
-            set_index_aside(folder, clock, file, was_damaged)?;
+            set_index_aside(folder, clock, file, was_damaged, Origin::Unknown)?;
             let mut index = new_index(folder).await?;
             let log = begin(folder, clock, &mut index, effects).await?;
             return Ok(Replayed {
@@ -184,12 +184,21 @@ fn tell(rebuilt: &Rebuilt) {
     );
 }
 
+/// Whether the folder was not copied, by what is known of its index and by its snapshots; `None`: nothing tells.
+fn is_own_by(known: Option<bool>, survey: &Survey) -> Option<bool> {
+    match (known, survey.is_own()) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (known, said) => known.or(said),
+    }
+}
+
 /// An index from a snapshot or without rows, where the log goes on, the snapshot's last record, and what all snapshots say.
+/// `is_own`: by what is known of the index that was there.
 async fn other_index(
     folder: &Folder,
     clock: &Clock,
     id: LogId,
-    source: Source,
+    (source, is_own): (Source, Option<bool>),
     file: &mut IndexFile,
     was_damaged: bool,
 ) -> Result<(SqliteConnection, End, Option<u64>, Survey), OpenError> {
@@ -225,7 +234,21 @@ async fn other_index(
         Source::Log => None,
         Source::Index | Source::Snapshot => snapshot::first_whole(home, &survey.reached()).await,
     };
-    set_index_aside(folder, clock, file, was_damaged)?;
+    if source != Source::Index && is_own == Some(true) {
+        // The index that is there may be good, and is not given for one that could not be made.
+        let log = folder.log().clone();
+        let read = tokio::task::spawn_blocking(move || read_through(&log, id, begin));
+        let read = read.await.map_err(std::io::Error::other);
+        read.map_err(ScanError::from)
+            .flatten()
+            .map_err(|error| log_trouble(&error))?;
+    }
+    let origin = match is_own_by(is_own, &survey) {
+        Some(true) => Origin::Own,
+        Some(false) => Origin::Copy,
+        None => Origin::Unknown,
+    };
+    set_index_aside(folder, clock, file, was_damaged, origin)?;
     if let Some(snapshot) = snapshot {
         match snapshot::restore(&snapshot, folder).await {
             Ok(index) => {
@@ -236,11 +259,18 @@ async fn other_index(
             Err(error) if error.is_full() => return Err(full()),
             Err(error) => {
                 tracing::warn!(%error, "a snapshot cannot be used");
-                set_index_aside(folder, clock, file, true)?;
+                set_index_aside(folder, clock, file, true, origin)?;
             }
         }
     }
     Ok((new_index(folder).await?, begin, None, survey))
+}
+
+/// Whether the log can be read from a position to its end.
+fn read_through(log: &Dir, id: LogId, from: End) -> Result<(), ScanError> {
+    let mut reader = Reader::new(log, id, from)?;
+    while reader.next()?.is_some() {}
+    Ok(())
 }
 
 /// What lies at the index's place.
@@ -295,12 +325,22 @@ async fn known_index(
     log: Found,
     source: Source,
     file: &mut IndexFile,
+    (trust, is_noted_own, making): (Trust, bool, Option<Origin>),
 ) -> Result<Index, OpenError> {
     let home = folder.home();
     let path = folder.database();
     let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
     let look = |name: &str| identity(home, name).map_err(io_trouble);
-    let (trust, is_noted_own) = file.trust(folder).map_err(io_trouble)?;
+    if let Some(origin) = making
+        && log != Found::Nothing
+    {
+        tracing::warn!("the index was being made when the last start ended: it is made again");
+        return Ok(match origin {
+            Origin::Own => Index::Untrusted { is_own: true },
+            Origin::Copy => Index::Untrusted { is_own: false },
+            Origin::Unknown => Index::None,
+        });
+    }
     let damaged = Index::Untrusted {
         is_own: is_noted_own,
     };
@@ -313,6 +353,14 @@ async fn known_index(
     };
     let journal = look(JOURNAL)?;
     let has_checksums = db::has_checksums(&path).map_err(io_trouble)?;
+    let is_under_way = matches!(trust, Trust::Whole { is_under_way, .. } if is_under_way);
+    let was_changed_last =
+        !is_under_way && was_changed_last(folder, database, journal).map_err(io_trouble)?;
+    let is_distrusted = index_damage::is_distrusted(home).map_err(io_trouble)?;
+    if was_changed_last && !is_distrusted {
+        // Opening the database touches the journal: the next start could not tell any more.
+        index_damage::distrust(home).map_err(io_trouble)?;
+    }
     // A hangar that wrote no notes left it: what lies in the database's own file is asked of that file.
     let in_main_file = match trust {
         Trust::NoNote if !has_checksums => ask_main_file(folder).await,
@@ -395,19 +443,28 @@ async fn known_index(
         }
         Trust::NoNote => None,
     };
-    let is_under_way = matches!(trust, Trust::Whole { is_under_way, .. } if is_under_way);
     let of_another_time = if known_run.is_some() && journal.is_none() {
         Some("its journal is missing")
-    } else if !is_under_way && was_changed_last(folder, database, journal).map_err(io_trouble)? {
+    } else if was_changed_last {
         Some("it was changed after its journal and after the note of its last checkpoint")
+    } else if is_distrusted {
+        Some("an earlier start found it so")
     } else {
         None
     };
-    if let Some(why) = broken.or(of_another_time) {
+    if let Some(why) = broken {
+        drop(index.close().await);
+        file.damage.report(why);
+        return Ok(Index::Untrusted { is_own });
+    }
+    if let Some(why) = of_another_time {
         tracing::warn!(
             why,
             "the database and its journal may not belong together: the database is not trusted"
         );
+        if !is_distrusted {
+            index_damage::distrust(home).map_err(io_trouble)?;
+        }
         drop(index.close().await);
         return Ok(Index::Untrusted { is_own });
     }
@@ -529,7 +586,7 @@ async fn with_checksums(
         db::set_checkpoint_on_close(&mut index, true).await?;
         index.close().await?;
         remove_journals(home, DATABASE)?;
-        file.checkpoints.begin_anew()?;
+        file.checkpoints.begin_anew(None)?;
         home.rename(NEW, home, DATABASE)?;
         home.sync()?;
         db::open_as_it_is(&path).await
@@ -546,6 +603,7 @@ fn set_index_aside(
     clock: &Clock,
     file: &mut IndexFile,
     was_damaged: bool,
+    origin: Origin,
 ) -> Result<(), OpenError> {
     let mut set_aside = || {
         if let Some(mut aside) = folder.set_index_aside(clock.now().as_millis())? {
@@ -554,7 +612,7 @@ fn set_index_aside(
             }
             tracing::warn!(aside = %folder.home().path_of(&aside).display(), "the database was set aside");
         }
-        file.checkpoints.begin_anew()
+        file.checkpoints.begin_anew(Some(origin))
     };
     set_aside().map_err(|error| database_trouble(&error, is_full(&error)))
 }

@@ -108,6 +108,28 @@ def test_a_server_starts_on_a_full_disk(small_disk):
     assert hangar.stop() == 0
 
 
+@pytest.mark.parametrize("ends", ["stop", "kill"])
+def test_a_server_starts_on_a_disk_without_a_free_byte(small_disk, tmp_path, ends):
+    """What the start needs comes from the reserve."""
+    settings = {"HANGAR_DATA_DIR": small_disk / "data", "HANGAR_MIN_FREE": "0"}
+    hangar = Hangar(tmp_path / "server", settings).start()
+    for number in range(3):
+        s3_client(hangar).put_object(Bucket="uploads", Key=f"1000/{number}", Body=body(number, 1000))
+    getattr(hangar, ends)()
+    with open(small_disk / "filler", "wb", buffering=0) as filler:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while filler.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                pass
+    hangar.start()
+    assert_whole(s3_client(hangar), 1000, range(3))
+    s3_client(hangar).delete_object(Bucket="uploads", Key="1000/0")
+    assert_whole(s3_client(hangar), 1000, [1, 2])
+    assert hangar.stop() == 0
+
+
 def test_gc_tells_and_frees_beside_a_server_and_without_one(start_hangar):
     hangar = start_hangar(HANGAR_GRACE="1h")
     s3 = s3_client(hangar)

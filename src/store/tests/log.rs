@@ -125,6 +125,82 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
     store.close().await;
 }
 
+/// A folder whose record 6 is damaged, behind three of one row: those are applied one after the other, so that an index is
+/// half made when the damage is met.
+async fn damaged_behind_applied_records() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    for _ in 0..3 {
+        put(&store, "first", &pattern(100)).await;
+    }
+    put(&store, "second", &pattern(100)).await;
+    put(&store, "third", &pattern(100)).await;
+    store.close().await;
+    let mut log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
+    let at = starts(&log)[5] + HEAD_BYTES + 3;
+    log[at] ^= 1;
+    std::fs::write(dir.path().join(SEGMENT), log).unwrap();
+    dir
+}
+
+#[rstest]
+#[case::of_which_nothing_is_known(false)]
+#[case::that_is_its_own(true)]
+#[tokio::test]
+async fn a_start_that_was_refused_half_way_is_refused_again_and_sets_nothing_of_the_log_aside(
+    #[case] is_own: bool,
+) {
+    let dir = damaged_behind_applied_records().await;
+    let log = std::fs::read(dir.path().join(SEGMENT)).unwrap();
+    let database = dir.path().join("@hangar/hangar.db");
+    if is_own {
+        let index = std::fs::read(&database).unwrap();
+        lose_index(dir.path());
+        std::fs::write(&database, index).unwrap();
+        std::fs::write(dir.path().join("@hangar/index-damaged"), b"").unwrap();
+        let folder = folder::Folder::open(dir.path(), true, Some(0)).unwrap();
+        let mut file = IndexFile::of(&folder).unwrap();
+        file.checkpoints.begin_anew(None).unwrap();
+        folder.release();
+    } else {
+        lose_index(dir.path());
+    }
+    for _ in 0..6 {
+        let sentence = refusal(dir.path()).await;
+        assert!(sentence.contains("record 6 is damaged"), "{sentence}");
+        assert!(std::fs::read(dir.path().join(SEGMENT)).unwrap() == log);
+    }
+    let set_aside = std::fs::read_dir(dir.path().join("@hangar")).unwrap();
+    let names = set_aside.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let set_aside: Vec<String> = names.filter(|name| name.starts_with("aside")).collect();
+    assert!(set_aside.len() <= 3, "{set_aside:?}");
+    if !is_own {
+        let store = rebuilt(dir.path()).await;
+        assert!(get(&store, "first").await.is_some());
+        assert!(get(&store, "second").await.is_none());
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_rebuild_that_the_log_does_not_allow_leaves_the_index_that_is_there() {
+    let dir = damaged_behind_applied_records().await;
+    for _ in 0..2 {
+        let progress = Progress::default();
+        let config = config(dir.path());
+        let opened = Store::open_from(config, Clock::default(), notes(), Source::Log, &progress);
+        let Err(OpenError::Refused(sentence)) = opened.await else {
+            panic!("it was made again")
+        };
+        assert!(sentence.contains("record 6 is damaged"), "{sentence}");
+        let store = open(dir.path()).await.unwrap();
+        for at in ["first", "second", "third"] {
+            assert_eq!(get(&store, at).await.unwrap(), pattern(100), "{at}");
+        }
+        store.close().await;
+    }
+}
+
 #[tokio::test]
 async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence() {
     use std::os::unix::fs::FileExt;
@@ -154,7 +230,7 @@ async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence()
     // With the note of the checkpoint that it had then.
     let folder = folder::Folder::open(dir.path(), true, Some(0)).unwrap();
     let mut file = IndexFile::of(&folder).unwrap();
-    file.checkpoints.begin_anew().unwrap();
+    file.checkpoints.begin_anew(None).unwrap();
     folder.release();
     let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
         panic!("it started")

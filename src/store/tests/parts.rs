@@ -480,7 +480,11 @@ async fn judge(case: &Case) -> Result<Outcome, String> {
                 return Err(format!("refused, and changed what it holds: {sentence}"));
             }
             println!("{case}: {sentence}");
-            return Ok(Outcome::Refused);
+            return match open(dir).await {
+                Err(OpenError::Refused(_)) => Ok(Outcome::Refused),
+                Err(other) => Err(format!("refused, then: {other}")),
+                Ok(_) => Err(format!("refused, and then it started: {sentence}")),
+            };
         }
         Err(other) => return Err(other.to_string()),
     };

@@ -341,6 +341,116 @@ async fn a_change_that_meets_damage_is_refused_and_is_there_whole_or_not_at_all_
 }
 
 #[tokio::test]
+async fn damage_that_a_start_meets_in_a_large_index_is_made_right_by_that_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "kept", b"kept").await;
+    store.close().await;
+    let path = dir.path().join("@hangar/hangar.db");
+    // More than is verified before it is served.
+    let mut index = db::open_writer(&path).await.unwrap();
+    for statement in [
+        "CREATE TABLE filler (bytes BLOB)",
+        "INSERT INTO filler VALUES (randomblob(20000000))",
+    ] {
+        sqlx::query(statement).execute(&mut index).await.unwrap();
+    }
+    let page: i64 = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'buckets'")
+        .fetch_one(&mut index)
+        .await
+        .unwrap();
+    db::set_checkpoint_on_close(&mut index, true).await.unwrap();
+    index.close().await.unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[(usize::try_from(page).unwrap() - 1) * 4096 + 4000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(get(&store, "kept").await.unwrap(), b"kept");
+    assert!(!store.is_index_damaged());
+    store.close().await;
+    assert!(!dir.path().join("@hangar/index-damaged").exists());
+}
+
+#[tokio::test]
+async fn damage_that_a_check_finds_right_before_the_store_is_closed_is_not_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    let path = dir.path().join("@hangar/hangar.db");
+    let mut index = db::open_durable(&path).await.unwrap();
+    for statement in [
+        "CREATE TABLE filler (bytes BLOB)",
+        "INSERT INTO filler VALUES (randomblob(100000))",
+    ] {
+        sqlx::query(statement).execute(&mut index).await.unwrap();
+    }
+    index.close().await.unwrap();
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A page that no request reads.
+    let at = bytes.len() - 4000;
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let checked = store.check(Arc::default(), Repair::default()).await;
+    assert_eq!(checked.unwrap().damages, 1);
+    store.close().await;
+    assert!(dir.path().join("@hangar/index-damaged").exists());
+    let store = open(dir.path()).await.unwrap();
+    let checked = store.check(Arc::default(), Repair::default()).await;
+    assert_eq!(checked.unwrap().damages, 0);
+    store.close().await;
+}
+
+/// A key whose bytes rotted must not be taken for one whose bytes never came, which is what it was before, or nothing.
+#[tokio::test]
+async fn a_blob_that_rotted_in_a_backup_is_an_error_to_its_reader_once_it_is_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "replaced", b"before").await;
+    for at in ["replaced", "new"] {
+        put(&store, at, &pattern(400_000)).await;
+    }
+    let backup = tempfile::tempdir().unwrap();
+    let progress = Progress::default();
+    let copies = store.backup(backup.path(), Verify::All, &progress).await;
+    assert_eq!(copies.unwrap().damages, 0);
+    store.close().await;
+    for blob in std::fs::read_dir(backup.path().join("@hangar/blobs")).unwrap() {
+        let path = blob.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[200_000] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    }
+    let to = tempfile::tempdir().unwrap();
+    let config = StoreConfig {
+        data_dir: to.path().join("data"),
+        allow_unsafe_fs: true,
+        multipart_expires: MULTIPART_EXPIRES,
+        grace: std::time::Duration::from_hours(24),
+        min_free_bytes: Some(0),
+    };
+    let copies = restore(backup.path(), &config, &progress).await.unwrap();
+    assert_eq!((copies.damages, copies.findings.len()), (2, 2));
+    let store = open(&config.data_dir).await.unwrap();
+    for at in ["replaced", "new"] {
+        let object = store.object(&name("uploads"), &key(at)).await.unwrap();
+        let body = read(&store, &object.unwrap(), None).await;
+        assert!(matches!(body, Err(StoreError::Damaged(_))), "{at}");
+    }
+    // And it can be made whole.
+    let repair = Repair {
+        wanted: true,
+        from: Some(dir.path().to_owned()),
+    };
+    let checked = store.check(Arc::default(), repair).await.unwrap();
+    assert_eq!((checked.mended, checked.damages), (2, 0));
+    for at in ["replaced", "new"] {
+        assert_eq!(get(&store, at).await.unwrap(), pattern(400_000), "{at}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
 async fn indexes_that_were_set_aside_for_damage_are_few() {
     let mut random = StdRng::seed_from_u64(3);
     let folder = left(By::Stop).await;
