@@ -262,6 +262,10 @@ impl Source {
             Found::Nothing => return Err(none()),
             Found::Damaged => return Err(damaged("is damaged where it begins")),
         };
+        for name in snapshot::names(&home).map_err(at_dir(&home))? {
+            // Not a damaged one, but a link or a pipe in its place.
+            home.length(&name).map_err(at_dir(&home))?;
+        }
         let survey = snapshot::survey(&home, &places.log, id).await;
         let survey = survey.map_err(|error| damaged(&error.to_string()))?;
         if let Some((newest, false)) = survey.of_log.first()

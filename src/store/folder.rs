@@ -21,6 +21,9 @@ pub(super) const RESTORING: &str = "restoring";
 /// How folders are named that hold a part of a log which was set aside.
 pub(super) const ASIDE_LOG: &str = "aside-log-";
 pub(super) const DATABASE: &str = "hangar.db";
+const BLOBS: &str = "blobs";
+/// The folder for blobs before it is known that there were none.
+const NEW_BLOBS: &str = "blobs.new";
 /// What SQLite keeps beside a database, by the end of its name. The journal of another database would be applied to it.
 const JOURNALS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
@@ -36,7 +39,7 @@ impl Places {
     pub(super) fn of(home: &Dir) -> io::Result<Self> {
         Ok(Self {
             log: home.folder("log")?,
-            blobs: home.folder("blobs")?,
+            blobs: home.folder(BLOBS)?,
         })
     }
 }
@@ -46,6 +49,8 @@ impl Places {
 pub(super) struct Folder {
     home: Dir,
     places: Places,
+    /// There is a log, and no folder for its blobs. Tools that copy may leave out an empty one.
+    lacks_blobs: bool,
     lock: Mutex<Option<File>>,
     space: Arc<Space>,
 }
@@ -77,13 +82,9 @@ impl Folder {
         }
         let log = home.make_folder("log").map_err(|error| cannot(&error))?;
         let has_log = !matches!(log::find(&log), Ok(Found::Nothing));
-        if has_log && !home.has("blobs").map_err(|error| cannot(&error))? {
-            return Err(OpenError::Refused(format!(
-                "the folder {} is missing, where files over 256 KiB are: put it back, or make it, empty, if there were none",
-                home.path_of("blobs").display()
-            )));
-        }
-        let blobs = home.make_folder("blobs").map_err(|error| cannot(&error))?;
+        let lacks_blobs = has_log && !home.has(BLOBS).map_err(|error| cannot(&error))?;
+        let blobs = home.make_folder(if lacks_blobs { NEW_BLOBS } else { BLOBS });
+        let blobs = blobs.map_err(|error| cannot(&error))?;
         for folder in data_dir.parent().into_iter().chain([data_dir]) {
             // A parent that is `""` is this folder; one that cannot be read was not made here.
             if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
@@ -118,7 +119,27 @@ impl Folder {
             space: Arc::new(Space::open(&home, min_free_bytes)),
             home,
             places: Places { log, blobs },
+            lacks_blobs,
             lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// Where the folder for blobs is missing: makes it, unless `has_bodies`, which says that there were some.
+    pub(super) fn make_missing_blobs(&self, has_bodies: bool) -> Result<(), OpenError> {
+        if !self.lacks_blobs {
+            return Ok(());
+        }
+        let shown = self.home.path_of(BLOBS);
+        let shown = shown.display();
+        if has_bodies {
+            return Err(OpenError::Refused(format!(
+                "the folder {shown} is missing, where files over 256 KiB are, and there were some: put it back; if it is \
+                 lost, make it, empty, and run `hangar fsck`, which names what is lost with it"
+            )));
+        }
+        let made = self.home.rename(NEW_BLOBS, &self.home, BLOBS);
+        made.and_then(|()| self.home.sync()).map_err(|error| {
+            OpenError::Refused(format!("the folder {shown} cannot be made: {error}"))
         })
     }
 

@@ -193,6 +193,13 @@ pub(super) async fn still_unreferenced(
         .collect())
 }
 
+/// Whether a body lies in a blob.
+pub(super) async fn has_blobs(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let found = "SELECT 1 FROM bodies WHERE place ->> '$.blob.id' IS NOT NULL LIMIT 1";
+    let row = sqlx::query(found).fetch_optional(connection).await?;
+    Ok(row.is_some())
+}
+
 /// Those of these blobs that a body lies in.
 pub(super) async fn known_blobs(
     connection: &mut SqliteConnection,

@@ -154,6 +154,9 @@ pub(super) async fn replay(
             "ends before record {sequence}, which the name of {name} says ({MAKE_DO})"
         )));
     }
+    let has_blobs = meta::has_blobs(&mut index).await;
+    let has_blobs = has_blobs.map_err(|error| database_trouble(&error, db::is_full(&error)))?;
+    folder.make_missing_blobs(has_blobs)?;
     let mut log = Log::resume(folder.log(), id, end).map_err(|error| log_trouble(&error.into()))?;
     if let Some(rebuilt) = &mut rebuilt {
         rebuilt.records = applied;
@@ -161,7 +164,7 @@ pub(super) async fn replay(
             let salvaged = salvage(folder.places(), &mut index, &mut log, effects).await;
             rebuilt.salvaged = salvaged.map_err(|error| salvage_trouble(&error))?;
         }
-        tell(rebuilt);
+        tell(rebuilt, was_damaged && !is_copy);
         let beyond = said.not_reached_by(end.sequence);
         set_snapshots_aside(folder, clock, &beyond).map_err(|error| log_trouble(&error.into()))?;
     }
@@ -172,8 +175,17 @@ pub(super) async fn replay(
     })
 }
 
-fn tell(rebuilt: &Rebuilt) {
+fn tell(rebuilt: &Rebuilt, was_damaged: bool) {
     let Salvaged { fell_back, dropped } = rebuilt.salvaged;
+    if was_damaged {
+        tracing::warn!(
+            snapshot = rebuilt.snapshot,
+            records = rebuilt.records,
+            "the damaged index was made again: from the snapshot, or without one from the beginning, and from the records \
+             of the log after it"
+        );
+        return;
+    }
     tracing::warn!(
         snapshot = rebuilt.snapshot,
         records = rebuilt.records,
