@@ -156,7 +156,7 @@ def test_a_bit_that_flips_under_a_running_server_is_made_right_by_itself(filled,
         wait_for(lambda: filled.server.said().count("the server starts anew") == before + 1, filled)
         wait_for(filled.server.is_ready, filled)
         assert filled.look() == 0
-    assert "the damaged index was made again" in filled.server.said()
+    assert "the database was made again" in filled.server.said()
 
 
 def wait_for(holds, filled):
