@@ -155,7 +155,7 @@ def test_a_bit_that_flips_under_a_running_server_is_made_right_by_itself(filled,
         filled.wait_until(lambda: filled.server.said().count("the server starts anew") == before + 1)
         filled.server.wait_until_ready()
         assert filled.look() == 0
-    assert "the database was made again" in filled.server.said()
+    assert "the damaged index was made again" in filled.server.said()
 
 
 def test_a_bit_that_flips_in_the_journal_of_a_killed_server_hurts_no_key(filled, chance, flips):
