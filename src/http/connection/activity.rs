@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// What may be in memory of a body that is read. Left to itself actix reads some 400 KB ahead.
 const HELD_BYTES: u64 = 64 * 1024;
+/// How long a connection may wait before it can be evicted: where many come at once, each gets the time to send a request.
+const TIME_TO_ASK: Duration = Duration::from_millis(50);
 /// How often a connection's wait is looked at.
 const GLANCE: Duration = Duration::from_secs(5);
 
@@ -178,7 +180,9 @@ impl Activity {
             tokio::select! {
                 () = sleep_until(now + GLANCE) => {}
                 () = self.shown_out.notified() => {
-                    if self.waits() {
+                    let since = self.waits_since.get();
+                    sleep_until(since + TIME_TO_ASK).await;
+                    if self.waits() && self.waits_since.get() == since {
                         return Overdue::Evicted;
                     }
                     // It asked at the last moment.
@@ -335,9 +339,24 @@ mod tests {
     async fn the_last_place_of_a_few_is_kept_free_too() {
         let idle = Place::take(2);
         assert!(idle.activity().overdue().now_or_never().is_none());
+        tokio::time::advance(TIME_TO_ASK).await;
         let _next = Place::take(2);
         let evicted = idle.activity().overdue().now_or_never();
         assert_eq!(evicted, Some(Overdue::Evicted));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_just_came_is_evicted_only_after_it_had_time_to_ask() {
+        for asks in [true, false] {
+            let came = Place::take(2);
+            let _next = Place::take(2);
+            let mut overdue = std::pin::pin!(came.activity().overdue());
+            assert!(overdue.as_mut().now_or_never().is_none());
+            let _request = asks.then(|| came.activity().request());
+            tokio::time::advance(TIME_TO_ASK).await;
+            let evicted = overdue.as_mut().now_or_never();
+            assert_eq!(evicted, (!asks).then_some(Overdue::Evicted));
+        }
     }
 
     #[tokio::test(start_paused = true)]
