@@ -51,7 +51,7 @@ const DOCUMENTS: Bounds = Bounds {
 const UPLOADS: Bounds = Bounds {
     all_bytes: 1024 * charge(UPLOAD_BYTES),
     of_one_client_bytes: 768 * charge(UPLOAD_BYTES),
-    spared_for: Duration::from_secs(30),
+    spared_for: Duration::from_secs(5),
     spared_above: 16 * 1024,
     waits_for: Duration::from_secs(10),
     few: Few::WaitAsAll,
