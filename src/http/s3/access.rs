@@ -114,7 +114,7 @@ pub(super) fn require_signed(exchange: &Exchange<'_>) -> Result<(), S3Error> {
 }
 
 impl Permitted {
-    /// Whose memory a document of this request takes: one that nobody signed is counted with those of other strangers.
+    /// Whose memory a document of this request takes: an unsigned one is counted with those of other unverified senders.
     pub(super) fn kept(&self) -> Kept {
         match self.requester {
             Requester::Anybody => Kept::Unverified,
