@@ -28,7 +28,7 @@ struct Settings {
 }
 
 impl Bucket {
-    pub(super) fn new(
+    pub(in crate::store) fn new(
         name: BucketName,
         created_at: Timestamp,
         documents: BTreeMap<BucketSetting, Arc<str>>,
@@ -45,7 +45,7 @@ impl Bucket {
     }
 
     /// Sets (or, with `None`, removes) a document.
-    pub(super) fn set(&mut self, setting: BucketSetting, document: Option<&str>) {
+    pub(in crate::store) fn set(&mut self, setting: BucketSetting, document: Option<&str>) {
         let mut documents = self.settings.documents.clone();
         match document {
             Some(document) => documents.insert(setting, document.into()),

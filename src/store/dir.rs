@@ -41,7 +41,7 @@ impl Dir {
     }
 
     /// Opens a folder in this one.
-    pub(super) fn folder(&self, name: &str) -> io::Result<Self> {
+    pub(in crate::store) fn folder(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(&self.folder, component(name)?, flags, Mode::empty());
         let folder = opened.map_err(|error| match error {
@@ -55,7 +55,7 @@ impl Dir {
     }
 
     /// Makes a folder in this one where it is missing, for this user alone, and opens it.
-    pub(super) fn make_folder(&self, name: &str) -> io::Result<Self> {
+    pub(in crate::store) fn make_folder(&self, name: &str) -> io::Result<Self> {
         match rustix::fs::mkdirat(&self.folder, component(name)?, PRIVATE_FOLDER) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => self.folder(name),
             Err(error) => Err(error.into()),
@@ -68,7 +68,7 @@ impl Dir {
     }
 
     /// For texts, and for SQLite.
-    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+    pub(in crate::store) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
@@ -81,7 +81,7 @@ impl Dir {
     }
 
     /// Opens a file that is there for reading and writing.
-    pub(super) fn write(&self, name: &str) -> io::Result<File> {
+    pub(in crate::store) fn write(&self, name: &str) -> io::Result<File> {
         let file = self.open_file(name, OFlags::RDWR)?;
         // Written in place, it would change under its other name too.
         if rustix::fs::fstat(&file)?.st_nlink > 1 {
@@ -95,7 +95,7 @@ impl Dir {
     }
 
     /// Opens a file for writing, and makes it where it is missing. What it holds stays.
-    pub(super) fn make(&self, name: &str) -> io::Result<File> {
+    pub(in crate::store) fn make(&self, name: &str) -> io::Result<File> {
         match self.make_new(name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.write(name),
             made => made,
@@ -111,7 +111,7 @@ impl Dir {
     }
 
     /// Makes an empty file in the place of what has that name.
-    pub(super) fn make_anew(&self, name: &str) -> io::Result<File> {
+    pub(in crate::store) fn make_anew(&self, name: &str) -> io::Result<File> {
         self.remove(name)?;
         self.make_new(name)
     }
@@ -137,7 +137,7 @@ impl Dir {
     }
 
     /// What is there; `None`: nothing. A link is not followed.
-    pub(super) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
+    pub(in crate::store) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.folder, component(name)?, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(rustix::io::Errno::NOENT) => Ok(None),
@@ -149,7 +149,7 @@ impl Dir {
     ///
     /// # Errors
     /// `InvalidData` where something else than a regular file has the name.
-    pub(super) fn length(&self, name: &str) -> io::Result<Option<u64>> {
+    pub(in crate::store) fn length(&self, name: &str) -> io::Result<Option<u64>> {
         match self.stat(name)? {
             None => Ok(None),
             Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
@@ -160,7 +160,7 @@ impl Dir {
     }
 
     /// Whether anything has this name.
-    pub(super) fn has(&self, name: &str) -> io::Result<bool> {
+    pub(in crate::store) fn has(&self, name: &str) -> io::Result<bool> {
         Ok(self.stat(name)?.is_some())
     }
 
@@ -186,7 +186,9 @@ impl Dir {
     }
 
     /// What is in it, in no order. A name that is not UTF-8 is not one of ours, and is left out.
-    pub(super) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<String>> + use<>> {
+    pub(in crate::store) fn names(
+        &self,
+    ) -> io::Result<impl Iterator<Item = io::Result<String>> + use<>> {
         let entries = rustix::fs::Dir::read_from(&self.folder)?;
         Ok(entries.filter_map(|entry| match entry {
             Ok(entry) => {
@@ -206,7 +208,7 @@ impl Dir {
     }
 
     /// Copies a file to a new one in the place of what has that name there, and syncs it.
-    pub(super) fn copy(&self, name: &str, to: &Self, new: &str) -> io::Result<File> {
+    pub(in crate::store) fn copy(&self, name: &str, to: &Self, new: &str) -> io::Result<File> {
         let mut source = self.read(name)?;
         let mut copy = to.make_anew(new)?;
         let mut piece = vec![0; PIECE_BYTES];

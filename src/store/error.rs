@@ -92,16 +92,16 @@ impl<E: From<StoreError>> RecordError<E> {
     }
 }
 
-pub(super) fn overloaded() -> StoreError {
+pub(in crate::store) fn overloaded() -> StoreError {
     StoreError::Unavailable("more changes are waiting than can be taken".to_owned())
 }
 
-pub(super) fn stopped() -> StoreError {
+pub(in crate::store) fn stopped() -> StoreError {
     StoreError::Unavailable("the server is stopping".to_owned())
 }
 
 /// A full disk is 507; all other trouble of the disk is 503.
-pub(super) fn unavailable(error: &std::io::Error) -> StoreError {
+pub(in crate::store) fn unavailable(error: &std::io::Error) -> StoreError {
     if is_full(error) {
         StoreError::Full
     } else {
@@ -110,7 +110,7 @@ pub(super) fn unavailable(error: &std::io::Error) -> StoreError {
 }
 
 /// ENOSPC, EDQUOT, EFBIG
-pub(super) fn is_full(error: &std::io::Error) -> bool {
+pub(in crate::store) fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(
         error.kind(),

@@ -3,10 +3,10 @@
 //! All that hangar writes is in `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches. `DATA` and
 //! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`Dir`]).
 
-use super::dir::Dir;
-use super::log::{self, Found};
-use super::space::Space;
-use super::{OpenError, index_damage};
+use crate::store::dir::Dir;
+use crate::store::journal::log::{self, Found};
+use crate::store::space::Space;
+use crate::store::{OpenError, recovery::index_damage};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A folder that holds this is a backup, and no data folder.
-pub(super) const BACKUP: &str = "backup";
+pub(in crate::store) const BACKUP: &str = "backup";
 /// While it is there, a folder is not restored whole.
-pub(super) const RESTORING: &str = "restoring";
+pub(in crate::store) const RESTORING: &str = "restoring";
 /// How folders are named that hold a part of a log which was set aside.
-pub(super) const ASIDE_LOG: &str = "aside-log-";
-pub(super) const DATABASE: &str = "hangar.db";
+pub(in crate::store) const ASIDE_LOG: &str = "aside-log-";
+pub(in crate::store) const DATABASE: &str = "hangar.db";
 const BLOBS: &str = "blobs";
 /// The folder for blobs before it is known that there were none.
 const NEW_BLOBS: &str = "blobs.new";
@@ -29,14 +29,14 @@ const JOURNALS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Where a folder's log and blobs are. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
-    pub(super) log: Dir,
-    pub(super) blobs: Dir,
+pub(in crate::store) struct Places {
+    pub(in crate::store) log: Dir,
+    pub(in crate::store) blobs: Dir,
 }
 
 impl Places {
     /// Of a data folder, or of a backup; nothing is made.
-    pub(super) fn of(home: &Dir) -> io::Result<Self> {
+    pub(in crate::store) fn of(home: &Dir) -> io::Result<Self> {
         Ok(Self {
             log: home.folder("log")?,
             blobs: home.folder(BLOBS)?,
@@ -46,7 +46,7 @@ impl Places {
 
 /// The data folder, held by its lock.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(in crate::store) struct Folder {
     home: Dir,
     places: Places,
     /// There is a log, and no folder for its blobs. Tools that copy may leave out an empty one.
@@ -57,7 +57,7 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Makes what is missing and takes the lock.
-    pub(super) fn open(
+    pub(in crate::store) fn open(
         data_dir: &Path,
         allow_unsafe_fs: bool,
         min_free_bytes: Option<u64>,
@@ -92,7 +92,7 @@ impl Folder {
             }
         }
         home.sync().map_err(|error| cannot(&error))?;
-        if super::backup::is_unfinished(&home).map_err(|error| cannot(&error))? {
+        if crate::store::upkeep::backup::is_unfinished(&home).map_err(|error| cannot(&error))? {
             return Err(OpenError::Refused(format!(
                 "a restore into {shown} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to \
                  another folder"
@@ -125,7 +125,7 @@ impl Folder {
     }
 
     /// Where the folder for blobs is missing: makes it, unless `has_bodies`, which says that there were some.
-    pub(super) fn make_missing_blobs(&self, has_bodies: bool) -> Result<(), OpenError> {
+    pub(in crate::store) fn make_missing_blobs(&self, has_bodies: bool) -> Result<(), OpenError> {
         if !self.lacks_blobs {
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Folder {
     }
 
     /// Lets another hangar have it.
-    pub(super) fn release(&self) {
+    pub(in crate::store) fn release(&self) {
         drop(
             self.lock
                 .lock()
@@ -153,33 +153,33 @@ impl Folder {
         );
     }
 
-    pub(super) fn space(&self) -> &Arc<Space> {
+    pub(in crate::store) fn space(&self) -> &Arc<Space> {
         &self.space
     }
 
-    pub(super) fn home(&self) -> &Dir {
+    pub(in crate::store) fn home(&self) -> &Dir {
         &self.home
     }
 
-    pub(super) fn database(&self) -> PathBuf {
+    pub(in crate::store) fn database(&self) -> PathBuf {
         self.home.path_of(DATABASE)
     }
 
-    pub(super) fn places(&self) -> &Places {
+    pub(in crate::store) fn places(&self) -> &Places {
         &self.places
     }
 
-    pub(super) fn log(&self) -> &Dir {
+    pub(in crate::store) fn log(&self) -> &Dir {
         &self.places.log
     }
 
-    pub(super) fn blobs(&self) -> &Dir {
+    pub(in crate::store) fn blobs(&self) -> &Dir {
         &self.places.blobs
     }
 
     /// Writes `run`, which tells commands where the running server's administration listener is: a new file, so that it
     /// has an identity of its own.
-    pub(super) fn write_run(&self, text: &str) -> io::Result<Identity> {
+    pub(in crate::store) fn write_run(&self, text: &str) -> io::Result<Identity> {
         let mut file = self.home.make_anew("run")?;
         io::Write::write_all(&mut file, text.as_bytes())?;
         file.sync_all()?;
@@ -188,7 +188,7 @@ impl Folder {
         identity(&self.home, "run")?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    pub(super) fn remove_run(&self) {
+    pub(in crate::store) fn remove_run(&self) {
         let removed = match self.home.remove("run") {
             // A power cut must not bring it back beside a database that knows it as gone.
             Ok(true) => self.home.sync(),
@@ -201,7 +201,7 @@ impl Folder {
 
     /// Moves the index aside with all that SQLite keeps beside it, and what of it is left; it is never trusted again, and
     /// never removed by us. Answers the name of its folder. `None`: there was nothing.
-    pub(super) fn set_index_aside(&self, now_millis: i64) -> io::Result<Option<String>> {
+    pub(in crate::store) fn set_index_aside(&self, now_millis: i64) -> io::Result<Option<String>> {
         let mut names = Vec::new();
         for name in database_files(DATABASE) {
             if self.home.has(&name)? {
@@ -224,7 +224,7 @@ impl Folder {
     }
 
     /// A new folder for what is set aside: what was set aside before stays.
-    pub(super) fn make_aside(&self, name: &str) -> io::Result<Dir> {
+    pub(in crate::store) fn make_aside(&self, name: &str) -> io::Result<Dir> {
         let mut wanted = name.to_owned();
         for count in 1.. {
             if !self.home.has(&wanted)? {
@@ -236,40 +236,41 @@ impl Folder {
     }
 
     /// What only a folder has in which a log was begun, as a sentence's subject; `None`: nothing.
-    pub(super) fn trace_of_a_log(&self) -> io::Result<Option<String>> {
+    pub(in crate::store) fn trace_of_a_log(&self) -> io::Result<Option<String>> {
         for name in self.home.names()? {
             let name = name?;
-            let is_trace = super::snapshot::is_name(&name) || matches!(&*name, "run" | "keys");
+            let is_trace = crate::store::recovery::snapshot::is_name(&name)
+                || matches!(&*name, "run" | "keys");
             if is_trace {
                 return Ok(Some(name));
             }
         }
-        let blob = super::blobs::pages(&self.places.blobs, 1)?.next();
+        let blob = crate::store::bodies::blobs::pages(&self.places.blobs, 1)?.next();
         Ok(blob.map(|page| format!("blobs/{}", page[0])))
     }
 }
 
 /// A database and what SQLite keeps beside it, the database first.
-pub(super) fn database_files(name: &str) -> impl Iterator<Item = String> {
+pub(in crate::store) fn database_files(name: &str) -> impl Iterator<Item = String> {
     let journals = JOURNALS.map(|end| format!("{name}{end}"));
     std::iter::once(name.to_owned()).chain(journals)
 }
 
 /// Removes a database with what SQLite keeps beside it, which would be applied to the next one of its name.
-pub(super) fn remove_database(home: &Dir, name: &str) -> io::Result<()> {
+pub(in crate::store) fn remove_database(home: &Dir, name: &str) -> io::Result<()> {
     home.remove(name)?;
     remove_journals(home, name)
 }
 
 /// Removes what SQLite keeps beside a database.
-pub(super) fn remove_journals(home: &Dir, name: &str) -> io::Result<()> {
+pub(in crate::store) fn remove_journals(home: &Dir, name: &str) -> io::Result<()> {
     for name in database_files(name).skip(1) {
         home.remove(&name)?;
     }
     Ok(())
 }
 
-pub(super) fn make_private(folder: &Path) -> io::Result<()> {
+pub(in crate::store) fn make_private(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -281,15 +282,15 @@ pub(super) fn make_private(folder: &Path) -> io::Result<()> {
 
 /// What tells a file from a copy of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) inode: i64,
+pub(in crate::store) struct Identity {
+    pub(in crate::store) inode: i64,
     /// Nanoseconds; 0 where the file system does not tell.
-    pub(super) born: i64,
-    pub(super) changed: i64,
+    pub(in crate::store) born: i64,
+    pub(in crate::store) changed: i64,
 }
 
 impl Identity {
-    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
+    pub(in crate::store) fn of(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         let born = metadata
             .created()
@@ -308,13 +309,13 @@ impl Identity {
     }
 
     /// The same file, whatever was written to it since.
-    pub(super) fn is_same_file(self, other: Self) -> bool {
+    pub(in crate::store) fn is_same_file(self, other: Self) -> bool {
         self.inode == other.inode && self.born == other.born
     }
 }
 
 /// `None`: there is no such file.
-pub(super) fn identity(home: &Dir, name: &str) -> io::Result<Option<Identity>> {
+pub(in crate::store) fn identity(home: &Dir, name: &str) -> io::Result<Option<Identity>> {
     // Not opened: closing a database's file anywhere in the process lets go of SQLite's locks on it.
     if home.length(name)?.is_none() {
         return Ok(None);
@@ -327,11 +328,11 @@ pub(super) fn identity(home: &Dir, name: &str) -> io::Result<Option<Identity>> {
 
 /// Which file systems keep what a sync promised.
 mod filesystem {
-    use super::OpenError;
+    use crate::store::OpenError;
     use std::path::Path;
 
     #[cfg(target_os = "linux")]
-    pub(super) fn check(home: &Path, allow_unsafe: bool) -> Result<(), OpenError> {
+    pub(in crate::store) fn check(home: &Path, allow_unsafe: bool) -> Result<(), OpenError> {
         // linux/magic.h, and the kernels' own file systems where the header lacks them
         let Ok(stat) = rustix::fs::statfs(home) else {
             return Ok(());
@@ -366,7 +367,7 @@ mod filesystem {
         clippy::unnecessary_wraps,
         reason = "other systems are for development only"
     )]
-    pub(super) fn check(_home: &Path, _allow_unsafe: bool) -> Result<(), OpenError> {
+    pub(in crate::store) fn check(_home: &Path, _allow_unsafe: bool) -> Result<(), OpenError> {
         Ok(())
     }
 }

@@ -4,9 +4,9 @@
 //! counts before its caller hears of it; what all of them may take is bounded; and all of it is let go after [`REST`]
 //! without requests. It refuses to know what it holds.
 
-use super::Store;
-use super::names::Name;
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
+use crate::store::Store;
+use crate::store::journal::locks::Name;
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use std::hash::{BuildHasher, Hash};
@@ -26,7 +26,7 @@ const COUNTERS: usize = 1 << 14;
 
 /// How often rows have changed.
 #[derive(Debug)]
-pub(super) struct Versions {
+pub(in crate::store) struct Versions {
     counters: Box<[AtomicU64]>,
     hasher: std::hash::RandomState,
 }
@@ -47,14 +47,14 @@ impl Versions {
     }
 
     /// To be called when the index has the change, and before its caller is told.
-    pub(super) fn have_changed(&self, names: &[Name]) {
+    pub(in crate::store) fn have_changed(&self, names: &[Name]) {
         for name in names.iter().filter(|name| name.is_exclusive()) {
             self.counters[self.counter(name)].fetch_add(1, Ordering::Release);
         }
     }
 
     /// To be taken before the rows are read. Of rows that only have to stay nothing is kept.
-    pub(super) fn stamp(self: &Arc<Self>, names: &[Name]) -> Stamp {
+    pub(in crate::store) fn stamp(self: &Arc<Self>, names: &[Name]) -> Stamp {
         let at = |name: &Name| {
             let counter = self.counter(name);
             (counter, self.counters[counter].load(Ordering::Acquire))
@@ -185,15 +185,15 @@ impl<K, V> Weighter<K, (Stamp, V)> for ByWeight<K, V> {
 
 /// All that is kept, of every kind.
 #[derive(Default)]
-pub(super) struct Memory {
-    pub(super) versions: Arc<Versions>,
+pub(in crate::store) struct Memory {
+    pub(in crate::store) versions: Arc<Versions>,
     kinds: Mutex<Vec<Weak<dyn LetGo>>>,
     asked: Arc<AtomicBool>,
 }
 
 impl Memory {
     /// A new kind of answers, which together take at most `most_bytes`, more or less; `usual_bytes` is one's weight.
-    pub(super) fn kind<K, V>(
+    pub(in crate::store) fn kind<K, V>(
         &self,
         most_bytes: usize,
         usual_bytes: usize,
@@ -226,20 +226,20 @@ impl Memory {
     }
 
     /// Forgets answers that do not hold any more, so that they keep nothing on the disk.
-    pub(super) fn forget_outdated(&self) {
+    pub(in crate::store) fn forget_outdated(&self) {
         for kind in self.those_in_use() {
             kind.forget_outdated();
         }
     }
 
-    pub(super) fn let_go(&self) {
+    pub(in crate::store) fn let_go(&self) {
         for kind in self.those_in_use() {
             kind.let_go();
         }
     }
 
     /// Lets all go whenever nobody has asked for a while, for as long as it is polled.
-    pub(super) async fn rest_when_idle(&self) {
+    pub(in crate::store) async fn rest_when_idle(&self) {
         let (mut rested, mut since_tidied, mut reminders) = (Duration::ZERO, 0, 0);
         loop {
             tokio::time::sleep(GLANCE).await;

@@ -7,55 +7,33 @@
 //! What it refuses to know: assets, users, tokens. Their changes travel in the same records as [`Effect`]s and are
 //! applied by the functions that their owners registered.
 
-mod backup;
-mod blobs;
+mod bodies;
 mod bucket;
-mod check;
-mod content;
 mod dir;
 mod effect;
 mod error;
 mod folder;
-mod freeing;
-mod hashing;
 mod hot;
-mod index_damage;
-mod janitor;
-mod judging;
-mod listing;
-mod log;
-mod mend;
-mod meta;
+mod index;
+mod journal;
 mod multipart;
-mod names;
 mod object;
-mod queue;
-mod read;
 mod record;
-mod replay;
-mod salvage;
-mod scrub;
-mod share;
-mod small;
-mod snapshot;
+mod recovery;
 mod space;
-mod staging;
 mod state;
 #[cfg(test)]
 mod tests;
-mod upload_listing;
-mod writer;
+mod upkeep;
 
-pub use backup::{BackupError, Copies, Verify, restore};
+pub use bodies::small::{SmallBody, SmallBytes};
+pub use bodies::staging::{Sealed, Staging};
 pub use bucket::Bucket;
-pub use check::{BackupCheckError, Checked, Damage, Finding, Progress, Repair, check_backup};
 pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
-pub use freeing::Freed;
 pub use hot::{Hot, Stamp, Weight};
-pub use janitor::{Janitor, Mode, Swept};
-pub use meta::has_object;
+pub use index::has_object;
 pub use multipart::{
     Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
     UploadId, UploadListPage, UploadListRequest,
@@ -63,11 +41,15 @@ pub use multipart::{
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Reading, Target,
 };
-pub use replay::{Rebuilt, Source};
-pub use salvage::Salvaged;
-pub use scrub::Scrub;
-pub use small::{SmallBody, SmallBytes};
-pub use staging::{Sealed, Staging};
+pub use recovery::replay::{Rebuilt, Source};
+pub use recovery::salvage::Salvaged;
+pub use upkeep::backup::{BackupError, Copies, Verify, restore};
+pub use upkeep::check::{
+    BackupCheckError, Checked, Damage, Finding, Progress, Repair, check_backup,
+};
+pub use upkeep::freeing::Freed;
+pub use upkeep::janitor::{Janitor, Mode, Swept};
+pub use upkeep::scrub::Scrub;
 
 use error::{overloaded, stopped, unavailable};
 
@@ -78,11 +60,16 @@ use crate::s3::conditional::WritePrecondition;
 use crate::s3::listing::ListedPage;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use bodies::{blobs, read, small, staging};
 use futures_util::future::BoxFuture;
-use index_damage::{Found, IndexFile};
-use judging::{Judge, Judging, NewBytes, Refused, Which, Work};
-use names::Name;
+use index::listing;
+use journal::locks::Name;
+use journal::planner::{Judge, Judging, NewBytes, Refused, Which, Work};
+use journal::writer::{Recorded, Request};
+use journal::{log, queue, writer};
 use record::Copied;
+use recovery::index_damage::{Found, IndexFile};
+use recovery::{index_damage, replay, snapshot};
 use sqlx::{Connection, SqliteConnection};
 use state::State;
 use std::collections::BTreeMap;
@@ -90,7 +77,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use writer::{Recorded, Request};
 
 /// How long a change waits for a place in the writer's queue.
 const QUEUE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -240,7 +226,7 @@ impl Store {
             made.and_then(|()| index_damage.is_made_again())
                 .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
         }
-        let buckets = meta::buckets(&mut index)
+        let buckets = index::buckets(&mut index)
             .await
             .map_err(|error| cannot(&error))?;
         let space = folder.space().clone();
@@ -655,7 +641,7 @@ impl Store {
         }
         let stamp = self.stamp_of_object(bucket, key);
         let mut connection = inner.readers.acquire().await?;
-        let object = meta::object(&mut connection, bucket, key).await?;
+        let object = index::object(&mut connection, bucket, key).await?;
         if let Some(object) = &object {
             inner.state.use_content(&object.content);
             let at = (bucket.clone(), key.clone());
@@ -743,7 +729,7 @@ impl Store {
         let from = (after.unwrap_or(prefix), after);
         let end = listing::successor(prefix);
         let mut connection = self.inner.readers.acquire().await?;
-        Ok(meta::objects(&mut connection, bucket, from, end.as_deref(), max).await?)
+        Ok(index::objects(&mut connection, bucket, from, end.as_deref(), max).await?)
     }
 
     #[must_use]
@@ -759,7 +745,7 @@ impl Store {
     /// Whether the index answers a query now.
     pub async fn answers(&self) -> bool {
         match self.inner.readers.acquire().await {
-            Ok(mut connection) => meta::buckets(&mut connection).await.is_ok(),
+            Ok(mut connection) => index::buckets(&mut connection).await.is_ok(),
             Err(_) => false,
         }
     }
@@ -822,7 +808,7 @@ impl Store {
             return Ok(());
         }
         let mut connection = inner.readers.acquire().await?;
-        let position = meta::position(&mut connection).await?;
+        let position = index::position(&mut connection).await?;
         drop(connection);
         let (now, folder) = (inner.clock.elapsed(), &inner.folder);
         let is_due = |(_, end)| renewal.is_due(folder, now, end);
@@ -859,7 +845,7 @@ impl Store {
         const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
         let (inner, until) = (&self.inner, std::time::Instant::now() + PATIENCE);
         let mut renewal = inner.renewal.lock().await;
-        let position = meta::position(index).await;
+        let position = index::position(index).await;
         let is_behind = matches!(position, Ok(Some((_, end))) if renewal.is_behind(end));
         if !is_behind || inner.state.failure().is_some() || !inner.state.space.admits_bytes() {
             return;
@@ -880,7 +866,7 @@ impl Store {
         }
         remember(&inner.folder, &inner.checkpoints, None).await?;
         inner.folder.remove_run();
-        let position = meta::position(index).await?;
+        let position = index::position(index).await?;
         let sequence = position.map_or(0, |(_, end)| end.sequence);
         let mut checkpoints = inner.checkpoints.lock().await;
         if (checkpoints.checkpoint(index, sequence, db::Leaves::Nothing)).await? {
@@ -969,6 +955,6 @@ async fn remember(
     let database = folder::identity(folder.home(), folder::DATABASE).map_err(sqlx::Error::Io)?;
     let database = database.ok_or_else(|| sqlx::Error::Io(std::io::ErrorKind::NotFound.into()))?;
     let mut index = db::open_durable(&folder.database()).await?;
-    meta::set_identities(&mut index, database, run).await?;
+    index::set_identities(&mut index, database, run).await?;
     index.close().await
 }

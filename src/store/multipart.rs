@@ -3,16 +3,18 @@
 //! A part's bytes are a body like any other; completing an upload is one record that makes the parts' bodies the extents
 //! of an object, and moves none. A part that was replaced, and the parts of an upload that was aborted, are released.
 
-use super::content::{Extent, cut, joined};
-use super::judging::Work;
-use super::names::Name;
-use super::record::{PartCopied, UploadCompleted, UploadCreated};
-use super::{Committed, Object, ObjectMeta, Sealed, Store, StoreError, meta, upload_listing};
 use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
+use crate::store::journal::locks::Name;
+use crate::store::journal::planner::Work;
+use crate::store::record::content::{Extent, cut, joined};
+use crate::store::record::{PartCopied, UploadCompleted, UploadCreated};
+use crate::store::{
+    Committed, Object, ObjectMeta, Sealed, Store, StoreError, index, index::upload_listing,
+};
 use std::sync::Arc;
 
 /// Id of a multipart upload: random, in order of creation (UUID version 7, 32 hex digits).
@@ -88,8 +90,8 @@ pub struct Part {
     pub last_modified: Timestamp,
     pub checksums: Vec<Checksum>,
     /// That of the record that brought it.
-    pub(super) sequence: u64,
-    pub(super) extents: Vec<Extent>,
+    pub(in crate::store) sequence: u64,
+    pub(in crate::store) extents: Vec<Extent>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -135,7 +137,7 @@ pub struct ObjectParts {
 
 impl ObjectParts {
     /// What a copy keeps: the parts' checksums only where the whole keeps those that are made of them.
-    pub(super) fn of_copy(self, source: &Object, copy: &ObjectMeta) -> Self {
+    pub(in crate::store) fn of_copy(self, source: &Object, copy: &ObjectMeta) -> Self {
         let keeps = copy.checksums == source.meta.checksums;
         let mut parts = self.parts;
         for part in &mut parts {
@@ -218,7 +220,7 @@ impl Store {
         id: &UploadId,
     ) -> Result<Upload, StoreError> {
         let mut connection = self.inner.readers.acquire().await?;
-        let upload = meta::upload(&mut connection, bucket, key, id).await?;
+        let upload = index::upload(&mut connection, bucket, key, id).await?;
         upload.ok_or(StoreError::NoSuchUpload)
     }
 
@@ -315,7 +317,7 @@ impl Store {
     ) -> Result<PartPage, StoreError> {
         let mut connection = self.inner.readers.acquire().await?;
         let look = max.saturating_add(1);
-        let mut parts = meta::parts(&mut connection, &upload.id, after, look).await?;
+        let mut parts = index::parts(&mut connection, &upload.id, after, look).await?;
         let most = usize::try_from(max).unwrap_or(usize::MAX);
         let is_truncated = parts.len() > most;
         parts.truncate(most);
@@ -425,7 +427,7 @@ impl Store {
         max: u32,
     ) -> Result<Vec<Upload>, StoreError> {
         let mut connection = self.inner.readers.acquire().await?;
-        Ok(meta::uploads_before(&mut connection, initiated_before, max).await?)
+        Ok(index::uploads_before(&mut connection, initiated_before, max).await?)
     }
 
     /// The parts of an object that a multipart upload made (or a copy of one); `None` for any other.
@@ -434,7 +436,7 @@ impl Store {
     /// `UploadChanged` where this very object is not there any more, `Unavailable` when the index does not answer.
     pub async fn object_parts(&self, object: &Object) -> Result<Option<ObjectParts>, StoreError> {
         let mut connection = self.inner.readers.acquire().await?;
-        let parts = meta::object_parts(&mut connection, object).await?;
+        let parts = index::object_parts(&mut connection, object).await?;
         parts.ok_or(StoreError::UploadChanged)
     }
 }

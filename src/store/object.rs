@@ -1,14 +1,14 @@
 //! What the vault keeps, and what is asked of it.
 
-use super::content::Content;
-use super::error::StoreError;
-use super::read::FirstAgain;
-use super::writer::Recorded;
 use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumType};
 use crate::s3::lifecycle::Subject;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
+use crate::store::bodies::read::FirstAgain;
+use crate::store::error::StoreError;
+use crate::store::journal::writer::Recorded;
+use crate::store::record::content::Content;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub struct Committed {
     pub sequence: u64,
 }
 impl Committed {
-    pub(super) fn new(etag: ETag, recorded: Recorded) -> Self {
+    pub(in crate::store) fn new(etag: ETag, recorded: Recorded) -> Self {
         Self {
             etag,
             last_modified: recorded.at,
@@ -81,10 +81,10 @@ pub struct Object {
     pub last_modified: Timestamp,
     pub meta: Arc<ObjectMeta>,
     pub sequence: u64,
-    pub(super) content: Arc<Content>,
+    pub(in crate::store) content: Arc<Content>,
 }
 impl Object {
-    pub(super) fn whole(&self) -> ByteRange {
+    pub(in crate::store) fn whole(&self) -> ByteRange {
         ByteRange {
             start: 0,
             end: self.size_bytes,
@@ -93,7 +93,10 @@ impl Object {
 }
 /// Where an object is, for looking it up in memory.
 #[derive(Hash)]
-pub(super) struct At<'a>(pub(super) &'a BucketName, pub(super) &'a ObjectKey);
+pub(in crate::store) struct At<'a>(
+    pub(in crate::store) &'a BucketName,
+    pub(in crate::store) &'a ObjectKey,
+);
 
 impl quick_cache::Equivalent<(BucketName, ObjectKey)> for At<'_> {
     fn equivalent(&self, (bucket, key): &(BucketName, ObjectKey)) -> bool {
@@ -103,7 +106,10 @@ impl quick_cache::Equivalent<(BucketName, ObjectKey)> for At<'_> {
 
 impl Object {
     /// What it takes in memory, more or less.
-    pub(super) fn weight_bytes((_, key): &(BucketName, ObjectKey), object: &Self) -> usize {
+    pub(in crate::store) fn weight_bytes(
+        (_, key): &(BucketName, ObjectKey),
+        object: &Self,
+    ) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let meta = &object.meta;
         let texts = [
@@ -170,7 +176,7 @@ pub struct Reading {
     pub first: Bytes,
     pub rest: futures_util::stream::BoxStream<'static, Result<Bytes, StoreError>>,
     /// `None`: the first piece takes no memory of its own.
-    pub(super) first_again: Option<FirstAgain>,
+    pub(in crate::store) first_again: Option<FirstAgain>,
 }
 
 /// What must hold of staged bytes before they are sealed.

@@ -4,8 +4,8 @@
 //! lies in the data folder. Where a write finds the disk full the reserve goes first, and from then on nothing that
 //! brings bytes is taken until there is room to make the reserve again.
 
-use super::dir::Dir;
-use super::error::is_full;
+use crate::store::dir::Dir;
+use crate::store::error::is_full;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use std::fs::File;
 use std::io;
@@ -25,7 +25,7 @@ const MOST_DEFAULT_MIN_FREE_BYTES: u64 = 1 << 30;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub(super) struct Space {
+pub(in crate::store) struct Space {
     home: Dir,
     /// `HANGAR_MIN_FREE`
     min_free_bytes: u64,
@@ -40,7 +40,7 @@ pub(super) struct Space {
 
 impl Space {
     /// `min_free_bytes`: `None` for a hundredth of the disk.
-    pub(super) fn open(home: &Dir, min_free_bytes: Option<u64>) -> Self {
+    pub(in crate::store) fn open(home: &Dir, min_free_bytes: Option<u64>) -> Self {
         let whole =
             statvfs(home.path()).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
         let hundredth = whole / 100;
@@ -61,17 +61,17 @@ impl Space {
     }
 
     /// Whether a body may be taken.
-    pub(super) fn admits_bytes(&self) -> bool {
+    pub(in crate::store) fn admits_bytes(&self) -> bool {
         !self.is_without_reserve() && !self.is_low()
     }
 
     /// Whether the reserve was let go: room is short for deletes too.
-    pub(super) fn is_without_reserve(&self) -> bool {
+    pub(in crate::store) fn is_without_reserve(&self) -> bool {
         !self.has_reserve.load(Ordering::Relaxed)
     }
 
     /// Whether less is free than must stay free.
-    pub(super) fn is_low(&self) -> bool {
+    pub(in crate::store) fn is_low(&self) -> bool {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
         let looked = self.looked.load(Ordering::Relaxed);
         let every = u64::try_from(LOOK_EVERY.as_millis()).expect("half a second");
@@ -90,7 +90,7 @@ impl Space {
     }
 
     /// Gives the reserve's room to whoever needs it now; `false`: it was gone already.
-    pub(super) fn let_go(&self) -> bool {
+    pub(in crate::store) fn let_go(&self) -> bool {
         if !self.has_reserve.swap(false, Ordering::Relaxed) {
             return false;
         }
@@ -107,7 +107,7 @@ impl Space {
     }
 
     /// Makes the reserve where it is not and there is room for two, so that the disk is not full again at once.
-    pub(super) fn recover(&self) {
+    pub(in crate::store) fn recover(&self) {
         if !self.is_without_reserve() {
             return;
         }
@@ -142,7 +142,7 @@ impl Space {
     }
 
     /// What readiness warns of.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub(in crate::store) fn warning(&self) -> Option<String> {
         if self.is_without_reserve() {
             return Some("the disk is full: uploads are refused, deletes are not".to_owned());
         }

@@ -1,26 +1,26 @@
 //! What is known without asking the index: the buckets with all that is set of them, what is kept in memory, and whether
 //! writing has failed.
 
-use super::content::Content;
-use super::hot::Memory;
-use super::index_damage::IndexDamage;
-use super::record::{Change, Record};
-use super::space::Space;
-use super::{Bucket, Companion};
 use crate::s3::BucketName;
+use crate::store::hot::Memory;
+use crate::store::record::content::Content;
+use crate::store::record::{Change, Record};
+use crate::store::recovery::index_damage::IndexDamage;
+use crate::store::space::Space;
+use crate::store::{Bucket, Companion};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
 
-pub(super) struct State {
+pub(in crate::store) struct State {
     buckets: RwLock<BTreeMap<BucketName, Bucket>>,
     failure: OnceLock<String>,
-    pub(super) index_damage: Arc<IndexDamage>,
+    pub(in crate::store) index_damage: Arc<IndexDamage>,
     companion: OnceLock<Arc<dyn Companion>>,
-    pub(super) space: Arc<Space>,
-    pub(super) memory: Memory,
+    pub(in crate::store) space: Arc<Space>,
+    pub(in crate::store) memory: Memory,
     in_use: Mutex<InUse>,
     /// Whoever has another of it needs all bytes that there are.
     held: Arc<()>,
@@ -37,7 +37,7 @@ struct InUse {
 }
 
 impl State {
-    pub(super) fn of(
+    pub(in crate::store) fn of(
         buckets: Vec<Bucket>,
         space: Arc<Space>,
         index_damage: Arc<IndexDamage>,
@@ -57,7 +57,7 @@ impl State {
     }
 
     /// Keeps the bytes of a content on the disk for as long as somebody holds it.
-    pub(super) fn use_content(&self, content: &Arc<Content>) {
+    pub(in crate::store) fn use_content(&self, content: &Arc<Content>) {
         const FEWEST: usize = 64;
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         if in_use.contents.len() >= in_use.most {
@@ -67,27 +67,27 @@ impl State {
         in_use.contents.push(Arc::downgrade(content));
     }
 
-    pub(super) fn tell_damages(&self, damages: u64) {
+    pub(in crate::store) fn tell_damages(&self, damages: u64) {
         self.damages.store(damages, Ordering::Relaxed);
     }
 
     /// What readiness warns of.
-    pub(super) fn damages(&self) -> Option<String> {
+    pub(in crate::store) fn damages(&self) -> Option<String> {
         let damages = self.damages.load(Ordering::Relaxed);
         (damages > 0).then(|| format!("{damages} stored bodies are damaged: run hangar fsck"))
     }
 
     /// Keeps all bytes on the disk until it is dropped.
-    pub(super) fn hold_bytes(&self) -> Arc<()> {
+    pub(in crate::store) fn hold_bytes(&self) -> Arc<()> {
         self.held.clone()
     }
 
-    pub(super) fn are_bytes_held(&self) -> bool {
+    pub(in crate::store) fn are_bytes_held(&self) -> bool {
         Arc::strong_count(&self.held) > 1
     }
 
     /// The bodies whose bytes somebody still needs, whatever the index says.
-    pub(super) fn bodies_in_use(&self) -> BTreeSet<u64> {
+    pub(in crate::store) fn bodies_in_use(&self) -> BTreeSet<u64> {
         let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         let contents = in_use.contents.iter().filter_map(Weak::upgrade);
         contents
@@ -95,29 +95,29 @@ impl State {
             .collect()
     }
 
-    pub(super) fn accompany(&self, companion: Arc<dyn Companion>) {
+    pub(in crate::store) fn accompany(&self, companion: Arc<dyn Companion>) {
         // Only the first one counts.
         drop(self.companion.set(companion));
     }
 
-    pub(super) fn companion(&self) -> Option<&Arc<dyn Companion>> {
+    pub(in crate::store) fn companion(&self) -> Option<&Arc<dyn Companion>> {
         self.companion.get()
     }
 
-    pub(super) fn has_bucket(&self, name: &BucketName) -> bool {
+    pub(in crate::store) fn has_bucket(&self, name: &BucketName) -> bool {
         self.read().contains_key(name)
     }
 
-    pub(super) fn bucket(&self, name: &BucketName) -> Option<Bucket> {
+    pub(in crate::store) fn bucket(&self, name: &BucketName) -> Option<Bucket> {
         self.read().get(name).cloned()
     }
 
-    pub(super) fn buckets(&self) -> Vec<Bucket> {
+    pub(in crate::store) fn buckets(&self) -> Vec<Bucket> {
         self.read().values().cloned().collect()
     }
 
     /// Takes in what a record says, once the index holds it.
-    pub(super) fn follow(&self, record: &Record) {
+    pub(in crate::store) fn follow(&self, record: &Record) {
         match &record.change {
             Change::BucketCreated { bucket, settings } => {
                 let settings = settings.iter();
@@ -140,13 +140,13 @@ impl State {
     }
 
     /// Why nothing can be written any more.
-    pub(super) fn failure(&self) -> Option<String> {
+    pub(in crate::store) fn failure(&self) -> Option<String> {
         self.index_damage
             .failure()
             .or_else(|| self.failure.get().cloned())
     }
 
-    pub(super) fn fail(&self, why: &str) {
+    pub(in crate::store) fn fail(&self, why: &str) {
         if self.failure.set(why.to_owned()).is_ok() {
             tracing::error!("storage takes no more writes until a restart: {why}");
         }

@@ -3,8 +3,8 @@
 use super::multipart::{assert_references_hold, completion};
 use super::*;
 use crate::s3::checksum::Hasher;
+use crate::store::journal::locks::Held;
 use crate::store::{Janitor, Mode};
-use names::Held;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::BTreeMap;

@@ -3,9 +3,9 @@
 use super::history::copy_folder;
 use super::*;
 use crate::store::dir::Dir;
-use crate::store::log::{self, Log};
+use crate::store::journal::log::{self, Log};
 use crate::store::record::{Change, Draft, Unreferenced};
-use crate::store::{BackupError, content::Place, restore};
+use crate::store::{BackupError, record::content::Place, restore};
 use std::os::unix::fs::symlink;
 
 const LONG: usize = 300 * 1024;

@@ -14,9 +14,10 @@ mod parts;
 mod rot;
 mod small;
 
-use super::*;
 use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
+use crate::store::record::content;
+use crate::store::*;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::Row;

@@ -11,7 +11,7 @@
 
 use super::*;
 use crate::store::dir::Dir;
-use crate::store::{Mode, folder, meta, snapshot};
+use crate::store::{Mode, folder, index, recovery::snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -72,7 +72,7 @@ fn files_in(dir: &Path) -> Files {
 /// The last record that a store's index knows.
 async fn end(store: &Store) -> u64 {
     let mut connection = store.readers().acquire().await.unwrap();
-    let position = meta::position(&mut connection).await;
+    let position = index::position(&mut connection).await;
     position.unwrap().unwrap().1.sequence
 }
 
@@ -136,7 +136,7 @@ async fn live(seed: u8) -> Life {
     let mut index = db::open_durable(&dir.join("@hangar/hangar.db"))
         .await
         .unwrap();
-    let (_, end) = meta::position(&mut index).await.unwrap().unwrap();
+    let (_, end) = index::position(&mut index).await.unwrap().unwrap();
     let mut checkpoints = store.inner.checkpoints.lock().await;
     let made = checkpoints.checkpoint(&mut index, end.sequence, db::Leaves::Nothing);
     assert!(made.await.unwrap());
@@ -295,7 +295,7 @@ async fn lay_out(dir: &Path, files: &Files, end: End) {
     for snapshot in files.keys().filter(|name| snapshot::is_name(name)) {
         let mut index = db::open_copy(&home.join(snapshot)).await.unwrap();
         let identity = own(snapshot);
-        meta::set_identities(&mut index, identity, None)
+        index::set_identities(&mut index, identity, None)
             .await
             .unwrap();
         index.close().await.unwrap();
@@ -303,7 +303,7 @@ async fn lay_out(dir: &Path, files: &Files, end: End) {
     let run = (end == End::Crash).then(|| own("run"));
     let database = home.join("hangar.db");
     let mut index = db::open_durable(&database).await.unwrap();
-    meta::set_identities(&mut index, own("hangar.db"), run)
+    index::set_identities(&mut index, own("hangar.db"), run)
         .await
         .unwrap();
     if end == End::Crash {

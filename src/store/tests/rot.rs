@@ -85,7 +85,7 @@ async fn left(by: By) -> Left {
         .unwrap();
     if by == By::Kill {
         sqlx::query("BEGIN").execute(&mut reader).await.unwrap();
-        meta::buckets(&mut reader).await.unwrap();
+        index::buckets(&mut reader).await.unwrap();
         let mut writer = db::open_durable(&store.inner.folder.database())
             .await
             .unwrap();

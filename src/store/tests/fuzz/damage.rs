@@ -2,7 +2,7 @@ use crate::clock::Timestamp;
 use crate::s3::ETag;
 use crate::s3::checksum::crc64_nvme;
 use crate::store::dir::Dir;
-use crate::store::log::{self, End, Found, Log, LogId, Reader, ScanError};
+use crate::store::journal::log::{self, End, Found, Log, LogId, Reader, ScanError};
 use crate::store::record::{BodyHere, BodyPlace, Change, Draft, Put, Record};
 use crate::store::tests::{key, name, pattern};
 use crate::store::{Effect, ObjectMeta};

@@ -1,6 +1,6 @@
 use crate::clock::Timestamp;
 use crate::s3::checksum::crc64_nvme;
-use crate::store::log::LogId;
+use crate::store::journal::log::LogId;
 use crate::store::record::{self, Change, Draft, HEAD_BYTES, Head};
 use crate::tests::fuzz;
 

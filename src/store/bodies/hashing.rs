@@ -1,0 +1,124 @@
+//! The MD5 of small bodies, computed for all that wait for it at once.
+//!
+//! A body's MD5 takes longer than all else that is computed of it, and several bodies' take hardly longer than one's
+//! ([`md5_of_each`]). So whoever has a body gives way to what else is ready on its thread, for as long as that brings
+//! more bodies; then the first to come back hashes all of them. Nobody waits for a body that is still under way.
+
+use crate::s3::checksum::md5_of_each;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+/// Bodies after which nobody gives way any more.
+const ENOUGH: usize = 16;
+
+/// Bodies that wait, of all threads.
+static WAITING: Mutex<Vec<Waiting>> = Mutex::new(Vec::new());
+
+struct Waiting {
+    /// Gone where its owner gave up.
+    body: Weak<Bytes>,
+    answer: oneshot::Sender<[u8; 16]>,
+}
+
+pub(in crate::store) async fn md5(body: Bytes) -> [u8; 16] {
+    let body = Arc::new(body);
+    let (answer, mut answered) = oneshot::channel();
+    let mut count = {
+        let mut waiting = waiting();
+        waiting.push(Waiting {
+            body: Arc::downgrade(&body),
+            answer,
+        });
+        waiting.len()
+    };
+    while count < ENOUGH {
+        tokio::task::yield_now().await;
+        match answered.try_recv() {
+            Ok(md5) => return md5,
+            // Who took it met a fault.
+            Err(TryRecvError::Closed) => return alone(&body),
+            Err(TryRecvError::Empty) => {}
+        }
+        let now = waiting().len();
+        if now <= count {
+            break;
+        }
+        count = now;
+    }
+    let group = std::mem::take(&mut *waiting());
+    hash(group);
+    // Another thread may be about to answer.
+    answered.await.unwrap_or_else(|_| alone(&body))
+}
+
+fn alone(body: &[u8]) -> [u8; 16] {
+    md5_of_each(&[body])[0]
+}
+
+fn waiting() -> MutexGuard<'static, Vec<Waiting>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hash(group: Vec<Waiting>) {
+    let (bodies, answers): (Vec<Arc<Bytes>>, Vec<_>) = group
+        .into_iter()
+        .filter_map(|one| Some((one.body.upgrade()?, one.answer)))
+        .unzip();
+    let bytes: Vec<&[u8]> = bodies.iter().map(|body| &***body).collect();
+    for (answer, md5) in answers.into_iter().zip(md5_of_each(&bytes)) {
+        // Who gave up meanwhile does not need it.
+        let _ = answer.send(md5);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::{join_all, poll_immediate};
+    use md5::{Digest, Md5};
+
+    fn body(number: u32) -> Bytes {
+        number.to_be_bytes().repeat(1000 + number as usize).into()
+    }
+
+    fn expected(number: u32) -> [u8; 16] {
+        Md5::digest(body(number)).into()
+    }
+
+    #[tokio::test]
+    async fn each_gets_its_own() {
+        let found = join_all((0..100).map(|number| md5(body(number)))).await;
+        assert_eq!(found, (0..100).map(expected).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn tasks_of_many_threads_get_their_own() {
+        let tasks = (0..400).map(|number| {
+            tokio::spawn(async move {
+                assert_eq!(md5(body(number)).await, expected(number));
+            })
+        });
+        for done in join_all(tasks).await {
+            done.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_who_hashes_is_nobody_elses() {
+        let (one, other) = (body(1), body(2));
+        let mut hashed = Box::pin(md5(one));
+        assert!(poll_immediate(&mut hashed).await.is_none());
+        drop(std::mem::take(&mut *waiting()));
+        assert_eq!(hashed.await, expected(1));
+        assert_eq!(md5(other).await, expected(2));
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_holds_nobody_up_and_is_not_kept() {
+        let given_up = body(1);
+        assert!(poll_immediate(md5(given_up.clone())).await.is_none());
+        assert!(given_up.is_unique(), "its bytes are kept");
+        assert_eq!(md5(body(2)).await, expected(2));
+    }
+}

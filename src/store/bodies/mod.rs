@@ -1,0 +1,11 @@
+//! Bodies: the bytes of objects, outside of any index. Staging them, keeping and removing the larger ones as files, and
+//! reading them back, verified.
+//!
+//! What it refuses to know: keys, buckets, SQL, and the order of changes.
+
+pub(in crate::store) mod blobs;
+pub(in crate::store) mod hashing;
+pub(in crate::store) mod read;
+pub(in crate::store) mod share;
+pub(in crate::store) mod small;
+pub(in crate::store) mod staging;

@@ -1,0 +1,599 @@
+//! What is asked of the writer, and what may be recorded of it.
+//!
+//! Each change is judged in its order of arrival, against an index in which nothing that it names is about to change:
+//! so what was judged holds when its record is applied. A record holds outcomes, never something to judge again.
+
+use crate::clock::Clock;
+use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};
+use crate::s3::conditional::WritePrecondition;
+use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use crate::store::bodies::blobs::NewBlob;
+use crate::store::bodies::staging::{Sealed, SealedBody};
+use crate::store::index;
+use crate::store::journal::locks::Name;
+use crate::store::record::content::Content;
+use crate::store::record::{
+    BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
+    Unreferenced, UploadCompleted, UploadCreated,
+};
+use crate::store::state::State;
+use crate::store::{Effect, Part, StoreError, Target, Upload, UploadId, bodies::share};
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
+pub(in crate::store) type Judge = Box<
+    dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Option<Effect>, Refused>>
+        + Send,
+>;
+
+/// The judge has told its caller why.
+pub(in crate::store) struct Refused;
+
+pub(in crate::store) enum Work {
+    Put(Box<NewBytes>),
+    Copy {
+        copied: Box<Copied>,
+        source: Arc<Content>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    },
+    Delete {
+        bucket: BucketName,
+        key: ObjectKey,
+        which: Which,
+    },
+    /// An object goes together with a row of another module, where that module's judge says so.
+    DeleteWith {
+        bucket: BucketName,
+        key: ObjectKey,
+        judge: Judge,
+    },
+    SetTags {
+        bucket: BucketName,
+        key: ObjectKey,
+        tagging: Option<String>,
+    },
+    CreateUpload(Box<UploadCreated>),
+    PutPart {
+        upload: Upload,
+        number: u16,
+        sealed: Sealed,
+    },
+    CopyPart {
+        upload: Upload,
+        part: Box<PartCopied>,
+        source: Arc<Content>,
+    },
+    CompleteUpload {
+        completed: Box<UploadCompleted>,
+        /// The parts as they were when they were looked up.
+        seen: Vec<Part>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    },
+    AbortUpload {
+        bucket: BucketName,
+        key: ObjectKey,
+        upload: UploadId,
+    },
+    CreateBucket {
+        bucket: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    },
+    DeleteBucket(BucketName),
+    SetBucket {
+        bucket: BucketName,
+        setting: BucketSetting,
+        document: Option<String>,
+    },
+    /// Bodies that nothing named when they were looked at.
+    Free {
+        bodies: Vec<Unreferenced>,
+        /// Gets those that are named in the record.
+        freed: oneshot::Sender<Vec<Unreferenced>>,
+    },
+    Judge(Judge),
+    /// Needs no judging: a new row under a new id.
+    New(Effect),
+}
+
+impl Work {
+    /// What it takes of memory until it is written, about, bytes.
+    pub(in crate::store) fn memory_bytes(&self) -> usize {
+        /// Of an extent and of a part in a statement.
+        const ROW_BYTES: usize = 100;
+        let rows = match self {
+            Self::Put(new) => return new.sealed.memory_bytes(),
+            Self::PutPart { sealed, .. } => return sealed.memory_bytes(),
+            Self::Copy { copied, .. } => copied.rows(),
+            Self::CopyPart { part, .. } => part.extents.len(),
+            Self::Free { bodies, .. } => bodies.len(),
+            Self::CompleteUpload { completed, .. } => completed.rows(),
+            _ => 0,
+        };
+        rows * ROW_BYTES
+    }
+}
+
+impl Work {
+    /// Whether the disk must have room for what it brings.
+    fn brings_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::Put(_)
+                | Self::PutPart { .. }
+                | Self::Copy { .. }
+                | Self::CopyPart { .. }
+                | Self::CreateUpload(_)
+        )
+    }
+
+    /// The key that gets an object by it, and the effect of its record.
+    fn coming(&mut self) -> Option<(&BucketName, &ObjectKey, &mut Option<Effect>)> {
+        match self {
+            Self::Put(new) => {
+                let NewBytes { target, effect, .. } = &mut **new;
+                Some((&target.bucket, &target.key, effect))
+            }
+            Self::Copy { copied, effect, .. } => Some((&copied.bucket, &copied.key, effect)),
+            Self::CompleteUpload {
+                completed, effect, ..
+            } => Some((&completed.bucket, &completed.key, effect)),
+            _ => None,
+        }
+    }
+}
+
+/// Sealed bytes for a key.
+pub(in crate::store) struct NewBytes {
+    pub(in crate::store) target: Target,
+    pub(in crate::store) sealed: Sealed,
+    pub(in crate::store) precondition: WritePrecondition,
+    pub(in crate::store) effect: Option<Effect>,
+}
+
+/// Which object of a key is to go.
+pub(in crate::store) enum Which {
+    Current(WritePrecondition),
+    /// One as it was looked up.
+    This {
+        sequence: u64,
+        tagging: Option<String>,
+    },
+}
+
+/// What is to be done of a change.
+pub(in crate::store) enum Verdict {
+    Record(Box<Draft>, Held),
+    /// All is as it was wanted already, or the caller's own judge refused.
+    Nothing,
+}
+
+impl Verdict {
+    /// The bytes of `source` are named by the record, and by the index only later.
+    fn while_held(self, source: Arc<Content>) -> Self {
+        match self {
+            Self::Record(draft, _) => Self::Record(draft, Held::Source(source)),
+            Self::Nothing => Self::Nothing,
+        }
+    }
+}
+
+/// Bytes that a change names and the index does not yet: to be held until it does.
+pub(in crate::store) enum Held {
+    Nothing,
+    /// Removed where the change is not recorded.
+    Blob(NewBlob),
+    Source(Arc<Content>),
+}
+
+/// Judges changes.
+pub(in crate::store) struct Judging {
+    /// Only reads.
+    pub(in crate::store) index: SqliteConnection,
+    pub(in crate::store) state: Arc<State>,
+    pub(in crate::store) clock: Clock,
+}
+
+impl Judging {
+    /// Lets the companion of an object that comes say what is recorded with it; answers the rows that this touches.
+    pub(in crate::store) async fn accompany(
+        &mut self,
+        work: &mut Work,
+    ) -> Result<Vec<Name>, StoreError> {
+        let Some(companion) = self.state.companion() else {
+            return Ok(Vec::new());
+        };
+        match work.coming() {
+            // What came with it already is judged: a new row, which nobody waits for.
+            Some((bucket, key, effect @ None)) => {
+                *effect = companion.judge(&mut self.index, bucket, key).await?;
+                Ok(Name::of_effect(effect.as_ref()).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What was said is to be said anew.
+    pub(in crate::store) fn forget_companion(work: &mut Work) {
+        if let Some((_, _, effect)) = work.coming() {
+            *effect = None;
+        }
+    }
+
+    pub(in crate::store) async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
+        if work.brings_bytes() && !self.state.space.admits_bytes() {
+            return Err(StoreError::Full);
+        }
+        match work {
+            Work::Put(new) => self.put(*new).await,
+            Work::Copy {
+                copied,
+                source,
+                precondition,
+                effect,
+            } => {
+                let copy = self.copy(copied, precondition, effect).await?;
+                Ok(copy.while_held(source))
+            }
+            Work::Delete { bucket, key, which } => self.delete(bucket, key, which).await,
+            Work::DeleteWith { bucket, key, judge } => self.delete_with(bucket, key, judge).await,
+            Work::SetTags {
+                bucket,
+                key,
+                tagging,
+            } => self.set_tags(bucket, key, tagging).await,
+            Work::CreateUpload(created) => self.create_upload(created),
+            Work::PutPart {
+                upload,
+                number,
+                sealed,
+            } => self.put_part(upload, number, sealed).await,
+            Work::CopyPart {
+                upload,
+                part,
+                source,
+            } => Ok(self.copy_part(upload, part).await?.while_held(source)),
+            Work::CompleteUpload {
+                completed,
+                seen,
+                precondition,
+                effect,
+            } => {
+                self.complete_upload(completed, seen, precondition, effect)
+                    .await
+            }
+            Work::AbortUpload {
+                bucket,
+                key,
+                upload,
+            } => self.abort_upload(bucket, key, upload).await,
+            Work::CreateBucket { bucket, settings } => Ok(self.create_bucket(bucket, settings)),
+            Work::DeleteBucket(bucket) => self.delete_bucket(bucket).await,
+            Work::SetBucket {
+                bucket,
+                setting,
+                document,
+            } => self.set_bucket(bucket, setting, document),
+            Work::Free { bodies, freed } => self.free(bodies, freed).await,
+            Work::Judge(judge) => match judge(&mut self.index).await {
+                Ok(Some(effect)) => Ok(self.record(Change::Domain, Some(effect))),
+                Ok(None) | Err(Refused) => Ok(Verdict::Nothing),
+            },
+            Work::New(effect) => Ok(self.record(Change::Domain, Some(effect))),
+        }
+    }
+
+    async fn put(&mut self, new: NewBytes) -> Result<Verdict, StoreError> {
+        let NewBytes {
+            target: Target { bucket, key, meta },
+            sealed,
+            precondition,
+            effect,
+        } = new;
+        self.require(&bucket, &key, &precondition).await?;
+        let etag = sealed.etag();
+        let Sealed { digests, body, .. } = sealed;
+        let (place, here, blob) = placed(body, &digests);
+        let put = Put {
+            bucket,
+            key,
+            etag,
+            size_bytes: digests.size_bytes,
+            md5: hex::encode(digests.md5),
+            block_crcs: index::crcs_to_hex(&digests.block_crcs),
+            body: place,
+            meta,
+        };
+        let mut draft = self.draft(Change::Put(Box::new(put)), effect);
+        draft.body = here;
+        Ok(Verdict::Record(Box::new(draft), blob))
+    }
+
+    async fn copy(
+        &mut self,
+        copied: Box<Copied>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Verdict, StoreError> {
+        self.require(&copied.bucket, &copied.key, &precondition)
+            .await?;
+        Ok(self.record(Change::Copied(copied), effect))
+    }
+
+    async fn delete(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        which: Which,
+    ) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        let current = index::current(&mut self.index, &bucket, &key).await?;
+        let is_meant = match (&which, &current) {
+            (Which::Current(precondition), current) => {
+                precondition.holds(current.as_ref().map(|current| &current.etag))
+            }
+            (Which::This { sequence, tagging }, Some(current)) => {
+                current.sequence == *sequence && current.tagging == *tagging
+            }
+            (Which::This { .. }, None) => true,
+        };
+        if !is_meant {
+            return Err(StoreError::PreconditionFailed);
+        }
+        if current.is_none() {
+            return Ok(Verdict::Nothing);
+        }
+        Ok(self.record(Change::Delete { bucket, key }, None))
+    }
+
+    async fn delete_with(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        judge: Judge,
+    ) -> Result<Verdict, StoreError> {
+        let Ok(Some(effect)) = judge(&mut self.index).await else {
+            return Ok(Verdict::Nothing);
+        };
+        let is_there = self.state.has_bucket(&bucket) && self.etag(&bucket, &key).await?.is_some();
+        let change = if is_there {
+            Change::Delete { bucket, key }
+        } else {
+            Change::Domain
+        };
+        Ok(self.record(change, Some(effect)))
+    }
+
+    /// What is still named by nothing and read by nobody may go.
+    async fn free(
+        &mut self,
+        mut bodies: Vec<Unreferenced>,
+        freed: oneshot::Sender<Vec<Unreferenced>>,
+    ) -> Result<Verdict, StoreError> {
+        if self.state.are_bytes_held() {
+            return Ok(Verdict::Nothing);
+        }
+        let in_use = self.state.bodies_in_use();
+        let ids: Vec<u64> = bodies.iter().map(|free| free.body).collect();
+        let unreferenced = index::still_unreferenced(&mut self.index, &ids).await?;
+        bodies.retain(|free| unreferenced.contains(&free.body) && !in_use.contains(&free.body));
+        if bodies.is_empty() {
+            return Ok(Verdict::Nothing);
+        }
+        // Where the janitor went away the next start frees them.
+        drop(freed.send(bodies.clone()));
+        Ok(self.record(Change::Freed { bodies }, None))
+    }
+
+    async fn set_tags(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        tagging: Option<String>,
+    ) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        if self.etag(&bucket, &key).await?.is_none() {
+            return Err(StoreError::NoSuchKey);
+        }
+        let change = Change::Tagged {
+            bucket,
+            key,
+            tagging,
+        };
+        Ok(self.record(change, None))
+    }
+
+    fn create_upload(&self, created: Box<UploadCreated>) -> Result<Verdict, StoreError> {
+        self.require_bucket(&created.bucket)?;
+        Ok(self.record(Change::UploadCreated(created), None))
+    }
+
+    async fn put_part(
+        &mut self,
+        upload: Upload,
+        number: u16,
+        sealed: Sealed,
+    ) -> Result<Verdict, StoreError> {
+        self.require_upload(&upload.bucket, &upload.key, &upload.id)
+            .await?;
+        let etag = sealed.etag();
+        let Sealed { digests, body, .. } = sealed;
+        let (place, here, blob) = placed(body, &digests);
+        let put = PartPut {
+            bucket: upload.bucket,
+            upload: upload.id,
+            number,
+            etag,
+            size_bytes: digests.size_bytes,
+            md5: hex::encode(digests.md5),
+            block_crcs: index::crcs_to_hex(&digests.block_crcs),
+            body: place,
+            checksums: digests.checksums,
+        };
+        let mut draft = self.draft(Change::PartPut(Box::new(put)), None);
+        draft.body = here;
+        Ok(Verdict::Record(Box::new(draft), blob))
+    }
+
+    async fn copy_part(
+        &mut self,
+        upload: Upload,
+        part: Box<PartCopied>,
+    ) -> Result<Verdict, StoreError> {
+        self.require_upload(&upload.bucket, &upload.key, &upload.id)
+            .await?;
+        Ok(self.record(Change::PartCopied(part), None))
+    }
+
+    async fn complete_upload(
+        &mut self,
+        completed: Box<UploadCompleted>,
+        seen: Vec<Part>,
+        precondition: WritePrecondition,
+        effect: Option<Effect>,
+    ) -> Result<Verdict, StoreError> {
+        let UploadCompleted {
+            bucket,
+            key,
+            upload,
+            ..
+        } = &*completed;
+        self.require_upload(bucket, key, upload).await?;
+        self.require(bucket, key, &precondition).await?;
+        if !index::are_unchanged(&mut self.index, upload, &seen).await? {
+            return Err(StoreError::UploadChanged);
+        }
+        Ok(self.record(Change::UploadCompleted(completed), effect))
+    }
+
+    async fn abort_upload(
+        &mut self,
+        bucket: BucketName,
+        key: ObjectKey,
+        upload: UploadId,
+    ) -> Result<Verdict, StoreError> {
+        self.require_upload(&bucket, &key, &upload).await?;
+        let change = Change::UploadAborted { bucket, upload };
+        Ok(self.record(change, None))
+    }
+
+    fn create_bucket(
+        &self,
+        bucket: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    ) -> Verdict {
+        if self.state.has_bucket(&bucket) {
+            return Verdict::Nothing;
+        }
+        self.record(Change::BucketCreated { bucket, settings }, None)
+    }
+
+    async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        if index::has_objects(&mut self.index, &bucket).await? {
+            return Err(StoreError::BucketNotEmpty);
+        }
+        Ok(self.record(Change::BucketDeleted { bucket }, None))
+    }
+
+    fn set_bucket(
+        &self,
+        bucket: BucketName,
+        setting: BucketSetting,
+        document: Option<String>,
+    ) -> Result<Verdict, StoreError> {
+        self.require_bucket(&bucket)?;
+        let change = Change::BucketSet {
+            bucket,
+            setting,
+            document,
+        };
+        Ok(self.record(change, None))
+    }
+
+    fn require_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
+        if self.state.has_bucket(bucket) {
+            Ok(())
+        } else {
+            Err(StoreError::NoSuchBucket)
+        }
+    }
+
+    /// That the bucket is there, and what must hold of the object that is about to be replaced.
+    async fn require(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        precondition: &WritePrecondition,
+    ) -> Result<(), StoreError> {
+        self.require_bucket(bucket)?;
+        if *precondition == WritePrecondition::None {
+            return Ok(());
+        }
+        let current = self.etag(bucket, key).await?;
+        if precondition.holds(current.as_ref()) {
+            Ok(())
+        } else {
+            Err(StoreError::PreconditionFailed)
+        }
+    }
+
+    async fn require_upload(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: &UploadId,
+    ) -> Result<(), StoreError> {
+        self.require_bucket(bucket)?;
+        match index::upload(&mut self.index, bucket, key, upload).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::NoSuchUpload),
+        }
+    }
+
+    async fn etag(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<Option<ETag>, StoreError> {
+        let current = index::current(&mut self.index, bucket, key).await?;
+        Ok(current.map(|current| current.etag))
+    }
+
+    fn draft(&self, change: Change, effect: Option<Effect>) -> Draft {
+        Draft::new(self.clock.now(), change, effect)
+    }
+
+    fn record(&self, change: Change, effect: Option<Effect>) -> Verdict {
+        Verdict::Record(Box::new(self.draft(change, effect)), Held::Nothing)
+    }
+}
+
+/// What a record says of a body, what it holds of it, and the blob that it names.
+fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, Held) {
+    const { assert!(INLINE_LIMIT_BYTES <= CRC_BLOCK_BYTES) };
+    match (body, digests.block_crcs.first()) {
+        (SealedBody::Memory { bytes, permits }, Some(crc)) => {
+            let here = BodyHere {
+                // Until it is written.
+                bytes: share::holding(bytes, permits),
+                crc: *crc,
+            };
+            (BodyPlace::Here, here, Held::Nothing)
+        }
+        (SealedBody::Memory { .. }, None) => (BodyPlace::Empty, BodyHere::default(), Held::Nothing),
+        (SealedBody::Blob(blob), _) => {
+            let id = blob.id();
+            (
+                BodyPlace::Blob { id },
+                BodyHere::default(),
+                Held::Blob(blob),
+            )
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Changes that wait for the writer, in their order of arrival.
+//!
+//! Guarantees: a change is taken only when it meets no row under way and none that a change before it waits for; no two of a
+//! group touch one row; and of the places none are left to changes of one row alone.
+
+use crate::store::journal::locks::{Held, Name};
+use crate::store::journal::writer::Request;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+
+/// Changes that may wait to be taken; past it their callers wait.
+pub(in crate::store) const PLACES: usize = 1024;
+/// Of these, how many may be for one row: each of them needs a group of its own.
+const PLACES_OF_A_ROW: u32 = 256;
+const GROUP_CHANGES: usize = 256;
+const GROUP_BYTES: usize = 8 << 20;
+
+#[derive(Default)]
+pub(in crate::store) struct Queue {
+    waiting: VecDeque<Request>,
+    /// By the hash of a row's name, how many wait for it.
+    rows: HashMap<u64, u32>,
+    hasher: RandomState,
+}
+
+impl Queue {
+    pub(in crate::store) fn has_place(&self) -> bool {
+        self.waiting.len() < PLACES
+    }
+
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes a place at the end. Gives the change back where too many wait for one of its rows already.
+    #[must_use]
+    pub(in crate::store) fn line_up(&mut self, request: Request) -> Option<Request> {
+        let is_full = |row| {
+            self.rows
+                .get(&row)
+                .is_some_and(|count| *count >= PLACES_OF_A_ROW)
+        };
+        if self.rows_of(&request.names).any(is_full) {
+            return Some(request);
+        }
+        self.count(&request.names);
+        self.waiting.push_back(request);
+        None
+    }
+
+    /// Puts changes that were taken back before all others, in their order.
+    pub(in crate::store) fn put_first(&mut self, requests: Vec<Request>) {
+        for request in requests.into_iter().rev() {
+            self.count(&request.names);
+            self.waiting.push_front(request);
+        }
+    }
+
+    pub(in crate::store) fn drain(&mut self) -> impl Iterator<Item = Request> {
+        self.rows.clear();
+        self.waiting.drain(..)
+    }
+
+    /// Takes what meets no name under way and none of what waits before it, and holds its names.
+    pub(in crate::store) fn take_group(&mut self, held: &mut Held) -> Vec<Request> {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        let mut blocked = Held::default();
+        let mut passed_over = VecDeque::new();
+        while group.len() < GROUP_CHANGES && bytes < GROUP_BYTES {
+            let Some(request) = self.waiting.pop_front() else {
+                break;
+            };
+            if blocked.admits(&request.names) && held.admits(&request.names) {
+                held.hold(&request.names);
+                bytes += request.work.memory_bytes();
+                self.count_down(&request.names);
+                group.push(request);
+            } else {
+                blocked.hold(&request.names);
+                passed_over.push_back(request);
+            }
+        }
+        passed_over.append(&mut self.waiting);
+        self.waiting = passed_over;
+        group
+    }
+
+    fn rows_of<'n>(&self, names: &'n [Name]) -> impl Iterator<Item = u64> + use<'_, 'n> {
+        let exclusive = names.iter().filter(|name| name.is_exclusive());
+        exclusive.map(|name| self.hasher.hash_one(name.text()))
+    }
+
+    fn count(&mut self, names: &[Name]) {
+        for row in self.rows_of(names).collect::<Vec<_>>() {
+            *self.rows.entry(row).or_default() += 1;
+        }
+    }
+
+    fn count_down(&mut self, names: &[Name]) {
+        for row in self.rows_of(names).collect::<Vec<_>>() {
+            if let Some(count) = self.rows.get_mut(&row) {
+                *count -= 1;
+                if *count == 0 {
+                    self.rows.remove(&row);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Effect;
+    use crate::store::journal::planner::Work;
+    use proptest::prelude::*;
+
+    fn request(rows: &[String]) -> Request {
+        let effect = Effect {
+            kind: "none".into(),
+            touches: Vec::new(),
+            data: serde_json::Value::Null,
+        };
+        let (answer, _) = tokio::sync::oneshot::channel();
+        Request {
+            names: rows.iter().map(|row| Name::row(row)).collect(),
+            work: Work::New(effect),
+            answer,
+        }
+    }
+
+    #[test]
+    fn one_row_never_has_all_places() {
+        let mut queue = Queue::default();
+        let lined_up =
+            (0..PLACES).filter(|_| queue.line_up(request(&["hot".to_owned()])).is_none());
+        assert_eq!(lined_up.count(), PLACES_OF_A_ROW as usize);
+        assert!(queue.has_place());
+        assert!(queue.line_up(request(&["other".to_owned()])).is_none());
+        let mut held = Held::default();
+        assert_eq!(queue.take_group(&mut held).len(), 2, "one of each row");
+        assert!(
+            queue.line_up(request(&["hot".to_owned()])).is_none(),
+            "a place is free again"
+        );
+    }
+
+    #[test]
+    fn changes_of_a_thousand_rows_each_are_lined_up_at_once() {
+        let mut queue = Queue::default();
+        for change in 0..PLACES {
+            let rows: Vec<String> = (0..1000).map(|row| format!("{change}/{row}")).collect();
+            assert!(queue.line_up(request(&rows)).is_none());
+        }
+        assert_eq!(queue.take_group(&mut Held::default()).len(), GROUP_CHANGES);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_counted_is_what_waits(
+            steps in prop::collection::vec((prop::collection::vec(0..5_u8, 0..4), 0..4_u8), 1..60),
+        ) {
+            let mut queue = Queue::default();
+            for (rows, step) in steps {
+                match step {
+                    0 => {
+                        let mut held = Held::default();
+                        let taken = queue.take_group(&mut held);
+                        queue.put_first(taken.into_iter().take(1).collect());
+                    }
+                    1 if rows.is_empty() => drop(queue.drain()),
+                    _ => {
+                        let rows: Vec<String> = rows.iter().map(u8::to_string).collect();
+                        drop(queue.line_up(request(&rows)));
+                    }
+                }
+                let mut expected: HashMap<u64, u32> = HashMap::new();
+                for waiting in &queue.waiting {
+                    for row in queue.rows_of(&waiting.names) {
+                        *expected.entry(row).or_default() += 1;
+                    }
+                }
+                prop_assert_eq!(&queue.rows, &expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! Snapshots: whole copies of the index, each as it stood at a position of the log, from which a folder starts whose own
+//! index cannot be trusted.
+//!
+//! Guarantees: a file of this name is a whole database on disk, that says up to where the log is in it; the one before
+//! the newest stays. A snapshot that cannot be made is no failure: the log alone makes the index again, only slower.
+
+use crate::db::{self, DatabaseError, Verified};
+use crate::faults;
+use crate::store::dir::Dir;
+use crate::store::folder::{DATABASE, Folder, identity, remove_database};
+use crate::store::journal::log::{self, End, LogId, Reader, ScanError};
+use crate::store::{index, recovery::replay};
+use sqlx::{Connection, SqliteConnection};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The newest, and the one before it.
+const KEPT: usize = 2;
+const NEW: &str = "snapshot.new";
+/// A snapshot is due when the log since the last one is longer than the index divided by this.
+const INDEX_PARTS: u64 = 4;
+
+/// A snapshot, and how far the log is in it.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Snapshot {
+    /// In the folder where it lies.
+    pub(in crate::store) name: String,
+    pub(in crate::store) log: LogId,
+    pub(in crate::store) end: End,
+    /// It was made in this folder, and not copied with it: the log has been here that goes so far.
+    pub(in crate::store) is_own: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(in crate::store) enum SnapshotError {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the index knows no log")]
+    NoLog,
+}
+
+/// Copies the index at `database` into `home` as it stands, while others read and write it. `until`: it is given up then.
+pub(in crate::store) async fn take(
+    database: &Path,
+    home: &Dir,
+    until: Option<Instant>,
+) -> Result<Snapshot, SnapshotError> {
+    let taken = name_it(&make(database, home, until).await?, home)?;
+    // What names itself newer is another log's.
+    let former = names(home)?.into_iter().filter(|name| *name <= taken.name);
+    for old in former.skip(KEPT) {
+        remove_database(home, &old)?;
+    }
+    Ok(taken)
+}
+
+/// As [`take`], without its name and with all former ones.
+pub(in crate::store) async fn make(
+    database: &Path,
+    home: &Dir,
+    until: Option<Instant>,
+) -> Result<Snapshot, SnapshotError> {
+    remove_database(home, NEW)?;
+    let made = async {
+        db::copy_whole(database, &home.path_of(NEW), until).await?;
+        finish(home).await
+    };
+    let made = made.await;
+    if made.is_err() {
+        drop(remove_database(home, NEW));
+    }
+    made
+}
+
+async fn finish(home: &Dir) -> Result<Snapshot, SnapshotError> {
+    let own = identity(home, NEW)?.ok_or(io::ErrorKind::NotFound);
+    let own = own.map_err(io::Error::from)?;
+    let mut copy = db::open_copy(&home.path_of(NEW)).await?;
+    index::set_identities(&mut copy, own, None).await?;
+    let position = index::position(&mut copy).await?;
+    copy.close().await?;
+    let (log, end) = position.ok_or(SnapshotError::NoLog)?;
+    put_on_disk(&home.read(NEW)?)?;
+    Ok(Snapshot {
+        name: NEW.to_owned(),
+        log,
+        end,
+        is_own: true,
+    })
+}
+
+/// A snapshot is not to be read, and should not take the system's memory from what is.
+fn put_on_disk(file: &std::fs::File) -> io::Result<()> {
+    file.sync_all()?;
+    drop(log::forget(file, 0));
+    Ok(())
+}
+
+/// From here on it counts.
+pub(in crate::store) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
+    let name = name(new.end.sequence);
+    faults::step("snapshot-made");
+    // A journal that lay beside one of this name would be applied to it.
+    remove_database(home, &name)?;
+    home.rename(&new.name, home, &name)?;
+    faults::step("snapshot-named");
+    home.sync()?;
+    Ok(Snapshot {
+        name,
+        ..new.clone()
+    })
+}
+
+/// Copies a snapshot from one folder to another, under its own name, which it gets last.
+pub(in crate::store) fn copy_to(from: &Dir, snapshot: &Snapshot, home: &Dir) -> io::Result<()> {
+    remove_database(home, NEW)?;
+    put_on_disk(&from.copy(&snapshot.name, home, NEW)?)?;
+    name_it(
+        &Snapshot {
+            name: NEW.to_owned(),
+            ..snapshot.clone()
+        },
+        home,
+    )?;
+    Ok(())
+}
+
+/// The snapshots of a folder that can be read, the newest first. They are looked at, and nothing beside them is made.
+pub(in crate::store) async fn all(home: &Dir) -> io::Result<Vec<Snapshot>> {
+    Ok(all_and_unread(home).await?.0)
+}
+
+/// As [`all`], and the names of the others.
+async fn all_and_unread(home: &Dir) -> io::Result<(Vec<Snapshot>, Vec<String>)> {
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    for name in names(home)? {
+        match look(home, &name).await {
+            Ok(Some(snapshot)) => found.push(snapshot),
+            Ok(None) => unread.push(name),
+            Err(error) => {
+                let path = home.path_of(&name);
+                tracing::warn!(%error, path = %path.display(), "a snapshot cannot be read");
+                unread.push(name);
+            }
+        }
+    }
+    Ok((found, unread))
+}
+
+async fn look(home: &Dir, name: &str) -> Result<Option<Snapshot>, sqlx::Error> {
+    let Some(file) = identity(home, name).map_err(sqlx::Error::Io)? else {
+        return Ok(None);
+    };
+    let mut copy = open(home, name).await?;
+    let looked = async {
+        let position = index::position(&mut copy).await?;
+        let (own, _) = index::identities(&mut copy).await?;
+        Ok::<_, sqlx::Error>(position.map(|(log, end)| Snapshot {
+            name: name.to_owned(),
+            log,
+            end,
+            is_own: own.is_some_and(|own| own.is_same_file(file)),
+        }))
+    };
+    let looked = looked.await;
+    copy.close().await?;
+    looked
+}
+
+/// Opens a snapshot to be read, without the journal of another time that may lie beside it.
+pub(in crate::store) async fn open(
+    home: &Dir,
+    name: &str,
+) -> Result<SqliteConnection, sqlx::Error> {
+    // SQLite opens by path, and would follow a link or wait for a pipe.
+    home.length(name).map_err(sqlx::Error::Io)?;
+    db::open_main_file(&home.path_of(name)).await
+}
+
+/// What the snapshots of a folder say of its log.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Survey {
+    /// Those that belong to it, the newest first, and whether it reaches their position without a gap or damage before it.
+    pub(in crate::store) of_log: Vec<(Snapshot, bool)>,
+    /// One that was made in this folder and belongs to another log.
+    pub(in crate::store) own_of_another: Option<String>,
+    /// One that cannot be read, the newest by its name, and the record that the name says.
+    pub(in crate::store) unread: Option<(String, u64)>,
+}
+
+impl Survey {
+    /// Whether the folder is the one in which one of them was made; `None`: there is none.
+    pub(in crate::store) fn is_own(&self) -> Option<bool> {
+        let own = self.of_log.iter().map(|(snapshot, _)| snapshot.is_own);
+        own.reduce(|one, other| one || other)
+    }
+
+    /// Those that a log does not reach which ends with a record.
+    pub(in crate::store) fn not_reached_by(&self, end: u64) -> Vec<String> {
+        let of_log = self.of_log.iter().filter(|(_, is_reached)| !is_reached);
+        let unread = self.unread.iter().filter(|(_, sequence)| *sequence > end);
+        (of_log.map(|(snapshot, _)| snapshot.name.clone()))
+            .chain(unread.map(|(name, _)| name.clone()))
+            .collect()
+    }
+
+    pub(in crate::store) fn reached(&self) -> Vec<Snapshot> {
+        let reached = self.of_log.iter().filter(|(_, is_reached)| *is_reached);
+        reached.map(|(snapshot, _)| snapshot.clone()).collect()
+    }
+}
+
+pub(in crate::store) async fn survey(
+    home: &Dir,
+    dir: &Dir,
+    log: LogId,
+) -> Result<Survey, ScanError> {
+    let (mut snapshots, unread) = all_and_unread(home).await?;
+    let mut others = snapshots
+        .iter()
+        .filter(|snapshot| snapshot.log != log && snapshot.is_own);
+    let own_of_another = others.next().map(|snapshot| snapshot.name.clone());
+    let unread = unread.into_iter().find_map(|name| {
+        let sequence = sequence_of(&name)?;
+        Some((name, sequence))
+    });
+    snapshots.retain(|snapshot| snapshot.log == log);
+    let newest = snapshots.iter().map(|snapshot| snapshot.end.sequence).max();
+    let Some(newest) = newest else {
+        return Ok(Survey {
+            own_of_another,
+            unread,
+            ..Survey::default()
+        });
+    };
+    let dir = dir.clone();
+    let ends: Vec<End> = snapshots.iter().map(|snapshot| snapshot.end).collect();
+    let reached = tokio::task::spawn_blocking(move || ends_reached(&dir, log, newest, &ends));
+    let reached = reached.await.map_err(io::Error::other)??;
+    Ok(Survey {
+        of_log: snapshots.into_iter().zip(reached).collect(),
+        own_of_another,
+        unread,
+    })
+}
+
+/// The first of these whose pages are what was written, and in which SQLite finds nothing wrong; the damaged ones before
+/// it are named in the log.
+pub(in crate::store) async fn first_whole(home: &Dir, snapshots: &[Snapshot]) -> Option<Snapshot> {
+    for snapshot in snapshots {
+        let path = home.path_of(&snapshot.name);
+        match is_whole(home, &snapshot.name).await {
+            Ok(true) => return Some(snapshot.clone()),
+            Ok(false) => {
+                tracing::warn!(path = %path.display(), "a snapshot is damaged, and not used");
+            }
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a snapshot is damaged, and not used");
+            }
+        }
+    }
+    None
+}
+
+/// The first page of a snapshot that is not what was written, with `pause` after each MiB that is read; `None` where all
+/// are, and where the snapshot was replaced meanwhile.
+pub(in crate::store) async fn verify(
+    home: &Dir,
+    name: &str,
+    pause: Duration,
+) -> io::Result<Option<u32>> {
+    let file = match home.read(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    Ok(match db::verify_in_use(file.into(), pause).await? {
+        Verified::Damaged { page } => Some(page),
+        Verified::Whole | Verified::WithoutChecksums => None,
+    })
+}
+
+/// Whether its pages are what was written, and SQLite finds nothing wrong with it.
+pub(in crate::store) async fn is_whole(home: &Dir, name: &str) -> Result<bool, sqlx::Error> {
+    let file = home.read(name)?;
+    let verified = tokio::task::spawn_blocking(move || db::verify(file));
+    if let Verified::Damaged { .. } = verified.await.map_err(io::Error::other)?? {
+        return Ok(false);
+    }
+    let mut copy = open(home, name).await?;
+    let whole = db::is_whole(&mut copy).await;
+    copy.close().await?;
+    whole
+}
+
+fn ends_reached(dir: &Dir, log: LogId, newest: u64, ends: &[End]) -> Result<Vec<bool>, ScanError> {
+    let mut reached = vec![false; ends.len()];
+    let Some(begin) = log::begin(dir)? else {
+        return Ok(reached);
+    };
+    let mut reader = Reader::new(dir, log, begin)?;
+    loop {
+        match reader.next() {
+            Ok(Some((_, end))) => {
+                for (at, reached) in ends.iter().zip(&mut reached) {
+                    *reached |= *at == end;
+                }
+                if end.sequence >= newest {
+                    return Ok(reached);
+                }
+            }
+            // What lies before the damage is handed out by the next calls.
+            Err(ScanError::Damaged { .. }) => {}
+            Ok(None) => return Ok(reached),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Puts a snapshot in the index's place.
+pub(in crate::store) async fn restore(
+    snapshot: &Snapshot,
+    folder: &Folder,
+) -> Result<SqliteConnection, DatabaseError> {
+    let home = folder.home();
+    remove_database(home, NEW)?;
+    if db::has_checksums(&home.path_of(&snapshot.name))? {
+        home.copy(&snapshot.name, home, NEW)?;
+    } else {
+        db::copy_with_checksums(&home.path_of(&snapshot.name), &home.path_of(NEW)).await?;
+        home.read(NEW)?.sync_all()?;
+    }
+    home.rename(NEW, home, DATABASE)?;
+    home.sync()?;
+    replay::open_index(folder).await
+}
+
+/// When a running server makes the next one.
+#[derive(Debug)]
+pub(in crate::store) struct Renewal {
+    /// How far the log is in the newest one; `None`: there is none.
+    last: Option<End>,
+    /// By the monotonic clock.
+    taken: Option<Duration>,
+}
+
+impl Renewal {
+    pub(in crate::store) async fn after(home: &Dir, log: LogId) -> Self {
+        drop(remove_database(home, NEW));
+        let snapshots = all(home).await.unwrap_or_default();
+        let newest = snapshots.into_iter().find(|snapshot| snapshot.log == log);
+        Self {
+            last: newest.map(|newest| newest.end),
+            taken: None,
+        }
+    }
+
+    /// Whether the log has gone on.
+    pub(in crate::store) fn is_behind(&self, end: End) -> bool {
+        self.last.is_none_or(|last| last.sequence < end.sequence)
+    }
+
+    /// At most hourly, and when a replay of the log since the last one would cost more than a part of the index.
+    pub(in crate::store) fn is_due(
+        &self,
+        folder: &Folder,
+        now: Duration,
+        end: End,
+    ) -> io::Result<bool> {
+        const LEAST_PAUSE: Duration = Duration::from_hours(1);
+        let is_early = self
+            .taken
+            .is_some_and(|taken| now.saturating_sub(taken) < LEAST_PAUSE);
+        if is_early || !self.is_behind(end) {
+            return Ok(false);
+        }
+        let index_bytes = folder.home().length(DATABASE)?.unwrap_or(0);
+        let since = log::bytes_between(folder.log(), self.last, end)?;
+        Ok(since > index_bytes / INDEX_PARTS)
+    }
+
+    pub(in crate::store) fn was_tried(&mut self, now: Duration) {
+        self.taken = Some(now);
+    }
+
+    pub(in crate::store) fn was_taken(&mut self, snapshot: &Snapshot) {
+        self.last = Some(snapshot.end);
+    }
+}
+
+fn name(sequence: u64) -> String {
+    format!("snapshot-{sequence:020}.db")
+}
+
+pub(in crate::store) fn is_name(text: &str) -> bool {
+    sequence_of(text).is_some()
+}
+
+/// The record that the name of a snapshot says; `None`: it is no such name.
+fn sequence_of(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix("snapshot-")?.strip_suffix(".db")?;
+    let sequence = digits.parse().ok()?;
+    (name(sequence) == text).then_some(sequence)
+}
+
+/// The newest first.
+pub(in crate::store) fn names(home: &Dir) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for name in home.names()? {
+        found.extend(Some(name?).filter(|name| is_name(name)));
+    }
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(found)
+}

@@ -1,0 +1,304 @@
+//! Bytes that nothing names any more: found by one sweep, freed by a later one.
+//!
+//! Guarantees: a body goes only when two sweeps, a grace apart by the monotonic clock, found it unreferenced, when the
+//! writer finds it so once more, in its own order, and when nobody reads or copies it; a synced record says so before a
+//! byte of it is touched. The grace is for copies of the folder that are being made meanwhile. A blob that no body names,
+//! no upload holds and no record of the log names is left over of a crash and goes alike; no record needs to say so.
+
+use crate::faults;
+use crate::store::bodies::blobs::{self, BlobId};
+use crate::store::dir::Dir;
+use crate::store::folder::{ASIDE_LOG, Places};
+use crate::store::journal::log::{self, LogId, ScanError};
+use crate::store::journal::planner::Work;
+use crate::store::record::content::Place;
+use crate::store::record::{BodyPlace, Change, Record, Unreferenced};
+use crate::store::upkeep::janitor::{Janitor, Mode};
+use crate::store::{StoreError, index, unavailable};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Bodies that are looked at, and named in one record.
+const PAGE: u32 = 500;
+/// The grace while the disk is nearly full.
+const SHORT_GRACE: Duration = Duration::from_mins(1);
+
+/// When, by the monotonic clock, what was found unreferenced was first found so.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Seen {
+    bodies: BTreeMap<u64, Duration>,
+    blobs: HashMap<BlobId, Duration>,
+    /// Blobs that a record names and the index does not know.
+    named: HashSet<BlobId>,
+}
+
+/// What was freed, or would be, and what waits for its grace.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freed {
+    pub bodies: u64,
+    pub bytes: u64,
+    /// Files of uploads that a crash cut off.
+    pub left_over: u64,
+    pub left_over_bytes: u64,
+    /// Bodies and files that were found, and whose grace is not over.
+    pub waiting: u64,
+    pub waiting_bytes: u64,
+}
+
+impl Janitor {
+    /// Frees what was unreferenced for a grace. `at_once`: nobody else can have the folder, and none is waited for.
+    ///
+    /// # Errors
+    /// `Unavailable`, … The next sweep does what is left.
+    pub async fn free(&mut self, mode: Mode, at_once: bool) -> Result<Freed, StoreError> {
+        let inner = &self.store.inner;
+        inner.state.memory.forget_outdated();
+        let grace = match (at_once, !inner.state.space.admits_bytes()) {
+            _ if inner.state.are_bytes_held() => Duration::MAX,
+            (true, _) => Duration::ZERO,
+            (false, true) => inner.grace.min(SHORT_GRACE),
+            (false, false) => inner.grace,
+        };
+        let (now, space) = (inner.clock.elapsed(), inner.state.space.clone());
+        let mut freed = Freed::default();
+        self.free_bodies(mode, now, grace, &mut freed).await?;
+        self.remove_left_over(mode, now, grace, &mut freed).await?;
+        space.recover();
+        Ok(freed)
+    }
+
+    async fn free_bodies(
+        &mut self,
+        mode: Mode,
+        now: Duration,
+        grace: Duration,
+        freed: &mut Freed,
+    ) -> Result<(), StoreError> {
+        let mut seen = BTreeMap::new();
+        let mut after = 0;
+        loop {
+            let mut connection = self.store.inner.readers.acquire().await?;
+            let page = index::unreferenced(&mut connection, after, PAGE).await?;
+            drop(connection);
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = last.body;
+            let mut due = Vec::new();
+            for free in page {
+                let first = self.seen.bodies.get(&free.body).copied().unwrap_or(now);
+                seen.insert(free.body, first);
+                if now.saturating_sub(first) >= grace {
+                    due.push(free);
+                } else {
+                    freed.waiting += 1;
+                    freed.waiting_bytes += free.size_bytes;
+                }
+            }
+            let done = match mode {
+                Mode::Tell => due,
+                Mode::Do => self.record_and_free(due).await?,
+            };
+            for free in done {
+                freed.bodies += 1;
+                freed.bytes += free.size_bytes;
+            }
+        }
+        self.seen.bodies = seen;
+        Ok(())
+    }
+
+    /// Answers those that nobody needed.
+    async fn record_and_free(
+        &self,
+        due: Vec<Unreferenced>,
+    ) -> Result<Vec<Unreferenced>, StoreError> {
+        if due.is_empty() {
+            return Ok(due);
+        }
+        let (freed, named) = oneshot::channel();
+        let work = Work::Free { bodies: due, freed };
+        if self.store.ask(Vec::new(), work).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let gone = named.await.map_err(|_| crate::store::stopped())?;
+        faults::step("freeing-recorded");
+        let places = self.store.inner.folder.places().clone();
+        tokio::task::spawn_blocking(move || {
+            free_bytes(&places, &gone);
+            gone
+        })
+        .await
+        .map_err(|_| crate::store::stopped())
+    }
+
+    /// Blobs that no body names.
+    async fn remove_left_over(
+        &mut self,
+        mode: Mode,
+        now: Duration,
+        grace: Duration,
+        freed: &mut Freed,
+    ) -> Result<(), StoreError> {
+        let inner = &self.store.inner;
+        let dir = inner.blobs.dir().clone();
+        let mut pages = blobs::pages(&dir, PAGE as usize).map_err(|error| unavailable(&error))?;
+        let (mut seen, mut due) = (HashMap::new(), Vec::new());
+        loop {
+            let (rest, page) = tokio::task::spawn_blocking(move || {
+                let page = pages.next();
+                (pages, page)
+            })
+            .await
+            .map_err(|_| crate::store::stopped())?;
+            pages = rest;
+            let Some(mut page) = page else {
+                break;
+            };
+            page.retain(|id| !inner.blobs.is_under_way(*id) && !self.seen.named.contains(id));
+            let mut connection = inner.readers.acquire().await?;
+            let known = index::known_blobs(&mut connection, &page).await?;
+            drop(connection);
+            page.retain(|id| !known.contains(id));
+            // Where writing has failed a record may name what the index does not.
+            if inner.state.failure().is_some() {
+                break;
+            }
+            for id in page {
+                let first = self.seen.blobs.get(&id).copied().unwrap_or(now);
+                if now.saturating_sub(first) >= grace {
+                    due.push(id);
+                } else {
+                    freed.waiting += 1;
+                    freed.waiting_bytes += length(&dir, id);
+                }
+                seen.insert(id, first);
+            }
+        }
+        let due = self.without_named(due).await?;
+        for id in due {
+            let size = length(&dir, id);
+            if mode == Mode::Tell || remove(&dir, id) {
+                freed.left_over += 1;
+                freed.left_over_bytes += size;
+                if mode == Mode::Do {
+                    seen.remove(&id);
+                }
+            } else {
+                freed.waiting += 1;
+                freed.waiting_bytes += size;
+            }
+        }
+        self.seen.blobs = seen;
+        Ok(())
+    }
+
+    /// Keeps what a record of the log names, whatever the index says: then the index is wrong.
+    async fn without_named(&mut self, mut due: Vec<BlobId>) -> Result<Vec<BlobId>, StoreError> {
+        if due.is_empty() {
+            return Ok(due);
+        }
+        let inner = &self.store.inner;
+        let mut connection = inner.readers.acquire().await?;
+        let position = index::position(&mut connection).await?;
+        drop(connection);
+        let Some((id, _)) = position else {
+            return Ok(Vec::new());
+        };
+        let (home, log) = (inner.folder.home().clone(), inner.folder.log().clone());
+        let asked = due.clone();
+        let named = tokio::task::spawn_blocking(move || named_in_log(&home, &log, id, &asked))
+            .await
+            .map_err(|_| crate::store::stopped())?;
+        let named = match named {
+            Ok(named) => named,
+            Err(error) => {
+                tracing::warn!(%error, "the log could not be searched: files in blobs that the database does not know stay");
+                return Ok(Vec::new());
+            }
+        };
+        if !named.is_empty() {
+            tracing::error!(
+                blobs = named.len(),
+                "the log, or a part of it that was set aside, names files in blobs that the database does not know; they stay: `hangar rebuild --from-log` makes the database again"
+            );
+        }
+        due.retain(|id| !named.contains(id));
+        self.seen.named.extend(named);
+        Ok(due)
+    }
+}
+
+/// Those of these blobs that the log names, or a part of it that was set aside, and that no record says are freed. Records
+/// behind damage are searched too.
+fn named_in_log(
+    home: &Dir,
+    log: &Dir,
+    id: LogId,
+    blobs: &[BlobId],
+) -> Result<HashSet<BlobId>, ScanError> {
+    let asked: HashSet<BlobId> = blobs.iter().copied().collect();
+    let (mut named, mut gone) = (HashSet::new(), HashSet::new());
+    let mut take = |record: Record| match &record.change {
+        Change::Put(put) => named.extend(blob_of(&put.body)),
+        Change::PartPut(part) => named.extend(blob_of(&part.body)),
+        Change::Freed { bodies } => {
+            gone.extend(bodies.iter().filter_map(|freed| match &freed.place {
+                Place::Blob { id } => Some(*id),
+                Place::Log { .. } => None,
+            }));
+        }
+        _ => {}
+    };
+    log::each_whole_record(log, id, &mut take)?;
+    for name in home.names()? {
+        let name = name?;
+        if name.starts_with(ASIDE_LOG) {
+            log::each_whole_record(&home.folder(&name)?, id, &mut take)?;
+        }
+    }
+    named.retain(|id| asked.contains(id) && !gone.contains(id));
+    Ok(named)
+}
+
+fn blob_of(body: &BodyPlace) -> Option<BlobId> {
+    match body {
+        BodyPlace::Blob { id } => Some(*id),
+        BodyPlace::Empty | BodyPlace::Here => None,
+    }
+}
+
+fn length(blobs: &Dir, id: BlobId) -> u64 {
+    let length = blobs.length(&id.to_string());
+    length.ok().flatten().unwrap_or(0)
+}
+
+/// Frees the bytes of bodies whose record says that they may go; what is gone already is no trouble.
+pub(in crate::store) fn free_bytes(places: &Places, bodies: &[Unreferenced]) {
+    for free in bodies {
+        match &free.place {
+            Place::Log { segment, offset } => {
+                if let Err(error) = log::punch(&places.log, *segment, *offset, free.size_bytes)
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    tracing::warn!(%error, body = free.body, "could not free a body in the log");
+                }
+            }
+            Place::Blob { id } => drop(remove(&places.blobs, *id)),
+        }
+    }
+}
+
+/// Whether it is gone.
+fn remove(blobs: &Dir, id: BlobId) -> bool {
+    match blobs.remove(&id.to_string()) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(%error, blob = %id, "could not remove a blob");
+            false
+        }
+    }
+}

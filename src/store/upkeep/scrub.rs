@@ -1,0 +1,156 @@
+//! Everything that is kept, read slowly in the background and held against its checksums: each body once in an interval.
+
+use crate::db::{self, Verified};
+use crate::store::dir::Dir;
+use crate::store::upkeep::check::Damage;
+use crate::store::upkeep::check::{Progress, blocking, read_body};
+use crate::store::{Store, StoreError, index, recovery::snapshot, unavailable};
+use std::time::Duration;
+
+/// The file that says how far it is.
+const PLACE: &str = "scrub";
+/// What a body costs beside its bytes.
+const LEAST_BYTES: u64 = 4096;
+
+/// How far a scrub is.
+#[derive(Debug, Default)]
+pub struct Scrub {
+    /// The last body that was read.
+    after: u64,
+    /// What a round reads, about.
+    total: u64,
+    /// What may be read by now, as time of which the next body takes its part.
+    owed: Duration,
+    damages: u64,
+}
+
+impl Store {
+    /// Holds the index and its snapshots against their checksums, gently. A damaged index is reported
+    /// ([`Store::index_is_damaged`]); a damaged snapshot is replaced by a new one.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or takes no snapshot.
+    pub async fn verify_index(&self) -> Result<(), StoreError> {
+        /// After each MiB.
+        const PAUSE: Duration = Duration::from_millis(10);
+        let (folder, damage) = (&self.inner.folder, &self.inner.state.index_damage);
+        let database = folder.database();
+        let file = damage.file().map_err(|error| unavailable(&error))?;
+        let verified = db::verify_in_use(file, PAUSE).await;
+        if let Verified::Damaged { page } = verified.map_err(|error| unavailable(&error))? {
+            damage.report_page(&database, page);
+            return Ok(());
+        }
+        for name in snapshot::names(folder.home()).map_err(|error| unavailable(&error))? {
+            let verified = snapshot::verify(folder.home(), &name, PAUSE).await;
+            if let Some(page) = verified.map_err(|error| unavailable(&error))? {
+                tracing::error!(
+                    page,
+                    name,
+                    "a snapshot of the index is damaged: it is replaced"
+                );
+                self.replace_snapshot(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads as much as falls to `elapsed` when everything is to be read once in `interval`. What is damaged is told in the
+    /// server's log, and by readiness.
+    ///
+    /// # Errors
+    /// When the index does not answer.
+    pub async fn scrub(
+        &self,
+        scrub: &mut Scrub,
+        elapsed: Duration,
+        interval: Duration,
+    ) -> Result<(), StoreError> {
+        let folder = &self.inner.folder;
+        if scrub.after == 0 {
+            scrub.after = read_place(folder.home());
+        }
+        let before = scrub.after;
+        scrub.owed += elapsed;
+        if scrub.total == 0 {
+            let mut connection = self.inner.readers.acquire().await?;
+            let (bodies, bytes) = index::stored(&mut connection).await?;
+            scrub.total = bytes + bodies * LEAST_BYTES;
+        }
+        loop {
+            let mut connection = self.inner.readers.acquire().await?;
+            let next = index::bodies_after(&mut connection, scrub.after, 1).await?;
+            drop(connection);
+            let Some((id, body)) = next.into_iter().next() else {
+                self.scrubbed(scrub);
+                break;
+            };
+            let bytes = body.size_bytes + LEAST_BYTES;
+            let part = interval.as_nanos() * u128::from(bytes) / u128::from(scrub.total.max(1));
+            let cost = Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX));
+            let Some(rest) = scrub.owed.checked_sub(cost) else {
+                break;
+            };
+            scrub.owed = rest;
+            scrub.after = id;
+            let places = folder.places().clone();
+            let read = move || Ok(read_body(&body, &places, &Progress::default()).err());
+            if let Some((damage, at)) = blocking(read).await? {
+                self.damaged(scrub, id, damage, at).await?;
+            }
+        }
+        if scrub.after != before {
+            let kept = folder.home().make_anew(PLACE).and_then(|mut file| {
+                std::io::Write::write_all(&mut file, scrub.after.to_string().as_bytes())
+            });
+            if let Err(error) = kept {
+                tracing::debug!(%error, "how far the bodies were read is not kept");
+            }
+        }
+        Ok(())
+    }
+
+    async fn damaged(
+        &self,
+        scrub: &mut Scrub,
+        body: u64,
+        damage: Damage,
+        at: u64,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.inner.readers.acquire().await?;
+        let users = index::users_of_bodies(&mut connection, &[body]).await?;
+        drop(connection);
+        if let Some((_, key)) = users.first() {
+            scrub.damages += 1;
+            tracing::error!(
+                ?damage,
+                body,
+                at,
+                key,
+                "stored bytes are damaged: run `hangar fsck`"
+            );
+            self.inner.state.tell_damages(scrub.damages);
+        }
+        Ok(())
+    }
+
+    /// All bodies were read.
+    fn scrubbed(&self, scrub: &mut Scrub) {
+        let damages = scrub.damages;
+        tracing::info!(
+            damages,
+            "all stored bytes were read and held against their checksums"
+        );
+        self.inner.state.tell_damages(damages);
+        // The next round begins when its time comes, not at once.
+        *scrub = Scrub::default();
+        drop(self.inner.folder.home().remove(PLACE));
+    }
+}
+
+/// 0 where it is not known.
+fn read_place(home: &Dir) -> u64 {
+    let text = home.read_short(PLACE, 64).ok().flatten();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
