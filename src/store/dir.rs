@@ -254,6 +254,16 @@ fn component(name: &str) -> io::Result<&str> {
     Ok(name)
 }
 
+/// Lets go of what the system holds of a file in memory from a byte on, where that is on the disk.
+pub(in crate::store) fn forget(file: &File, from: u64) -> io::Result<()> {
+    // A page that is named in part is not forgotten.
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(file, from - from % 4096, None, rustix::fs::Advice::DontNeed)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, from);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,9 +4,10 @@
 //! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`Dir`]).
 
 use crate::store::dir::Dir;
-use crate::store::journal::log::{self, Found};
+use crate::store::record::reader;
+use crate::store::record::reader::Found;
 use crate::store::space::Space;
-use crate::store::{OpenError, recovery::index_damage};
+use crate::store::{OpenError, index::damage};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -81,7 +82,7 @@ impl Folder {
             )));
         }
         let log = home.make_folder("log").map_err(|error| cannot(&error))?;
-        let has_log = !matches!(log::find(&log), Ok(Found::Nothing));
+        let has_log = !matches!(reader::find(&log), Ok(Found::Nothing));
         let lacks_blobs = has_log && !home.has(BLOBS).map_err(|error| cannot(&error))?;
         let blobs = home.make_folder(if lacks_blobs { NEW_BLOBS } else { BLOBS });
         let blobs = blobs.map_err(|error| cannot(&error))?;
@@ -111,7 +112,7 @@ impl Folder {
             Err(error) => return Err(cannot(&error.into())),
         }
         // SQLite opens these by their path, and would follow a link; so is the note opened.
-        let by_path = database_files(DATABASE).chain([index_damage::NOTE.to_owned()]);
+        let by_path = database_files(DATABASE).chain([damage::NOTE.to_owned()]);
         for name in by_path {
             home.length(&name).map_err(|error| cannot(&error))?;
         }

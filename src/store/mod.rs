@@ -9,6 +9,7 @@
 
 mod bodies;
 mod bucket;
+mod content;
 mod dir;
 mod effect;
 mod error;
@@ -21,7 +22,6 @@ mod object;
 mod record;
 mod recovery;
 mod space;
-mod state;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -62,16 +62,18 @@ use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use bodies::{blobs, read, small, staging};
 use futures_util::future::BoxFuture;
+use index::damage;
+use index::damage::{Found, IndexFile};
 use index::listing;
 use journal::locks::Name;
 use journal::planner::{Judge, Judging, NewBytes, Refused, Which, Work};
+use journal::state::State;
 use journal::writer::{Recorded, Request};
-use journal::{log, queue, writer};
+use journal::{queue, writer};
 use record::Copied;
-use recovery::index_damage::{Found, IndexFile};
-use recovery::{index_damage, replay, snapshot};
+use record::segments::OpenSegments;
+use recovery::{replay, snapshot};
 use sqlx::{Connection, SqliteConnection};
-use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -274,7 +276,7 @@ impl Store {
         let tasks = (writing, tokio::spawn(indexer.run()));
         let bodies = read::BodyReader {
             places: folder.places().clone(),
-            segments: log::OpenSegments::default(),
+            segments: OpenSegments::default(),
             memory: read::ReadMemory::default(),
             kept: small::KeptBodies::in_memory(&state.memory),
         };
@@ -950,7 +952,7 @@ async fn remember(
 ) -> Result<(), sqlx::Error> {
     // No checkpoint moves what it did not note.
     let mut checkpoints = checkpoints.lock().await;
-    let owner = index_damage::owner(folder).map_err(sqlx::Error::Io)?;
+    let owner = damage::owner(folder).map_err(sqlx::Error::Io)?;
     checkpoints.set_owner(owner).map_err(sqlx::Error::Io)?;
     let database = folder::identity(folder.home(), folder::DATABASE).map_err(sqlx::Error::Io)?;
     let database = database.ok_or_else(|| sqlx::Error::Io(std::io::ErrorKind::NotFound.into()))?;

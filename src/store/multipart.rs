@@ -8,9 +8,9 @@ use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
+use crate::store::content::{Extent, cut, joined};
 use crate::store::journal::locks::Name;
 use crate::store::journal::planner::Work;
-use crate::store::record::content::{Extent, cut, joined};
 use crate::store::record::{PartCopied, UploadCompleted, UploadCreated};
 use crate::store::{
     Committed, Object, ObjectMeta, Sealed, Store, StoreError, index, index::upload_listing,

@@ -3,56 +3,12 @@
 //! An id is a [`BlobId`] wherever it comes from, so that no text of a log, an index or a backup becomes another file name.
 
 use crate::faults;
+use crate::store::content::BlobId;
 use crate::store::dir::Dir;
-use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// The name of a blob: 32 lower-case hex digits, and nothing else can be one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "std::borrow::Cow<'_, str>", into = "String")]
-pub(in crate::store) struct BlobId(u128);
-
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a blob's id is not 32 lower-case hex digits")]
-pub(in crate::store) struct NotABlobId;
-
-impl BlobId {
-    fn random() -> Self {
-        Self(uuid::Uuid::new_v4().as_u128())
-    }
-
-    pub(in crate::store) fn parse(text: &str) -> Result<Self, NotABlobId> {
-        let is_id = text.len() == 32
-            && text
-                .bytes()
-                .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
-        let number = u128::from_str_radix(text, 16).ok().filter(|_| is_id);
-        number.map(Self).ok_or(NotABlobId)
-    }
-}
-
-impl std::fmt::Display for BlobId {
-    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(text, "{:032x}", self.0)
-    }
-}
-
-impl TryFrom<std::borrow::Cow<'_, str>> for BlobId {
-    type Error = NotABlobId;
-
-    fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, NotABlobId> {
-        Self::parse(&text)
-    }
-}
-
-impl From<BlobId> for String {
-    fn from(id: BlobId) -> Self {
-        id.to_string()
-    }
-}
 
 /// The folder of blobs, and which of them the index cannot know yet. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -171,6 +127,7 @@ pub(in crate::store) fn pages(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::content::NotABlobId;
 
     #[test]
     fn only_32_hex_digits_are_a_blobs_id() {

@@ -7,9 +7,9 @@
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
 use crate::store::bodies::small::{KeptBodies, read_cached};
+use crate::store::content::{Content, Place};
 use crate::store::folder::Places;
-use crate::store::journal::log::OpenSegments;
-use crate::store::record::content::{Content, Place};
+use crate::store::record::segments::OpenSegments;
 use crate::store::{Object, Reading, StoreError};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -412,7 +412,7 @@ fn trouble(place: &Place, error: &io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::record::content::Extent;
+    use crate::store::content::Extent;
     use proptest::prelude::*;
 
     proptest! {

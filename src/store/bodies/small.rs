@@ -6,9 +6,9 @@
 
 use crate::s3::checksum::crc64_nvme;
 use crate::store::bodies::read::BodyReader;
+use crate::store::content::Place;
 use crate::store::hot::{Hot, Memory, Stamp};
 use crate::store::record::INLINE_LIMIT_BYTES;
-use crate::store::record::content::Place;
 use crate::store::{Object, bodies::share};
 use bytes::Bytes;
 use std::cell::Cell;

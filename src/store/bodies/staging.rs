@@ -10,7 +10,7 @@ use crate::s3::checksum::{Checksum, Digests, Md5Hasher, OtherHasher, Wanted};
 use crate::store::bodies::blobs::{Blobs, NewBlob};
 use crate::store::record::INLINE_LIMIT_BYTES;
 use crate::store::space::Space;
-use crate::store::{Expected, StageError, StoreError, bodies::hashing, journal::log, unavailable};
+use crate::store::{Expected, StageError, StoreError, bodies::hashing, dir, unavailable};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::fs::File;
@@ -222,7 +222,7 @@ fn sync(file: Arc<File>, turn: Permits) -> JoinHandle<std::io::Result<()>> {
         faults::call("blob-sync")?;
         file.sync_data()?;
         if turn.is_some() {
-            drop(log::forget(&file, 0));
+            drop(dir::forget(&file, 0));
         }
         Ok(())
     })

@@ -2,8 +2,8 @@
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::UploadId;
+use crate::store::content::{Body, Place};
 use crate::store::index::{bodies, bucket_name, decode, from_json, object_key};
-use crate::store::record::content::{Body, Place};
 use sqlx::{Row, SqliteConnection};
 
 /// Where else the bytes of a body lie, by what is known of both.

@@ -13,16 +13,17 @@ pub(in crate::store) use uploads::{
 
 mod apply;
 mod check;
+pub(in crate::store) mod damage;
 pub(in crate::store) mod listing;
 pub(in crate::store) mod upload_listing;
 mod uploads;
 
 use crate::clock::Timestamp;
 use crate::s3::{BucketName, ETag, ObjectKey};
-use crate::store::bodies::blobs::BlobId;
+use crate::store::content::BlobId;
+use crate::store::content::{Body, Content, Place};
 use crate::store::folder::Identity;
-use crate::store::journal::log::End;
-use crate::store::record::content::{Body, Content, Place};
+use crate::store::record::segments::End;
 use crate::store::record::{LogId, Unreferenced};
 use crate::store::{Bucket, Object};
 use serde::de::DeserializeOwned;

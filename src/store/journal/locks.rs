@@ -4,6 +4,7 @@
 //! a database in which nothing that it judges is about to change, and no two changes of one group touch one row.
 
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
+use crate::store::record::{Change, Record};
 use crate::store::{Effect, UploadId};
 use std::collections::HashMap;
 
@@ -86,6 +87,41 @@ impl Name {
             .into_iter()
             .flat_map(|effect| &effect.touches)
             .map(|row| Self::row(row))
+    }
+
+    /// The rows that a record touches. Two records may be applied in one batch only where these do not meet.
+    pub(in crate::store) fn of_record(record: &Record) -> Vec<Self> {
+        let mut names = match &record.change {
+            Change::Put(put) => Self::of_object(&put.bucket, &put.key),
+            Change::Copied(copied) => Self::of_object(&copied.bucket, &copied.key),
+            Change::Delete { bucket, key } | Change::Tagged { bucket, key, .. } => {
+                Self::of_object(bucket, key)
+            }
+            Change::UploadCreated(created) => Self::of_upload(&created.bucket, &created.upload),
+            Change::PartPut(part) => Self::of_part(&part.bucket, &part.upload, part.number),
+            Change::PartCopied(part) => Self::of_part(&part.bucket, &part.upload, part.number),
+            Change::PartLost {
+                bucket,
+                upload,
+                number,
+            } => Self::of_part(bucket, upload, *number),
+            Change::UploadCompleted(completed) => {
+                Self::of_completion(&completed.bucket, &completed.key, &completed.upload)
+            }
+            Change::UploadAborted { bucket, upload } => Self::of_upload(bucket, upload),
+            Change::BucketCreated { bucket, .. } | Change::BucketDeleted { bucket } => {
+                vec![Self::exclusive_bucket(bucket)]
+            }
+            Change::BucketSet {
+                bucket, setting, ..
+            } => Self::of_setting(bucket, *setting),
+            // What is freed is named by nothing, so nothing else of a batch touches it but what went before.
+            Change::Begun { .. } | Change::Freed { .. } | Change::Domain | Change::Void => {
+                Vec::new()
+            }
+        };
+        names.extend(Self::of_effect(record.effect.as_ref()));
+        names
     }
 
     pub(in crate::store) fn text(&self) -> &str {

@@ -5,4 +5,5 @@ pub(in crate::store) mod locks;
 pub(in crate::store) mod log;
 pub(in crate::store) mod planner;
 pub(in crate::store) mod queue;
+pub(in crate::store) mod state;
 pub(in crate::store) mod writer;

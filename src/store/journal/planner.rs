@@ -9,14 +9,14 @@ use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use crate::store::bodies::blobs::NewBlob;
 use crate::store::bodies::staging::{Sealed, SealedBody};
+use crate::store::content::Content;
 use crate::store::index;
 use crate::store::journal::locks::Name;
-use crate::store::record::content::Content;
+use crate::store::journal::state::State;
 use crate::store::record::{
     BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
     Unreferenced, UploadCompleted, UploadCreated,
 };
-use crate::store::state::State;
 use crate::store::{Effect, Part, StoreError, Target, Upload, UploadId, bodies::share};
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;

@@ -21,14 +21,14 @@
 //! ends at a multiple of 4096, so that the body's pages can be punched out. What lies between records is zero. Version 1
 //! differs in this alone: there a record with any body begins and ends at a multiple of 4096.
 
-pub(in crate::store) mod content;
+pub(in crate::store) mod reader;
+pub(in crate::store) mod segments;
 
 use crate::clock::Timestamp;
 use crate::s3::checksum::Checksum;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
-use crate::store::bodies::blobs::BlobId;
-use crate::store::journal::locks::Name;
-use crate::store::record::content::{Extent, Place};
+use crate::store::content::BlobId;
+use crate::store::content::{Extent, Place};
 use crate::store::{Effect, ObjectMeta, ObjectParts, UploadChecksum, UploadId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -327,41 +327,6 @@ pub(in crate::store) struct Record {
 }
 
 impl Record {
-    /// The rows that it touches. Two records may be applied in one batch only where these do not meet.
-    pub(in crate::store) fn names(&self) -> Vec<Name> {
-        let mut names = match &self.change {
-            Change::Put(put) => Name::of_object(&put.bucket, &put.key),
-            Change::Copied(copied) => Name::of_object(&copied.bucket, &copied.key),
-            Change::Delete { bucket, key } | Change::Tagged { bucket, key, .. } => {
-                Name::of_object(bucket, key)
-            }
-            Change::UploadCreated(created) => Name::of_upload(&created.bucket, &created.upload),
-            Change::PartPut(part) => Name::of_part(&part.bucket, &part.upload, part.number),
-            Change::PartCopied(part) => Name::of_part(&part.bucket, &part.upload, part.number),
-            Change::PartLost {
-                bucket,
-                upload,
-                number,
-            } => Name::of_part(bucket, upload, *number),
-            Change::UploadCompleted(completed) => {
-                Name::of_completion(&completed.bucket, &completed.key, &completed.upload)
-            }
-            Change::UploadAborted { bucket, upload } => Name::of_upload(bucket, upload),
-            Change::BucketCreated { bucket, .. } | Change::BucketDeleted { bucket } => {
-                vec![Name::exclusive_bucket(bucket)]
-            }
-            Change::BucketSet {
-                bucket, setting, ..
-            } => Name::of_setting(bucket, *setting),
-            // What is freed is named by nothing, so nothing else of a batch touches it but what went before.
-            Change::Begun { .. } | Change::Freed { .. } | Change::Domain | Change::Void => {
-                Vec::new()
-            }
-        };
-        names.extend(Name::of_effect(self.effect.as_ref()));
-        names
-    }
-
     /// Where the index finds the body that this record brought.
     pub(in crate::store) fn place(&self, body: &BodyPlace) -> Option<Place> {
         match body {

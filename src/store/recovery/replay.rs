@@ -9,10 +9,13 @@ use crate::store::error::is_full;
 use crate::store::folder::{
     ASIDE_LOG, DATABASE, Folder, Identity, identity, remove_database, remove_journals,
 };
-use crate::store::journal::locks::Held;
-use crate::store::journal::log::{self, Before, End, Found, Log, Reader, ScanError, segments};
+use crate::store::index::damage::{self, IndexFile};
+use crate::store::journal::locks::{Held, Name};
+use crate::store::journal::log::Log;
+use crate::store::record::reader::{Before, Found, Reader, ScanError};
+use crate::store::record::segments::{End, segments};
 use crate::store::record::{Change, Draft, LogId, Record, Unreferenced};
-use crate::store::recovery::index_damage::{self, IndexFile};
+use crate::store::record::{reader, segments};
 use crate::store::recovery::salvage::{SalvageError, Salvaged, salvage};
 use crate::store::recovery::snapshot::Survey;
 use crate::store::upkeep::check::Progress;
@@ -70,8 +73,8 @@ pub(in crate::store) async fn replay(
     progress: &Progress,
     file: &mut IndexFile,
 ) -> Result<Replayed, OpenError> {
-    let found = log::find(folder.log()).map_err(|error| log_trouble(&error))?;
-    let was_marked = index_damage::is_marked(folder.home())
+    let found = reader::find(folder.log()).map_err(|error| log_trouble(&error))?;
+    let was_marked = damage::is_marked(folder.home())
         .map_err(|error| database_trouble(&error, is_full(&error)))?;
     let noted = (file.trust(folder)).map_err(|error| database_trouble(&error, is_full(&error)))?;
     let (.., making) = noted;
@@ -215,7 +218,7 @@ async fn other_index(
     was_damaged: bool,
 ) -> Result<(SqliteConnection, End, Option<u64>, Survey), OpenError> {
     let home = folder.home();
-    let begin = log::begin(folder.log()).map_err(|error| log_trouble(&error.into()))?;
+    let begin = segments::begin(folder.log()).map_err(|error| log_trouble(&error.into()))?;
     let begin = begin
         .filter(|begin| begin.segment == 1)
         .ok_or_else(|| lost("lacks its beginning"))?;
@@ -356,7 +359,7 @@ async fn known_index(
     let damaged = Index::Untrusted {
         is_own: is_noted_own,
     };
-    if index_damage::is_marked(home).map_err(io_trouble)? {
+    if damage::is_marked(home).map_err(io_trouble)? {
         tracing::warn!("the index was found damaged: it is made again");
         return Ok(damaged);
     }
@@ -368,10 +371,10 @@ async fn known_index(
     let is_under_way = matches!(trust, Trust::Whole { is_under_way, .. } if is_under_way);
     let was_changed_last =
         !is_under_way && was_changed_last(folder, database, journal).map_err(io_trouble)?;
-    let is_distrusted = index_damage::is_distrusted(home).map_err(io_trouble)?;
+    let is_distrusted = damage::is_distrusted(home).map_err(io_trouble)?;
     if was_changed_last && !is_distrusted {
         // Opening the database touches the journal: the next start could not tell any more.
-        index_damage::distrust(home).map_err(io_trouble)?;
+        damage::distrust(home).map_err(io_trouble)?;
     }
     // A hangar that wrote no notes left it: what lies in the database's own file is asked of that file.
     let in_main_file = match trust {
@@ -425,7 +428,7 @@ async fn known_index(
         drop(index.close().await);
         return Ok(Index::Untrusted { is_own: false });
     }
-    let before = log::look_before(folder.log(), id, end);
+    let before = reader::look_before(folder.log(), id, end);
     let before = before.map_err(|error| log_trouble(&error));
     if !matches!(before, Ok(Before::ThisLog)) {
         drop(index.close().await);
@@ -475,7 +478,7 @@ async fn known_index(
             "the database and its journal may not belong together: the database is not trusted"
         );
         if !is_distrusted {
-            index_damage::distrust(home).map_err(io_trouble)?;
+            damage::distrust(home).map_err(io_trouble)?;
         }
         drop(index.close().await);
         return Ok(Index::Untrusted { is_own });
@@ -517,7 +520,7 @@ fn was_changed_last(
     if home.length(JOURNAL)?.is_none_or(|bytes| bytes == 0) {
         return Ok(false);
     }
-    let note = identity(home, index_damage::NOTE)?;
+    let note = identity(home, damage::NOTE)?;
     let others = [journal, note].into_iter().flatten();
     let newest = others.map(|file| file.changed).max();
     Ok(newest.is_some_and(|newest| database.changed > newest))
@@ -620,7 +623,7 @@ fn set_index_aside(
     let mut set_aside = || {
         if let Some(mut aside) = folder.set_index_aside(clock.now().as_millis())? {
             if was_damaged {
-                aside = index_damage::keep_aside(folder.home(), &aside)?;
+                aside = damage::keep_aside(folder.home(), &aside)?;
             }
             tracing::warn!(aside = %folder.home().path_of(&aside).display(), "the database was set aside");
         }
@@ -701,13 +704,13 @@ impl Replay<'_> {
     ) -> Result<(End, u64), OpenError> {
         let last = segments(&self.dir).and_then(|segments| {
             let last = segments.last().copied().unwrap_or(self.begun.segment);
-            let offset = log::length(&self.dir, last)?;
+            let offset = segments::length(&self.dir, last)?;
             let end = End {
                 segment: last,
                 offset,
                 sequence: 0,
             };
-            log::bytes_between(&self.dir, Some(self.begun), end)
+            segments::bytes_between(&self.dir, Some(self.begun), end)
         });
         let total = last.map_err(|error| log_trouble(&error.into()))?;
         self.progress.total_bytes.store(total, Ordering::Relaxed);
@@ -752,7 +755,7 @@ impl Replay<'_> {
         {
             return Err(newer("log"));
         }
-        let names = record.names();
+        let names = Name::of_record(&record);
         let is_full = self.batch.len() == BATCH || self.rows > BATCH_ROWS;
         if is_full || !self.held.admits(&names) {
             self.apply().await?;
@@ -778,7 +781,7 @@ impl Replay<'_> {
             .after_commit(self.index, self.end.sequence)
             .await;
         self.applied += self.batch.len() as u64;
-        let done = log::bytes_between(&self.dir, Some(self.begun), self.end)
+        let done = segments::bytes_between(&self.dir, Some(self.begun), self.end)
             .map_err(|error| log_trouble(&error.into()))?;
         self.progress.done_bytes.store(done, Ordering::Relaxed);
         self.batch.clear();
@@ -807,7 +810,7 @@ fn set_rest_aside(folder: &Folder, clock: &Clock, last: u64) -> std::io::Result<
     let aside = folder.make_aside(&format!("{ASIDE_LOG}{}", clock.now().as_millis()))?;
     let log = folder.log();
     for first in segments(log)? {
-        let name = log::segment_name(first);
+        let name = segments::segment_name(first);
         match first.cmp(&last) {
             std::cmp::Ordering::Less => {}
             std::cmp::Ordering::Equal => drop(log.copy(&name, &aside, &name)?),

@@ -7,10 +7,13 @@
 use crate::clock::Timestamp;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::s3::{BucketName, ObjectKey};
+use crate::store::content::{Extent, Place};
 use crate::store::dir::Dir;
 use crate::store::folder::Places;
-use crate::store::journal::log::{self, Log, LogId, Reader, ScanError};
-use crate::store::record::content::{Extent, Place};
+use crate::store::journal::log::Log;
+use crate::store::record::LogId;
+use crate::store::record::reader::{Reader, ScanError};
+use crate::store::record::segments;
 use crate::store::record::{
     Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, Record, Unreferenced,
 };
@@ -154,7 +157,7 @@ async fn lost_bodies(places: &Places, index: &mut SqliteConnection) -> Result<Lo
                     let file = match segments.entry(*segment) {
                         std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
                         std::collections::hash_map::Entry::Vacant(place) => {
-                            place.insert(places.log.read(&log::segment_name(*segment))?)
+                            place.insert(places.log.read(&segments::segment_name(*segment))?)
                         }
                     };
                     !is_punched(file, *offset, body.size_bytes, &body.block_crcs)
@@ -217,7 +220,7 @@ fn history(
     rows: &BTreeMap<Row, u64>,
 ) -> Result<BTreeMap<Row, Vec<Version>>, SalvageError> {
     let mut history: BTreeMap<Row, Vec<Version>> = BTreeMap::new();
-    let Some(begin) = log::begin(dir)? else {
+    let Some(begin) = segments::begin(dir)? else {
         return Ok(history);
     };
     let mut reader = Reader::new(dir, id, begin)?;

@@ -6,9 +6,12 @@
 
 use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
-use crate::store::dir::Dir;
+use crate::store::dir::{self, Dir};
 use crate::store::folder::{DATABASE, Folder, identity, remove_database};
-use crate::store::journal::log::{self, End, LogId, Reader, ScanError};
+use crate::store::record::LogId;
+use crate::store::record::reader::{Reader, ScanError};
+use crate::store::record::segments;
+use crate::store::record::segments::End;
 use crate::store::{index, recovery::replay};
 use sqlx::{Connection, SqliteConnection};
 use std::io;
@@ -95,7 +98,7 @@ async fn finish(home: &Dir) -> Result<Snapshot, SnapshotError> {
 /// A snapshot is not to be read, and should not take the system's memory from what is.
 fn put_on_disk(file: &std::fs::File) -> io::Result<()> {
     file.sync_all()?;
-    drop(log::forget(file, 0));
+    drop(dir::forget(file, 0));
     Ok(())
 }
 
@@ -297,7 +300,7 @@ pub(in crate::store) async fn is_whole(home: &Dir, name: &str) -> Result<bool, s
 
 fn ends_reached(dir: &Dir, log: LogId, newest: u64, ends: &[End]) -> Result<Vec<bool>, ScanError> {
     let mut reached = vec![false; ends.len()];
-    let Some(begin) = log::begin(dir)? else {
+    let Some(begin) = segments::begin(dir)? else {
         return Ok(reached);
     };
     let mut reader = Reader::new(dir, log, begin)?;
@@ -377,7 +380,7 @@ impl Renewal {
             return Ok(false);
         }
         let index_bytes = folder.home().length(DATABASE)?.unwrap_or(0);
-        let since = log::bytes_between(folder.log(), self.last, end)?;
+        let since = segments::bytes_between(folder.log(), self.last, end)?;
         Ok(since > index_bytes / INDEX_PARTS)
     }
 

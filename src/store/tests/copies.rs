@@ -194,12 +194,12 @@ async fn a_body_that_was_punched_out_of_the_log_did_not_come_along() {
     let object = store.object(&name("uploads"), &key("punched")).await;
     let content = object.unwrap().unwrap().content.clone();
     let body = content.bodies.values().next().unwrap();
-    let crate::store::record::content::Place::Log { segment, offset } = body.place else {
+    let crate::store::content::Place::Log { segment, offset } = body.place else {
         panic!("it is in the log")
     };
     store.close().await;
     let log = Dir::open(&dir.path().join("@hangar/log")).unwrap();
-    crate::store::journal::log::punch(&log, segment, offset, 9000).unwrap();
+    crate::store::record::segments::punch(&log, segment, offset, 9000).unwrap();
     let dir = copied(dir.path());
     lose_only_the_index(dir.path());
     let (store, rebuilt) = open_from(dir.path(), Source::Index).await.unwrap();

@@ -3,9 +3,10 @@
 use super::history::copy_folder;
 use super::*;
 use crate::store::dir::Dir;
-use crate::store::journal::log::{self, Log};
+use crate::store::journal::log::Log;
 use crate::store::record::{Change, Draft, Unreferenced};
-use crate::store::{BackupError, record::content::Place, restore};
+use crate::store::record::{reader, segments};
+use crate::store::{BackupError, content::Place, restore};
 use std::os::unix::fs::symlink;
 
 const LONG: usize = 300 * 1024;
@@ -133,11 +134,12 @@ async fn a_record_that_frees_more_than_its_body_frees_nothing() {
     let dir = stopped().await;
     let home = Dir::open(&dir.path().join("@hangar")).unwrap();
     let log = home.folder("log").unwrap();
-    let log::Found::Log(id) = log::find(&log).unwrap() else {
+    let reader::Found::Log(id) = reader::find(&log).unwrap() else {
         panic!("there is a log")
     };
-    let mut reader = log::Reader::new(&log, id, log::begin(&log).unwrap().unwrap()).unwrap();
-    let mut end = log::begin(&log).unwrap().unwrap();
+    let mut reader =
+        reader::Reader::new(&log, id, segments::begin(&log).unwrap().unwrap()).unwrap();
+    let mut end = segments::begin(&log).unwrap().unwrap();
     while let Some((_, next)) = reader.next().unwrap() {
         end = next;
     }

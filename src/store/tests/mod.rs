@@ -16,7 +16,7 @@ mod small;
 
 use crate::s3::ETag;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
-use crate::store::record::content;
+use crate::store::content;
 use crate::store::*;
 use bytes::Bytes;
 use futures_util::TryStreamExt;

@@ -9,12 +9,16 @@
 //! no text in it becomes a path, no file of it is written or made.
 
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
-use crate::store::bodies::blobs::{self, BlobId};
+use crate::store::bodies::blobs;
+use crate::store::content::BlobId;
+use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
 use crate::store::folder::{BACKUP, DATABASE, Places, RESTORING, make_private, remove_database};
-use crate::store::journal::log::{self, End, Found, LogId, Reader, ScanError};
-use crate::store::record::content::{Body, Place};
+use crate::store::record::LogId;
+use crate::store::record::reader::{Found, Reader, ScanError};
+use crate::store::record::segments::End;
 use crate::store::record::{BodyPlace, Change, Record};
+use crate::store::record::{reader, segments};
 use crate::store::recovery::snapshot::{self, Snapshot};
 use crate::store::upkeep::check::{Damage, Finding, Progress, blocking, read_body, read_records};
 use crate::store::{Store, StoreConfig, StoreError, index, upkeep::mend};
@@ -257,7 +261,7 @@ impl Source {
                  folder{without} takes what is before that"
             ))
         };
-        let id = match log::find(&places.log).map_err(|error| damaged(&error.to_string()))? {
+        let id = match reader::find(&places.log).map_err(|error| damaged(&error.to_string()))? {
             Found::Log(id) => id,
             Found::Nothing => return Err(none()),
             Found::Damaged => return Err(damaged("is damaged where it begins")),
@@ -320,7 +324,7 @@ fn read_after(
     until: Option<End>,
 ) -> Result<(End, After), ScanError> {
     let mut after = After::default();
-    let begin = log::begin(log)?.filter(|begin| begin.segment == 1);
+    let begin = segments::begin(log)?.filter(|begin| begin.segment == 1);
     let mut end = begin
         .ok_or(io::ErrorKind::NotFound)
         .map_err(io::Error::from)?;
@@ -414,8 +418,8 @@ fn make_home(to: &Path) -> Result<(Dir, Places), BackupError> {
 
 /// Removes what a restore that was cut off left and another one may not find: its log and its snapshot.
 fn clear_away(home: &Dir, places: &Places) -> io::Result<()> {
-    for segment in log::segments(&places.log)? {
-        places.log.remove(&log::segment_name(segment))?;
+    for segment in segments::segments(&places.log)? {
+        places.log.remove(&segments::segment_name(segment))?;
     }
     let names: Vec<String> = home.names()?.collect::<Result<_, _>>()?;
     for name in names.iter().filter(|name| snapshot::is_name(name)) {
@@ -571,7 +575,7 @@ impl Transfer<'_> {
     }
 
     async fn log(&mut self, end: End, covered: Option<End>) -> Result<(), BackupError> {
-        for segment in log::segments(&self.from.log).map_err(at_dir(&self.from.log))? {
+        for segment in segments::segments(&self.from.log).map_err(at_dir(&self.from.log))? {
             // Past what the former snapshot covers nothing is known of what is there.
             let whole = match covered {
                 Some(covered) if segment < covered.segment => u64::MAX,
@@ -824,7 +828,7 @@ fn copy_segment(
     whole: u64,
     until: Option<u64>,
 ) -> io::Result<u64> {
-    let name = log::segment_name(segment);
+    let name = segments::segment_name(segment);
     let mut source = from.read(&name)?;
     let until = until.map_or_else(|| source.metadata().map(|file| file.len()), Ok)?;
     let whole = whole.min(until);

@@ -7,11 +7,14 @@
 use crate::db::{self, Readers, Verified};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::store::bodies::blobs::{self, Blobs};
+use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
 use crate::store::folder::{BACKUP, DATABASE, Places};
-use crate::store::journal::log::{self, End, Reader, ScanError};
-use crate::store::record::content::{Body, Place};
-use crate::store::recovery::index_damage::Found;
+use crate::store::index::damage::Found;
+use crate::store::record::LogId;
+use crate::store::record::reader::{Reader, ScanError};
+use crate::store::record::segments;
+use crate::store::record::segments::End;
 use crate::store::{
     Store, StoreError, index, recovery::snapshot, stopped, unavailable, upkeep::mend,
 };
@@ -155,9 +158,9 @@ pub async fn check_backup(
     let newest = snapshot::first_whole(&home, &snapshots).await;
     let places = Places::of(&home);
     let ends_there = |snapshot: &snapshot::Snapshot, places: &Places| {
-        let segments = log::segments(&places.log);
+        let segments = segments::segments(&places.log);
         segments.is_ok_and(|it| it.last() == Some(&snapshot.end.segment))
-            && log::length(&places.log, snapshot.end.segment).ok() == Some(snapshot.end.offset)
+            && segments::length(&places.log, snapshot.end.segment).ok() == Some(snapshot.end.offset)
     };
     let (snapshot, places) = match (newest, places) {
         (Some(snapshot), Ok(places)) if is_backup || ends_there(&snapshot, &places) => {
@@ -440,7 +443,7 @@ impl Check {
 }
 
 fn segment_file(segment: u64) -> String {
-    format!("log/{}", log::segment_name(segment))
+    format!("log/{}", segments::segment_name(segment))
 }
 
 fn trouble(error: &ScanError) -> StoreError {
@@ -462,11 +465,11 @@ pub(in crate::store) async fn blocking<T: Send + 'static>(
 /// segment is not reached.
 pub(in crate::store) fn read_records(
     dir: &Dir,
-    id: log::LogId,
+    id: LogId,
     until: End,
 ) -> Result<(u64, Vec<(u64, u64)>), ScanError> {
     let (mut records, mut damaged) = (0, Vec::new());
-    let segments = log::segments(dir)?;
+    let segments = segments::segments(dir)?;
     let mut begin = segments.first().copied();
     while let Some(segment) = begin.take() {
         let from = End {
@@ -507,7 +510,9 @@ pub(in crate::store) fn read_body(
     progress: &Progress,
 ) -> Result<(), (Damage, u64)> {
     let (file, start) = match &body.place {
-        Place::Log { segment, offset } => (places.log.read(&log::segment_name(*segment)), *offset),
+        Place::Log { segment, offset } => {
+            (places.log.read(&segments::segment_name(*segment)), *offset)
+        }
         Place::Blob { id } => (places.blobs.read(&id.to_string()), 0),
     };
     let failed = |error: &io::Error, at: u64| match error.kind() {

@@ -6,13 +6,16 @@
 //! no upload holds and no record of the log names is left over of a crash and goes alike; no record needs to say so.
 
 use crate::faults;
-use crate::store::bodies::blobs::{self, BlobId};
+use crate::store::bodies::blobs;
+use crate::store::content::BlobId;
+use crate::store::content::Place;
 use crate::store::dir::Dir;
 use crate::store::folder::{ASIDE_LOG, Places};
-use crate::store::journal::log::{self, LogId, ScanError};
 use crate::store::journal::planner::Work;
-use crate::store::record::content::Place;
+use crate::store::record::LogId;
+use crate::store::record::reader::ScanError;
 use crate::store::record::{BodyPlace, Change, Record, Unreferenced};
+use crate::store::record::{reader, segments};
 use crate::store::upkeep::janitor::{Janitor, Mode};
 use crate::store::{StoreError, index, unavailable};
 use serde::{Deserialize, Serialize};
@@ -253,11 +256,11 @@ fn named_in_log(
         }
         _ => {}
     };
-    log::each_whole_record(log, id, &mut take)?;
+    reader::each_whole_record(log, id, &mut take)?;
     for name in home.names()? {
         let name = name?;
         if name.starts_with(ASIDE_LOG) {
-            log::each_whole_record(&home.folder(&name)?, id, &mut take)?;
+            reader::each_whole_record(&home.folder(&name)?, id, &mut take)?;
         }
     }
     named.retain(|id| asked.contains(id) && !gone.contains(id));
@@ -281,7 +284,7 @@ pub(in crate::store) fn free_bytes(places: &Places, bodies: &[Unreferenced]) {
     for free in bodies {
         match &free.place {
             Place::Log { segment, offset } => {
-                if let Err(error) = log::punch(&places.log, *segment, *offset, free.size_bytes)
+                if let Err(error) = segments::punch(&places.log, *segment, *offset, free.size_bytes)
                     && error.kind() != io::ErrorKind::NotFound
                 {
                     tracing::warn!(%error, body = free.body, "could not free a body in the log");

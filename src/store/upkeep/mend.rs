@@ -3,9 +3,9 @@
 //! Guarantees: only bytes that hold against the damaged body's own checksums take the place of its bytes.
 
 use crate::s3::checksum::CRC_BLOCK_BYTES;
+use crate::store::content::{Body, Place};
 use crate::store::folder::Places;
-use crate::store::journal::log;
-use crate::store::record::content::{Body, Place};
+use crate::store::record::segments;
 use crate::store::upkeep::check::{Progress, read_body};
 use std::fs::File;
 use std::io;
@@ -18,7 +18,7 @@ fn is_whole(body: &Body, places: &Places) -> bool {
 fn open(place: &Place, places: &Places) -> io::Result<(File, u64)> {
     match place {
         Place::Log { segment, offset } => {
-            Ok((places.log.read(&log::segment_name(*segment))?, *offset))
+            Ok((places.log.read(&segments::segment_name(*segment))?, *offset))
         }
         Place::Blob { id } => Ok((places.blobs.read(&id.to_string())?, 0)),
     }
@@ -46,7 +46,7 @@ pub(in crate::store) fn mend(
 fn write_over(body: &Body, home: &Places, source: &(File, u64)) -> io::Result<()> {
     match &body.place {
         Place::Log { segment, offset } => {
-            let file = home.log.write(&log::segment_name(*segment))?;
+            let file = home.log.write(&segments::segment_name(*segment))?;
             copy(source, &file, *offset, body.size_bytes)?;
             file.sync_data()
         }

@@ -2,8 +2,12 @@ use crate::clock::Timestamp;
 use crate::s3::ETag;
 use crate::s3::checksum::crc64_nvme;
 use crate::store::dir::Dir;
-use crate::store::journal::log::{self, End, Found, Log, LogId, Reader, ScanError};
+use crate::store::journal::log::Log;
+use crate::store::record::LogId;
+use crate::store::record::reader::{Found, Reader, ScanError};
+use crate::store::record::segments::End;
 use crate::store::record::{BodyHere, BodyPlace, Change, Draft, Put, Record};
+use crate::store::record::{reader, segments};
 use crate::store::tests::{key, name, pattern};
 use crate::store::{Effect, ObjectMeta};
 use crate::tests::fuzz;
@@ -71,7 +75,7 @@ fn written() -> &'static Written {
         log.append(&[put(2, "a", 100), note(3), put(4, "b/c", 5000)])
             .unwrap();
         log.append(&[note(5)]).unwrap();
-        std::fs::write(dir.path_of(&log::segment_name(SECOND)), b"").unwrap();
+        std::fs::write(dir.path_of(&segments::segment_name(SECOND)), b"").unwrap();
         let end = End {
             segment: SECOND,
             offset: 0,
@@ -80,7 +84,7 @@ fn written() -> &'static Written {
         let mut log = Log::resume(dir, ID, end).unwrap();
         log.append(&[put(6, "a", 1)]).unwrap();
         log.append(&[note(7), put(8, "d", 5000)]).unwrap();
-        let read = |segment| std::fs::read(dir.path_of(&log::segment_name(segment))).unwrap();
+        let read = |segment| std::fs::read(dir.path_of(&segments::segment_name(segment))).unwrap();
         Written {
             segments: [read(1), read(SECOND)],
             records: handed_out(dir).iter().map(shown).collect(),
@@ -91,7 +95,7 @@ fn written() -> &'static Written {
 /// All that a reader hands out, and goes on to hand out behind a damage.
 fn handed_out(dir: &Dir) -> Vec<Record> {
     let mut records = Vec::new();
-    let Some(from) = log::begin(dir).unwrap() else {
+    let Some(from) = segments::begin(dir).unwrap() else {
         return records;
     };
     let Ok(mut reader) = Reader::new(dir, ID, from) else {
@@ -169,7 +173,7 @@ fn of_a_damaged_log_only_records_are_handed_out_that_were_written_and_in_their_o
         }
         for (segment, first) in segments.iter().zip([1, SECOND]) {
             if let Some(bytes) = segment {
-                std::fs::write(dir.path_of(&log::segment_name(first)), bytes).unwrap();
+                std::fs::write(dir.path_of(&segments::segment_name(first)), bytes).unwrap();
             }
         }
         let records: Vec<String> = handed_out(dir).iter().map(shown).collect();
@@ -180,7 +184,7 @@ fn of_a_damaged_log_only_records_are_handed_out_that_were_written_and_in_their_o
         if let Some(first) = first {
             assert_eq!(records, written.records[first..][..records.len()]);
         }
-        if let Ok(Found::Log(id)) = log::find(dir) {
+        if let Ok(Found::Log(id)) = reader::find(dir) {
             assert_eq!(id, ID);
         }
     });

@@ -1,6 +1,7 @@
 use crate::clock::Timestamp;
 use crate::s3::checksum::crc64_nvme;
-use crate::store::journal::log::LogId;
+use crate::store::journal::locks::Name;
+use crate::store::record::LogId;
 use crate::store::record::{self, Change, Draft, HEAD_BYTES, Head};
 use crate::tests::fuzz;
 
@@ -28,7 +29,7 @@ fn a_statement_that_is_read_is_written_as_it_was() {
         let Ok(read) = record::read(&parsed, statement, 1, 0) else {
             return;
         };
-        let names = format!("{:?}", read.names());
+        let names = format!("{:?}", Name::of_record(&read));
         let draft = Draft {
             effect: read.effect.clone(),
             ..draft(read.change.clone())
@@ -40,7 +41,7 @@ fn a_statement_that_is_read_is_written_as_it_was() {
         let again = record::read(&parsed, statement, 1, 0).unwrap();
         assert_eq!(again.change, read.change);
         assert_eq!(format!("{:?}", again.effect), format!("{:?}", read.effect));
-        assert_eq!(format!("{:?}", again.names()), names);
+        assert_eq!(format!("{:?}", Name::of_record(&again)), names);
     });
 }
 

@@ -2,10 +2,10 @@
 //! writing has failed.
 
 use crate::s3::BucketName;
+use crate::store::content::Content;
 use crate::store::hot::Memory;
-use crate::store::record::content::Content;
+use crate::store::index::damage::IndexDamage;
 use crate::store::record::{Change, Record};
-use crate::store::recovery::index_damage::IndexDamage;
 use crate::store::space::Space;
 use crate::store::{Bucket, Companion};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,6 @@
 //! Where an object's bytes lie: runs of bodies, one after the other.
 
 use crate::s3::range::ByteRange;
-use crate::store::bodies::blobs::BlobId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -80,6 +79,50 @@ pub(in crate::store) struct Body {
     pub(in crate::store) place: Place,
     /// CRC64-NVME of each MiB.
     pub(in crate::store) block_crcs: Vec<u64>,
+}
+
+/// The name of a blob: 32 lower-case hex digits, and nothing else can be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "std::borrow::Cow<'_, str>", into = "String")]
+pub(in crate::store) struct BlobId(u128);
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a blob's id is not 32 lower-case hex digits")]
+pub(in crate::store) struct NotABlobId;
+
+impl BlobId {
+    pub(in crate::store) fn random() -> Self {
+        Self(uuid::Uuid::new_v4().as_u128())
+    }
+
+    pub(in crate::store) fn parse(text: &str) -> Result<Self, NotABlobId> {
+        let is_id = text.len() == 32
+            && text
+                .bytes()
+                .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| is_id);
+        number.map(Self).ok_or(NotABlobId)
+    }
+}
+
+impl std::fmt::Display for BlobId {
+    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(text, "{:032x}", self.0)
+    }
+}
+
+impl TryFrom<std::borrow::Cow<'_, str>> for BlobId {
+    type Error = NotABlobId;
+
+    fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, NotABlobId> {
+        Self::parse(&text)
+    }
+}
+
+impl From<BlobId> for String {
+    fn from(id: BlobId) -> Self {
+        id.to_string()
+    }
 }
 
 /// The bytes of an object, and all that is needed to read them.

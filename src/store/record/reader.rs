@@ -1,0 +1,431 @@
+//! Reading the log: record after record from a position on, or whatever is whole in it.
+
+use crate::s3::checksum::crc64_nvme;
+use crate::store::dir::{Dir, forget};
+use crate::store::record::segments::{End, length, segment_name, segments};
+use crate::store::record::{
+    self, BadHead, HEAD_BYTES, Head, INLINE_LIMIT_BYTES, LogId, Record, STATEMENT_LIMIT_BYTES,
+    UnreadStatement,
+};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// What stops a reader for good.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::store) enum ScanError {
+    #[error("the log could not be read")]
+    Io(#[from] io::Error),
+    /// A record of a later format, or one whose statement is not understood.
+    #[error("the log was written by a newer hangar (format {0})")]
+    Newer(u16),
+    #[error(transparent)]
+    Unread(#[from] record::UnreadStatement),
+    #[error("segment {segment} of the log belongs to another log than the segments before it")]
+    Mixed { segment: u64 },
+    /// A hole before the end of what was synced.
+    #[error(
+        "record {sequence} is damaged: segment {segment}, byte {offset}, though the log was synced beyond it"
+    )]
+    Damaged {
+        sequence: u64,
+        segment: u64,
+        offset: u64,
+    },
+}
+
+/// Reads the log in order, from a known end on. What it hands out is sure: stated as synced by a later record, or
+/// whole to the last byte.
+#[derive(Debug)]
+pub(in crate::store) struct Reader {
+    dir: Dir,
+    id: LogId,
+    /// Segments after the one that is being read.
+    later: std::collections::VecDeque<u64>,
+    file: File,
+    length: u64,
+    end: End,
+    /// The highest sequence that any record read so far states as synced.
+    synced: u64,
+    /// Read, and not stated as synced yet.
+    unsure: std::collections::VecDeque<(Record, End, Head)>,
+    /// Where the last record that was handed out ends.
+    sure_end: End,
+    at_end: bool,
+}
+
+impl Reader {
+    /// `from`: where the next record begins, all before it being known as synced.
+    pub(in crate::store) fn new(dir: &Dir, id: LogId, from: End) -> io::Result<Self> {
+        let later = segments(dir)?
+            .into_iter()
+            .filter(|first| *first > from.segment)
+            .collect();
+        let file = dir.read(&segment_name(from.segment))?;
+        let length = file.metadata()?.len();
+        Ok(Self {
+            dir: dir.clone(),
+            id,
+            later,
+            file,
+            length,
+            end: from,
+            synced: from.sequence,
+            unsure: std::collections::VecDeque::new(),
+            sure_end: from,
+            at_end: false,
+        })
+    }
+
+    /// Puts on disk what a killed process left in the page cache of all that is about to be read, and lets the cache
+    /// go: after a sync that failed it may hold what the disk does not.
+    pub(in crate::store) fn sync(&self) -> io::Result<()> {
+        sync_and_forget(&self.file, self.end.offset)?;
+        for segment in &self.later {
+            sync_and_forget(&self.dir.read(&segment_name(*segment))?, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Where the log ends, once [`Reader::next`] has answered `None`: what lies behind is torn.
+    pub(in crate::store) fn sure_end(&self) -> End {
+        self.sure_end
+    }
+
+    /// The next record and where it ends; `None`: the log ends here. After [`ScanError::Damaged`] it may be called
+    /// again, for what lies before the damage.
+    pub(in crate::store) fn next(&mut self) -> Result<Option<(Record, End)>, ScanError> {
+        loop {
+            if let Some((record, end, _)) = self
+                .unsure
+                .pop_front_if(|(record, ..)| record.sequence <= self.synced)
+            {
+                self.sure_end = end;
+                return Ok(Some((record, end)));
+            }
+            if self.at_end {
+                return self.next_unsynced();
+            }
+            self.read_one()?;
+        }
+    }
+
+    /// Past what was synced a record counts only with a whole body, and up to the first that has none.
+    fn next_unsynced(&mut self) -> Result<Option<(Record, End)>, ScanError> {
+        let Some((record, end, head)) = self.unsure.pop_front() else {
+            return Ok(None);
+        };
+        let file = self.dir.read(&segment_name(record.segment))?;
+        let mut body = vec![0; usize::try_from(head.body_bytes).expect("bodies here are small")];
+        match file.read_exact_at(&mut body, record.body_offset) {
+            Ok(()) if crc64_nvme(&body) == head.body_crc => {
+                self.sure_end = end;
+                Ok(Some((record, end)))
+            }
+            Ok(()) => {
+                self.unsure.clear();
+                Ok(None)
+            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.unsure.clear();
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads one more record into `unsure`, or goes on to the next segment, or finds the end.
+    fn read_one(&mut self) -> Result<(), ScanError> {
+        let expected = self.end.sequence + 1;
+        for start in record::starts_after(self.end.offset) {
+            let Some((head, statement)) = self.record_at(start)? else {
+                continue;
+            };
+            if head.sequence != expected {
+                break;
+            }
+            let record = match record::read(&head, &statement, self.end.segment, start) {
+                Err(UnreadStatement::NotAnId { sequence }) => {
+                    tracing::warn!(
+                        sequence,
+                        "a record names a file of blobs by what is not an id"
+                    );
+                    return Err(self.damaged(expected));
+                }
+                read => read?,
+            };
+            self.synced = self.synced.max(head.synced);
+            self.end = End {
+                offset: start + head.span(),
+                sequence: expected,
+                ..self.end
+            };
+            self.unsure.push_back((record, self.end, head));
+            return Ok(());
+        }
+        if self.later.front() == Some(&expected) {
+            let segment = self.later.pop_front().expect("it was just there");
+            self.file = self.dir.read(&segment_name(segment))?;
+            self.length = self.file.metadata()?.len();
+            self.end = End {
+                segment,
+                offset: 0,
+                ..self.end
+            };
+            return Ok(());
+        }
+        self.at_end = true;
+        // A later segment was begun only when all before it was on disk.
+        if !self.later.is_empty() || self.anything_states_synced(expected)? {
+            return Err(self.damaged(expected));
+        }
+        Ok(())
+    }
+
+    /// Ends the log before what should be record `sequence`. What lies before it is sure.
+    fn damaged(&mut self, sequence: u64) -> ScanError {
+        self.at_end = true;
+        self.synced = sequence - 1;
+        ScanError::Damaged {
+            sequence,
+            segment: self.end.segment,
+            offset: self.end.offset,
+        }
+    }
+
+    /// The record that begins at `start`, if a whole head and statement do.
+    fn record_at(&self, start: u64) -> Result<Option<(Head, Vec<u8>)>, ScanError> {
+        record_at(&self.file, self.length, start, self.id)
+    }
+
+    /// Whether any record behind the end states `sequence` as synced.
+    fn anything_states_synced(&self, sequence: u64) -> Result<bool, ScanError> {
+        search(&self.file, self.length, self.end.offset, self.id, sequence)
+    }
+}
+
+fn record_at(
+    file: &File,
+    length: u64,
+    start: u64,
+    id: LogId,
+) -> Result<Option<(Head, Vec<u8>)>, ScanError> {
+    if start + HEAD_BYTES as u64 > length {
+        return Ok(None);
+    }
+    let mut bytes = [0; HEAD_BYTES];
+    file.read_exact_at(&mut bytes, start)?;
+    let head = match Head::parse(&bytes, id) {
+        Ok(head) => head,
+        Err(BadHead::NotARecord) => return Ok(None),
+        Err(BadHead::Newer(version)) => return Err(ScanError::Newer(version)),
+    };
+    let statement_end = start + HEAD_BYTES as u64 + head.statement_bytes as u64;
+    if statement_end > length {
+        return Ok(None);
+    }
+    let mut statement = vec![0; head.statement_bytes];
+    file.read_exact_at(&mut statement, start + HEAD_BYTES as u64)?;
+    Ok(head
+        .verifies(&bytes, &statement)
+        .then_some((head, statement)))
+}
+
+/// Looks for a record at or after `from` that states `sequence` as synced.
+fn search(
+    file: &File,
+    length: u64,
+    from: u64,
+    id: LogId,
+    sequence: u64,
+) -> Result<bool, ScanError> {
+    const WINDOW_BYTES: usize = 1 << 20;
+    let mut window = vec![0; WINDOW_BYTES];
+    let mut offset = from.next_multiple_of(8);
+    while offset + HEAD_BYTES as u64 <= length {
+        let count = WINDOW_BYTES.min(usize::try_from(length - offset).unwrap_or(WINDOW_BYTES));
+        file.read_exact_at(&mut window[..count], offset)?;
+        for at in (0..count).step_by(8) {
+            if window[at..].starts_with(&record::MAGIC)
+                && let Some((head, _)) = record_at(file, length, offset + at as u64, id)?
+                && head.synced >= sequence
+            {
+                return Ok(true);
+            }
+        }
+        offset += (count as u64).next_multiple_of(8);
+    }
+    Ok(false)
+}
+
+/// What lies in the log where a position ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Before {
+    /// The record that the position names, or, where its head is damaged, others of this log before it.
+    ThisLog,
+    /// The log ends earlier.
+    Shorter,
+    /// Something else: the segment is another's, or of another time.
+    Other,
+}
+
+/// Holds a position against the log: whether the record before it is the one that it names, and whether each segment
+/// before its own ends with the record before the next one's first.
+pub(in crate::store) fn look_before(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
+    let mut segments = segments(dir)?;
+    segments.retain(|first| *first <= end.segment);
+    if segments.last() != Some(&end.segment) {
+        return Ok(Before::Shorter);
+    }
+    if segments.first() != Some(&1) {
+        return Ok(Before::Other);
+    }
+    for pair in segments.windows(2) {
+        let last = End {
+            segment: pair[0],
+            offset: length(dir, pair[0])?,
+            sequence: pair[1] - 1,
+        };
+        match ends_with(dir, id, last)? {
+            Before::ThisLog => {}
+            _ => return Ok(Before::Other),
+        }
+    }
+    ends_with(dir, id, end)
+}
+
+/// Looks for the last record before `end`, in its own segment.
+fn ends_with(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
+    const WINDOW_BYTES: u64 = 64 << 10;
+    /// No record is longer.
+    const FARTHEST_BYTES: u64 =
+        (HEAD_BYTES + STATEMENT_LIMIT_BYTES + INLINE_LIMIT_BYTES) as u64 + 8192;
+    let file = dir.read(&segment_name(end.segment))?;
+    let length = file.metadata()?.len();
+    if length < end.offset {
+        return Ok(Before::Shorter);
+    }
+    if end.offset == 0 {
+        let is_next = end.sequence + 1 == end.segment;
+        return Ok(if is_next {
+            Before::ThisLog
+        } else {
+            Before::Other
+        });
+    }
+    let mut window_end = end.offset;
+    let least = end.offset.saturating_sub(FARTHEST_BYTES);
+    while window_end > least {
+        let from = window_end.saturating_sub(WINDOW_BYTES).next_multiple_of(8);
+        let from = if from >= window_end { 0 } else { from };
+        let mut window = vec![0; usize::try_from(window_end - from).expect("64 KiB")];
+        file.read_exact_at(&mut window, from)?;
+        for at in (0..window.len()).step_by(8).rev() {
+            if window[at..].starts_with(&record::MAGIC)
+                && let Some((head, _)) = record_at(&file, length, from + at as u64, id)?
+            {
+                let ends = from + at as u64 + head.span();
+                let is_last = head.sequence == end.sequence && ends == end.offset;
+                // The last one is damaged: it has its reader's error, and `fsck` names it.
+                let is_before =
+                    (end.segment..end.sequence).contains(&head.sequence) && ends <= end.offset;
+                if is_last || is_before {
+                    return Ok(Before::ThisLog);
+                }
+            }
+        }
+        window_end = from;
+    }
+    // A segment whose only record is damaged.
+    Ok(if end.sequence == end.segment {
+        Before::ThisLog
+    } else {
+        Before::Other
+    })
+}
+
+/// Hands out every record that is whole in any segment of a folder, whatever is damaged or missing between them.
+pub(in crate::store) fn each_whole_record(
+    dir: &Dir,
+    id: LogId,
+    mut take: impl FnMut(Record),
+) -> Result<(), ScanError> {
+    for segment in segments(dir)? {
+        let file = dir.read(&segment_name(segment))?;
+        let length = file.metadata()?.len();
+        let mut at = Some(0);
+        while let Some(start) = at {
+            let Some((head, statement)) = record_at(&file, length, start, id)? else {
+                at = next_magic(&file, length, start + 8)?;
+                continue;
+            };
+            match record::read(&head, &statement, segment, start) {
+                Err(UnreadStatement::NotAnId { .. }) => {}
+                read => take(read?),
+            }
+            at = next_magic(&file, length, start + head.span())?;
+        }
+    }
+    Ok(())
+}
+
+/// Where something that begins as a record does begins, at or after `from`.
+fn next_magic(file: &File, length: u64, from: u64) -> io::Result<Option<u64>> {
+    const WINDOW_BYTES: usize = 8192;
+    let mut offset = from.next_multiple_of(8);
+    let mut window = [0; WINDOW_BYTES];
+    while offset + HEAD_BYTES as u64 <= length {
+        let count = WINDOW_BYTES.min(usize::try_from(length - offset).unwrap_or(WINDOW_BYTES));
+        file.read_exact_at(&mut window[..count], offset)?;
+        let found = (0..count).step_by(8);
+        if let Some(at) = found
+            .into_iter()
+            .find(|at| window[*at..count].starts_with(&record::MAGIC))
+        {
+            return Ok(Some(offset + at as u64));
+        }
+        offset += WINDOW_BYTES as u64;
+    }
+    Ok(None)
+}
+
+/// What a look at a log's beginnings finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Found {
+    /// No record, nor more than a first one that was never whole.
+    Nothing,
+    Log(LogId),
+    /// Bytes, and no segment begins with a record.
+    Damaged,
+}
+
+/// Looks for the log's id: only a whole head and statement are believed, and all segments must agree.
+pub(in crate::store) fn find(dir: &Dir) -> Result<Found, ScanError> {
+    /// The first record of a log is shorter than this.
+    const TORN_BYTES: u64 = 256;
+    let mut found = Found::Nothing;
+    for segment in segments(dir)? {
+        let file = dir.read(&segment_name(segment))?;
+        let length = file.metadata()?.len();
+        let mut bytes = [0; HEAD_BYTES];
+        if length >= HEAD_BYTES as u64 {
+            file.read_exact_at(&mut bytes, 0)?;
+        }
+        if let Some(id) = Head::log_id(&bytes)
+            && record_at(&file, length, 0, id)?.is_some()
+        {
+            match found {
+                Found::Log(other) if other != id => return Err(ScanError::Mixed { segment }),
+                _ => found = Found::Log(id),
+            }
+        } else if (length > TORN_BYTES || segment > 1) && found == Found::Nothing {
+            found = Found::Damaged;
+        }
+    }
+    Ok(found)
+}
+
+fn sync_and_forget(file: &File, from: u64) -> io::Result<()> {
+    file.sync_data()?;
+    forget(file, from)
+}
