@@ -4,6 +4,7 @@ pub mod admin;
 pub mod app;
 pub mod assets;
 pub mod auth;
+pub mod cache;
 pub mod cli;
 pub mod client;
 pub mod clock;

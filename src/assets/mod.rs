@@ -22,12 +22,13 @@ pub use size::AskedSize;
 pub use within::{Binding, Change, Permission, UniqueIn, Within};
 
 use crate::auth::{AccessKeys, Recent};
+use crate::cache::{Hot, Stamp};
 use crate::clock::{Clock, Timestamp};
 use crate::s3::policy::{PostPolicy, PresignedPost};
 use crate::s3::range::ByteRange;
 use crate::s3::sigv4::{Credential, Scope, SigningKey, presign_query};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time, uri};
-use crate::store::{EffectKind, Hot, Judged, Object, RecordError, Stamp, Store, StoreError};
+use crate::store::{EffectKind, Judged, Object, RecordError, Store, StoreError};
 use content::{ImageFormat, MAGIC_BYTES};
 use pointers::Waiting;
 use std::sync::Arc;

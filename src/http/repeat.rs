@@ -5,10 +5,11 @@
 //! that such an answer cannot depend on; the head is the one that the handler's answer went out with, but for its date
 //! and id. It refuses to know which answers these are, and how they are sent (`connection::lane`).
 
+use crate::cache::{Hot, Stamp};
 use crate::clock::Timestamp;
 use crate::http::proxies::{Proxy, TrustedProxies};
 use crate::http::trace::{RequestId, X_AMZ_REQUEST_ID, X_REQUEST_ID};
-use crate::store::{Hot, SmallBody, Stamp, Store};
+use crate::store::{SmallBody, Store};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;

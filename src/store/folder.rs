@@ -4,10 +4,10 @@
 //! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`Dir`]).
 
 use crate::store::dir::Dir;
+use crate::store::error::OpenError;
 use crate::store::record::reader;
 use crate::store::record::reader::Found;
 use crate::store::space::Space;
-use crate::store::{OpenError, index::damage};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -22,6 +22,8 @@ pub(in crate::store) const RESTORING: &str = "restoring";
 /// How folders are named that hold a part of a log which was set aside.
 pub(in crate::store) const ASIDE_LOG: &str = "aside-log-";
 pub(in crate::store) const DATABASE: &str = "hangar.db";
+/// Where checkpoints of the index are noted.
+pub(in crate::store) const CHECKPOINT_NOTE: &str = "checkpoint";
 const BLOBS: &str = "blobs";
 /// The folder for blobs before it is known that there were none.
 const NEW_BLOBS: &str = "blobs.new";
@@ -93,7 +95,7 @@ impl Folder {
             }
         }
         home.sync().map_err(|error| cannot(&error))?;
-        if crate::store::upkeep::backup::is_unfinished(&home).map_err(|error| cannot(&error))? {
+        if home.has(RESTORING).map_err(|error| cannot(&error))? {
             return Err(OpenError::Refused(format!(
                 "a restore into {shown} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to \
                  another folder"
@@ -112,7 +114,7 @@ impl Folder {
             Err(error) => return Err(cannot(&error.into())),
         }
         // SQLite opens these by their path, and would follow a link; so is the note opened.
-        let by_path = database_files(DATABASE).chain([damage::NOTE.to_owned()]);
+        let by_path = database_files(DATABASE).chain([CHECKPOINT_NOTE.to_owned()]);
         for name in by_path {
             home.length(&name).map_err(|error| cannot(&error))?;
         }
@@ -234,20 +236,6 @@ impl Folder {
             wanted = format!("{name}-{count}");
         }
         self.home.make_folder(&wanted)
-    }
-
-    /// What only a folder has in which a log was begun, as a sentence's subject; `None`: nothing.
-    pub(in crate::store) fn trace_of_a_log(&self) -> io::Result<Option<String>> {
-        for name in self.home.names()? {
-            let name = name?;
-            let is_trace = crate::store::recovery::snapshot::is_name(&name)
-                || matches!(&*name, "run" | "keys");
-            if is_trace {
-                return Ok(Some(name));
-            }
-        }
-        let blob = crate::store::bodies::blobs::pages(&self.places.blobs, 1)?.next();
-        Ok(blob.map(|page| format!("blobs/{}", page[0])))
     }
 }
 

@@ -9,16 +9,17 @@
 
 mod bodies;
 mod bucket;
+mod caching;
 mod content;
 mod dir;
 mod effect;
 mod error;
 mod folder;
-mod hot;
 mod index;
 mod journal;
 mod multipart;
 mod object;
+mod progress;
 mod record;
 mod recovery;
 mod space;
@@ -26,33 +27,33 @@ mod space;
 mod tests;
 mod upkeep;
 
+pub use bodies::read::Reading;
 pub use bodies::small::{SmallBody, SmallBytes};
 pub use bodies::staging::{Sealed, Staging};
 pub use bucket::Bucket;
 pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
-pub use hot::{Hot, Stamp, Weight};
 pub use index::has_object;
 pub use multipart::{
     Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
     UploadId, UploadListPage, UploadListRequest,
 };
 pub use object::{
-    BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Reading, Target,
+    BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Target,
 };
+pub use progress::Progress;
 pub use recovery::replay::{Rebuilt, Source};
 pub use recovery::salvage::Salvaged;
 pub use upkeep::backup::{BackupError, Copies, Verify, restore};
-pub use upkeep::check::{
-    BackupCheckError, Checked, Damage, Finding, Progress, Repair, check_backup,
-};
+pub use upkeep::check::{BackupCheckError, Checked, Damage, Finding, Repair, check_backup};
 pub use upkeep::freeing::Freed;
 pub use upkeep::janitor::{Janitor, Mode, Swept};
 pub use upkeep::scrub::Scrub;
 
 use error::{overloaded, stopped, unavailable};
 
+use crate::cache::Hot;
 use crate::clock::Clock;
 use crate::db::{self, Readers};
 use crate::s3::checksum::{Digests, Wanted};
@@ -60,7 +61,8 @@ use crate::s3::conditional::WritePrecondition;
 use crate::s3::listing::ListedPage;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
-use bodies::{blobs, read, small, staging};
+use bodies::kept::{KeptBodies, SMALL_BYTES};
+use bodies::{blobs, read, staging};
 use futures_util::future::BoxFuture;
 use index::damage;
 use index::damage::{Found, IndexFile};
@@ -278,7 +280,7 @@ impl Store {
             places: folder.places().clone(),
             segments: OpenSegments::default(),
             memory: read::ReadMemory::default(),
-            kept: small::KeptBodies::in_memory(&state.memory),
+            kept: KeptBodies::in_memory(&state.memory),
         };
         let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
         Ok(Self {
@@ -418,7 +420,7 @@ impl Store {
             effect: None,
         };
         let recorded = self.change(names, Work::Put(Box::new(new))).await?;
-        Ok(Committed::new(etag, recorded))
+        Ok(Committed::new(etag, recorded.at, recorded.sequence))
     }
 
     /// Makes the bytes of `source` (as it was looked up, whatever became of it since) the object of another key, or of
@@ -458,7 +460,11 @@ impl Store {
             effect,
         };
         let recorded = self.change(names, work).await?;
-        Ok(Committed::new(source.etag.clone(), recorded))
+        Ok(Committed::new(
+            source.etag.clone(),
+            recorded.at,
+            recorded.sequence,
+        ))
     }
 
     /// # Errors
@@ -663,7 +669,7 @@ impl Store {
     ) -> Result<Reading, StoreError> {
         let range = range.unwrap_or_else(|| object.whole());
         let bodies = self.inner.bodies.clone();
-        if object.size_bytes <= small::SMALL_BYTES {
+        if object.size_bytes <= SMALL_BYTES {
             return bodies.read_small(object, range).await;
         }
         bodies.read(object.content.clone(), range).await

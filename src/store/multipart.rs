@@ -381,7 +381,7 @@ impl Store {
             effect: None,
         };
         let recorded = self.change(names, work).await?;
-        Ok(Committed::new(etag, recorded))
+        Ok(Committed::new(etag, recorded.at, recorded.sequence))
     }
 
     /// Gives an upload up.

@@ -5,11 +5,7 @@ use crate::s3::checksum::{Checksum, ChecksumType};
 use crate::s3::lifecycle::Subject;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
-use crate::store::bodies::read::FirstAgain;
 use crate::store::content::Content;
-use crate::store::error::StoreError;
-use crate::store::journal::writer::Recorded;
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -63,11 +59,11 @@ pub struct Committed {
     pub sequence: u64,
 }
 impl Committed {
-    pub(in crate::store) fn new(etag: ETag, recorded: Recorded) -> Self {
+    pub(in crate::store) fn new(etag: ETag, at: Timestamp, sequence: u64) -> Self {
         Self {
             etag,
-            last_modified: recorded.at,
-            sequence: recorded.sequence,
+            last_modified: at,
+            sequence,
         }
     }
 }
@@ -170,15 +166,6 @@ pub struct ListRequest {
     pub from: Option<String>,
     pub max: u32,
 }
-/// Verified bytes of an object: the first piece is already read (so damage in it is a clean error), the rest streams.
-/// An error in the stream must cut the connection.
-pub struct Reading {
-    pub first: Bytes,
-    pub rest: futures_util::stream::BoxStream<'static, Result<Bytes, StoreError>>,
-    /// `None`: the first piece takes no memory of its own.
-    pub(in crate::store) first_again: Option<FirstAgain>,
-}
-
 /// What must hold of staged bytes before they are sealed.
 #[derive(Debug, Clone, Default)]
 pub struct Expected {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each module may import of ours, itself aside.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("main", &["cli", "config", "telemetry"]),
     (
         "cli",
@@ -37,13 +37,17 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
         "config",
         &["assets", "auth", "http", "s3", "store", "telemetry"],
     ),
-    ("http", &["admin", "assets", "auth", "clock", "s3", "store"]),
+    (
+        "http",
+        &["admin", "assets", "auth", "cache", "clock", "s3", "store"],
+    ),
     ("admin", &["assets", "auth", "clock", "s3", "store"]),
-    ("assets", &["auth", "clock", "s3", "store"]),
+    ("assets", &["auth", "cache", "clock", "s3", "store"]),
     ("auth", &["clock", "s3", "store"]),
-    ("store", &["clock", "faults", "db", "s3"]),
+    ("store", &["cache", "clock", "faults", "db", "s3"]),
     ("telemetry", &[]),
     ("client", &[]),
+    ("cache", &[]),
     ("faults", &[]),
     ("db", &["faults"]),
     ("clock", &["s3"]),

@@ -4,10 +4,11 @@
 //! user chose. No token is looked at.
 use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
+use crate::cache::Stamp;
 use crate::http::Rooms;
 use crate::http::repeat::Repeats;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
-use crate::store::{Object, Stamp};
+use crate::store::Object;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;

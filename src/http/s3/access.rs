@@ -8,6 +8,7 @@
 
 use super::{Exchange, error, settings, verify};
 use crate::auth::{AccessKey, KeyLimits};
+use crate::cache::Stamp;
 use crate::http::limits::Kept;
 use crate::http::proxies;
 use crate::http::repeat::Repeats;
@@ -18,7 +19,7 @@ use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
 use crate::s3::time::Timestamp;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::{Bucket, Stamp};
+use crate::store::Bucket;
 use std::net::IpAddr;
 use std::sync::Arc;
 

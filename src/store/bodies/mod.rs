@@ -4,7 +4,9 @@
 //! What it refuses to know: keys, buckets, SQL, and the order of changes.
 
 pub(in crate::store) mod blobs;
+pub(in crate::store) mod free;
 pub(in crate::store) mod hashing;
+pub(in crate::store) mod kept;
 pub(in crate::store) mod read;
 pub(in crate::store) mod share;
 pub(in crate::store) mod small;

@@ -6,11 +6,12 @@
 
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
-use crate::store::bodies::small::{KeptBodies, read_cached};
+use crate::store::bodies::kept::{KeptBodies, read_cached};
 use crate::store::content::{Content, Place};
+use crate::store::error::StoreError;
 use crate::store::folder::Places;
+use crate::store::object::Object;
 use crate::store::record::segments::OpenSegments;
-use crate::store::{Object, Reading, StoreError};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use std::fs::File;
@@ -55,6 +56,15 @@ impl Default for ReadMemory {
             turns: Semaphore::new(READ_BLOCKS),
         }
     }
+}
+
+/// Verified bytes of an object: the first piece is already read (so damage in it is a clean error), the rest streams.
+/// An error in the stream must cut the connection.
+pub struct Reading {
+    pub first: Bytes,
+    pub rest: futures_util::stream::BoxStream<'static, Result<Bytes, StoreError>>,
+    /// `None`: the first piece takes no memory of its own.
+    pub(in crate::store) first_again: Option<FirstAgain>,
 }
 
 /// How the first piece of a reading can be read again.
@@ -147,7 +157,7 @@ fn pieces(
 }
 
 impl BodyReader {
-    /// Of an object of at most [`SMALL_BYTES`](crate::store::bodies::small::SMALL_BYTES).
+    /// Of an object of at most [`SMALL_BYTES`](crate::store::kept::SMALL_BYTES).
     pub(in crate::store) async fn read_small(
         self: Arc<Self>,
         object: &Object,

@@ -1,71 +1,24 @@
 //! Small objects' bytes: kept in memory while they are asked for, else read where that needs no waiting for the disk.
 //!
 //! Guarantees: what is read is held against its CRC each time; what is kept was held against it once, and never changes;
-//! all of them share [`HELD_BODIES_BYTES`], whoever still holds them. It refuses to wait: who gets nothing here reads
-//! in the ordinary way ([`BodyReader`]).
+//! all of them share one bound, also while readers still hold them. It refuses to wait: a reader that gets nothing here
+//! reads in the ordinary way ([`BodyReader`]).
 
 use crate::s3::checksum::crc64_nvme;
+use crate::store::bodies::kept::{SMALL_BYTES, read_cached};
 use crate::store::bodies::read::BodyReader;
 use crate::store::content::Place;
-use crate::store::hot::{Hot, Memory, Stamp};
-use crate::store::record::INLINE_LIMIT_BYTES;
-use crate::store::{Object, bodies::share};
+use crate::store::object::Object;
 use bytes::Bytes;
 use std::cell::Cell;
-use std::fs::File;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// Objects that are read whole, and kept in memory while there is place.
-pub(in crate::store) const SMALL_BYTES: u64 = INLINE_LIMIT_BYTES as u64;
-/// What is kept, and what may be held together with what was let go or only read and a reader still has.
-const KEPT_BODIES_BYTES: usize = 48 << 20;
-const HELD_BODIES_BYTES: usize = 64 << 20;
-const USUAL_BODY_BYTES: usize = 32 << 10;
 /// Of the times that a body was not in memory one in so many puts it there: where more are read in turn than there is
 /// place for, each would only drive out another.
 const READS_FOR_A_PLACE: u32 = 8;
-
-/// Bodies in memory, by the record that brought them.
-pub(in crate::store) struct KeptBodies {
-    bodies: Arc<Hot<u64, Bytes>>,
-    always: Stamp,
-    places: Arc<Semaphore>,
-}
-
-impl KeptBodies {
-    pub(in crate::store) fn in_memory(memory: &Memory) -> Self {
-        Self {
-            bodies: memory.kind(KEPT_BODIES_BYTES, USUAL_BODY_BYTES, |_, body| body.len()),
-            always: memory.versions.stamp(&[]),
-            places: Arc::new(Semaphore::new(HELD_BODIES_BYTES)),
-        }
-    }
-
-    pub(in crate::store) fn get(&self, sequence: u64) -> Option<Bytes> {
-        self.bodies.get(&sequence)
-    }
-
-    /// Place for so many bytes, where there is.
-    pub(in crate::store) fn place(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let bytes = u32::try_from(bytes).ok()?;
-        self.places.clone().try_acquire_many_owned(bytes).ok()
-    }
-
-    pub(in crate::store) fn keep(
-        &self,
-        sequence: u64,
-        bytes: Bytes,
-        place: OwnedSemaphorePermit,
-    ) -> Bytes {
-        let bytes = share::holding(bytes, place);
-        self.bodies
-            .keep(sequence, self.always.clone(), bytes.clone());
-        bytes
-    }
-}
 
 /// A small object's bytes, to be read again and again without looking the object up.
 pub struct SmallBody {
@@ -216,23 +169,4 @@ impl Drop for Space {
         // At the end of a thread there is nobody to spare it for.
         let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.space)));
     }
-}
-
-/// Whether all of it was in the system's memory, and that could say so.
-#[cfg(target_os = "linux")]
-pub(in crate::store) fn read_cached(file: &File, bytes: &mut [u8], at: u64) -> bool {
-    use rustix::io::{ReadWriteFlags, preadv2};
-    let length = bytes.len();
-    let read = preadv2(
-        file,
-        &mut [std::io::IoSliceMut::new(bytes)],
-        at,
-        ReadWriteFlags::NOWAIT,
-    );
-    read == Ok(length)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(in crate::store) fn read_cached(_: &File, _: &mut [u8], _: u64) -> bool {
-    false
 }

@@ -7,15 +7,12 @@
 use crate::db::{self, Damage, Noted, Origin, Owner, Trust, Watch};
 use crate::s3::checksum::crc64_nvme;
 use crate::store::dir::Dir;
-use crate::store::folder::{DATABASE, Folder, Identity, identity};
+use crate::store::folder::{CHECKPOINT_NOTE, DATABASE, Folder, Identity, identity};
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::watch;
-
-/// Where checkpoints of the index are noted.
-pub(in crate::store) const NOTE: &str = "checkpoint";
 
 const MARKER: &str = "index-damaged";
 const OF_ANOTHER_TIME: &str = "index-of-another-time";
@@ -254,7 +251,11 @@ impl IndexFile {
         let owner = owner(folder)?;
         Ok(Self {
             damage: IndexDamage::of(folder)?,
-            checkpoints: db::Checkpoints::of(folder.database(), folder.home().path_of(NOTE), owner),
+            checkpoints: db::Checkpoints::of(
+                folder.database(),
+                folder.home().path_of(CHECKPOINT_NOTE),
+                owner,
+            ),
             owner,
         })
     }
@@ -266,7 +267,7 @@ impl IndexFile {
         &self,
         folder: &Folder,
     ) -> io::Result<(Trust, bool, Option<Origin>)> {
-        let noted = db::trust(&folder.database(), &folder.home().path_of(NOTE))?;
+        let noted = db::trust(&folder.database(), &folder.home().path_of(CHECKPOINT_NOTE))?;
         let Noted {
             trust,
             owner,

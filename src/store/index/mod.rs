@@ -19,16 +19,17 @@ pub(in crate::store) mod upload_listing;
 mod uploads;
 
 use crate::clock::Timestamp;
+use crate::db::{self, DatabaseError};
 use crate::s3::{BucketName, ETag, ObjectKey};
 use crate::store::content::BlobId;
 use crate::store::content::{Body, Content, Place};
-use crate::store::folder::Identity;
+use crate::store::folder::{Folder, Identity};
 use crate::store::record::segments::End;
 use crate::store::record::{LogId, Unreferenced};
 use crate::store::{Bucket, Object};
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -354,4 +355,15 @@ pub(in crate::store) fn decode(
         index: column.to_owned(),
         source: error.into(),
     }
+}
+
+/// Opens the index to be written, with its tables brought up to date.
+pub(in crate::store) async fn open(folder: &Folder) -> Result<SqliteConnection, DatabaseError> {
+    let mut index = db::open_writer(&folder.database()).await?;
+    if let Err(error) = prepare(&mut index).await {
+        // As in [`db::open_writer`].
+        drop(index.close().await);
+        return Err(error.into());
+    }
+    Ok(index)
 }

@@ -128,6 +128,12 @@ impl Name {
         &self.text
     }
 
+    /// The rows among these that change, and do not only have to stay.
+    pub(in crate::store) fn changing(names: &[Self]) -> impl Iterator<Item = &str> {
+        let exclusive = names.iter().filter(|name| name.is_exclusive());
+        exclusive.map(Self::text)
+    }
+
     /// Whether it stands for a row that changes, and not for one that only has to stay.
     pub(in crate::store) fn is_exclusive(&self) -> bool {
         self.hold == Hold::Exclusive
@@ -205,6 +211,15 @@ mod tests {
         held.release(&object("a"));
         assert!(held.admits(&object("a")));
         assert!(!held.admits(&object("b")));
+    }
+
+    #[test]
+    fn the_bucket_of_an_object_only_has_to_stay() {
+        let names = object("a");
+        assert_eq!(
+            Name::changing(&names).collect::<Vec<_>>(),
+            ["object:uploads/a"]
+        );
     }
 
     #[test]

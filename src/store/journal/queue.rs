@@ -87,8 +87,7 @@ impl Queue {
     }
 
     fn rows_of<'n>(&self, names: &'n [Name]) -> impl Iterator<Item = u64> + use<'_, 'n> {
-        let exclusive = names.iter().filter(|name| name.is_exclusive());
-        exclusive.map(|name| self.hasher.hash_one(name.text()))
+        Name::changing(names).map(|row| self.hasher.hash_one(row))
     }
 
     fn count(&mut self, names: &[Name]) {

@@ -1,9 +1,9 @@
 //! What is known without asking the index: the buckets with all that is set of them, what is kept in memory, and whether
 //! writing has failed.
 
+use crate::cache::Memory;
 use crate::s3::BucketName;
 use crate::store::content::Content;
-use crate::store::hot::Memory;
 use crate::store::index::damage::IndexDamage;
 use crate::store::record::{Change, Record};
 use crate::store::space::Space;

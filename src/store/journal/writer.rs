@@ -383,7 +383,10 @@ impl Indexer {
                     self.state.follow(record);
                 }
                 for (_, names, _) in &callers {
-                    self.state.memory.versions.have_changed(names);
+                    self.state
+                        .memory
+                        .versions
+                        .have_changed(Name::changing(names));
                 }
             }
             for (record, (bytes, names, caller)) in records.iter().zip(callers) {

@@ -4,22 +4,25 @@
 
 use crate::clock::Clock;
 use crate::db::{self, Checkpoints, DatabaseError, Leaves, Origin, Tables, Trust, Verified};
+use crate::store::bodies::blobs;
+use crate::store::bodies::free::free_bytes;
 use crate::store::dir::Dir;
 use crate::store::error::is_full;
 use crate::store::folder::{
-    ASIDE_LOG, DATABASE, Folder, Identity, identity, remove_database, remove_journals,
+    ASIDE_LOG, CHECKPOINT_NOTE, DATABASE, Folder, Identity, identity, remove_database,
+    remove_journals,
 };
 use crate::store::index::damage::{self, IndexFile};
 use crate::store::journal::locks::{Held, Name};
 use crate::store::journal::log::Log;
+use crate::store::progress::Progress;
 use crate::store::record::reader::{Before, Found, Reader, ScanError};
 use crate::store::record::segments::{End, segments};
 use crate::store::record::{Change, Draft, LogId, Record, Unreferenced};
 use crate::store::record::{reader, segments};
 use crate::store::recovery::salvage::{SalvageError, Salvaged, salvage};
 use crate::store::recovery::snapshot::Survey;
-use crate::store::upkeep::check::Progress;
-use crate::store::{EffectKind, OpenError, index, recovery::snapshot, upkeep::freeing};
+use crate::store::{EffectKind, OpenError, index, recovery::snapshot};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 use std::sync::atomic::Ordering;
@@ -108,7 +111,7 @@ pub(in crate::store) async fn replay(
             (index, id, from)
         }
         (Index::None, Found::Nothing) => {
-            let trace = folder.trace_of_a_log();
+            let trace = trace_of_a_log(folder);
             if let Some(trace) = trace.map_err(|error| log_trouble(&error.into()))? {
                 return Err(lost(&format!(
                     "is missing, and {trace} says that there was one"
@@ -520,7 +523,7 @@ fn was_changed_last(
     if home.length(JOURNAL)?.is_none_or(|bytes| bytes == 0) {
         return Ok(false);
     }
-    let note = identity(home, damage::NOTE)?;
+    let note = identity(home, CHECKPOINT_NOTE)?;
     let others = [journal, note].into_iter().flatten();
     let newest = others.map(|file| file.changed).max();
     Ok(newest.is_some_and(|newest| database.changed > newest))
@@ -634,21 +637,9 @@ fn set_index_aside(
 
 /// An index without rows.
 async fn new_index(folder: &Folder) -> Result<SqliteConnection, OpenError> {
-    open_index(folder)
+    index::open(folder)
         .await
         .map_err(|error| database_trouble(&error, error.is_full()))
-}
-
-pub(in crate::store) async fn open_index(
-    folder: &Folder,
-) -> Result<SqliteConnection, DatabaseError> {
-    let mut index = db::open_writer(&folder.database()).await?;
-    if let Err(error) = index::prepare(&mut index).await {
-        // As in [`db::open_writer`].
-        drop(index.close().await);
-        return Err(error.into());
-    }
-    Ok(index)
 }
 
 /// A log begins with a record that says so.
@@ -742,7 +733,7 @@ impl Replay<'_> {
                 .map_err(|error| log_trouble(&error.into()))?;
         }
         // A crash may have come between the record and the deed.
-        freeing::free_bytes(folder.places(), &self.freed);
+        free_bytes(folder.places(), &self.freed);
         if self.applied > 0 {
             tracing::info!(records = self.applied, "replayed the log");
         }
@@ -820,6 +811,19 @@ fn set_rest_aside(folder: &Folder, clock: &Clock, last: u64) -> std::io::Result<
     aside.sync()?;
     folder.home().sync()?;
     log.sync()
+}
+
+/// What only a folder has in which a log was begun, as a sentence's subject; `None`: nothing.
+fn trace_of_a_log(folder: &Folder) -> std::io::Result<Option<String>> {
+    for name in folder.home().names()? {
+        let name = name?;
+        let is_trace = snapshot::is_name(&name) || matches!(&*name, "run" | "keys");
+        if is_trace {
+            return Ok(Some(name));
+        }
+    }
+    let blob = blobs::pages(folder.blobs(), 1)?.next();
+    Ok(blob.map(|page| format!("blobs/{}", page[0])))
 }
 
 fn lost(how: &str) -> OpenError {

@@ -8,11 +8,11 @@ use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
 use crate::store::dir::{self, Dir};
 use crate::store::folder::{DATABASE, Folder, identity, remove_database};
+use crate::store::index;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
 use crate::store::record::segments;
 use crate::store::record::segments::End;
-use crate::store::{index, recovery::replay};
 use sqlx::{Connection, SqliteConnection};
 use std::io;
 use std::path::Path;
@@ -337,7 +337,7 @@ pub(in crate::store) async fn restore(
     }
     home.rename(NEW, home, DATABASE)?;
     home.sync()?;
-    replay::open_index(folder).await
+    index::open(folder).await
 }
 
 /// When a running server makes the next one.

@@ -8,7 +8,7 @@ async fn opened_where_memory_is_told(dir: &Path) -> Option<Store> {
     let path = dir.join("asked");
     std::fs::write(&path, b"x").unwrap();
     let file = std::fs::File::open(path).unwrap();
-    if !crate::store::bodies::small::read_cached(&file, &mut [0], 0) {
+    if !crate::store::bodies::kept::read_cached(&file, &mut [0], 0) {
         println!("skipped: this file system does not say what is in memory (RWF_NOWAIT)");
         return None;
     }
@@ -94,7 +94,7 @@ async fn bodies_that_slow_readers_hold_leave_no_place_for_more() {
     let Some(store) = opened_where_memory_is_told(dir.path()).await else {
         return;
     };
-    let size = usize::try_from(crate::store::bodies::small::SMALL_BYTES).unwrap();
+    let size = usize::try_from(crate::store::bodies::kept::SMALL_BYTES).unwrap();
     let (_, body) = known(&store, "a", &pattern(size)).await;
     forget_bodies(&store);
     let mut held = Vec::new();

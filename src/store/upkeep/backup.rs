@@ -14,13 +14,14 @@ use crate::store::content::BlobId;
 use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
 use crate::store::folder::{BACKUP, DATABASE, Places, RESTORING, make_private, remove_database};
+use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Found, Reader, ScanError};
 use crate::store::record::segments::End;
 use crate::store::record::{BodyPlace, Change, Record};
 use crate::store::record::{reader, segments};
 use crate::store::recovery::snapshot::{self, Snapshot};
-use crate::store::upkeep::check::{Damage, Finding, Progress, blocking, read_body, read_records};
+use crate::store::upkeep::check::{Damage, Finding, blocking, read_body, read_records};
 use crate::store::{Store, StoreConfig, StoreError, index, upkeep::mend};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -366,11 +367,6 @@ impl After {
             self.blobs.push((record.sequence, body, name));
         }
     }
-}
-
-/// Whether a restore into this folder was cut off.
-pub(in crate::store) fn is_unfinished(home: &Dir) -> io::Result<bool> {
-    home.has(RESTORING)
 }
 
 /// Whether a path, of which the last parts need not be there, is `folder` or in it.

@@ -11,6 +11,7 @@ use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
 use crate::store::folder::{BACKUP, DATABASE, Places};
 use crate::store::index::damage::Found;
+use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
 use crate::store::record::segments;
@@ -23,20 +24,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Bodies, or objects, that are looked up together.
 const PAGE: u32 = 500;
 /// Past so many only the count goes on.
 const MOST_FINDINGS: usize = 1000;
-
-/// How far a check is, in bytes of bodies.
-#[derive(Debug, Default)]
-pub struct Progress {
-    pub done_bytes: AtomicU64,
-    pub total_bytes: AtomicU64,
-}
 
 /// What a check read, and what it found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,20 +7,20 @@
 
 use crate::faults;
 use crate::store::bodies::blobs;
+use crate::store::bodies::free::{free_bytes, remove};
 use crate::store::content::BlobId;
 use crate::store::content::Place;
 use crate::store::dir::Dir;
-use crate::store::folder::{ASIDE_LOG, Places};
+use crate::store::folder::ASIDE_LOG;
 use crate::store::journal::planner::Work;
 use crate::store::record::LogId;
+use crate::store::record::reader;
 use crate::store::record::reader::ScanError;
 use crate::store::record::{BodyPlace, Change, Record, Unreferenced};
-use crate::store::record::{reader, segments};
 use crate::store::upkeep::janitor::{Janitor, Mode};
 use crate::store::{StoreError, index, unavailable};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -28,15 +28,6 @@ use tokio::sync::oneshot;
 const PAGE: u32 = 500;
 /// The grace while the disk is nearly full.
 const SHORT_GRACE: Duration = Duration::from_mins(1);
-
-/// When, by the monotonic clock, what was found unreferenced was first found so.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Seen {
-    bodies: BTreeMap<u64, Duration>,
-    blobs: HashMap<BlobId, Duration>,
-    /// Blobs that a record names and the index does not know.
-    named: HashSet<BlobId>,
-}
 
 /// What was freed, or would be, and what waits for its grace.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -277,31 +268,4 @@ fn blob_of(body: &BodyPlace) -> Option<BlobId> {
 fn length(blobs: &Dir, id: BlobId) -> u64 {
     let length = blobs.length(&id.to_string());
     length.ok().flatten().unwrap_or(0)
-}
-
-/// Frees the bytes of bodies whose record says that they may go; what is gone already is no trouble.
-pub(in crate::store) fn free_bytes(places: &Places, bodies: &[Unreferenced]) {
-    for free in bodies {
-        match &free.place {
-            Place::Log { segment, offset } => {
-                if let Err(error) = segments::punch(&places.log, *segment, *offset, free.size_bytes)
-                    && error.kind() != io::ErrorKind::NotFound
-                {
-                    tracing::warn!(%error, body = free.body, "could not free a body in the log");
-                }
-            }
-            Place::Blob { id } => drop(remove(&places.blobs, *id)),
-        }
-    }
-}
-
-/// Whether it is gone.
-fn remove(blobs: &Dir, id: BlobId) -> bool {
-    match blobs.remove(&id.to_string()) {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::warn!(%error, blob = %id, "could not remove a blob");
-            false
-        }
-    }
 }

@@ -9,9 +9,10 @@
 use crate::clock::Timestamp;
 use crate::s3::BucketName;
 use crate::s3::lifecycle::Lifecycle;
-use crate::store::upkeep::freeing::Seen;
+use crate::store::content::BlobId;
 use crate::store::{Object, Store, StoreError, Upload, UploadListRequest};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// Objects, or uploads, that are looked at together.
@@ -24,6 +25,15 @@ pub struct Janitor {
     pub(in crate::store) store: Store,
     wall_clock: WallClock,
     pub(in crate::store) seen: Seen,
+}
+
+/// When, by the monotonic clock, what was found unreferenced was first found so.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Seen {
+    pub(in crate::store) bodies: BTreeMap<u64, Duration>,
+    pub(in crate::store) blobs: HashMap<BlobId, Duration>,
+    /// Blobs that a record names and the index does not know.
+    pub(in crate::store) named: HashSet<BlobId>,
 }
 
 /// Whether a sweep does what it finds, or only counts it.

@@ -5,8 +5,9 @@
 use crate::s3::checksum::CRC_BLOCK_BYTES;
 use crate::store::content::{Body, Place};
 use crate::store::folder::Places;
+use crate::store::progress::Progress;
 use crate::store::record::segments;
-use crate::store::upkeep::check::{Progress, read_body};
+use crate::store::upkeep::check::read_body;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;

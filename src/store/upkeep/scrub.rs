@@ -2,8 +2,9 @@
 
 use crate::db::{self, Verified};
 use crate::store::dir::Dir;
+use crate::store::progress::Progress;
 use crate::store::upkeep::check::Damage;
-use crate::store::upkeep::check::{Progress, blocking, read_body};
+use crate::store::upkeep::check::{blocking, read_body};
 use crate::store::{Store, StoreError, index, recovery::snapshot, unavailable};
 use std::time::Duration;
 

@@ -1,12 +1,9 @@
-//! Answers kept in memory: rows that were looked up, bodies that were read, whatever else was made of them.
+//! Answers kept in memory: rows that were looked up, bodies that were read, and what else was made of them.
 //!
 //! Guarantees: an answer is given only while no row that it was read from has changed since ([`Stamp`]), and a change
 //! counts before its caller hears of it; what all of them may take is bounded; and all of it is let go after [`REST`]
 //! without requests. It refuses to know what it holds.
 
-use crate::s3::{BucketName, BucketSetting, ObjectKey};
-use crate::store::Store;
-use crate::store::journal::locks::Name;
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use std::hash::{BuildHasher, Hash};
@@ -26,7 +23,7 @@ const COUNTERS: usize = 1 << 14;
 
 /// How often rows have changed.
 #[derive(Debug)]
-pub(in crate::store) struct Versions {
+pub(crate) struct Versions {
     counters: Box<[AtomicU64]>,
     hasher: std::hash::RandomState,
 }
@@ -41,28 +38,27 @@ impl Default for Versions {
 }
 
 impl Versions {
-    fn counter(&self, name: &Name) -> usize {
-        let hash = self.hasher.hash_one(name.text());
+    fn counter(&self, row: &str) -> usize {
+        let hash = self.hasher.hash_one(row);
         usize::try_from(hash % COUNTERS as u64).expect("it is below the number of counters")
     }
 
     /// To be called when the index has the change, and before its caller is told.
-    pub(in crate::store) fn have_changed(&self, names: &[Name]) {
-        for name in names.iter().filter(|name| name.is_exclusive()) {
-            self.counters[self.counter(name)].fetch_add(1, Ordering::Release);
+    pub(crate) fn have_changed<'r>(&self, rows: impl Iterator<Item = &'r str>) {
+        for row in rows {
+            self.counters[self.counter(row)].fetch_add(1, Ordering::Release);
         }
     }
 
-    /// To be taken before the rows are read. Of rows that only have to stay nothing is kept.
-    pub(in crate::store) fn stamp(self: &Arc<Self>, names: &[Name]) -> Stamp {
-        let at = |name: &Name| {
-            let counter = self.counter(name);
+    /// To be taken before the rows are read.
+    pub(crate) fn stamp<'r>(self: &Arc<Self>, rows: impl Iterator<Item = &'r str>) -> Stamp {
+        let at = |row: &str| {
+            let counter = self.counter(row);
             (counter, self.counters[counter].load(Ordering::Acquire))
         };
-        let exclusive = names.iter().filter(|name| name.is_exclusive());
         Stamp {
             versions: self.clone(),
-            seen: exclusive.map(at).collect(),
+            seen: rows.map(at).collect(),
         }
     }
 }
@@ -90,53 +86,6 @@ impl Stamp {
             versions: self.versions.clone(),
             seen: self.seen.iter().chain(&*other.seen).copied().collect(),
         }
-    }
-}
-
-impl Store {
-    /// For answers that are made of a key's object.
-    #[must_use]
-    pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> Stamp {
-        self.stamp(&Name::of_object(bucket, key))
-    }
-
-    /// For answers that are made of what is set of a bucket.
-    #[must_use]
-    pub fn stamp_of_settings(&self, bucket: &BucketName) -> Stamp {
-        let settings = BucketSetting::ALL.into_iter();
-        let names = settings.flat_map(|setting| Name::of_setting(bucket, setting));
-        self.stamp(&names.collect::<Vec<_>>())
-    }
-
-    /// For answers that are made of a row of another module, by the name that it gave.
-    #[must_use]
-    pub fn stamp_of_row(&self, name: &str) -> Stamp {
-        self.stamp(&[Name::row(name)])
-    }
-
-    fn stamp(&self, names: &[Name]) -> Stamp {
-        self.inner.state.memory.versions.stamp(names)
-    }
-
-    /// Memory for a kind of answers that are asked for again, `most_bytes` at most; one takes about `usual_bytes`.
-    #[must_use]
-    pub fn hot<K, V>(
-        &self,
-        most_bytes: usize,
-        usual_bytes: usize,
-        weight: Weight<K, V>,
-    ) -> Arc<Hot<K, V>>
-    where
-        K: Eq + Hash + Send + Sync + 'static,
-        V: Clone + Send + Sync + 'static,
-    {
-        let memory = &self.inner.state.memory;
-        memory.kind(most_bytes, usual_bytes, weight)
-    }
-
-    /// Lets go of what is kept in memory whenever nobody has asked for a while, for as long as it is polled.
-    pub async fn rest_when_idle(&self) {
-        self.inner.state.memory.rest_when_idle().await;
     }
 }
 
@@ -185,15 +134,15 @@ impl<K, V> Weighter<K, (Stamp, V)> for ByWeight<K, V> {
 
 /// All that is kept, of every kind.
 #[derive(Default)]
-pub(in crate::store) struct Memory {
-    pub(in crate::store) versions: Arc<Versions>,
+pub(crate) struct Memory {
+    pub(crate) versions: Arc<Versions>,
     kinds: Mutex<Vec<Weak<dyn LetGo>>>,
     asked: Arc<AtomicBool>,
 }
 
 impl Memory {
     /// A new kind of answers, which together take at most `most_bytes`, more or less; `usual_bytes` is one's weight.
-    pub(in crate::store) fn kind<K, V>(
+    pub(crate) fn kind<K, V>(
         &self,
         most_bytes: usize,
         usual_bytes: usize,
@@ -226,20 +175,20 @@ impl Memory {
     }
 
     /// Forgets answers that do not hold any more, so that they keep nothing on the disk.
-    pub(in crate::store) fn forget_outdated(&self) {
+    pub(crate) fn forget_outdated(&self) {
         for kind in self.those_in_use() {
             kind.forget_outdated();
         }
     }
 
-    pub(in crate::store) fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         for kind in self.those_in_use() {
             kind.let_go();
         }
     }
 
     /// Lets all go whenever nobody has asked for a while, for as long as it is polled.
-    pub(in crate::store) async fn rest_when_idle(&self) {
+    pub(crate) async fn rest_when_idle(&self) {
         let (mut rested, mut since_tidied, mut reminders) = (Duration::ZERO, 0, 0);
         loop {
             tokio::time::sleep(GLANCE).await;
@@ -295,9 +244,8 @@ impl<K: Eq + Hash + Send + Sync, V: Clone + Send + Sync> LetGo for Hot<K, V> {
 mod tests {
     use super::*;
 
-    fn names(key: &str) -> Vec<Name> {
-        let bucket = BucketName::parse("uploads").unwrap();
-        Name::of_object(&bucket, &ObjectKey::parse(key).unwrap())
+    fn rows(key: &str) -> std::iter::Once<&str> {
+        std::iter::once(key)
     }
 
     fn kind(memory: &Memory) -> Arc<Hot<u64, Arc<str>>> {
@@ -309,8 +257,8 @@ mod tests {
         let memory = Memory::default();
         let hot = kind(&memory);
         let (one, other) = (
-            memory.versions.stamp(&names("a")),
-            memory.versions.stamp(&names("b")),
+            memory.versions.stamp(rows("a")),
+            memory.versions.stamp(rows("b")),
         );
         hot.keep(1, one.clone(), "of a".into());
         hot.keep(2, one.and(&other), "of both".into());
@@ -318,7 +266,7 @@ mod tests {
             (hot.get(&1).as_deref(), hot.get(&2).as_deref()),
             (Some("of a"), Some("of both"))
         );
-        memory.versions.have_changed(&names("b"));
+        memory.versions.have_changed(rows("b"));
         assert_eq!((hot.get(&1).as_deref(), hot.get(&2)), (Some("of a"), None));
     }
 
@@ -326,25 +274,17 @@ mod tests {
     fn what_was_read_before_a_change_is_not_kept_after_it() {
         let memory = Memory::default();
         let hot = kind(&memory);
-        let before = memory.versions.stamp(&names("a"));
-        memory.versions.have_changed(&names("a"));
+        let before = memory.versions.stamp(rows("a"));
+        memory.versions.have_changed(rows("a"));
         hot.keep(1, before, "old".into());
         assert_eq!(hot.get(&1), None);
-    }
-
-    #[test]
-    fn other_objects_of_a_bucket_change_nothing() {
-        let memory = Memory::default();
-        let stamp = memory.versions.stamp(&names("a"));
-        memory.versions.have_changed(&[names("b")[0].clone()]);
-        assert!(stamp.is_current(), "its bucket is shared");
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let memory = Memory::default();
         let hot = kind(&memory);
-        let stamp = memory.versions.stamp(&[]);
+        let stamp = memory.versions.stamp(std::iter::empty());
         for at in 0..1000 {
             hot.keep(at, stamp.clone(), "x".repeat(1000).into());
         }
@@ -356,7 +296,7 @@ mod tests {
     async fn all_is_let_go_when_nobody_asks() {
         let memory = Memory::default();
         let hot = kind(&memory);
-        hot.keep(1, memory.versions.stamp(&[]), "kept".into());
+        hot.keep(1, memory.versions.stamp(std::iter::empty()), "kept".into());
         let busy = async {
             for _ in 0..20 {
                 assert!(hot.get(&1).is_some());
@@ -375,9 +315,9 @@ mod tests {
     fn what_is_outdated_is_forgotten_though_nobody_asks_again() {
         let memory = Memory::default();
         let hot = kind(&memory);
-        hot.keep(1, memory.versions.stamp(&names("a")), "old".into());
-        hot.keep(2, memory.versions.stamp(&names("b")), "kept".into());
-        memory.versions.have_changed(&names("a"));
+        hot.keep(1, memory.versions.stamp(rows("a")), "old".into());
+        hot.keep(2, memory.versions.stamp(rows("b")), "kept".into());
+        memory.versions.have_changed(rows("a"));
         memory.forget_outdated();
         assert_eq!(hot.answers.len(), 1);
     }
