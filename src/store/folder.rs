@@ -317,7 +317,7 @@ pub(in crate::store) fn identity(home: &Dir, name: &str) -> io::Result<Option<Id
 
 /// Which file systems keep what a sync promised.
 mod filesystem {
-    use crate::store::OpenError;
+    use crate::store::error::OpenError;
     use std::path::Path;
 
     #[cfg(target_os = "linux")]

@@ -8,13 +8,16 @@ use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
+use crate::store::Store;
+use crate::store::bodies::staging::Sealed;
 use crate::store::content::{Extent, cut, joined};
+use crate::store::error::StoreError;
+use crate::store::index;
+use crate::store::index::upload_listing;
 use crate::store::journal::locks::Name;
 use crate::store::journal::planner::Work;
+use crate::store::object::{Committed, Object, ObjectMeta};
 use crate::store::record::{PartCopied, UploadCompleted, UploadCreated};
-use crate::store::{
-    Committed, Object, ObjectMeta, Sealed, Store, StoreError, index, index::upload_listing,
-};
 use std::sync::Arc;
 
 /// Id of a multipart upload: random, in order of creation (UUID version 7, 32 hex digits).

@@ -1,9 +1,9 @@
 //! What a check asks: everything there is, in pages.
 
 use crate::s3::{BucketName, ObjectKey};
-use crate::store::UploadId;
 use crate::store::content::{Body, Place};
 use crate::store::index::{bodies, bucket_name, decode, from_json, object_key};
+use crate::store::multipart::UploadId;
 use sqlx::{Row, SqliteConnection};
 
 /// Where else the bytes of a body lie, by what is known of both.

@@ -4,8 +4,9 @@
 //! a database in which nothing that it judges is about to change, and no two changes of one group touch one row.
 
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
+use crate::store::effect::Effect;
+use crate::store::multipart::UploadId;
 use crate::store::record::{Change, Record};
-use crate::store::{Effect, UploadId};
 use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,16 +8,20 @@ use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use crate::store::bodies::blobs::NewBlob;
+use crate::store::bodies::share;
 use crate::store::bodies::staging::{Sealed, SealedBody};
 use crate::store::content::Content;
+use crate::store::effect::Effect;
+use crate::store::error::StoreError;
 use crate::store::index;
 use crate::store::journal::locks::Name;
 use crate::store::journal::state::State;
+use crate::store::multipart::{Part, Upload, UploadId};
+use crate::store::object::Target;
 use crate::store::record::{
     BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
     Unreferenced, UploadCompleted, UploadCreated,
 };
-use crate::store::{Effect, Part, StoreError, Target, Upload, UploadId, bodies::share};
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;

@@ -3,11 +3,12 @@
 
 use crate::cache::Memory;
 use crate::s3::BucketName;
+use crate::store::bucket::Bucket;
 use crate::store::content::Content;
+use crate::store::effect::Companion;
 use crate::store::index::damage::IndexDamage;
 use crate::store::record::{Change, Record};
 use crate::store::space::Space;
-use crate::store::{Bucket, Companion};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{

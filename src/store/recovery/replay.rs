@@ -7,11 +7,14 @@ use crate::db::{self, Checkpoints, DatabaseError, Leaves, Origin, Tables, Trust,
 use crate::store::bodies::blobs;
 use crate::store::bodies::free::free_bytes;
 use crate::store::dir::Dir;
+use crate::store::effect::EffectKind;
+use crate::store::error::OpenError;
 use crate::store::error::is_full;
 use crate::store::folder::{
     ASIDE_LOG, CHECKPOINT_NOTE, DATABASE, Folder, Identity, identity, remove_database,
     remove_journals,
 };
+use crate::store::index;
 use crate::store::index::damage::{self, IndexFile};
 use crate::store::journal::locks::{Held, Name};
 use crate::store::journal::log::Log;
@@ -21,8 +24,8 @@ use crate::store::record::segments::{End, segments};
 use crate::store::record::{Change, Draft, LogId, Record, Unreferenced};
 use crate::store::record::{reader, segments};
 use crate::store::recovery::salvage::{SalvageError, Salvaged, salvage};
+use crate::store::recovery::snapshot;
 use crate::store::recovery::snapshot::Survey;
-use crate::store::{EffectKind, OpenError, index, recovery::snapshot};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 use std::sync::atomic::Ordering;

@@ -9,15 +9,17 @@ use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::content::{Extent, Place};
 use crate::store::dir::Dir;
+use crate::store::effect::EffectKind;
 use crate::store::folder::Places;
+use crate::store::index;
 use crate::store::journal::log::Log;
+use crate::store::multipart::UploadId;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
 use crate::store::record::segments;
 use crate::store::record::{
     Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, Record, Unreferenced,
 };
-use crate::store::{EffectKind, UploadId, index};
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};

@@ -9,11 +9,15 @@
 //! no text in it becomes a path, no file of it is written or made.
 
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
+use crate::store::Store;
+use crate::store::StoreConfig;
 use crate::store::bodies::blobs;
 use crate::store::content::BlobId;
 use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
+use crate::store::error::StoreError;
 use crate::store::folder::{BACKUP, DATABASE, Places, RESTORING, make_private, remove_database};
+use crate::store::index;
 use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Found, Reader, ScanError};
@@ -22,7 +26,7 @@ use crate::store::record::{BodyPlace, Change, Record};
 use crate::store::record::{reader, segments};
 use crate::store::recovery::snapshot::{self, Snapshot};
 use crate::store::upkeep::check::{Damage, Finding, blocking, read_body, read_records};
-use crate::store::{Store, StoreConfig, StoreError, index, upkeep::mend};
+use crate::store::upkeep::mend;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};

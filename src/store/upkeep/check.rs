@@ -6,19 +6,21 @@
 
 use crate::db::{self, Readers, Verified};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
+use crate::store::Store;
 use crate::store::bodies::blobs::{self, Blobs};
 use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
+use crate::store::error::{StoreError, stopped, unavailable};
 use crate::store::folder::{BACKUP, DATABASE, Places};
+use crate::store::index;
 use crate::store::index::damage::Found;
 use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
 use crate::store::record::segments;
 use crate::store::record::segments::End;
-use crate::store::{
-    Store, StoreError, index, recovery::snapshot, stopped, unavailable, upkeep::mend,
-};
+use crate::store::recovery::snapshot;
+use crate::store::upkeep::mend;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::unix::fs::FileExt;

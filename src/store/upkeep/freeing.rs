@@ -11,14 +11,15 @@ use crate::store::bodies::free::{free_bytes, remove};
 use crate::store::content::BlobId;
 use crate::store::content::Place;
 use crate::store::dir::Dir;
+use crate::store::error::{StoreError, unavailable};
 use crate::store::folder::ASIDE_LOG;
+use crate::store::index;
 use crate::store::journal::planner::Work;
 use crate::store::record::LogId;
 use crate::store::record::reader;
 use crate::store::record::reader::ScanError;
 use crate::store::record::{BodyPlace, Change, Record, Unreferenced};
 use crate::store::upkeep::janitor::{Janitor, Mode};
-use crate::store::{StoreError, index, unavailable};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -118,7 +119,7 @@ impl Janitor {
         if self.store.ask(Vec::new(), work).await?.is_none() {
             return Ok(Vec::new());
         }
-        let gone = named.await.map_err(|_| crate::store::stopped())?;
+        let gone = named.await.map_err(|_| crate::store::error::stopped())?;
         faults::step("freeing-recorded");
         let places = self.store.inner.folder.places().clone();
         tokio::task::spawn_blocking(move || {
@@ -126,7 +127,7 @@ impl Janitor {
             gone
         })
         .await
-        .map_err(|_| crate::store::stopped())
+        .map_err(|_| crate::store::error::stopped())
     }
 
     /// Blobs that no body names.
@@ -147,7 +148,7 @@ impl Janitor {
                 (pages, page)
             })
             .await
-            .map_err(|_| crate::store::stopped())?;
+            .map_err(|_| crate::store::error::stopped())?;
             pages = rest;
             let Some(mut page) = page else {
                 break;
@@ -206,7 +207,7 @@ impl Janitor {
         let asked = due.clone();
         let named = tokio::task::spawn_blocking(move || named_in_log(&home, &log, id, &asked))
             .await
-            .map_err(|_| crate::store::stopped())?;
+            .map_err(|_| crate::store::error::stopped())?;
         let named = match named {
             Ok(named) => named,
             Err(error) => {

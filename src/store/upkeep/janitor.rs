@@ -9,8 +9,11 @@
 use crate::clock::Timestamp;
 use crate::s3::BucketName;
 use crate::s3::lifecycle::Lifecycle;
+use crate::store::Store;
 use crate::store::content::BlobId;
-use crate::store::{Object, Store, StoreError, Upload, UploadListRequest};
+use crate::store::error::StoreError;
+use crate::store::multipart::{Upload, UploadListRequest};
+use crate::store::object::Object;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;

@@ -1,11 +1,14 @@
 //! Everything that is kept, read slowly in the background and held against its checksums: each body once in an interval.
 
 use crate::db::{self, Verified};
+use crate::store::Store;
 use crate::store::dir::Dir;
+use crate::store::error::{StoreError, unavailable};
+use crate::store::index;
 use crate::store::progress::Progress;
+use crate::store::recovery::snapshot;
 use crate::store::upkeep::check::Damage;
 use crate::store::upkeep::check::{blocking, read_body};
-use crate::store::{Store, StoreError, index, recovery::snapshot, unavailable};
 use std::time::Duration;
 
 /// The file that says how far it is.
