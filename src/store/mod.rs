@@ -26,6 +26,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod upload;
 
 pub use bodies::read::Reading;
 pub use bodies::small::{SmallBody, SmallBytes};
@@ -35,10 +36,6 @@ pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use index::has_object;
-pub use multipart::{
-    Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
-    UploadId, UploadListPage, UploadListRequest,
-};
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Target,
 };
@@ -50,6 +47,10 @@ pub use upkeep::check::{BackupCheckError, Checked, Damage, Finding, Repair, chec
 pub use upkeep::freeing::Freed;
 pub use upkeep::janitor::{Janitor, Mode, Swept};
 pub use upkeep::scrub::Scrub;
+pub use upload::{
+    Completion, NewUpload, ObjectPart, ObjectParts, Part, PartPage, Upload, UploadChecksum,
+    UploadId, UploadListPage, UploadListRequest,
+};
 
 use error::{overloaded, stopped, unavailable};
 

@@ -3,7 +3,7 @@
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::content::{Body, Place};
 use crate::store::index::{bodies, bucket_name, decode, from_json, object_key};
-use crate::store::multipart::UploadId;
+use crate::store::upload::UploadId;
 use sqlx::{Row, SqliteConnection};
 
 /// Where else the bytes of a body lie, by what is known of both.

@@ -6,7 +6,7 @@
 use crate::s3::BucketName;
 use crate::store::index::listing::{common_prefix, successor};
 use crate::store::index::{self, From};
-use crate::store::multipart::{UploadListPage, UploadListRequest};
+use crate::store::upload::{UploadListPage, UploadListRequest};
 use sqlx::SqliteConnection;
 
 /// Rows of one look, where a delimiter may make most of them needless.

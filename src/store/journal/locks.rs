@@ -5,8 +5,8 @@
 
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use crate::store::effect::Effect;
-use crate::store::multipart::UploadId;
 use crate::store::record::{Change, Record};
+use crate::store::upload::UploadId;
 use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

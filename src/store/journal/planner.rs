@@ -16,12 +16,12 @@ use crate::store::error::StoreError;
 use crate::store::index;
 use crate::store::journal::locks::Name;
 use crate::store::journal::state::State;
-use crate::store::multipart::{Part, Upload, UploadId};
 use crate::store::object::Target;
 use crate::store::record::{
     BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
     Unreferenced, UploadCompleted, UploadCreated,
 };
+use crate::store::upload::{Part, Upload, UploadId};
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;

@@ -13,13 +13,13 @@ use crate::store::effect::EffectKind;
 use crate::store::folder::Places;
 use crate::store::index;
 use crate::store::journal::log::Log;
-use crate::store::multipart::UploadId;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
 use crate::store::record::segments;
 use crate::store::record::{
     Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, Record, Unreferenced,
 };
+use crate::store::upload::UploadId;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};
