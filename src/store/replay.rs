@@ -111,7 +111,7 @@ pub(super) async fn replay(
                     "is missing, and {trace} says that there was one"
                 )));
             }
-            set_index_aside(folder, clock, file, was_damaged, Origin::Unknown)?;
+            set_index_aside(folder, clock, file, was_damaged, Origin::New)?;
             let mut index = new_index(folder).await?;
             let log = begin(folder, clock, &mut index, effects).await?;
             return Ok(Replayed {
@@ -343,6 +343,10 @@ async fn known_index(
     let path = folder.database();
     let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
     let look = |name: &str| identity(home, name).map_err(io_trouble);
+    if let (Some(Origin::New), Found::Nothing) = (making, log) {
+        // The first start was cut off before its log was there: whatever lies in the index is of that start.
+        return Ok(Index::None);
+    }
     if let Some(origin) = making
         && log != Found::Nothing
     {
@@ -350,7 +354,7 @@ async fn known_index(
         return Ok(match origin {
             Origin::Own => Index::Untrusted { is_own: true },
             Origin::Copy => Index::Untrusted { is_own: false },
-            Origin::Unknown => Index::None,
+            Origin::Unknown | Origin::New => Index::None,
         });
     }
     let damaged = Index::Untrusted {
