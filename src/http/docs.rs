@@ -86,7 +86,13 @@ fn one(path: &str, method: &str, operation: &Value, document: &Value) -> Markup 
                     @for (name, field) in members(&schema["properties"]) {
                         tr {
                             td { code { (name) } @if is_required(schema, name) { " *" } }
-                            td { (prose(text(&field["description"]))) (choices(field)) }
+                            td {
+                                (prose(text(&field["description"])))
+                                (choices(field))
+                                @if let Some(default) = field["default"].as_str() {
+                                    " Default: " (default) "."
+                                }
+                            }
                         }
                     }
                 }

@@ -109,19 +109,20 @@ class Reader:
             "LANG": "C.UTF-8",
             "HANGAR_LISTEN": f"127.0.0.1:{self.port}",
             "HANGAR_URL": f"http://127.0.0.1:{self.port}",
+            # `aws s3 presign` signs with Version 2, which a server of this version takes where it is told to.
             "HANGAR_S3_SIGV2": "true",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def prepare(self):
         """What the reader has: a picture, hangar's source with a built binary, Plane's folder."""
-        for folder in ("home/target/release", "home/packaging/plane", "home/plane-app", "mnt/backup", "srv", "etc"):
+        for folder in ("home/plane-app", "hangar/target/release", "hangar/packaging/plane", "mnt/backup", "srv", "etc"):
             (self.root / folder).mkdir(parents=True)
         (self.folder / "me.png").write_bytes(pictures.png())
-        built = self.folder / "target/release/hangar"
+        built = self.root / "hangar/target/release/hangar"
         built.write_text(f'#!/bin/sh\nexec {shlex.quote(binary())} "$@"\n')
         built.chmod(0o755)
-        (self.folder / "packaging/plane/hangar-compose").symlink_to(REPOSITORY / "packaging/plane/hangar-compose")
+        (self.root / "hangar/packaging/plane/hangar-compose").symlink_to(REPOSITORY / "packaging/plane/hangar-compose")
         (self.folder / "plane-app/docker-compose.yaml").write_text(TODAY)
 
     def made_real(self, text):
@@ -315,7 +316,7 @@ def test_readme_is_short_and_names_every_page():
 
 def test_the_edit_that_the_guide_shows_is_what_the_script_makes(reader):
     (shown,) = (block.text for block in ALL if block.page.name == "plane.md" and block.language == "yaml")
-    reader.run("cp target/release/hangar plane-app/hangar\npackaging/plane/hangar-compose plane-app/docker-compose.yaml")
+    reader.run("cp ~/hangar/target/release/hangar plane-app/\n~/hangar/packaging/plane/hangar-compose plane-app/docker-compose.yaml")
     changed = (reader.folder / "plane-app/docker-compose.yaml").read_text()
     assert shown in changed
     assert yaml.safe_load(changed)["services"]["plane-minio"]["volumes"][-1] == "uploads:/export"

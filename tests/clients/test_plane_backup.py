@@ -2,7 +2,7 @@
 
 Plane's `setup.sh backup` copies what the service plane-minio mounts at `/export` while it runs, and packs it as `uploads/` into
 `uploads.tar.gz`. Its `restore.sh` knows the volumes `pgdata`, `redisdata`, `uploads` and `rabbitmq_data` by name: it deletes the
-one that an archive is named after, makes it anew, and moves all names in the archive that do not begin with a dot into it. An
+one that an archive is named after, makes it again, and moves all names in the archive that do not begin with a dot into it. An
 archive without such a volume is skipped, and the script still says that it has completed. This is done here with folders for
 volumes, and with the compose file as the script in `packaging/plane` leaves it.
 """

@@ -1,4 +1,4 @@
-"""`packaging/plane/hangar-compose`: hangar in MinIO's place in Plane's compose files, and what is left alone there."""
+"""`packaging/plane/hangar-compose`: hangar in MinIO's place in Plane's compose files, and everything else unchanged."""
 
 import os
 import subprocess

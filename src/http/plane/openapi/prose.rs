@@ -58,8 +58,8 @@ pub(in crate::http) const INTRODUCTION: &[(&str, &[&str])] = &[
              does not make it uploaded. A PATCH can be repeated. `attributes`, where a route takes it, replaces the stored \
              object whole: `attributes.name` is the name of later downloads, and `type` and `size` in it change nothing that \
              is served. By `/api/assets/v2/user-assets/` and `/api/assets/v2/workspaces/{slug}/` a PATCH also makes an \
-             avatar, cover or logo the current one once its bytes are there, and deletes the one before. No other route \
-             does that.",
+             avatar, cover or logo the current one once its bytes are there, and deletes the one before. A PATCH by \
+             another route does not.",
         ],
     ),
     (
