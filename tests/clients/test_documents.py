@@ -169,7 +169,8 @@ class Reader:
         """Types a block in another terminal, and waits until it answers."""
         self.stop()
         with (self.root / "server.log").open("ab") as log:
-            script = self.made_real(text)
+            # The shell outlives the signal that ends its command, so that its end is the server's end.
+            script = f"trap : TERM\n{self.made_real(text)}"
             self.server = subprocess.Popen(
                 ["sh", "-c", script], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -233,7 +234,7 @@ def test_every_command_of_the_page_works(reader, page, request):
         if block.language not in ("sh", "cron"):
             continue
         if reader.server is None:
-            reader.serve("exec hangar serve\n")
+            reader.serve("hangar serve\n")
         if block.language == "sh":
             reader.run(block.text)
         if "rclone copy" in block.text:
