@@ -30,6 +30,7 @@ import pictures
 from clients import s3_client
 from server import REPOSITORY, Hangar, binary, free_port, wait_until
 from test_plane_compose import TODAY
+from tools import tool
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 PATIENCE_SECONDS = 60
@@ -225,6 +226,9 @@ def test_every_command_of_the_page_works(reader, page, request):
     blocks = [block for block in ALL if block.page == page]
     if SECOND_SERVER in page.read_text():
         request.getfixturevalue("second_server")
+    for name in ("jq", "openssl"):
+        if any(re.search(rf"\b{name} ", block.text) for block in blocks):
+            tool(name)
     for block in blocks:
         if block.reason:
             continue
