@@ -16,6 +16,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ PATIENCE_SECONDS = 60
 LANGUAGES = {"sh", "cron", "yaml", "ini", "nginx"}
 # Why a block may stay unrun, and how many do.
 NEEDS = {
-    "docker": 9,
+    "docker": 10,
     "root and systemd": 2,
     "Rust and root": 1,
     "the whole test environment": 1,
@@ -325,6 +326,40 @@ def test_the_edit_that_the_guide_shows_is_what_the_script_makes(reader):
     changed = (reader.folder / "plane-app/docker-compose.yaml").read_text()
     assert shown in changed
     assert yaml.safe_load(changed)["services"]["plane-minio"]["volumes"][-1] == "uploads:/export"
+
+
+def test_the_lines_for_nginx_let_signed_requests_and_links_pass(tmp_path):
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("nginx is not on this machine (Debian: nginx)")
+    (shown,) = (block.text for block in ALL if block.language == "nginx")
+    server, port = Hangar(tmp_path / "hangar").start(), free_port()
+    shown = re.sub("ssl_certificate.*", "", shown.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};"))
+    temporary = " ".join(f"{one}_temp_path {tmp_path}/{one};" for one in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    config = tmp_path / "nginx.conf"
+    config.write_text(
+        f"daemon off; {'user root;' if os.getuid() == 0 else ''} pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
+        f"events {{}}\nhttp {{ access_log off; {temporary}\n{shown.replace('127.0.0.1:9000', f'127.0.0.1:{server.port}')} }}\n"
+    )
+    nginx = subprocess.Popen([program, "-p", tmp_path, "-c", config], stderr=subprocess.DEVNULL)
+    try:
+        direct, server.url = server.url, f"http://127.0.0.1:{port}"
+        wait_until(server.is_ready, nginx, lambda: (tmp_path / "error.log").read_text())
+        s3 = s3_client(server)
+        body = bytes(3 << 20)
+        s3.put_object(Bucket="uploads", Key="by proxy.bin", Body=body)
+        link = s3.generate_presigned_url("get_object", Params={"Bucket": "uploads", "Key": "by proxy.bin"})
+        assert link.startswith(server.url)
+        assert requests.get(link, timeout=PATIENCE_SECONDS).content == body
+        asked = server.ask(server.make_token()["token"], entity_type="USER_AVATAR", name="me.png", type="image/png", size=1000)
+        assert asked["upload_data"]["url"].startswith(server.url), "clients are sent to the proxy"
+        form = asked["upload_data"]
+        assert requests.post(form["url"], data=form["fields"], files={"file": pictures.png()}, timeout=PATIENCE_SECONDS).status_code == 204
+    finally:
+        nginx.terminate()
+        nginx.wait(PATIENCE_SECONDS)
+        server.url = direct
+        assert server.stop() == 0
 
 
 def test_the_unit_names_real_settings_and_a_real_command():
