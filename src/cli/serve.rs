@@ -38,7 +38,7 @@ Environment, keys:
 
 Environment, S3:
   AWS_S3_BUCKET_NAME         the bucket of assets (default uploads)
-  AWS_REGION                 the region in signatures (default: any)
+  AWS_REGION                 the region in signatures; us-east-1 and an empty one pass too (default: any)
   HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
   HANGAR_S3_SIGV2            true: believe Signature Version 2 too (default false)
   HANGAR_SAFE_READS          false: serve HTML, SVG and scripts as they are, also to browsers (default true)

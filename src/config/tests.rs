@@ -1,6 +1,7 @@
 use super::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
+use std::collections::BTreeSet;
 
 fn compose(pairs: &[(&str, &str)]) -> Result<Composed, WrongSetting> {
     let environment = Environment::from_pairs(pairs.iter().copied());
@@ -645,5 +646,44 @@ fn commands_find_the_folder_as_the_server_does() {
     assert_eq!(
         found(Some(flag("--data-dir", "/other"))),
         PathBuf::from("/other")
+    );
+}
+
+/// The names in the first column of the table of docs/settings.md.
+fn documented_settings() -> BTreeSet<&'static str> {
+    let page = include_str!("../../docs/settings.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let names = rows.flat_map(|row| {
+        let cells: Vec<_> = row.split(" | ").collect();
+        // MinIO's and Amazon's names of a pair stand in the text of its row.
+        let text = cells.first().into_iter().chain(cells.get(2));
+        text.flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect::<Vec<_>>()
+    });
+    names
+        .filter(|name| {
+            name.len() > 3
+                && name
+                    .bytes()
+                    .all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_')
+        })
+        .collect()
+}
+
+#[test]
+fn the_documented_settings_are_those_that_are_read() {
+    // These two are for tests of builds with debug assertions.
+    let read: BTreeSet<_> = environment::NAMES
+        .iter()
+        .copied()
+        .filter(|name| !matches!(*name, "CRASH_AT" | "FAULT_AT"))
+        .collect();
+    let documented = documented_settings();
+    let missing: Vec<_> = read.difference(&documented).collect();
+    assert!(missing.is_empty(), "docs/settings.md lacks {missing:?}");
+    let unknown: Vec<_> = documented.difference(&read).collect();
+    assert!(
+        unknown.is_empty(),
+        "docs/settings.md has {unknown:?}, which is no setting"
     );
 }
