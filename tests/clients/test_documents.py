@@ -130,6 +130,8 @@ class Reader:
     def made_real(self, text):
         """Addresses, folders and placeholders of the page as they are here."""
         text = text.replace("127.0.0.1:9000", f"127.0.0.1:{self.port}").replace(SECOND_SERVER, f"127.0.0.1:{self.second_port}")
+        # It would build the binary that is under test.
+        text = text.replace("cargo run --release -- ", "hangar ")
         text = text.replace("/var/lib/hangar", str(self.folder / "data"))
         text = re.sub(r"(?<![\w./])/(mnt|srv|etc)/", rf"{self.root}/\1/", text)
         if "plane_api_…" in text:
