@@ -21,7 +21,7 @@ pub(super) async fn get_attributes(
     const MARKER: &str = "x-amz-part-number-marker";
     const MAX: &str = "x-amz-max-parts";
     let asked = AskedAttributes::parse(&asked_names(exchange))?;
-    let page = PartsQuery::of(
+    let page = PartsQuery::of_headers(
         (MARKER, exchange.header(MARKER)),
         (MAX, exchange.header(MAX)),
     )?;
