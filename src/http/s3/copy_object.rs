@@ -109,7 +109,7 @@ impl Asked {
         })
     }
 
-    /// AWS: the storage class is never copied, the tags are unless they are to be replaced.
+    /// AWS: the storage class and the website redirect are never copied, the tags are unless they are to be replaced.
     fn meta_of(self, source: &ObjectMeta) -> ObjectMeta {
         let tagging = match self.tagging {
             Directive::Copy => source.tagging.clone(),
@@ -123,6 +123,7 @@ impl Asked {
             Directive::Copy => ObjectMeta {
                 tagging,
                 storage_class: self.meta.storage_class,
+                website_redirect: self.meta.website_redirect,
                 ..source.clone()
             },
         }
