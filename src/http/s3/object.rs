@@ -4,6 +4,7 @@
 use super::access::Permitted;
 use super::{Exchange, error, metadata, settings};
 use crate::http::serve::{self, Representation, ServeRefusal};
+use crate::s3::bucket_policy::Action;
 use crate::s3::checksum::Checksum;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, header_text, multipart, tagging};
@@ -49,6 +50,7 @@ pub(super) async fn read_object(
             (object, Some(part))
         }
     };
+    permitted.require_of(exchange, Action::GetObject, &object)?;
     let mut representation = represent(exchange, &object, part.as_ref());
     representation.repeats = stamp
         .filter(|_| part.is_none())
