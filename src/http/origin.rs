@@ -139,6 +139,12 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     hosts
 }
 
+/// Whether the client spoke TLS: to this server, or to a trusted proxy, as that says.
+pub(crate) fn came_by_tls(head: &RequestHead, config: &HttpConfig) -> bool {
+    let scheme = Forwarded::of(head, config).scheme;
+    scheme.unwrap_or(own_scheme(config)) == "https"
+}
+
 /// What clients speak to us when nobody stands between.
 fn own_scheme(config: &HttpConfig) -> &'static str {
     if config.tls.is_some() {

@@ -223,6 +223,16 @@ impl Checksum {
         Some(Self::from_crc(algorithm, whole))
     }
 
+    /// The digest alone, without the number of parts that a composite checksum has behind it.
+    #[must_use]
+    pub fn without_count(&self) -> Self {
+        let digest = self.value.split('-').next().unwrap_or_default();
+        Self {
+            algorithm: self.algorithm,
+            value: digest.to_owned(),
+        }
+    }
+
     fn raw(&self) -> Vec<u8> {
         BASE64_STANDARD.decode(&self.value).unwrap_or_default()
     }

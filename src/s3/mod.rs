@@ -17,6 +17,7 @@ pub mod etag;
 pub mod form;
 #[cfg(test)]
 mod fuzz;
+pub mod header_text;
 pub mod key;
 pub mod lifecycle;
 pub mod listing;

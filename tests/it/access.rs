@@ -528,3 +528,98 @@ async fn what_a_failed_signature_is_told_holds_no_cookie_and_no_token() {
     assert!(answer.contains("cookie:…"), "{answer}");
     assert!(!answer.contains("hidden"), "{answer}");
 }
+
+/// Puts an object with these tags.
+async fn put_tagged(app: &App, key: &str, tags: &str) {
+    let put = app.s3().put_object().bucket("uploads").key(key);
+    put.tagging(tags).send().await.expect("it is stored");
+}
+
+#[tokio::test]
+async fn a_policy_opens_and_closes_objects_by_their_tags() {
+    const PUBLIC: &str =
+        r#","Condition":{"StringEquals":{"s3:ExistingObjectTag/publicAccess":["true"]}}"#;
+    let app = spawn_app().await;
+    put_tagged(&app, "open", "publicAccess=true").await;
+    put_tagged(&app, "closed", "publicAccess=false").await;
+    set_policy(&app, &[("Allow", r#"["s3:GetObject"]"#, "/*", PUBLIC)]).await;
+    let denied = "403 AccessDenied";
+    for method in ["GET", "HEAD"] {
+        let answer = ask(&app, method, "/uploads/open", &[]).await;
+        assert_eq!(answer, "200", "{method}");
+        // What is not there is told apart from what is closed by nobody who may not list.
+        for key in ["closed", "none"] {
+            let answer = ask(&app, method, &format!("/uploads/{key}"), &[]).await;
+            assert!(answer.starts_with("403"), "{method} {key}: {answer}");
+        }
+    }
+    assert_eq!(ask(&app, "GET", "/uploads/open?tagging", &[]).await, denied);
+
+    // Asked again after each change: no answer is kept that is older than the tags.
+    app.s3()
+        .delete_object_tagging()
+        .bucket("uploads")
+        .key("open")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ask(&app, "GET", "/uploads/open", &[]).await, denied);
+    put_tagged(&app, "open", "publicAccess=true").await;
+    assert_eq!(ask(&app, "GET", "/uploads/open", &[]).await, "200");
+    put(&app.s3(), "open").await.unwrap();
+    assert_eq!(ask(&app, "GET", "/uploads/open", &[]).await, denied);
+
+    // A copy is read where its source could be.
+    put_tagged(&app, "open", "publicAccess=true").await;
+    let may_copy = [
+        ("Allow", r#"["s3:GetObject"]"#, "/*", PUBLIC),
+        ("Allow", r#"["s3:PutObject"]"#, "/in/*", ""),
+    ];
+    set_policy(&app, &may_copy).await;
+    for (source, answer) in [("open", "200"), ("closed", denied), ("none", denied)] {
+        let source = format!("/uploads/{source}");
+        let headers = [
+            ("x-amz-copy-source", source.as_str()),
+            ("x-amz-tagging-directive", "REPLACE"),
+        ];
+        let copied = ask(&app, "PUT", "/uploads/in/a", &headers).await;
+        assert_eq!(copied, answer, "{source}");
+    }
+
+    // A deny holds for the owner too, and for tags as they are.
+    let sealed = r#","Condition":{"StringLike":{"s3:ExistingObjectTag/seal":"*"}}"#;
+    let actions = r#"["s3:GetObject","s3:PutObjectTagging"]"#;
+    set_policy(&app, &[("Deny", actions, "/*", sealed)]).await;
+    put_tagged(&app, "sealed", "seal=wax").await;
+    assert_eq!(get(&app.s3(), "sealed").await, self::denied());
+    assert_eq!(get(&app.s3(), "closed").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_deny_of_plain_http_lets_in_what_came_by_tls_to_a_trusted_proxy() {
+    const PLAIN: &str = r#","Condition":{"Bool":{"aws:SecureTransport":"false"}}"#;
+    let all = [
+        ("Allow", r#""s3:GetObject""#, "/*", ""),
+        ("Deny", r#""s3:*""#, "/*", PLAIN),
+    ];
+    let settings = [
+        (TrustedProxies::Private, "200"),
+        (TrustedProxies::parse("127.0.0.0/8").unwrap(), "200"),
+        (
+            TrustedProxies::parse("192.0.2.1").unwrap(),
+            "403 AccessDenied",
+        ),
+        (TrustedProxies::None, "403 AccessDenied"),
+    ];
+    for (trusted, by_tls) in settings {
+        let app = spawn_with(|config| config.http.trusted_proxies = trusted).await;
+        put(&app.s3(), "a").await.unwrap();
+        set_policy(&app, &all).await;
+        let asked = async |scheme: &[(&str, &str)]| ask(&app, "GET", "/uploads/a", scheme).await;
+        let proto = "x-forwarded-proto";
+        assert_eq!(asked(&[]).await, "403 AccessDenied");
+        assert_eq!(asked(&[(proto, "http")]).await, "403 AccessDenied");
+        assert_eq!(asked(&[(proto, "https")]).await, by_tls);
+        assert_eq!(asked(&[(proto, "HTTPS, http")]).await, by_tls);
+    }
+}

@@ -92,6 +92,31 @@ async fn a_copy_replaces_what_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn a_plus_in_a_copy_s_source_is_a_space_before_it_is_a_plus_sign() {
+    let app = spawn_app().await;
+    let put = async |key: &str| {
+        let put = app.s3().put_object().bucket("uploads").key(key);
+        let body = ByteStream::from(key.as_bytes().to_vec());
+        put.body(body).send().await.unwrap();
+    };
+    let copied = async |source: &str| {
+        let copy = app.s3().copy_object().bucket("uploads").key("to");
+        let copied = copy.copy_source(format!("uploads/{source}")).send().await;
+        copied.map_err(|refusal| refusal.code().unwrap_or_default().to_owned())?;
+        let body = told(&app, "to").await.body.collect().await.unwrap();
+        Ok(String::from_utf8(body.to_vec()).unwrap())
+    };
+    let named = |key: &str| Ok::<_, String>(key.to_owned());
+    assert_eq!(copied("a+b").await, Err("NoSuchKey".to_owned()));
+    put("a+b").await;
+    assert_eq!(copied("a+b").await, named("a+b"));
+    put("a b").await;
+    assert_eq!(copied("a+b").await, named("a b"));
+    assert_eq!(copied("a%2Bb").await, named("a+b"));
+    assert_eq!(copied("a%20b").await, named("a b"));
+}
+
+#[tokio::test]
 async fn a_copy_onto_itself_must_change_something() {
     let app = spawn_app().await;
     put_source(&app).await;

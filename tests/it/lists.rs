@@ -134,6 +134,19 @@ async fn a_bucket_is_where_it_was_asked_to_be() {
 }
 
 #[tokio::test]
+async fn a_bucket_whose_region_is_auto_is_in_the_servers() {
+    for (configured, told) in [
+        ("", ""),
+        ("us-east-1", ""),
+        ("eu-central-1", "eu-central-1"),
+    ] {
+        let app = spawn_with(|config| config.http.region = configured.to_owned()).await;
+        create_in(&app, "anywhere", "auto").await.unwrap();
+        assert_eq!(location(&app, "anywhere").await, told);
+    }
+}
+
+#[tokio::test]
 async fn a_server_of_one_region_takes_no_bucket_of_another() {
     let app = spawn_with(|config| config.http.region = "eu-central-1".to_owned()).await;
     let refused = create_in(&app, "elsewhere", "eu-west-1").await;

@@ -306,7 +306,7 @@ async fn parts_are_copied_from_ranges_of_an_object() {
             .send()
     };
     for (range, code) in [
-        ("bytes=0-6291456", "InvalidRange"),
+        ("bytes=0-6291456", "InvalidArgument"),
         ("bytes=0-", "InvalidArgument"),
         ("0-2", "InvalidArgument"),
     ] {
@@ -486,7 +486,10 @@ async fn checksums_of_all_kinds_hold_for_the_parts_and_the_whole() {
             .await
             .unwrap();
         let checksum = attributes.checksum().unwrap();
-        assert_eq!(checksum_in!(checksum, algorithm), Some(whole));
+        // AWS: without the number of parts here.
+        let digest = whole.strip_suffix("-2").unwrap_or(whole);
+        assert_eq!(checksum_in!(checksum, algorithm), Some(digest));
+        assert_eq!(checksum.checksum_type(), Some(&kind));
         let parts = attributes.object_parts().unwrap();
         assert_eq!(parts.total_parts_count(), Some(2));
         assert_eq!(

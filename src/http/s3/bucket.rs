@@ -154,7 +154,9 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
             "hangar takes no tags with a new bucket: set them with PutBucketTagging.",
         ));
     }
-    let Some(location) = configuration.location.filter(|text| !text.is_empty()) else {
+    // Clients that are made for several servers say `auto` for whichever region there is.
+    let stated = configuration.location;
+    let Some(location) = stated.filter(|text| !["", "auto"].contains(&text.as_str())) else {
         return Ok(None);
     };
     let is_region = location.len() <= MOST_REGION_BYTES

@@ -14,15 +14,15 @@ use base64::engine::general_purpose::STANDARD;
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
 const USER_METADATA_BYTES: usize = 2 * 1024;
 
-const STORAGE_CLASSES: [&str; 11] = [
+/// Not `GLACIER` and `DEEP_ARCHIVE`: clients skip the objects of a listing that have these, or ask for them to be restored
+/// first. Those of `GLACIER_IR` can be read at once, and clients do.
+const STORAGE_CLASSES: [&str; 9] = [
     "STANDARD",
     "REDUCED_REDUNDANCY",
     "STANDARD_IA",
     "ONEZONE_IA",
     "INTELLIGENT_TIERING",
-    "GLACIER",
     "GLACIER_IR",
-    "DEEP_ARCHIVE",
     "OUTPOSTS",
     "SNOW",
     "EXPRESS_ONEZONE",
@@ -111,24 +111,18 @@ pub(super) fn refuse_encryption(fields: &[(String, String)]) -> Result<(), S3Err
 /// All that is kept with an object, but for its checksums.
 ///
 /// # Errors
-/// `InvalidArgument`, `MetadataTooLarge`, or `AccessControlListNotSupported` for grants.
+/// `InvalidArgument`, `MetadataTooLarge`, `InvalidStorageClass`, `InvalidRedirectLocation`, or
+/// `AccessControlListNotSupported` for grants.
 pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3Error> {
     acl::stated(fields)?;
     refuse_lock(fields)?;
     let kept = |name: &str| -> Result<Option<String>, S3Error> {
-        match field(fields, name)
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-        {
-            Some(value) if HeaderValue::from_bytes(value.as_bytes()).is_err() => {
-                Err(S3Error::invalid_argument(
-                    "The value holds characters that a header cannot hold.",
-                    name,
-                    "",
-                ))
-            }
-            value => Ok(value.map(str::to_owned)),
-        }
+        let value = field(fields, name).map(str::trim);
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        refuse_unheld(name, value)?;
+        Ok(Some(value.to_owned()))
     };
     let mut meta = ObjectMeta {
         content_type: kept("content-type")?,
@@ -138,6 +132,7 @@ pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
         content_language: kept("content-language")?,
         expires: kept("expires")?,
         storage_class: storage_class(fields)?,
+        website_redirect: website_redirect(fields)?,
         ..ObjectMeta::default()
     };
     add_user_metadata(fields, &mut meta)?;
@@ -209,6 +204,46 @@ fn storage_class(fields: &[(String, String)]) -> Result<Option<String>, S3Error>
             Err(S3Error::new(ErrorCode::InvalidStorageClass).extra("StorageClassRequested", class))
         }
     }
+}
+
+/// AWS: the code and the words.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html>
+fn website_redirect(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
+    const NAME: &str = "x-amz-website-redirect-location";
+    const MOST_BYTES: usize = 2048;
+    let Some(location) = field(fields, NAME).map(str::trim) else {
+        return Ok(None);
+    };
+    let refusal = |text: &'static str| {
+        Err(S3Error::with_message(
+            ErrorCode::InvalidRedirectLocation,
+            text,
+        ))
+    };
+    if location.is_empty() {
+        return refusal("The website redirect location must be non-empty.");
+    }
+    if !["/", "http://", "https://"]
+        .iter()
+        .any(|start| location.starts_with(start))
+    {
+        return Err(ErrorCode::InvalidRedirectLocation.into());
+    }
+    if location.len() > MOST_BYTES {
+        return refusal("The length of website redirect location cannot exceed 2,048 characters.");
+    }
+    refuse_unheld(NAME, location)?;
+    Ok(Some(location.to_owned()))
+}
+
+/// # Errors
+/// `InvalidArgument` where no header can hold a value.
+fn refuse_unheld(name: &str, value: &str) -> Result<(), S3Error> {
+    if HeaderValue::from_bytes(value.as_bytes()).is_ok() {
+        return Ok(());
+    }
+    let message = "The value holds characters that a header cannot hold.";
+    Err(S3Error::invalid_argument(message, name, ""))
 }
 
 /// AWS: the code and the words for a bucket without object lock. A lock that nobody keeps is not promised.

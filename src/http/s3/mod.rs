@@ -175,7 +175,7 @@ async fn carry_out(
         }
         _ => {}
     }
-    let permitted = access::permit(&exchange, &operation)?;
+    let permitted = access::permit(&exchange, &operation).await?;
     metadata::refuse_encryption(&exchange.headers)?;
     acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {

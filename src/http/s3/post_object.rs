@@ -43,7 +43,7 @@ pub(super) async fn post_object(
         for event in events.drain(..) {
             match (event, &mut upload) {
                 (FormEvent::FileBegins { fields, file_name }, _) => {
-                    let grant = grant(exchange, &bucket, fields, file_name.as_deref())?;
+                    let grant = grant(exchange, &bucket, fields, file_name.as_deref()).await?;
                     let to_come = body
                         .declared()
                         .map(|all| all.saturating_sub(body.received()));
@@ -66,7 +66,7 @@ pub(super) async fn post_object(
 }
 
 /// Steps 2 to 8 of the contract's order: no byte of the file is looked at before.
-fn grant(
+async fn grant(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
     fields: FormFields,
@@ -75,7 +75,7 @@ fn grant(
     let form = UnverifiedForm::parse(bucket, fields, file_name, &verify::rules(exchange))?;
     let now = exchange.rooms.clock.now();
     let grant = verify::with_keys(exchange, |keys| form.evaluate(keys, now))?;
-    access::permit_form(exchange, &grant)?;
+    access::permit_form(exchange, &grant).await?;
     Ok(grant)
 }
 

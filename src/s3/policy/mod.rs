@@ -8,16 +8,18 @@
 use super::checksum::ChecksumAlgorithm;
 use super::signature::{Keys, MAX_SKEW, Rules, Sigv2};
 use super::sigv4::{Credential, RegionRule, SigningKey};
-use super::{BucketName, ErrorCode, ObjectKey, S3Error, key, op, sigv2, time};
+use super::{BucketName, ErrorCode, ObjectKey, S3Error, op, sigv2, time};
 use crate::s3::time::Timestamp;
 use condition::Condition;
 use document::Document;
+pub(super) use file_name::{MAX_BYTES_BEFORE_FILE, MAX_FIELD_BYTES};
 pub use presign::{PostPolicy, PresignedPost};
 use std::ops::RangeInclusive;
 pub use success::{SuccessAnswer, redirect_location};
 
 mod condition;
 mod document;
+mod file_name;
 mod presign;
 mod success;
 #[cfg(test)]
@@ -29,8 +31,6 @@ const MAX_OBJECT_BYTES: u64 = 5 << 30;
 /// Bytes of all names (without `x-amz-meta-`) and values of user metadata. AWS: 2 KB.
 const MAX_METADATA_BYTES: usize = 2048;
 const METADATA_PREFIX: &str = "x-amz-meta-";
-/// What `key` may have where the file's name is to stand.
-const FILE_NAME_VARIABLE: &str = "${filename}";
 
 /// The fields of a form that stand before `file`. Names lower case, unique.
 #[derive(Debug, Clone, Default)]
@@ -218,7 +218,7 @@ impl UnverifiedForm {
         Ok(Self {
             bucket: bucket.clone(),
             fields,
-            file_name: without_path(file_name.unwrap_or_default()).to_owned(),
+            file_name: file_name::without_path(file_name.unwrap_or_default()).to_owned(),
             signed,
         })
     }
@@ -243,11 +243,11 @@ impl UnverifiedForm {
             if document.expiration <= now {
                 return Err(denied("Policy expired."));
             }
-            self.substitute_file_name()?;
+            file_name::fill_in(&mut self.fields, &self.file_name)?;
             self.check_conditions(&document.conditions)?;
             length = strictest_length(&document.conditions)?;
         } else {
-            self.substitute_file_name()?;
+            file_name::fill_in(&mut self.fields, &self.file_name)?;
         }
         let key = self.fields.get("key").unwrap_or_default();
         let key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
@@ -306,23 +306,6 @@ impl UnverifiedForm {
             Some(field) => condition.holds(self.fields.get(field)),
         }
     }
-    /// Puts the file's name into `key`, before any condition looks at it.
-    fn substitute_file_name(&mut self) -> Result<(), S3Error> {
-        let Some((_, key)) = self
-            .fields
-            .fields
-            .iter_mut()
-            .find(|(name, value)| name == "key" && value.contains(FILE_NAME_VARIABLE))
-        else {
-            return Ok(());
-        };
-        // a short key and a long name can make a key that is far beyond what they were bounded to
-        if self.file_name.len() > key::MAX_KEY_BYTES {
-            return Err(key::InvalidKey::TooLong.refuse(&self.file_name));
-        }
-        *key = key.replace(FILE_NAME_VARIABLE, &self.file_name);
-        Ok(())
-    }
 }
 /// Step 2, and forms that something on their way has mangled: they are told so, and not that their signature is wrong.
 fn refuse_mangled(fields: &FormFields) -> Result<(), S3Error> {
@@ -368,10 +351,6 @@ const V4_FIELDS: &[&str] = &[
 ];
 /// The fields that sign a form by Version 2, lower case as all fields are.
 const V2_FIELDS: &[&str] = &["awsaccesskeyid", "signature"];
-/// The client's own path goes, whichever slash it uses.
-fn without_path(file_name: &str) -> &str {
-    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
-}
 /// AWS: the fields that may be posted though no condition names them. A checksum as well: it widens nothing that the
 /// policy allows, and Ceph's suite posts one so.
 fn needs_no_condition(name: &str) -> bool {
@@ -455,7 +434,7 @@ impl Grant {
     pub fn length(&self) -> std::ops::RangeInclusive<u64> {
         self.length.clone()
     }
-    /// All fields before the file; `key` has the file's name where `${filename}` stood.
+    /// All fields before the file, with its name where `${filename}` stood.
     #[must_use]
     pub fn fields(&self) -> &FormFields {
         &self.fields
