@@ -14,6 +14,7 @@ pub mod http;
 pub mod s3;
 pub mod store;
 pub mod telemetry;
+pub mod warnings;
 
 #[cfg(test)]
 mod tests {

@@ -82,6 +82,7 @@ impl Restore {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let data_dir = flag("--data-dir", self.data_dir.as_deref());
         let config = config::store_config(data_dir, environment)?;
+        order::report_warnings(&config);
         let shows = !self.json && terminal::talks_to_a_person();
         let (progress, began) = (Progress::default(), Instant::now());
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());

@@ -8,7 +8,7 @@ use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
-use crate::store::{Dir, OpenError, Store, StoreConfig};
+use crate::store::{self, Dir, OpenError, Store, StoreConfig};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -93,6 +93,7 @@ async fn carry_out_while(
     order: Order,
     mut goes_on: impl FnMut(&Value) -> bool,
 ) -> Result<Value, Failure> {
+    report_warnings(&config);
     let mut started = Instant::now();
     loop {
         let clock = Clock::default();
@@ -156,6 +157,13 @@ async fn carry_out_alone(
         if !goes_on(&value) {
             return Ok(value);
         }
+    }
+}
+
+/// What the operator should know of the folder, in the log of this command, whoever holds the folder.
+pub(super) fn report_warnings(config: &StoreConfig) {
+    for warning in store::folder_warnings(config) {
+        tracing::warn!("{}", warning.sentence());
     }
 }
 

@@ -33,6 +33,7 @@ impl Rebuild {
         let data_dir = flag("--data-dir", self.data_dir.as_deref());
         let store = config::store_config(data_dir, environment)?;
         order::require_data(&store)?;
+        order::report_warnings(&store);
         let shows = !self.json && terminal::talks_to_a_person();
         let source = if self.from_log {
             Source::Log

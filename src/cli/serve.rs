@@ -3,14 +3,14 @@
 use super::signals::Signals;
 use super::{Failure, flag, terminal};
 use crate::app::Application;
-use crate::app::{Ended, StartError};
+use crate::app::{Ended, StartError, address_for_people};
 use crate::clock::Clock;
 use crate::config::{Composed, Config, Environment, Flags, Role};
 use crate::store::OpenError;
 use clap::Args;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 /// Flags come first, then HANGAR_*, then MINIO_ROOT_*, then AWS_* and Plane's other names, then the defaults.
@@ -289,16 +289,6 @@ fn welcome(application: &Application, address: &str, makes_token: &str) {
     terminal::say(&format!(
         "\nhangar is ready at {address}\n{next}\nCtrl-C stops it.\n"
     ));
-}
-
-/// An address that can be opened on this machine.
-pub(super) fn address_for_people(scheme: &str, listen: &[SocketAddr], port: u16) -> String {
-    let ip = match listen.first().map(SocketAddr::ip) {
-        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        Some(ip) if !ip.is_unspecified() => ip,
-        _ => Ipv4Addr::LOCALHOST.into(),
-    };
-    format!("{scheme}://{}", SocketAddr::new(ip, port))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::auth::{AccessKey, KeyFile};
 use crate::s3::BucketName;
 use crate::store::StoreConfig;
 use crate::telemetry::LogSettings;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where `hangar serve` listens unless told otherwise: nobody but this machine.
@@ -163,7 +163,7 @@ impl Config {
         let (root_key, mut warnings) = settings.root_key()?;
         let key_file = settings.key_file()?;
         if let Some(key_file) = &key_file
-            && key_file.path().starts_with(&store.data_dir)
+            && is_below(key_file.path(), &store.data_dir)
         {
             warnings.push(KEY_IN_DATA_DIR.to_owned());
         }
@@ -206,6 +206,16 @@ impl Config {
             None => "http",
         }
     }
+}
+
+/// Whether a file lies in a folder, however the two are spelled, and by whatever links.
+fn is_below(file: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| {
+        std::fs::canonicalize(path)
+            .or_else(|_| std::path::absolute(path))
+            .unwrap_or_else(|_| path.to_owned())
+    };
+    real(file).starts_with(real(folder))
 }
 
 /// Where a command finds its data folder.

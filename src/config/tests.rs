@@ -596,6 +596,13 @@ fn a_key_file_is_read_and_named() {
     let beside_it = folder.path().to_str().unwrap();
     let inside = compose(&[("HANGAR_KEY_FILE", path), ("HANGAR_DATA_DIR", beside_it)]).unwrap();
     assert_eq!(inside.warnings, [KEY_IN_DATA_DIR]);
+    // The same folder by another name.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("linked");
+    std::os::unix::fs::symlink(beside_it, &link).unwrap();
+    let link = link.to_str().unwrap();
+    let inside = compose(&[("HANGAR_KEY_FILE", path), ("HANGAR_DATA_DIR", link)]).unwrap();
+    assert_eq!(inside.warnings, [KEY_IN_DATA_DIR]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(crate) mod s3;
 pub(crate) mod serve;
 pub(crate) mod tls;
 pub(crate) mod trace;
+mod watch;
 
 use crate::admin::{Asked, Holder, Housekeeper};
 use crate::assets::Assets;
@@ -37,6 +38,7 @@ pub(crate) use actix_web::dev::Server;
 pub use plane::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
 pub use repeat::KnownAnswers;
+pub use watch::Watch;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -50,6 +52,8 @@ pub struct Rooms {
     pub keeper: Arc<Housekeeper>,
     pub limits: Arc<plane::Limits>,
     pub known: KnownAnswers,
+    pub(crate) tls: Option<Tls>,
+    pub watch: Watch,
 }
 
 impl Rooms {
@@ -165,21 +169,17 @@ fn routes(cfg: &mut web::ServiceConfig, rooms: &Rooms) {
     .default_service(web::to(s3::answer));
 }
 
-/// Starts to serve `rooms` on `listeners`; with `tls`, by TLS alone.
+/// Starts to serve `rooms` on `listeners`; where they have a certificate, by TLS alone.
 ///
 /// # Errors
 /// When a listener cannot be used.
-pub(crate) fn serve(
-    listeners: Vec<TcpListener>,
-    rooms: &Rooms,
-    tls: Option<Tls>,
-) -> std::io::Result<Server> {
+pub(crate) fn serve(listeners: Vec<TcpListener>, rooms: &Rooms) -> std::io::Result<Server> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let capacity = connections_of_a_worker(workers);
     let memory = memory::BodyMemory::default();
     let terms = Terms {
         rooms: rooms.clone(),
-        tls,
+        tls: rooms.tls.clone(),
         capacity,
         http2_pools: connection::Pools::default(),
         memory: memory.clone(),

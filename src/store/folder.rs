@@ -157,6 +157,12 @@ impl Folder {
         &self.space
     }
 
+    /// The folder that `@hangar` lies in.
+    pub(super) fn data_dir(&self) -> PathBuf {
+        let parent = self.home.path().parent();
+        parent.map(Path::to_owned).unwrap_or_default()
+    }
+
     pub(super) fn home(&self) -> &Dir {
         &self.home
     }

@@ -26,6 +26,7 @@ mod listing;
 mod log;
 mod mend;
 mod meta;
+mod minio_files;
 mod multipart;
 mod names;
 mod object;
@@ -73,11 +74,13 @@ use error::{overloaded, stopped, unavailable};
 
 use crate::clock::Clock;
 use crate::db::{self, Readers};
+use crate::s3::bucket_policy::Opening;
 use crate::s3::checksum::{Digests, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::listing::ListedPage;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use crate::warnings::Warning;
 use futures_util::future::BoxFuture;
 use index_damage::{Found, IndexFile};
 use judging::{Judge, Judging, NewBytes, Refused, Which, Work};
@@ -113,14 +116,35 @@ pub struct StoreConfig {
     pub min_free_bytes: Option<u64>,
 }
 
-/// What readiness says.
+/// What readiness is made of.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     /// Why nothing can be written until a restart.
     pub failed: Option<String>,
-    /// Words for the body: low disk, …
-    pub warnings: Vec<String>,
+    /// Of the folder and its disk.
+    pub warnings: Vec<Warning>,
 }
+
+/// What the operator of a folder should know of it, by a look from outside: a server may hold it, and nothing in it is
+/// changed.
+#[must_use]
+pub fn folder_warnings(config: &StoreConfig) -> Vec<Warning> {
+    let home = Dir::open(&config.data_dir.join("@hangar")).ok();
+    let of_disk =
+        home.and_then(|home| space::Space::beside(&home, config.min_free_bytes).warning());
+    let warnings = [of_disk, foreign_files(&config.data_dir)];
+    warnings.into_iter().flatten().collect()
+}
+
+fn foreign_files(data_dir: &std::path::Path) -> Option<Warning> {
+    let found = minio_files::find(data_dir)?;
+    Some(Warning::MinioFiles {
+        data_dir: data_dir.to_owned(),
+        buckets: found.buckets,
+        count: found.count,
+    })
+}
+
 /// The vault. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -245,6 +269,7 @@ impl Store {
             .map_err(|error| cannot(&error))?;
         let space = folder.space().clone();
         let state = Arc::new(State::of(buckets, space, index_damage));
+        state.set_foreign_files(foreign_files(&folder.data_dir()));
         let database = folder.database();
         let readers = db::open_readers(&database)
             .await
@@ -750,10 +775,40 @@ impl Store {
     pub fn health(&self) -> Health {
         Health {
             failed: self.inner.state.failure(),
-            warnings: (self.inner.state.space.warning().into_iter())
-                .chain(self.inner.state.damages())
-                .collect(),
+            warnings: self.inner.state.warnings(),
         }
+    }
+
+    /// The buckets that everybody gains from by their policies, and what.
+    #[must_use]
+    pub fn open_buckets(&self) -> Vec<(BucketName, Opening)> {
+        self.inner.state.open_buckets()
+    }
+
+    /// Finds out whether uploads are taken, where an upload that failed has made that doubtful. To be asked before
+    /// [`Store::health`].
+    pub async fn examine_disk(&self) {
+        let space = self.inner.state.space.clone();
+        if space.wants_examining() {
+            drop(tokio::task::spawn_blocking(move || space.examine()).await);
+        }
+    }
+
+    /// Looks at what changes without hangar: how much is free on the disk, and what else lies in the data folder.
+    pub async fn look_at_folder(&self) {
+        self.examine_disk().await;
+        let (inner, now) = (self.inner.clone(), self.inner.clock.elapsed());
+        let look = move || {
+            inner.state.space.sample(now);
+            let data_dir = inner.folder.data_dir();
+            inner.state.set_foreign_files(foreign_files(&data_dir));
+        };
+        drop(tokio::task::spawn_blocking(look).await);
+    }
+
+    /// Answers once something was found out of the disk that may be worth a warning.
+    pub async fn disk_news(&self) {
+        self.inner.state.space.news().await;
     }
 
     /// Whether the index answers a query now.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each module may import of ours, itself aside.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("main", &["cli", "config", "telemetry"]),
     (
         "cli",
@@ -25,28 +25,35 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "s3",
             "store",
             "telemetry",
+            "warnings",
         ],
     ),
     (
         "app",
         &[
-            "admin", "assets", "auth", "clock", "config", "http", "s3", "store",
+            "admin", "assets", "auth", "clock", "config", "http", "s3", "store", "warnings",
         ],
     ),
     (
         "config",
         &["assets", "auth", "http", "s3", "store", "telemetry"],
     ),
-    ("http", &["admin", "assets", "auth", "clock", "s3", "store"]),
+    (
+        "http",
+        &[
+            "admin", "assets", "auth", "clock", "s3", "store", "warnings",
+        ],
+    ),
     ("admin", &["assets", "auth", "clock", "s3", "store"]),
     ("assets", &["auth", "clock", "s3", "store"]),
     ("auth", &["clock", "s3", "store"]),
-    ("store", &["clock", "faults", "db", "s3"]),
+    ("store", &["clock", "faults", "db", "s3", "warnings"]),
     ("telemetry", &[]),
     ("client", &[]),
     ("faults", &[]),
     ("db", &["faults"]),
     ("clock", &["s3"]),
+    ("warnings", &["s3"]),
     ("s3", &[]),
 ];
 

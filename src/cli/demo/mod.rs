@@ -4,11 +4,12 @@
 
 mod step;
 
-use super::serve::{address_for_people, tell_settings};
+use super::serve::tell_settings;
 use super::signals::Signals;
 use super::{Failure, flag, terminal};
 use crate::admin::{self, Order};
 use crate::app::Application;
+use crate::app::address_for_people;
 use crate::client::{Ask, Client, Content};
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_LISTEN, Environment, Flags, Role};

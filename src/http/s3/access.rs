@@ -6,7 +6,7 @@
 //! A policy denies even the owner, who can always read, change and remove it. It allows those who do not sign what
 //! concerns objects and lists, never what a bucket is; a key's limits it does not widen.
 
-use super::{Exchange, error, settings, verify};
+use super::{Exchange, error, verify};
 use crate::auth::{AccessKey, KeyLimits};
 use crate::http::limits::Kept;
 use crate::http::repeat::Repeats;
@@ -412,7 +412,7 @@ impl Requester {
             (_, Self::Owner | Self::Limited(_)) => Ok(()),
             (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
             (Decision::Allowed, Self::Anybody) => {
-                let block = settings::public_access_block(&bucket);
+                let block = bucket.public_access_block();
                 if block.restrict_public_buckets && policy.is_public() {
                     return Err(denied(
                         "the bucket's public access block lets nobody in who does not sign",

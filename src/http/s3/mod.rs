@@ -28,7 +28,7 @@ mod verify;
 
 use crate::http::Rooms;
 use crate::http::limits::Body;
-use crate::http::{origin, serve, trace};
+use crate::http::{ops, origin, serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
@@ -278,17 +278,23 @@ pub(super) fn head_too_large(req: &HttpRequest) -> HttpResponse {
     answer
 }
 
+fn health(is_well: bool) -> HttpResponse {
+    if is_well {
+        HttpResponse::Ok().finish()
+    } else {
+        HttpResponse::ServiceUnavailable().finish()
+    }
+}
+
 /// `/minio`: the health addresses that compose files and charts probe; MinIO's administration is not here.
 pub(super) async fn minio(req: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {
     let reads = [Method::GET, Method::HEAD].contains(req.method());
     match req.uri().path() {
         "/minio/health/live" if reads => HttpResponse::Ok().finish(),
-        "/minio/health/ready" | "/minio/health/cluster" | "/minio/health/cluster/read" if reads => {
-            if rooms.store.health().failed.is_none() && rooms.store.answers().await {
-                HttpResponse::Ok().finish()
-            } else {
-                HttpResponse::ServiceUnavailable().finish()
-            }
+        // MinIO: `cluster/read` asks for the quorum of reads alone.
+        "/minio/health/cluster/read" if reads => health(rooms.store.answers().await),
+        "/minio/health/ready" | "/minio/health/cluster" if reads => {
+            health(ops::reason_not_ready(&rooms).await.is_none())
         }
         _ => error::answer(
             &req,

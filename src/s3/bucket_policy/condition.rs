@@ -212,14 +212,27 @@ impl Condition {
         matches!(self.key, Key::ExistingTag(_))
     }
 
+    /// Whether it holds for everybody but some: what is denied under it stays open to these alone.
+    pub(super) fn holds_for_all_but_known_addresses(&self) -> bool {
+        match &self.test {
+            Test::In(networks) => self.negated && networks.iter().all(is_narrow),
+            _ => false,
+        }
+    }
+
     /// Whether it narrows everybody down to some.
     // AWS: a referer can be made up, and networks wider than /8 (IPv6: /32) are everybody.
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
     pub(super) fn narrows_to_known_addresses(&self) -> bool {
-        let narrow = |(address, bits): &Network| *bits >= if address.is_ipv4() { 8 } else { 32 };
         match &self.test {
-            Test::In(networks) => !self.negated && !self.if_exists && networks.iter().all(narrow),
+            Test::In(networks) => {
+                !self.negated && !self.if_exists && networks.iter().all(is_narrow)
+            }
             _ => false,
         }
     }
+}
+
+fn is_narrow((address, bits): &Network) -> bool {
+    *bits >= if address.is_ipv4() { 8 } else { 32 }
 }

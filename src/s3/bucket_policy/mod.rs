@@ -17,11 +17,13 @@ use std::net::IpAddr;
 mod action;
 mod condition;
 mod json;
+mod opening;
 mod pattern;
 #[cfg(test)]
 mod tests;
 
 pub use action::{Action, Level, needed_for};
+pub use opening::Opening;
 
 /// AWS: 20 KB.
 const MAX_BYTES: usize = 20 * 1024;
