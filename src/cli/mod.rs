@@ -1,7 +1,8 @@
 //! What people type. One file per command family.
 //!
 //! Results go to stdout, talk goes to stderr, and a command that fails says why and what to do in one sentence. Exit
-//! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest.
+//! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest. With `--quiet`, or `HANGAR_LOG=error`,
+//! reports of work that went well are left out, so that cron sends no mail.
 #![expect(
     clippy::doc_markdown,
     reason = "the comments of arguments are read in terminals, where backticks are noise"
@@ -10,6 +11,7 @@
 mod access_key;
 mod anchor;
 mod backup;
+mod data_folder;
 mod demo;
 mod failure;
 mod fsck;
@@ -55,6 +57,9 @@ pub struct Cli {
     /// How much is logged to stderr: LEVEL[,json], where LEVEL is error, warn, info, debug, trace or off [env: HANGAR_LOG]
     #[arg(long, global = true, value_name = "LOG")]
     log: Option<String>,
+    /// Say only what went wrong, as for cron: the same as --log error
+    #[arg(long, short, global = true, conflicts_with = "log")]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -107,7 +112,12 @@ impl Cli {
             Command::Serve(_) | Command::Server(_) => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
-        let said = config::log_settings(flag("--log", self.log.as_deref()).as_ref(), environment)?;
+        let said = if self.quiet {
+            flag("--quiet", Some("error"))
+        } else {
+            flag("--log", self.log.as_deref())
+        };
+        let said = config::log_settings(said.as_ref(), environment)?;
         Ok(said.unwrap_or(LogSettings::at(default)))
     }
 

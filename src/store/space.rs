@@ -60,6 +60,19 @@ impl Space {
         space
     }
 
+    /// Of a folder that is looked at and not written: the reserve stays as it is, made or not.
+    pub(super) fn look(home: &Dir) -> Self {
+        Self {
+            home: home.clone(),
+            min_free_bytes: 0,
+            reserve_bytes: 0,
+            has_reserve: AtomicBool::new(true),
+            is_low: AtomicBool::new(false),
+            began: Instant::now(),
+            looked: AtomicU64::new(0),
+        }
+    }
+
     /// Whether a body may be taken.
     pub(super) fn admits_bytes(&self) -> bool {
         !self.is_without_reserve() && !self.is_low()
