@@ -64,35 +64,36 @@ pub struct Cli {
     command: Command,
 }
 
+// One line for each, for the list of commands: a doc comment would take the place of the long text of its type.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server: asset API, S3 and static files
+    #[command(about = "Run the server: asset API, S3 and static files")]
     Serve(serve::Serve),
-    /// Run in MinIO's place, with MinIO's command line
+    #[command(about = "Run in MinIO's place, with MinIO's command line")]
     Server(serve::Server),
-    /// Make, list and revoke tokens of the asset API
+    #[command(about = "Make, list and revoke tokens of the asset API")]
     Token(token::Token),
-    /// Make and list workspaces, and who is in them
+    #[command(about = "Make and list workspaces, and who is in them")]
     Workspace(workspace::Workspace),
-    /// List and remove people
+    #[command(about = "List and remove people")]
     User(user::User),
-    /// Publish projects by an anchor
+    #[command(about = "Publish projects by an anchor")]
     Anchor(anchor::Anchor),
-    /// Make, list and revoke keys of the S3 side
+    #[command(about = "Make, list and revoke keys of the S3 side")]
     AccessKey(access_key::AccessKey),
-    /// Read everything that is kept, and tell what is damaged
+    #[command(about = "Read everything that is kept, and tell what is damaged")]
     Fsck(fsck::Fsck),
-    /// Copy everything to another folder, while a server runs
+    #[command(about = "Copy everything to another folder, while a server runs")]
     Backup(backup::Backup),
-    /// Put a backup back into a new data folder
+    #[command(about = "Put a backup back into a new data folder")]
     Restore(backup::Restore),
-    /// Make the database again from what the log says
+    #[command(about = "Make the database again from what the log says")]
     Rebuild(rebuild::Rebuild),
-    /// Clear away what has ended, and free its bytes
+    #[command(about = "Clear away what has ended, and free its bytes")]
     Gc(gc::Gc),
-    /// Upload a file and print its address
+    #[command(about = "Upload a file and print its address")]
     Upload(upload::Upload),
-    /// Watch an upload from ask to picture, on a server made for it
+    #[command(about = "Watch an upload from ask to picture, on a server made for it")]
     Demo(demo::Demo),
 }
 

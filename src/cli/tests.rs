@@ -79,6 +79,25 @@ fn exit_codes_tell_help_from_wrong_use(#[case] line: &str, #[case] code: u8) {
     assert_eq!(parse(line).unwrap_err().exit_code(), code);
 }
 
+#[rstest]
+#[case("fsck", "Only --repair changes anything", "Exits with 0")]
+#[case("gc", "A server does this by itself", "make sure that no copy")]
+#[case("backup", "The next backup to the same folder", "keep it as safe as the folder")]
+#[case("restore", "Put a backup", "belongs to the owner of the backup")]
+#[case("rebuild", "Make the database again", "A start does the same by itself")]
+fn the_help_of_a_command_teaches_what_it_does_to_the_folder(
+    #[case] command: &str,
+    #[case] says: &str,
+    #[case] and_says: &str,
+) {
+    let Failure::Help(text) = parse(&format!("hangar {command} --help")).unwrap_err() else {
+        panic!("{command}");
+    };
+    let words: Vec<_> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    assert!(text.contains(says) && text.contains(and_says), "{text}");
+}
+
 /// Runs a command that must fail before it touches anything.
 fn failure(line: &str, environment: &[(&str, &str)]) -> Failure {
     let environment = Environment::from_pairs(environment.iter().copied());
