@@ -82,9 +82,17 @@ fn exit_codes_tell_help_from_wrong_use(#[case] line: &str, #[case] code: u8) {
 #[rstest]
 #[case("fsck", "Only --repair changes anything", "Exits with 0")]
 #[case("gc", "A server does this by itself", "make sure that no copy")]
-#[case("backup", "The next backup to the same folder", "keep it as safe as the folder")]
+#[case(
+    "backup",
+    "The next backup to the same folder",
+    "keep it as safe as the folder"
+)]
 #[case("restore", "Put a backup", "belongs to the owner of the backup")]
-#[case("rebuild", "Make the database again", "A start does the same by itself")]
+#[case(
+    "rebuild",
+    "Make the database again",
+    "A start does the same by itself"
+)]
 fn the_help_of_a_command_teaches_what_it_does_to_the_folder(
     #[case] command: &str,
     #[case] says: &str,
