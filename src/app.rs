@@ -12,12 +12,12 @@ use crate::admin::Housekeeper;
 use crate::assets::{self, Assets};
 use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
 use crate::http::{self, Rooms, Server};
 use crate::store::{OpenError, Store};
 use secrecy::{ExposeSecret, SecretString};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -251,19 +251,8 @@ impl Reloader {
 fn endpoint(config: &Config, port: u16) -> String {
     match &config.http.public_url {
         Some(url) => url.clone(),
-        None => address_for_people(config.scheme(), &config.http.listen, port),
+        None => on_this_machine(config.scheme(), &config.http.listen, port),
     }
-}
-
-/// An address that can be opened on this machine.
-#[must_use]
-pub fn address_for_people(scheme: &str, listen: &[SocketAddr], port: u16) -> String {
-    let ip = match listen.first().map(SocketAddr::ip) {
-        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        Some(ip) if !ip.is_unspecified() => ip,
-        _ => Ipv4Addr::LOCALHOST.into(),
-    };
-    format!("{scheme}://{}", SocketAddr::new(ip, port))
 }
 
 /// What a start has made before the vault was open.

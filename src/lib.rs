@@ -11,6 +11,7 @@ pub mod config;
 pub mod db;
 pub mod faults;
 pub mod http;
+mod owner;
 pub mod s3;
 pub mod store;
 pub mod telemetry;

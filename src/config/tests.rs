@@ -2,6 +2,8 @@ use super::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 fn compose(pairs: &[(&str, &str)]) -> Result<Composed, WrongSetting> {
     let environment = Environment::from_pairs(pairs.iter().copied());
@@ -27,9 +29,12 @@ fn root_key(config: &Config) -> Option<(&str, &str)> {
 
 #[test]
 fn nothing_set_is_a_whole_configuration() {
-    let composed = compose(&[]).unwrap();
+    let mut composed = compose(&[]).unwrap();
     assert_eq!(composed.sources, []);
     assert_eq!(composed.warnings, [""; 0]);
+    let data_dir = &mut composed.config.store.data_dir;
+    assert_eq!(*data_dir, std::path::absolute("data").unwrap());
+    *data_dir = "data".into();
     insta::assert_debug_snapshot!(composed.config, @r#"
     Config {
         store: StoreConfig {
@@ -583,6 +588,8 @@ fn a_key_file_is_read_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     std::fs::write(&path, format!("{}\n", "ab".repeat(32))).unwrap();
+    let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    mode(0o600);
     let path = path.to_str().unwrap();
     let composed = compose(&[("HANGAR_KEY_FILE", path)]).unwrap();
     assert_eq!(composed.warnings, [""; 0]);
@@ -595,14 +602,44 @@ fn a_key_file_is_read_and_named() {
 
     let beside_it = folder.path().to_str().unwrap();
     let inside = compose(&[("HANGAR_KEY_FILE", path), ("HANGAR_DATA_DIR", beside_it)]).unwrap();
-    assert_eq!(inside.warnings, [KEY_IN_DATA_DIR]);
-    // The same folder by another name.
-    let elsewhere = tempfile::tempdir().unwrap();
-    let link = elsewhere.path().join("linked");
-    std::os::unix::fs::symlink(beside_it, &link).unwrap();
-    let link = link.to_str().unwrap();
-    let inside = compose(&[("HANGAR_KEY_FILE", path), ("HANGAR_DATA_DIR", link)]).unwrap();
-    assert_eq!(inside.warnings, [KEY_IN_DATA_DIR]);
+    let [warning] = &inside.warnings[..] else {
+        panic!("{:?}", inside.warnings)
+    };
+    assert!(warning.starts_with(&format!("HANGAR_KEY_FILE lies in the data folder ({path})")));
+    // By another name too.
+    let link = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(folder.path(), link.path().join("data")).unwrap();
+    let data = link.path().join("data");
+    let linked = [
+        ("HANGAR_KEY_FILE", path),
+        ("HANGAR_DATA_DIR", data.to_str().unwrap()),
+    ];
+    assert_eq!(compose(&linked).unwrap().warnings.len(), 1);
+    for (open, warned) in [(0o644, "0644"), (0o620, "0620"), (0o604, "0604")] {
+        mode(open);
+        let composed = compose(&[("HANGAR_KEY_FILE", path)]).unwrap();
+        let expected = format!(
+            "HANGAR_KEY_FILE names {path}, which other users may open (mode {warned}): `chmod 600` it"
+        );
+        assert_eq!(composed.warnings, [expected]);
+    }
+}
+
+#[rstest]
+#[case(&[], "http://127.0.0.1:9000")]
+#[case(&[("HANGAR_LISTEN", ":9377")], "http://127.0.0.1:9377")]
+#[case(&[("HANGAR_LISTEN", "192.0.2.1:80")], "http://192.0.2.1:80")]
+#[case(&[("HANGAR_LISTEN", "[::]:80")], "http://[::1]:80")]
+#[case(&[("HANGAR_LISTEN", "127.0.0.1:0")], "http://127.0.0.1:9000")]
+#[case(&[("HANGAR_LISTEN", ":9377"), ("HANGAR_TLS_CERT", "c.pem")], "https://127.0.0.1:9377")]
+#[case(&[("HANGAR_LISTEN", ":9377"), ("HANGAR_PUBLIC_URL", "https://files.example.com")], "https://files.example.com")]
+#[case(&[("HANGAR_URL", "http://a:1"), ("HANGAR_PUBLIC_URL", "https://files.example.com")], "http://a:1")]
+fn a_client_finds_the_server_by_the_servers_own_settings(
+    #[case] environment: &[(&str, &str)],
+    #[case] url: &str,
+) {
+    let environment = Environment::from_pairs(environment.iter().copied());
+    assert_eq!(client_url(&environment).unwrap(), url);
 }
 
 #[test]

@@ -373,6 +373,7 @@ impl Checkpoints {
                         .cast_signed(),
                 )
                 .open(&self.note)?;
+            crate::owner::follow_at(&self.note);
             if file.metadata()?.len() != NOTE_BYTES as u64 {
                 file.set_len(NOTE_BYTES as u64)?;
                 file.sync_all()?;

@@ -36,6 +36,8 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) struct IndexDamage {
     home: Dir,
+    /// The folder is only looked at: nothing in it says that damage was found.
+    is_looked_at: bool,
     is_found: watch::Sender<bool>,
     found: Mutex<Option<Found>>,
     /// A damaged page that is reported a moment later, or when the store is closed.
@@ -49,6 +51,15 @@ pub(super) struct IndexDamage {
 impl IndexDamage {
     /// Reports damage that connections meet from here on.
     pub(super) fn of(folder: &Folder) -> io::Result<Arc<Self>> {
+        Self::new(folder, false)
+    }
+
+    /// Of a folder that is looked at and not changed.
+    pub(super) fn looked_at(folder: &Folder) -> io::Result<Arc<Self>> {
+        Self::new(folder, true)
+    }
+
+    fn new(folder: &Folder, is_looked_at: bool) -> io::Result<Arc<Self>> {
         let mut trouble = None;
         let damage = Arc::new_cyclic(|this: &Weak<Self>| {
             let this = this.clone();
@@ -63,6 +74,7 @@ impl IndexDamage {
             });
             Self {
                 home: folder.home().clone(),
+                is_looked_at,
                 is_found: watch::Sender::new(false),
                 found: Mutex::default(),
                 postponed: Mutex::default(),
@@ -132,6 +144,10 @@ impl IndexDamage {
             return;
         }
         *found = Some(first);
+        if self.is_looked_at {
+            self.is_found.send_replace(true);
+            return;
+        }
         tracing::error!(
             "the index is damaged: {what}; it is made again from a snapshot and the log, and nothing is written until then"
         );

@@ -24,6 +24,7 @@ mod janitor;
 mod judging;
 mod listing;
 mod log;
+mod looking;
 mod mend;
 mod meta;
 mod minio_files;
@@ -49,10 +50,13 @@ mod writer;
 
 pub use backup::{BackupError, Copies, Verify, restore};
 pub use bucket::Bucket;
-pub use check::{BackupCheckError, Checked, Damage, Finding, Progress, Repair, check_backup};
+pub use check::{
+    BackupCheckError, Checked, Damage, Finding, Progress, Remedy, Repair, check_backup,
+};
 pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
+pub use folder::holds_data;
 pub use freeing::Freed;
 pub use hot::{Hot, Stamp, Weight};
 pub use janitor::{Janitor, Mode, Swept};
@@ -168,8 +172,53 @@ struct Inner {
     checkpoints: Arc<tokio::sync::Mutex<db::Checkpoints>>,
     /// What was damaged of the index when the store was opened, and is made again.
     found_at_start: Mutex<Option<Found>>,
+    /// Of a store that is only looked at.
+    looks_at: Option<looking::LooksAt>,
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     tasks: Mutex<Option<(oneshot::Receiver<()>, JoinHandle<SqliteConnection>)>>,
+}
+
+/// A folder that is open, and its index.
+struct Opened {
+    folder: Arc<folder::Folder>,
+    clock: Clock,
+    state: Arc<State>,
+    readers: Readers,
+    checkpoints: Arc<tokio::sync::Mutex<db::Checkpoints>>,
+    renewal: snapshot::Renewal,
+    found_at_start: Option<Found>,
+}
+
+impl Opened {
+    /// Without a writer: every change is refused.
+    fn into_inner(self, config: &StoreConfig) -> Inner {
+        let (folder, state) = (self.folder, self.state);
+        let bodies = read::BodyReader {
+            places: folder.places().clone(),
+            segments: log::OpenSegments::default(),
+            memory: read::ReadMemory::default(),
+            kept: small::KeptBodies::in_memory(&state.memory),
+        };
+        let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
+        Inner {
+            clock: self.clock,
+            multipart_expires: config.multipart_expires,
+            grace: config.grace,
+            blobs: blobs::Blobs::in_folder(folder.blobs().clone()),
+            folder,
+            state,
+            readers: self.readers,
+            objects,
+            bodies: Arc::new(bodies),
+            memory: staging::StagingMemory::default(),
+            renewal: tokio::sync::Mutex::new(self.renewal),
+            checkpoints: self.checkpoints,
+            found_at_start: Mutex::new(self.found_at_start),
+            looks_at: None,
+            requests: RwLock::new(None),
+            tasks: Mutex::new(None),
+        }
+    }
 }
 
 impl Store {
@@ -311,31 +360,22 @@ impl Store {
             OpenError::Refused(format!("{why}: {error}; allow more processes (ulimit -u)"))
         })?;
         let tasks = (writing, tokio::spawn(indexer.run()));
-        let bodies = read::BodyReader {
-            places: folder.places().clone(),
-            segments: log::OpenSegments::default(),
-            memory: read::ReadMemory::default(),
-            kept: small::KeptBodies::in_memory(&state.memory),
+        let opened = Opened {
+            folder: folder.clone(),
+            clock: clock.clone(),
+            state,
+            readers,
+            checkpoints,
+            renewal,
+            found_at_start,
         };
-        let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
+        let inner = Inner {
+            requests: RwLock::new(Some(requests)),
+            tasks: Mutex::new(Some(tasks)),
+            ..opened.into_inner(config)
+        };
         Ok(Self {
-            inner: Arc::new(Inner {
-                folder: folder.clone(),
-                clock: clock.clone(),
-                multipart_expires: config.multipart_expires,
-                grace: config.grace,
-                blobs: blobs::Blobs::in_folder(folder.blobs().clone()),
-                state,
-                readers,
-                objects,
-                bodies: Arc::new(bodies),
-                memory: staging::StagingMemory::default(),
-                renewal: tokio::sync::Mutex::new(renewal),
-                checkpoints,
-                found_at_start: Mutex::new(found_at_start),
-                requests: RwLock::new(Some(requests)),
-                tasks: Mutex::new(Some(tasks)),
-            }),
+            inner: Arc::new(inner),
         })
     }
 

@@ -6,7 +6,7 @@ use super::check::Progress;
 use super::dir::Dir;
 use super::error::is_full;
 use super::folder::{
-    ASIDE_LOG, DATABASE, Folder, Identity, identity, remove_database, remove_journals,
+    ASIDE_LOG, DATABASE, Folder, Identity, identity, remove_database, remove_journals, way_out,
 };
 use super::index_damage::{self, IndexFile};
 use super::log::{self, Before, End, Found, Log, Reader, ScanError, segments};
@@ -128,22 +128,9 @@ pub(super) async fn replay(
     let is_copy = !is_own.unwrap_or(source == Source::Index);
     let reader = Reader::new(folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
     reader.sync().map_err(|error| log_trouble(&error.into()))?;
-    let replay = Replay {
-        reader,
-        index: &mut index,
-        checkpoints: &mut file.checkpoints,
-        effects,
-        id,
-        batch: Vec::new(),
-        held: Held::default(),
-        rows: 0,
-        end: from,
-        applied: 0,
-        freed: Vec::new(),
-        begun: from,
-        dir: folder.log().clone(),
-        progress,
-    };
+    let index_and_notes = (&mut index, &mut file.checkpoints);
+    let log = (folder.log(), reader, id);
+    let replay = Replay::new(log, from, index_and_notes, effects, progress);
     let ends_at_damage = rebuilt.is_some() && is_copy;
     let (end, applied) = replay.run(ends_at_damage, folder, clock).await?;
     if let Some((name, sequence)) = &said.unread
@@ -186,6 +173,15 @@ fn tell(rebuilt: &Rebuilt, was_damaged: bool) {
         );
         return;
     }
+    if fell_back + dropped == 0 {
+        tracing::info!(
+            snapshot = rebuilt.snapshot,
+            records = rebuilt.records,
+            "the database was made again: from the snapshot, or without one from the beginning, and from the records of \
+             the log after it"
+        );
+        return;
+    }
     tracing::warn!(
         snapshot = rebuilt.snapshot,
         records = rebuilt.records,
@@ -222,20 +218,11 @@ async fn other_index(
     let survey = snapshot::survey(home, folder.log(), id)
         .await
         .map_err(|error| log_trouble(&error))?;
-    if source == Source::Index
-        && let Some(name) = &survey.own_of_another
-    {
-        return Err(lost(&format!(
-            "is not the one that {name} was made from ({MAKE_DO})"
-        )));
+    if source == Source::Index {
+        refuse_lost_records(&survey)?;
     }
     for (snapshot, _) in survey.of_log.iter().filter(|(_, is_reached)| !is_reached) {
         let (sequence, name) = (snapshot.end.sequence, &snapshot.name);
-        if source == Source::Index && snapshot.is_own {
-            return Err(lost(&format!(
-                "does not go on to record {sequence} without damage, which {name} holds ({MAKE_DO})"
-            )));
-        }
         tracing::warn!(
             sequence,
             snapshot = name,
@@ -278,6 +265,36 @@ async fn other_index(
     Ok((new_index(folder).await?, begin, None, survey))
 }
 
+/// Whether the snapshots of this folder say that its log was another one, or went on.
+pub(super) fn refuse_lost_records(survey: &Survey) -> Result<(), OpenError> {
+    if let Some(name) = &survey.own_of_another {
+        return Err(lost(&format!(
+            "is not the one that {name} was made from ({MAKE_DO})"
+        )));
+    }
+    let mut lost_ones = survey.of_log.iter().filter(|(_, is_reached)| !is_reached);
+    match lost_ones.find(|(snapshot, _)| snapshot.is_own) {
+        None => Ok(()),
+        Some((snapshot, _)) => Err(lost(&format!(
+            "does not go on to record {} without damage, which {} holds ({MAKE_DO})",
+            snapshot.end.sequence, snapshot.name
+        ))),
+    }
+}
+
+/// Why an index that knows a record does not belong to the log that lies beside it; `None`: it does.
+pub(super) fn not_before(before: Before, sequence: u64) -> Option<OpenError> {
+    match before {
+        Before::ThisLog => None,
+        Before::Shorter => Some(lost(&format!(
+            "ends before record {sequence}, which its database knows ({MAKE_DO})"
+        ))),
+        Before::Other => Some(lost(&format!(
+            "is not the one that its database knows: a segment before record {sequence} is missing, or belongs to another log"
+        ))),
+    }
+}
+
 /// Whether the log can be read from a position to its end.
 fn read_through(log: &Dir, id: LogId, from: End) -> Result<(), ScanError> {
     let mut reader = Reader::new(log, id, from)?;
@@ -301,14 +318,14 @@ enum Index {
 }
 
 /// What an index says of itself.
-struct Said {
-    tables: Tables,
+pub(super) struct Said {
+    pub(super) tables: Tables,
     /// Of the database, and of `run`.
-    identities: (Option<Identity>, Option<Identity>),
-    position: Option<(LogId, End)>,
+    pub(super) identities: (Option<Identity>, Option<Identity>),
+    pub(super) position: Option<(LogId, End)>,
 }
 
-async fn ask(index: &mut SqliteConnection) -> Result<Said, DatabaseError> {
+pub(super) async fn ask(index: &mut SqliteConnection) -> Result<Said, DatabaseError> {
     let tables = db::tables(index).await?;
     if tables == Tables::None {
         return Ok(Said {
@@ -430,21 +447,16 @@ async fn known_index(
         return Ok(Index::Untrusted { is_own: false });
     }
     let before = log::look_before(folder.log(), id, end);
-    let before = before.map_err(|error| log_trouble(&error));
-    if !matches!(before, Ok(Before::ThisLog)) {
+    let refusal = match before {
+        Ok(before) => not_before(before, end.sequence),
+        Err(error) => Some(log_trouble(&error)),
+    };
+    if let Some(refusal) = refusal {
         drop(index.close().await);
-        let sequence = end.sequence;
         if source != Source::Index {
             return Ok(Index::Untrusted { is_own });
         }
-        return Err(match before? {
-            Before::Shorter => lost(&format!(
-                "ends before record {sequence}, which its database knows ({MAKE_DO})"
-            )),
-            _ => lost(&format!(
-                "is not the one that its database knows: a segment before record {sequence} is missing, or belongs to another log"
-            )),
-        });
+        return Err(refusal);
     }
     let broken = match trust {
         Trust::Whole { sequence, .. } if end.sequence >= sequence => None,
@@ -673,7 +685,7 @@ async fn begin(
     Ok(log)
 }
 
-struct Replay<'a> {
+pub(super) struct Replay<'a> {
     reader: Reader,
     index: &'a mut SqliteConnection,
     checkpoints: &'a mut Checkpoints,
@@ -693,7 +705,32 @@ struct Replay<'a> {
     progress: &'a Progress,
 }
 
-impl Replay<'_> {
+impl<'a> Replay<'a> {
+    pub(super) fn new(
+        (dir, reader, id): (&Dir, Reader, LogId),
+        from: End,
+        (index, checkpoints): (&'a mut SqliteConnection, &'a mut Checkpoints),
+        effects: &'a [EffectKind],
+        progress: &'a Progress,
+    ) -> Self {
+        Self {
+            reader,
+            index,
+            checkpoints,
+            effects,
+            id,
+            batch: Vec::new(),
+            held: Held::default(),
+            rows: 0,
+            end: from,
+            applied: 0,
+            freed: Vec::new(),
+            begun: from,
+            dir: dir.clone(),
+            progress,
+        }
+    }
+
     /// Applies all that the log holds and answers where it ends, and how many records that were.
     async fn run(
         mut self,
@@ -701,6 +738,23 @@ impl Replay<'_> {
         folder: &Folder,
         clock: &Clock,
     ) -> Result<(End, u64), OpenError> {
+        let is_damaged = self.apply_all(ends_at_damage).await?;
+        let end = self.reader.sure_end();
+        if is_damaged {
+            set_rest_aside(folder, clock, end.segment)
+                .map_err(|error| log_trouble(&error.into()))?;
+        }
+        // A crash may have come between the record and the deed.
+        freeing::free_bytes(folder.places(), &self.freed);
+        if self.applied > 0 {
+            tracing::info!(records = self.applied, "replayed the log");
+        }
+        Ok((end, self.applied))
+    }
+
+    /// Applies all that the log holds to the index, and changes nothing else. `ends_at_damage`: the log ends at damage,
+    /// and this answers whether it did.
+    pub(super) async fn apply_all(&mut self, ends_at_damage: bool) -> Result<bool, OpenError> {
         let last = segments(&self.dir).and_then(|segments| {
             let last = segments.last().copied().unwrap_or(self.begun.segment);
             let offset = log::length(&self.dir, last)?;
@@ -727,7 +781,7 @@ impl Replay<'_> {
                         sequence,
                         segment,
                         offset,
-                        "the copied log ends here; what lies behind is set aside"
+                        "the copied log ends here; what lies behind is not used"
                     );
                     damaged = true;
                 }
@@ -735,17 +789,7 @@ impl Replay<'_> {
             }
         }
         self.apply().await?;
-        let end = self.reader.sure_end();
-        if damaged {
-            set_rest_aside(folder, clock, end.segment)
-                .map_err(|error| log_trouble(&error.into()))?;
-        }
-        // A crash may have come between the record and the deed.
-        freeing::free_bytes(folder.places(), &self.freed);
-        if self.applied > 0 {
-            tracing::info!(records = self.applied, "replayed the log");
-        }
-        Ok((end, self.applied))
+        Ok(damaged)
     }
 
     async fn take(&mut self, record: Record, end: End) -> Result<(), OpenError> {
@@ -821,21 +865,21 @@ fn set_rest_aside(folder: &Folder, clock: &Clock, last: u64) -> std::io::Result<
     log.sync()
 }
 
-fn lost(how: &str) -> OpenError {
+pub(super) fn lost(how: &str) -> OpenError {
     OpenError::Refused(format!(
         "the log in the data folder {how}; restore the folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to \
          another folder"
     ))
 }
 
-fn newer(what: &str) -> OpenError {
+pub(super) fn newer(what: &str) -> OpenError {
     OpenError::Refused(format!(
         "the {what} in the data folder was written by a newer hangar; start that version, or set HANGAR_DATA_DIR \
          (--data-dir) to another folder"
     ))
 }
 
-fn log_trouble(error: &ScanError) -> OpenError {
+pub(super) fn log_trouble(error: &ScanError) -> OpenError {
     match error {
         ScanError::Newer(_) | ScanError::Unread(_) => newer("log"),
         ScanError::Damaged { .. } | ScanError::Mixed { .. } => OpenError::Refused(format!(
@@ -843,8 +887,8 @@ fn log_trouble(error: &ScanError) -> OpenError {
         )),
         ScanError::Io(source) if is_full(source) => full(),
         ScanError::Io(source) => OpenError::Refused(format!(
-            "the log in the data folder cannot be used: {source}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
-             this user may write"
+            "the log in the data folder cannot be used: {source}; {}",
+            way_out(source)
         )),
     }
 }
@@ -855,8 +899,8 @@ fn salvage_trouble(error: &SalvageError) -> OpenError {
         SalvageError::Log(error) => log_trouble(error),
         SalvageError::Io(error) if is_full(error) => full(),
         SalvageError::Io(error) => OpenError::Refused(format!(
-            "the bodies in the data folder cannot be looked at: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder \
-             that this user may write"
+            "the bodies in the data folder cannot be looked at: {error}; {}",
+            way_out(error)
         )),
     }
 }
@@ -865,8 +909,11 @@ pub(super) fn database_trouble(error: &dyn std::error::Error, is_full: bool) -> 
     if is_full {
         return full();
     }
+    let cause = error
+        .source()
+        .map_or_else(String::new, |cause| format!(" ({cause})"));
     OpenError::Refused(format!(
-        "the database in the data folder cannot be used: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
+        "the database in the data folder cannot be used: {error}{cause}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
          this user may write"
     ))
 }

@@ -336,6 +336,14 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
+    /// Of a folder that is looked at: none is ever made.
+    pub(super) fn none() -> Self {
+        Self {
+            last: None,
+            taken: None,
+        }
+    }
+
     pub(super) async fn after(home: &Dir, log: LogId) -> Self {
         drop(remove_database(home, NEW));
         let snapshots = all(home).await.unwrap_or_default();

@@ -275,13 +275,15 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
     let copy = tempfile::tempdir().unwrap();
     copy_identical(dir.path(), copy.path());
     std::fs::write(copy.path().join(SEGMENT), &log).unwrap();
-    let Err(OpenError::Refused(sentence)) = open(copy.path()).await else {
-        panic!("it started")
-    };
-    assert!(
-        sentence.contains("log") && sentence.contains("newer hangar"),
-        "{sentence}"
-    );
+    for opened in [open(copy.path()).await, look(copy.path()).await] {
+        let Err(OpenError::Refused(sentence)) = opened else {
+            panic!("it started")
+        };
+        assert!(
+            sentence.contains("log") && sentence.contains("newer hangar"),
+            "{sentence}"
+        );
+    }
 
     let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
         .await

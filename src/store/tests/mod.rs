@@ -9,6 +9,7 @@ mod hostile;
 mod janitor;
 mod listing;
 mod log;
+mod looking;
 mod multipart;
 mod parts;
 mod rot;
@@ -84,6 +85,11 @@ fn config(dir: &Path) -> StoreConfig {
 
 async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
     Store::open(config(dir), clock, notes()).await
+}
+
+/// As `hangar token list` does it where no server runs.
+async fn look(dir: &Path) -> Result<Store, OpenError> {
+    Store::look(&config(dir), Clock::default(), notes()).await
 }
 
 /// As `hangar rebuild` does it, or a start.
