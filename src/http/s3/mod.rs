@@ -10,6 +10,7 @@ mod attributes;
 mod bucket;
 mod copy_object;
 mod cors;
+mod delete_object;
 mod delete_objects;
 mod document;
 mod error;
@@ -192,7 +193,7 @@ async fn carry_out(
         }
         Operation::Preflight(_) => unreachable!("answered before a signature was asked for"),
     };
-    answered.map_err(|refusal| permitted.tell(&exchange, &operation, refusal))
+    answered.map_err(|refusal| permitted.tell(&exchange, operation.bucket(), refusal))
 }
 
 async fn on_bucket(
@@ -247,7 +248,7 @@ async fn on_object(
     match operation {
         Op::Get | Op::Head => object::read_object(exchange, permitted, &bucket, &key).await,
         Op::Put => put_object::put_object(exchange, permitted, bucket, key, body).await,
-        Op::Delete => object::delete_object(exchange, bucket, key).await,
+        Op::Delete => delete_object::delete_object(exchange, bucket, key).await,
         Op::Copy => copy_object::copy_object(exchange, permitted, &bucket, &key).await,
         Op::GetAttributes => attributes::get_attributes(exchange, permitted, &bucket, &key).await,
         Op::GetTagging => object_tagging::get_tagging(exchange, permitted, &bucket, &key).await,
