@@ -30,7 +30,7 @@ mod verify;
 use crate::http::Rooms;
 use crate::http::limits::Body;
 use crate::http::{origin, serve, trace};
-use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
+use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
 use actix_web::http::header::{self, HeaderValue};
@@ -139,7 +139,6 @@ pub(super) async fn answer(
 }
 
 const PREFLIGHT: &str = "Preflight";
-const POST_OBJECT: &str = "PostObject";
 
 async fn carry_out(
     req: &HttpRequest,
@@ -177,7 +176,7 @@ async fn carry_out(
         _ => {}
     }
     let permitted = access::permit(&exchange, &operation)?;
-    metadata::refuse_encryption(&exchange.headers)?;
+    metadata::judge_headers(&exchange, operation.name())?;
     acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
