@@ -28,6 +28,7 @@ pub mod ownership;
 pub mod policy;
 pub mod public_access;
 pub mod range;
+pub mod request_headers;
 pub mod signature;
 pub mod sigv2;
 pub mod sigv4;

@@ -104,6 +104,8 @@ const fn row<Served: Copy>(
 }
 
 const LIST_BUCKETS: &str = "ListBuckets";
+/// The operation whose headers are the fields of a form.
+pub const POST_OBJECT: &str = "PostObject";
 
 /// A header that selects as a sub-resource does: it turns a PUT into a copy.
 const COPY_SOURCE: &str = "x-amz-copy-source";
@@ -118,7 +120,7 @@ const SERVICE: &[Row<()>] = &[
 const BUCKET: &[Row<BucketOperation>] = &[
     row("PUT", &[], "CreateBucket", Some(BucketOperation::Create)),
     row("HEAD", &[], "HeadBucket", Some(BucketOperation::Head)),
-    row("POST", &[], "PostObject", Some(BucketOperation::PostObject)),
+    row("POST", &[], POST_OBJECT, Some(BucketOperation::PostObject)),
     row("DELETE", &[], "DeleteBucket", Some(BucketOperation::Delete)),
     row("GET", &[], "ListObjects", Some(BucketOperation::ListObjects)),
     row("GET", &["list-type"], "ListObjectsV2", Some(BucketOperation::ListObjectsV2)),
@@ -254,20 +256,6 @@ const PARAMETERS: &[&str] = &[
     "versionId",
 ];
 
-/// The headers that ask for encryption at rest, or state a key for it. Lower case; form fields have the same names.
-pub const ENCRYPTION_HEADERS: &[&str] = &[
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
-    "x-amz-server-side-encryption-bucket-key-enabled",
-    "x-amz-server-side-encryption-context",
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-server-side-encryption-customer-key",
-    "x-amz-server-side-encryption-customer-key-md5",
-    "x-amz-copy-source-server-side-encryption-customer-algorithm",
-    "x-amz-copy-source-server-side-encryption-customer-key",
-    "x-amz-copy-source-server-side-encryption-customer-key-md5",
-];
-
 impl Operation {
     /// From the method, the raw path and the decoded query. `virtual_bucket`: of a virtual-host style request.
     /// # Errors
@@ -301,7 +289,6 @@ impl Operation {
         };
         let object_key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
         let operation = find(OBJECT, method, &selectors)?;
-        refuse_encryption(headers)?;
         refuse_versions(query)?;
         Ok(Self::OnObject(operation, bucket_name, object_key))
     }
@@ -384,6 +371,16 @@ fn name_in<Served: PartialEq>(table: &[Row<Served>], operation: &Served) -> &'st
         .iter()
         .find(|row| row.served.as_ref() == Some(operation))
         .map_or("", |row| row.name)
+}
+
+/// Whether an operation of this name only reads.
+pub(super) fn only_reads(name: &str) -> bool {
+    let of_buckets = BUCKET.iter().map(|row| (row.name, row.method));
+    let of_objects = OBJECT.iter().map(|row| (row.name, row.method));
+    name == LIST_BUCKETS
+        || of_buckets
+            .chain(of_objects)
+            .any(|(known, method)| known == name && matches!(method, "GET" | "HEAD"))
 }
 
 /// The bucket that a request is about, by its raw path, whatever it asks; `None` where that is no bucket's name.
@@ -484,23 +481,6 @@ fn find<Served: Copy>(
     )
     .extra("ArgumentName", "ResourceType")
     .extra("ArgumentValue", selectors[0]))
-}
-fn refuse_encryption(headers: &dyn Fn(&str) -> Option<String>) -> Result<(), S3Error> {
-    match ENCRYPTION_HEADERS
-        .iter()
-        .find(|name| headers(name).is_some())
-    {
-        Some(name) => Err(encryption_not_implemented(name)),
-        None => Ok(()),
-    }
-}
-/// The refusal of a request that asks, by the header or form field `name`, for encryption at rest.
-#[must_use]
-pub fn encryption_not_implemented(name: &'static str) -> S3Error {
-    not_implemented(format!(
-        "Server-side encryption ({name}) is not implemented; nothing is stored that asked for it."
-    ))
-    .extra("Header", name)
 }
 /// Buckets have no versions: the one of each object is `null`.
 fn refuse_versions(query: &[(String, String)]) -> Result<(), S3Error> {

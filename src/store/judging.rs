@@ -158,7 +158,8 @@ pub(super) struct NewBytes {
 
 /// Which object of a key is to go.
 pub(super) enum Which {
-    Current(WritePrecondition),
+    /// Whichever is there.
+    Current,
     /// One as it was looked up.
     This {
         sequence: u64,
@@ -331,13 +332,10 @@ impl Judging {
         self.require_bucket(&bucket)?;
         let current = meta::current(&mut self.index, &bucket, &key).await?;
         let is_meant = match (&which, &current) {
-            (Which::Current(precondition), current) => {
-                precondition.holds(current.as_ref().map(|current| &current.etag))
-            }
             (Which::This { sequence, tagging }, Some(current)) => {
                 current.sequence == *sequence && current.tagging == *tagging
             }
-            (Which::This { .. }, None) => true,
+            (Which::Current, _) | (Which::This { .. }, None) => true,
         };
         if !is_meant {
             return Err(StoreError::PreconditionFailed);

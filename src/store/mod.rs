@@ -538,16 +538,12 @@ impl Store {
         Ok(Committed::new(source.etag.clone(), recorded))
     }
 
+    /// Deletes whichever object of the key there is.
+    ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn delete(
-        &self,
-        bucket: BucketName,
-        key: ObjectKey,
-        precondition: WritePrecondition,
-    ) -> Result<Deletion, StoreError> {
-        self.delete_which(bucket, key, Which::Current(precondition))
-            .await
+    pub async fn delete(&self, bucket: BucketName, key: ObjectKey) -> Result<Deletion, StoreError> {
+        self.delete_which(bucket, key, Which::Current).await
     }
 
     /// Deletes exactly this object: not what took its place since it was looked up, and not with other tags.

@@ -272,10 +272,10 @@ impl Permitted {
     pub(super) fn tell(
         &self,
         exchange: &Exchange<'_>,
-        operation: &Operation,
+        bucket: Option<&BucketName>,
         refusal: S3Error,
     ) -> S3Error {
-        let (ErrorCode::NoSuchKey, Some(bucket)) = (refusal.code, operation.bucket()) else {
+        let (ErrorCode::NoSuchKey, Some(bucket)) = (refusal.code, bucket) else {
             return refusal;
         };
         let question = Question::about(bucket, None);

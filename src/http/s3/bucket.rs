@@ -107,15 +107,6 @@ pub(super) async fn create_bucket(
 
 /// What the head asks of a new bucket; answers the document of its ownership controls.
 fn judge_headers(exchange: &Exchange<'_>) -> Result<Option<String>, S3Error> {
-    let locked = exchange
-        .header("x-amz-bucket-object-lock-enabled")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if locked {
-        return Err(S3Error::with_message(
-            ErrorCode::NotImplemented,
-            "hangar does not lock objects.",
-        ));
-    }
     acl::stated(&exchange.headers)?;
     let Some(ownership) = exchange.header("x-amz-object-ownership") else {
         return Ok(None);

@@ -1,10 +1,10 @@
 //! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
 //! lower-case names and values, and mean the same.
 
-use super::acl;
+use super::{Exchange, acl};
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
 use crate::s3::tagging::{Tagged, Tags};
-use crate::s3::{ErrorCode, S3Error};
+use crate::s3::{ErrorCode, S3Error, request_headers};
 use crate::store::ObjectMeta;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -91,21 +91,25 @@ pub(super) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'
         .map(|(_, value)| value.as_str())
 }
 
+/// Refuses a request whose headers ask for what its operation does not do. A presigned query states headers too, those
+/// of checksums included.
+///
 /// # Errors
-/// 501 where encryption is asked for: never stored in plain as if it had been done.
-pub(super) fn refuse_encryption(fields: &[(String, String)]) -> Result<(), S3Error> {
-    let asks = |name: &str| {
-        name.starts_with("x-amz-server-side-encryption")
-            || name.starts_with("x-amz-copy-source-server-side-encryption")
-    };
-    match fields.iter().find(|(name, _)| asks(name)) {
-        Some((name, _)) => Err(S3Error::with_message(
-            ErrorCode::NotImplemented,
-            "hangar does not encrypt objects: send them without server-side encryption.",
-        )
-        .extra("Header", name.as_str())),
-        None => Ok(()),
+/// As [`request_headers::judge`].
+pub(super) fn judge_headers(exchange: &Exchange<'_>, operation: &str) -> Result<(), S3Error> {
+    let headers = exchange.headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+    request_headers::judge(operation, headers)?;
+    if !is_presigned(&exchange.query) {
+        return Ok(());
     }
+    for (name, value) in &exchange.query {
+        let name = name.to_ascii_lowercase();
+        if name.starts_with("x-amz-") {
+            request_headers::judge(operation, [(name.as_str(), value.as_str())])?;
+        }
+    }
+    Ok(())
 }
 
 /// All that is kept with an object, but for its checksums.
@@ -115,7 +119,6 @@ pub(super) fn refuse_encryption(fields: &[(String, String)]) -> Result<(), S3Err
 /// `AccessControlListNotSupported` for grants.
 pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3Error> {
     acl::stated(fields)?;
-    refuse_lock(fields)?;
     let kept = |name: &str| -> Result<Option<String>, S3Error> {
         let value = field(fields, name).map(str::trim);
         let Some(value) = value.filter(|value| !value.is_empty()) else {
@@ -244,21 +247,6 @@ fn refuse_unheld(name: &str, value: &str) -> Result<(), S3Error> {
     }
     let message = "The value holds characters that a header cannot hold.";
     Err(S3Error::invalid_argument(message, name, ""))
-}
-
-/// AWS: the code and the words for a bucket without object lock. A lock that nobody keeps is not promised.
-fn refuse_lock(fields: &[(String, String)]) -> Result<(), S3Error> {
-    let lock = fields
-        .iter()
-        .find(|(name, value)| name.starts_with("x-amz-object-lock-") && value != "OFF");
-    match lock {
-        Some((name, _)) => Err(S3Error::with_message(
-            ErrorCode::InvalidRequest,
-            "Bucket is missing Object Lock Configuration",
-        )
-        .extra("Header", name.as_str())),
-        None => Ok(()),
-    }
 }
 
 /// The checksums that a request states: their values, or which of them its trailer will state.

@@ -10,6 +10,7 @@ mod attributes;
 mod bucket;
 mod copy_object;
 mod cors;
+mod delete_object;
 mod delete_objects;
 mod document;
 mod error;
@@ -29,7 +30,7 @@ mod verify;
 use crate::http::Rooms;
 use crate::http::limits::Body;
 use crate::http::{ops, origin, serve, trace};
-use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
+use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
 use access::Permitted;
 use actix_web::http::header::{self, HeaderValue};
@@ -138,7 +139,6 @@ pub(super) async fn answer(
 }
 
 const PREFLIGHT: &str = "Preflight";
-const POST_OBJECT: &str = "PostObject";
 
 async fn carry_out(
     req: &HttpRequest,
@@ -176,7 +176,7 @@ async fn carry_out(
         _ => {}
     }
     let permitted = access::permit(&exchange, &operation).await?;
-    metadata::refuse_encryption(&exchange.headers)?;
+    metadata::judge_headers(&exchange, operation.name())?;
     acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
@@ -192,7 +192,7 @@ async fn carry_out(
         }
         Operation::Preflight(_) => unreachable!("answered before a signature was asked for"),
     };
-    answered.map_err(|refusal| permitted.tell(&exchange, &operation, refusal))
+    answered.map_err(|refusal| permitted.tell(&exchange, operation.bucket(), refusal))
 }
 
 async fn on_bucket(
@@ -247,7 +247,7 @@ async fn on_object(
     match operation {
         Op::Get | Op::Head => object::read_object(exchange, permitted, &bucket, &key).await,
         Op::Put => put_object::put_object(exchange, permitted, bucket, key, body).await,
-        Op::Delete => object::delete_object(exchange, bucket, key).await,
+        Op::Delete => delete_object::delete_object(exchange, bucket, key).await,
         Op::Copy => copy_object::copy_object(exchange, permitted, &bucket, &key).await,
         Op::GetAttributes => attributes::get_attributes(exchange, permitted, &bucket, &key).await,
         Op::GetTagging => object_tagging::get_tagging(exchange, permitted, &bucket, &key).await,

@@ -1,4 +1,4 @@
-//! Reading and deleting one object.
+//! Reading one object.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 
 use super::access::Permitted;
@@ -6,7 +6,6 @@ use super::{Exchange, error, metadata, settings};
 use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::bucket_policy::Action;
 use crate::s3::checksum::Checksum;
-use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, header_text, multipart, tagging};
 use crate::store::{Object, ObjectParts, StoreError};
 use actix_web::HttpResponse;
@@ -289,33 +288,4 @@ fn apply_overrides(
         }
     }
     Ok(())
-}
-
-/// `DeleteObject`: 204, whether there was an object or not.
-pub(super) async fn delete_object(
-    exchange: &Exchange<'_>,
-    bucket: BucketName,
-    key: ObjectKey,
-) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.rooms.store;
-    if store.bucket(&bucket).is_none() {
-        return Err(error::no_such_bucket(&bucket));
-    }
-    for name in ["x-amz-if-match-size", "x-amz-if-match-last-modified-time"] {
-        // AWS: conditions that only directory buckets know. What is not judged must not delete.
-        if exchange.header(name).is_some() {
-            return Err(S3Error::new(ErrorCode::NotImplemented).extra("Header", name));
-        }
-    }
-    let precondition = WritePrecondition::parse(exchange.header("if-match"), None)?;
-    match store
-        .delete(bucket.clone(), key.clone(), precondition)
-        .await
-    {
-        Ok(_) => {}
-        // AWS: what is not there needs no condition to go.
-        Err(StoreError::PreconditionFailed) if store.object(&bucket, &key).await?.is_none() => {}
-        Err(refusal) => return Err(refusal.into()),
-    }
-    Ok(HttpResponse::NoContent().finish())
 }

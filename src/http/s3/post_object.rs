@@ -13,7 +13,7 @@ use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
 use crate::s3::policy::{FormFields, Grant, SuccessAnswer, UnverifiedForm, redirect_location};
-use crate::s3::{BucketName, ErrorCode, S3Error, uri, xml};
+use crate::s3::{BucketName, ErrorCode, S3Error, op, uri, xml};
 use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -34,6 +34,7 @@ pub(super) async fn post_object(
         return Err(error::no_such_bucket(&bucket));
     }
     let boundary = form::boundary(exchange.header("content-type"))?;
+    metadata::judge_headers(exchange, op::POST_OBJECT)?;
     let mut parser = FormParser::new(&boundary);
     let mut events = Vec::new();
     body.count(Kept::Unverified);
@@ -93,7 +94,6 @@ impl Upload {
     /// `to_come`: what was not read yet of the form, bytes.
     fn begin(exchange: &Exchange<'_>, grant: Grant, to_come: Option<u64>) -> Result<Self, S3Error> {
         let fields = &grant.fields().fields;
-        metadata::refuse_encryption(fields)?;
         if let Some(bucket) = exchange.rooms.store.bucket(grant.bucket()) {
             acl::judge_for(&bucket, fields)?;
         }

@@ -5,10 +5,9 @@
 //! its grant says so ([`Grant::access_key`]): whether anybody may write there is its caller's to ask. It refuses to know
 //! which access keys there are and what the file holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
-use super::checksum::ChecksumAlgorithm;
 use super::signature::{Keys, MAX_SKEW, Rules, Sigv2};
 use super::sigv4::{Credential, RegionRule, SigningKey};
-use super::{BucketName, ErrorCode, ObjectKey, S3Error, op, sigv2, time};
+use super::{BucketName, ErrorCode, ObjectKey, S3Error, op, request_headers, sigv2, time};
 use crate::s3::time::Timestamp;
 use condition::Condition;
 use document::Document;
@@ -252,7 +251,11 @@ impl UnverifiedForm {
         let key = self.fields.get("key").unwrap_or_default();
         let key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
         check_metadata(&self.fields)?;
-        refuse_encryption(&self.fields)?;
+        let fields = self.fields.fields.iter();
+        request_headers::judge(
+            op::POST_OBJECT,
+            fields.map(|(name, value)| (name.as_str(), value.as_str())),
+        )?;
         Ok(Grant {
             length,
             success: SuccessAnswer::from_fields(&self.fields),
@@ -358,7 +361,7 @@ fn needs_no_condition(name: &str) -> bool {
         name,
         "x-amz-signature" | "file" | "policy" | "awsaccesskeyid" | "signature"
     ) || name.starts_with("x-ignore-")
-        || ChecksumAlgorithm::from_header(name).is_some()
+        || request_headers::states_a_checksum(name)
 }
 fn denied(reason: &str) -> S3Error {
     S3Error::with_message(
@@ -379,15 +382,6 @@ fn check_metadata(fields: &FormFields) -> Result<(), S3Error> {
             .extra("MaxSizeAllowed", MAX_METADATA_BYTES.to_string()));
     }
     Ok(())
-}
-fn refuse_encryption(fields: &FormFields) -> Result<(), S3Error> {
-    match op::ENCRYPTION_HEADERS
-        .iter()
-        .find(|name| fields.get(name).is_some())
-    {
-        Some(name) => Err(op::encryption_not_implemented(name)),
-        None => Ok(()),
-    }
 }
 /// What all length ranges allow together.
 fn strictest_length(conditions: &[Condition]) -> Result<RangeInclusive<u64>, S3Error> {

@@ -580,12 +580,31 @@ fn the_sizes_of_key_and_metadata_are_judged_last() {
     assert_eq!(uncovered.refusal().0, ErrorCode::AccessDenied);
 }
 
+#[rstest]
+#[case("x-amz-server-side-encryption", "AES256", ErrorCode::NotImplemented)]
+#[case("x-amz-write-offset-bytes", "10", ErrorCode::NotImplemented)]
+#[case("content-range", "bytes 0-1/2", ErrorCode::InvalidRequest)]
+#[case("if-none-match", "*", ErrorCode::NotImplemented)]
+#[case("x-amz-object-lock-mode", "GOVERNANCE", ErrorCode::InvalidRequest)]
+#[case("x-amz-expected-bucket-owner", "111122223333", ErrorCode::AccessDenied)]
+#[case("x-amz-checksum-sha512", "AAAA", ErrorCode::InvalidRequest)]
+fn a_form_that_asks_for_what_is_not_done_is_not_taken(
+    #[case] field: &str,
+    #[case] value: &str,
+    #[case] code: ErrorCode,
+) {
+    let condition = format!(r#"{{"{field}":"{value}"}}"#);
+    let form = Form::new(&[ANY_KEY, &condition], &[("key", "a"), (field, value)]);
+    assert_eq!(form.refusal().0, code);
+}
+
 #[test]
-fn a_form_that_asks_for_encryption_is_not_taken() {
-    let field = "x-amz-server-side-encryption";
-    let condition = format!(r#"{{"{field}":"AES256"}}"#);
-    let form = Form::new(&[ANY_KEY, &condition], &[("key", "a"), (field, "AES256")]);
-    assert_eq!(form.refusal().0, ErrorCode::NotImplemented);
+fn a_checksum_of_an_unknown_algorithm_is_refused_though_no_condition_names_it() {
+    let form = Form::new(
+        &[ANY_KEY],
+        &[("key", "a"), ("x-amz-checksum-sha512", "AAAA")],
+    );
+    assert_eq!(form.refusal().0, ErrorCode::InvalidRequest);
 }
 
 proptest! {

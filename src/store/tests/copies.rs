@@ -45,7 +45,7 @@ async fn put_blob(store: &Store, dir: &Path, at: &str, body: &[u8]) -> std::path
 }
 
 async fn delete(store: &Store, at: &str) {
-    let deleted = store.delete(name("uploads"), key(at), WritePrecondition::None);
+    let deleted = store.delete(name("uploads"), key(at));
     assert_eq!(deleted.await.unwrap(), Deletion::Deleted);
 }
 

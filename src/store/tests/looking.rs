@@ -20,7 +20,7 @@ async fn a_store_that_is_looked_at_reads_everything_and_takes_no_change() {
     assert!(refused.is_err());
     let refused = looked.create_bucket(name("another")).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
-    let deleted = looked.delete(name("uploads"), key("small"), WritePrecondition::None);
+    let deleted = looked.delete(name("uploads"), key("small"));
     assert!(deleted.await.is_err());
     let checked = looked
         .check(Arc::default(), Repair::default())
@@ -71,7 +71,7 @@ async fn a_look_at_a_folder_that_was_not_closed_tells_what_its_next_start_tells(
     let store = open(dir.path()).await.unwrap();
     store.announce("{}").await.unwrap();
     put(&store, "kept", b"replaced").await;
-    let deleted = store.delete(name("uploads"), key("gone"), WritePrecondition::None);
+    let deleted = store.delete(name("uploads"), key("gone"));
     deleted.await.unwrap();
     // As a killed server leaves it.
     let copy = tempfile::tempdir().unwrap();

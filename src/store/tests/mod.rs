@@ -539,7 +539,7 @@ async fn deleting_says_whether_there_was_something() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "a", b"a").await;
-    let delete = || store.delete(name("uploads"), key("a"), WritePrecondition::None);
+    let delete = || store.delete(name("uploads"), key("a"));
     assert_eq!(delete().await.unwrap(), Deletion::Deleted);
     assert_eq!(delete().await.unwrap(), Deletion::WasAbsent);
     assert_eq!(get(&store, "a").await, None);

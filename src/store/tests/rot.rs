@@ -96,11 +96,7 @@ async fn left(by: By) -> Left {
         writer.close().await.unwrap();
     }
     for number in (0..KEYS).step_by(11) {
-        let deleted = store.delete(
-            name("uploads"),
-            key(&format!("key {number}")),
-            WritePrecondition::None,
-        );
+        let deleted = store.delete(name("uploads"), key(&format!("key {number}")));
         deleted.await.unwrap();
     }
     change(&store, (0..KEYS).step_by(13)).await;
