@@ -221,6 +221,7 @@ fn is_host(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::http::TrustedProxies;
+    use crate::s3::signature::Sigv2;
     use actix_web::test::TestRequest;
     use rstest::rstest;
 
@@ -232,7 +233,7 @@ mod tests {
             cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
             region: String::new(),
-            sigv2: false,
+            sigv2: Sigv2::Off,
             safe_reads: true,
             tls: None,
         }

@@ -42,8 +42,16 @@ enum Requester {
 /// # Errors
 /// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for those who did not
 /// sign and ask for what others could be allowed.
-pub(super) fn permit(exchange: &Exchange<'_>, operation: &Operation) -> Result<Permitted, S3Error> {
+pub(super) fn permit(
+    exchange: &mut Exchange<'_>,
+    operation: &Operation,
+) -> Result<Permitted, S3Error> {
     let verified = verify::verify(exchange)?;
+    if let Some(verified) = &verified {
+        exchange.read_as_signed(verified.plus())?;
+        refuse_unsigned_parameters(exchange, operation, verified)?;
+    }
+    let exchange = &*exchange;
     let (requester, payload) = match &verified {
         Some(verified) => (
             Requester::of(exchange, verified.access_key())?,
@@ -71,6 +79,26 @@ pub(super) fn permit(exchange: &Exchange<'_>, operation: &Operation) -> Result<P
         payload,
         is_for_browsers,
     })
+}
+
+/// A presigned URL is given away: whoever has it must not be able to list more than its signer meant.
+fn refuse_unsigned_parameters(
+    exchange: &Exchange<'_>,
+    operation: &Operation,
+    verified: &Verified,
+) -> Result<(), S3Error> {
+    if verified.signs_parameters() || !verified.is_presigned() {
+        return Ok(());
+    }
+    match operation.list_parameter(&exchange.query) {
+        None => Ok(()),
+        Some(name) => Err(S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            format!(
+                "Signature Version 2 does not sign the parameter '{name}' of a listing. Sign this URL with Signature Version 4."
+            ),
+        )),
+    }
 }
 
 /// Whether who signed a form, or anybody where nobody did, may put an object where the form wants it.
