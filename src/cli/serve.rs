@@ -40,7 +40,8 @@ Environment, S3:
   AWS_S3_BUCKET_NAME         the bucket of assets (default uploads)
   AWS_REGION                 the region in signatures; us-east-1 and an empty one pass too (default: any)
   HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
-  HANGAR_S3_SIGV2            true: believe Signature Version 2 too (default false)
+  HANGAR_S3_SIGV2            where Signature Version 2 is accepted too: off, presigned (URLs and forms), or
+                             on (Authorization headers as well) (default presigned)
   HANGAR_SAFE_READS          false: serve HTML, SVG and scripts as they are, also to browsers (default true)
   HANGAR_GRACE               how long bytes that nothing names any more stay on the disk (default 24h)
   HANGAR_MIN_FREE            with less than this free on the disk no uploads are taken (default 1 % of it, at most 1GiB)

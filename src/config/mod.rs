@@ -22,6 +22,7 @@ pub use quantity::{parse_duration, parse_size};
 use crate::assets::{AssetAges, AssetsConfig};
 use crate::auth::{AccessKey, KeyFile};
 use crate::s3::BucketName;
+use crate::s3::signature::Sigv2;
 use crate::store::StoreConfig;
 use crate::telemetry::LogSettings;
 use std::net::SocketAddr;
@@ -451,13 +452,8 @@ impl<'a> Settings<'a> {
                 .read(None, "AWS_REGION", address::REGION, address::parse_region)?
                 .unwrap_or_default(),
             sigv2: self
-                .read(
-                    None,
-                    "HANGAR_S3_SIGV2",
-                    quantity::SWITCH,
-                    quantity::parse_switch,
-                )?
-                .unwrap_or(false),
+                .read(None, "HANGAR_S3_SIGV2", Sigv2::ACCEPTED, Sigv2::parse)?
+                .unwrap_or_default(),
             safe_reads: self
                 .read(
                     None,

@@ -27,6 +27,21 @@ fn root_key(config: &Config) -> Option<(&str, &str)> {
     Some((&key.id, key.secret.expose_secret()))
 }
 
+#[rstest]
+#[case("off", Sigv2::Off)]
+#[case("false", Sigv2::Off)]
+#[case("presigned", Sigv2::Presigned)]
+#[case("Presigned", Sigv2::Presigned)]
+#[case("", Sigv2::Presigned)]
+#[case("on", Sigv2::On)]
+#[case("true", Sigv2::On)]
+fn version_2_of_the_signature_is_off_for_what_is_presigned_or_on(
+    #[case] value: &str,
+    #[case] sigv2: Sigv2,
+) {
+    assert_eq!(config(&[("HANGAR_S3_SIGV2", value)]).http.sigv2, sigv2);
+}
+
 #[test]
 fn nothing_set_is_a_whole_configuration() {
     let mut composed = compose(&[]).unwrap();
@@ -62,7 +77,7 @@ fn nothing_set_is_a_whole_configuration() {
             cors_allowed_origins: [],
             s3_domain: None,
             region: "",
-            sigv2: false,
+            sigv2: Presigned,
             safe_reads: true,
             tls: None,
         },
@@ -162,7 +177,7 @@ fn each_name_reaches_its_setting() {
                 "s3.example.com",
             ),
             region: "eu-central-1",
-            sigv2: true,
+            sigv2: On,
             safe_reads: false,
             tls: Some(
                 TlsFiles {
@@ -447,7 +462,7 @@ fn an_access_key_that_no_signature_can_carry_is_refused() {
 #[case(
     "HANGAR_S3_SIGV2",
     "maybe",
-    "HANGAR_S3_SIGV2 is \"maybe\", but must be true or false"
+    "HANGAR_S3_SIGV2 is \"maybe\", but must be off, presigned or on"
 )]
 #[case(
     "HANGAR_SAFE_READS",

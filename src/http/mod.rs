@@ -24,6 +24,7 @@ use crate::admin::{Asked, Holder, Housekeeper};
 use crate::assets::Assets;
 use crate::auth::{AccessKeys, Auth};
 use crate::clock::Clock;
+use crate::s3::signature::Sigv2;
 use crate::store::Store;
 use actix_web::dev::RequestHead;
 use actix_web::guard::{Guard, fn_guard};
@@ -83,8 +84,8 @@ pub struct HttpConfig {
     pub s3_domain: Option<String>,
     /// `AWS_REGION`; empty: any
     pub region: String,
-    /// `HANGAR_S3_SIGV2`: Signature Version 2 is believed too.
-    pub sigv2: bool,
+    /// `HANGAR_S3_SIGV2`: where Signature Version 2 is accepted too.
+    pub sigv2: Sigv2,
     /// `HANGAR_SAFE_READS`: what a browser can ask for is served so that it can do no harm.
     pub safe_reads: bool,
     /// `HANGAR_TLS_CERT` and `HANGAR_TLS_KEY`; `None`: plain HTTP.
@@ -282,7 +283,7 @@ mod tests {
             cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
             region: String::new(),
-            sigv2: false,
+            sigv2: Sigv2::Off,
             safe_reads: true,
             tls: None,
         };

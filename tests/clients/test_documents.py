@@ -111,8 +111,6 @@ class Reader:
             "LANG": "C.UTF-8",
             "HANGAR_LISTEN": f"127.0.0.1:{self.port}",
             "HANGAR_URL": f"http://127.0.0.1:{self.port}",
-            # `aws s3 presign` signs with Version 2, which a server of this version takes where it is told to.
-            "HANGAR_S3_SIGV2": "true",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

@@ -16,6 +16,7 @@ WHERE_FROM = {
     "restic": "Debian: restic",
     "jq": "Debian: jq",
     "openssl": "Debian: openssl",
+    "curl": "Debian: curl",
     "node": "Debian: nodejs",
     "mc": "no package of Debian, PyPI or npm has MinIO's mc, and its own host does not give it out any more",
 }

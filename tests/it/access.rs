@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier, PublicAccessBlockConfiguration
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hangar::http::TrustedProxies;
+use hangar::s3::signature::Sigv2;
 use hangar::s3::time;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -410,10 +411,12 @@ fn signature(string_to_sign: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_old_signature_is_believed_where_it_is_on_and_nowhere_else() {
+async fn the_old_signature_is_accepted_where_the_setting_says() {
+    const UNSUPPORTED: &str = "400 InvalidRequest";
     for (sigv2, header_answer, query_answer) in [
-        (true, "200", "200"),
-        (false, "400 InvalidRequest", "400 InvalidRequest"),
+        (Sigv2::On, "200", "200"),
+        (Sigv2::Presigned, UNSUPPORTED, "200"),
+        (Sigv2::Off, UNSUPPORTED, UNSUPPORTED),
     ] {
         let app = spawn_with(|config| config.http.sigv2 = sigv2).await;
         put(&app.s3(), "a").await.unwrap();
@@ -425,20 +428,101 @@ async fn the_old_signature_is_believed_where_it_is_on_and_nowhere_else() {
             ask(&app, "GET", "/uploads/a", &headers).await,
             header_answer
         );
-        let expires = app.clock.now().as_secs() + 60;
-        let signed = signature(&format!("GET\n\n\n{expires}\n/uploads/a"))
-            .replace('+', "%2B")
-            .replace('=', "%3D");
-        let path =
-            format!("/uploads/a?AWSAccessKeyId={ACCESS_KEY}&Expires={expires}&Signature={signed}");
+        let path = presigned_by_v2(&app, "/uploads/a", "");
         assert_eq!(ask(&app, "GET", &path, &[]).await, query_answer);
         let tampered = path.replace("uploads/a", "uploads/b");
-        let refused = if sigv2 {
-            "403 SignatureDoesNotMatch"
-        } else {
-            query_answer
+        let refused = match sigv2 {
+            Sigv2::Off => query_answer,
+            _ => "403 SignatureDoesNotMatch",
         };
         assert_eq!(ask(&app, "GET", &tampered, &[]).await, refused);
+    }
+}
+
+/// A path with a query that Signature Version 2 signed for a GET; `signed`: sub-resources as they are signed and sent.
+fn presigned_by_v2(app: &App, path: &str, signed: &str) -> String {
+    let expires = app.clock.now().as_secs() + 60;
+    let signature = signature(&format!("GET\n\n\n{expires}\n{path}{signed}"))
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D");
+    let joint = if signed.is_empty() { '?' } else { '&' };
+    format!(
+        "{path}{signed}{joint}AWSAccessKeyId={ACCESS_KEY}&Expires={expires}&Signature={signature}"
+    )
+}
+
+#[tokio::test]
+async fn a_url_of_the_old_signature_lists_no_more_than_was_signed() {
+    const REFUSED: &str = "400 InvalidRequest";
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    let list = presigned_by_v2(&app, "/uploads", "");
+    assert_eq!(ask(&app, "GET", &list, &[]).await, "200");
+    for added in [
+        "prefix=a",
+        "list-type=2",
+        "marker=a",
+        "max-keys=1",
+        "delimiter=/",
+    ] {
+        let other = format!("{list}&{added}");
+        assert_eq!(ask(&app, "GET", &other, &[]).await, REFUSED, "{added}");
+    }
+    let read = presigned_by_v2(&app, "/uploads/a", "");
+    for ignored in ["prefix=a", "userId=5", "v2"] {
+        let other = format!("{read}&{ignored}");
+        assert_eq!(ask(&app, "GET", &other, &[]).await, "200", "{ignored}");
+    }
+    let versions = presigned_by_v2(&app, "/uploads", "?versions");
+    assert_eq!(ask(&app, "GET", &versions, &[]).await, "200");
+    let other = format!("{versions}&key-marker=a");
+    assert_eq!(ask(&app, "GET", &other, &[]).await, REFUSED);
+}
+
+// ---- Names in a query that mean nothing
+
+#[tokio::test]
+async fn an_ignored_name_changes_no_permission_and_no_answer() {
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    put(&app.s3(), "b").await.unwrap();
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/a", "")]).await;
+    // Twice: the second may be answered from memory.
+    for _ in 0..2 {
+        for query in [
+            "",
+            "?v=2",
+            "?1421925028",
+            "?v2",
+            "?t=",
+            "?a&b",
+            "?prefix=x",
+            "?x+y",
+        ] {
+            for (key, answer) in [("a", "200"), ("b", "403 AccessDenied")] {
+                let path = format!("/uploads/{key}{query}");
+                assert_eq!(ask(&app, "GET", &path, &[]).await, answer, "{path}");
+            }
+        }
+        for query in ["?acl", "?v=2&tagging", "?annotation&annotationName=a"] {
+            let path = format!("/uploads/a{query}");
+            assert_eq!(
+                ask(&app, "GET", &path, &[]).await,
+                "403 AccessDenied",
+                "{path}"
+            );
+        }
+    }
+    // What was open is closed at once under every name.
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/b", "")]).await;
+    for query in ["", "?v=2", "?1421925028", "?v2", "?t=", "?a&b"] {
+        let path = format!("/uploads/a{query}");
+        assert_eq!(
+            ask(&app, "GET", &path, &[]).await,
+            "403 AccessDenied",
+            "{path}"
+        );
     }
 }
 

@@ -44,10 +44,14 @@ enum Requester {
 /// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for those who did not
 /// sign and ask for what others could be allowed.
 pub(super) async fn permit(
-    exchange: &Exchange<'_>,
+    exchange: &mut Exchange<'_>,
     operation: &Operation,
 ) -> Result<Permitted, S3Error> {
     let verified = verify::verify(exchange)?;
+    if let Some(verified) = &verified {
+        exchange.read_as_signed(verified.plus())?;
+    }
+    let exchange = &*exchange;
     let (requester, payload) = match &verified {
         Some(verified) => (
             Requester::of(exchange, verified.access_key())?,

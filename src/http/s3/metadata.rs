@@ -4,7 +4,7 @@
 use super::{Exchange, acl};
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
 use crate::s3::tagging::{Tagged, Tags};
-use crate::s3::{ErrorCode, S3Error, request_headers};
+use crate::s3::{ErrorCode, S3Error, request_headers, signature};
 use crate::store::ObjectMeta;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -46,39 +46,11 @@ pub(super) fn header_fields(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether a decoded query states a signature.
-pub(super) fn is_presigned(query: &[(String, String)]) -> bool {
-    let states = |wanted: &str| query.iter().any(|(name, _)| name == wanted);
-    states("X-Amz-Signature") || (states("AWSAccessKeyId") && states("Signature"))
-}
-
-/// AWS: signers move `x-amz-*` headers into the query of a presigned URL, where they mean the same. Not so checksums:
-/// the current SDK for JavaScript puts that of an empty body there, and AWS does not look at it.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
+/// Adds the headers that a presigned query states and that were not sent.
 pub(super) fn add_presigned(headers: &mut Vec<(String, String)>, query: &[(String, String)]) {
-    const OF_THE_SIGNATURE: [&str; 8] = [
-        "x-amz-algorithm",
-        "x-amz-credential",
-        "x-amz-date",
-        "x-amz-expires",
-        "x-amz-signedheaders",
-        "x-amz-signature",
-        "x-amz-security-token",
-        "x-amz-content-sha256",
-    ];
-    if !is_presigned(query) {
-        return;
-    }
-    for (name, value) in query {
-        let name = name.to_ascii_lowercase();
-        let is_checksum = name == "x-amz-sdk-checksum-algorithm"
-            || ChecksumAlgorithm::from_header(&name).is_some();
-        if name.starts_with("x-amz-")
-            && !is_checksum
-            && !OF_THE_SIGNATURE.contains(&name.as_str())
-            && field(headers, &name).is_none()
-        {
-            headers.push((name, value.clone()));
+    for (name, value) in signature::presigned_headers(query) {
+        if field(headers, &name).is_none() {
+            headers.push((name, value));
         }
     }
 }
@@ -100,7 +72,7 @@ pub(super) fn judge_headers(exchange: &Exchange<'_>, operation: &str) -> Result<
     let headers = exchange.headers.iter();
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
     request_headers::judge(operation, headers)?;
-    if !is_presigned(&exchange.query) {
+    if !signature::is_presigned(&exchange.query) {
         return Ok(());
     }
     for (name, value) in &exchange.query {

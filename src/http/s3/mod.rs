@@ -31,7 +31,8 @@ use crate::http::Rooms;
 use crate::http::limits::Body;
 use crate::http::{ops, origin, serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
+use crate::s3::uri::{self, Plus};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form};
 use access::Permitted;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -47,28 +48,48 @@ struct Exchange<'a> {
     sent: usize,
     /// Decoded
     query: Vec<(String, String)>,
+    /// How a `+` in the query is read.
+    plus: Plus,
     virtual_bucket: Option<String>,
 }
 
 impl<'a> Exchange<'a> {
     fn new(req: &'a HttpRequest, rooms: &'a Rooms) -> Result<Self, S3Error> {
-        let query = uri::parse_query(req.uri().query().unwrap_or_default()).ok_or_else(|| {
+        let headers = metadata::header_fields(req.headers());
+        let mut exchange = Self {
+            req,
+            rooms,
+            sent: headers.len(),
+            headers,
+            query: Vec::new(),
+            plus: Plus::default(),
+            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
+        };
+        exchange.read_query()?;
+        Ok(exchange)
+    }
+
+    fn read_query(&mut self) -> Result<(), S3Error> {
+        let raw = self.req.uri().query().unwrap_or_default();
+        self.query = uri::parse_query_as(raw, self.plus).ok_or_else(|| {
             S3Error::with_message(
                 ErrorCode::InvalidArgument,
                 "The query string is not percent-encoded UTF-8.",
             )
         })?;
-        let mut headers = metadata::header_fields(req.headers());
-        let sent = headers.len();
-        metadata::add_presigned(&mut headers, &query);
-        Ok(Self {
-            req,
-            rooms,
-            headers,
-            sent,
-            query,
-            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
-        })
+        self.headers.truncate(self.sent);
+        metadata::add_presigned(&mut self.headers, &self.query);
+        Ok(())
+    }
+
+    /// Reads the query as its client signed it. No name of a sub-resource has a `+` or a space in it, so the operation
+    /// stays the same.
+    fn read_as_signed(&mut self, plus: Plus) -> Result<(), S3Error> {
+        if self.plus == plus {
+            return Ok(());
+        }
+        self.plus = plus;
+        self.read_query()
     }
 
     /// What came as headers: what a signature's headers are.
@@ -146,7 +167,7 @@ async fn carry_out(
     body: &mut Body,
     name: &mut &'static str,
 ) -> Result<HttpResponse, S3Error> {
-    let exchange = Exchange::new(req, rooms)?;
+    let mut exchange = Exchange::new(req, rooms)?;
     if page::is_asked_for(&exchange) {
         return Ok(page::answer());
     }
@@ -175,7 +196,7 @@ async fn carry_out(
         }
         _ => {}
     }
-    let permitted = access::permit(&exchange, &operation).await?;
+    let permitted = access::permit(&mut exchange, &operation).await?;
     metadata::judge_headers(&exchange, operation.name())?;
     acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {

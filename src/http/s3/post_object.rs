@@ -8,7 +8,7 @@
 use super::metadata::{self, StatedChecksums};
 use super::{Exchange, access, acl, error, verify};
 use crate::http::limits::{Body, Kept};
-use crate::http::origin::Origin;
+use crate::http::origin::{self, Origin};
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
@@ -77,7 +77,27 @@ async fn grant(
     let now = exchange.rooms.clock.now();
     let grant = verify::with_keys(exchange, |keys| form.evaluate(keys, now))?;
     access::permit_form(exchange, &grant).await?;
+    warn_of_lost_host(exchange);
     Ok(grant)
+}
+
+/// Once for each start: every form that comes the same way would say it again.
+fn warn_of_lost_host(exchange: &Exchange<'_>) {
+    static WARNED: std::sync::Once = std::sync::Once::new();
+    if WARNED.is_completed() {
+        return;
+    }
+    let req = exchange.req.head();
+    let Some(sent_to) = origin::host_lost_on_the_way(req, &exchange.rooms.config) else {
+        return;
+    };
+    WARNED.call_once(|| {
+        tracing::warn!(
+            received = exchange.header("host").unwrap_or_default(),
+            sent_to,
+            "a proxy changed the Host header of an upload form: forms work all the same, but presigned links for that host will be refused with 403. Let the proxy pass the header on with its port (nginx: `proxy_set_header Host $http_host;`), or set HANGAR_PUBLIC_URL to the address that clients use"
+        );
+    });
 }
 
 /// A file on its way in, under its grant.

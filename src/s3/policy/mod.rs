@@ -46,17 +46,25 @@ impl FormFields {
     }
     /// As [`FormFields::get`], for a field that the form must have.
     fn required(&self, name: &'static str) -> Result<&str, S3Error> {
-        // AWS: the words for a missing field, whichever it is
-        self.get(&name.to_ascii_lowercase()).ok_or_else(|| {
-            S3Error::invalid_argument(
-                format!(
-                    "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
-                ),
-                name,
-                "",
-            )
-        })
+        self.get(&name.to_ascii_lowercase())
+            .ok_or_else(|| missing_field(name, ""))
     }
+    /// Those of `names` that the form does not have.
+    fn missing_of(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let is_missing = |name: &&&str| self.get(&name.to_ascii_lowercase()).is_none();
+        names.iter().filter(is_missing).copied().collect()
+    }
+}
+
+// AWS: the words for a missing field, whichever it is
+fn missing_field(name: &'static str, more: &str) -> S3Error {
+    S3Error::invalid_argument(
+        format!(
+            "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields.{more}"
+        ),
+        name,
+        "",
+    )
 }
 
 /// The fields that sign a policy by Signature Version 4, well formed.
@@ -126,6 +134,45 @@ impl V4Fields {
     }
 }
 
+/// The refusal of a form that has a policy and not all fields of either version of the signature: it says which ones
+/// are missing of the version, or versions, of which it has some.
+fn incompletely_signed(
+    lacks_v4: &[&'static str],
+    lacks_v2: &[&'static str],
+    sigv2: Sigv2,
+) -> S3Error {
+    let begins_v4 = lacks_v4.len() < V4_FIELDS.len();
+    let begins_v2 = lacks_v2.len() < V2_FIELDS.len();
+    let accepts_v2 = sigv2 != Sigv2::Off;
+    let lacks = |version: u8, names: &[&str]| {
+        let names = names.join("', '");
+        format!(" Of Signature Version {version} the form lacks '{names}'.")
+    };
+    let mut more = String::new();
+    if begins_v4 || !accepts_v2 {
+        more += &lacks(4, lacks_v4);
+    }
+    if begins_v2 && accepts_v2 {
+        more += &lacks(2, lacks_v2);
+    }
+    if begins_v2 && !accepts_v2 {
+        more += " Signature Version 2 is not accepted here.";
+    }
+    let named = if begins_v4 || !accepts_v2 {
+        lacks_v4
+    } else {
+        lacks_v2
+    };
+    let first = named.first().copied().unwrap_or("signature");
+    let refusal = missing_field(first, &more);
+    if begins_v2 && !accepts_v2 {
+        return refusal.logged(
+            "a form signed by Signature Version 2, which HANGAR_S3_SIGV2=presigned accepts",
+        );
+    }
+    refusal
+}
+
 /// Who a form says has signed its policy.
 #[derive(Debug)]
 enum Signed {
@@ -139,26 +186,29 @@ enum Signed {
 }
 impl Signed {
     fn parse(fields: &FormFields, rules: &Rules) -> Result<Self, S3Error> {
-        let states = |names: &[&str]| names.iter().any(|name| fields.get(name).is_some());
         if fields.get("policy").is_none() {
             return Ok(Self::Nobody);
         }
-        if states(V4_FIELDS) || !states(V2_FIELDS) {
+        let has = |name: &str| fields.get(name).is_some();
+        if has("x-amz-signature") && has("signature") {
+            return Err(S3Error::invalid_argument(
+                "The form is signed twice: 'x-amz-signature' is a field of Signature Version 4, 'signature' one of Version 2. Post one of them.",
+                "signature",
+                "",
+            ));
+        }
+        let lacks_v4 = fields.missing_of(V4_FIELDS);
+        if lacks_v4.is_empty() {
             return V4Fields::parse(fields, &rules.regions).map(Self::V4);
         }
-        if rules.sigv2 == Sigv2::Off {
-            return V4Fields::parse(fields, &rules.regions)
-                .map(Self::V4)
-                .map_err(|refusal| {
-                    refusal.logged(
-                        "a form signed by Signature Version 2, which HANGAR_S3_SIGV2 would allow",
-                    )
-                });
+        let lacks_v2 = fields.missing_of(V2_FIELDS);
+        if lacks_v2.is_empty() && rules.sigv2 != Sigv2::Off {
+            return Ok(Self::V2 {
+                access_key: fields.required("AWSAccessKeyId")?.to_owned(),
+                signature: fields.required("signature")?.to_owned(),
+            });
         }
-        Ok(Self::V2 {
-            access_key: fields.required("AWSAccessKeyId")?.to_owned(),
-            signature: fields.required("signature")?.to_owned(),
-        })
+        Err(incompletely_signed(&lacks_v4, &lacks_v2, rules.sigv2))
     }
 
     /// Step 4, and the form's date.
@@ -321,10 +371,8 @@ fn refuse_mangled(fields: &FormFields) -> Result<(), S3Error> {
     let denied =
         |message: &'static str| Err(S3Error::with_message(ErrorCode::AccessDenied, message));
     let policy = fields.get("policy");
-    let is_signed = V4_FIELDS
-        .iter()
-        .chain(V2_FIELDS)
-        .any(|name| fields.get(name).is_some());
+    let is_signed = fields.missing_of(V4_FIELDS).len() < V4_FIELDS.len()
+        || fields.missing_of(V2_FIELDS).len() < V2_FIELDS.len();
     if fields.fields.is_empty() {
         return malformed(
             "The form has no field before its part named 'file'; fields that follow the file are ignored.",
@@ -352,8 +400,8 @@ const V4_FIELDS: &[&str] = &[
     "x-amz-date",
     "x-amz-signature",
 ];
-/// The fields that sign a form by Version 2, lower case as all fields are.
-const V2_FIELDS: &[&str] = &["awsaccesskeyid", "signature"];
+/// The fields that sign a form by Version 2, as AWS writes them.
+const V2_FIELDS: &[&str] = &["AWSAccessKeyId", "signature"];
 /// AWS: the fields that may be posted though no condition names them. A checksum as well: it widens nothing that the
 /// policy allows, and Ceph's suite posts one so.
 fn needs_no_condition(name: &str) -> bool {
