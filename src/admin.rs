@@ -66,6 +66,27 @@ pub enum Order {
     Place(PlaceOrder),
 }
 
+impl Order {
+    /// Whether it changes nothing in the folder.
+    #[must_use]
+    pub fn only_looks(&self) -> bool {
+        match self {
+            Self::TokenList | Self::AccessKeyList | Self::UserList => true,
+            Self::Gc { dry_run, .. } => *dry_run,
+            Self::Fsck(repair) => !repair.wanted,
+            Self::Place(order) => {
+                matches!(order, PlaceOrder::WorkspaceList | PlaceOrder::AnchorList)
+            }
+            Self::TokenCreate { .. }
+            | Self::TokenRevoke { .. }
+            | Self::AccessKeyCreate { .. }
+            | Self::AccessKeyRevoke { .. }
+            | Self::UserRemove { .. }
+            | Self::Backup { .. } => false,
+        }
+    }
+}
+
 /// An order about workspaces, who is in them, and what of them is published.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "order")]

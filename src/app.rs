@@ -6,12 +6,13 @@
 
 mod listeners;
 mod root_key;
+mod settings;
 
 use crate::admin::Housekeeper;
 use crate::assets::{self, Assets};
 use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
 use crate::http::{self, Rooms, Server};
 use crate::store::{OpenError, Store};
@@ -44,7 +45,6 @@ pub enum Ended {
 pub struct Application {
     rooms: Rooms,
     listeners: Vec<TcpListener>,
-    tls: Option<Tls>,
     administration: Server,
     port: u16,
     first_token: Option<String>,
@@ -88,15 +88,20 @@ impl Application {
             ),
             None => None,
         };
+        let at_hand = AtHand {
+            tls,
+            watch: http::Watch::new(endpoint(&config, port), settings::warnings(&config)),
+        };
         let effects = [auth::effects(), assets::effects()].concat();
         let open = || Store::open(config.store.clone(), clock.clone(), effects.clone());
         let mut store = open().await?;
-        let mut furnished = furnish(config.clone(), clock.clone(), store.clone()).await;
+        let furnish = |store| furnish(config.clone(), clock.clone(), store, at_hand.clone());
+        let mut furnished = furnish(store.clone()).await;
         if furnished.is_err() && store.is_index_damaged() {
             // It was found on the way, and is made again by the next opening.
             store.close().await;
             store = open().await?;
-            furnished = furnish(config.clone(), clock.clone(), store.clone()).await;
+            furnished = furnish(store.clone()).await;
         }
         match furnished {
             Ok((rooms, administration, first_token)) => {
@@ -104,7 +109,6 @@ impl Application {
                 Ok(Self {
                     rooms,
                     listeners,
-                    tls,
                     administration,
                     port,
                     first_token,
@@ -170,10 +174,13 @@ impl Application {
         chores.spawn(async move { keeper.verify_index().await });
         let store = self.rooms.store.clone();
         chores.spawn(async move { store.rest_when_idle().await });
-        if let Some(tls) = self.tls.clone() {
-            chores.spawn(tls.keep_current(self.reloader.0));
+        chores.spawn(http::Watch::run(self.rooms.clone()));
+        if let Some(tls) = self.rooms.tls.clone() {
+            let rooms = self.rooms.clone();
+            let was_read = move || rooms.watch.certificate_was_read(&rooms);
+            chores.spawn(tls.keep_current(self.reloader.0, was_read));
         }
-        let public = http::serve(self.listeners, &self.rooms, self.tls)?;
+        let public = http::serve(self.listeners, &self.rooms)?;
         let (public_handle, administration_handle) =
             (public.handle(), self.administration.handle());
         let mut serving = tokio::spawn(public);
@@ -240,11 +247,27 @@ impl Reloader {
     }
 }
 
+/// The address at which this machine reaches the server: as clients know it, else one that can be opened here.
+fn endpoint(config: &Config, port: u16) -> String {
+    match &config.http.public_url {
+        Some(url) => url.clone(),
+        None => on_this_machine(config.scheme(), &config.http.listen, port),
+    }
+}
+
+/// What a start has made before the vault was open.
+#[derive(Clone)]
+struct AtHand {
+    tls: Option<Tls>,
+    watch: http::Watch,
+}
+
 /// What an open vault needs to serve.
 async fn furnish(
     config: Config,
     clock: Clock,
     store: Store,
+    at_hand: AtHand,
 ) -> Result<(Rooms, Server, Option<String>), StartError> {
     let root = match &config.root_key {
         Some(key) => {
@@ -302,6 +325,8 @@ async fn furnish(
         keeper: Arc::new(keeper),
         limits: Arc::new(limits),
         known,
+        tls: at_hand.tls,
+        watch: at_hand.watch,
     };
     let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
     let (address, administration) =

@@ -12,9 +12,11 @@ pub mod config;
 pub mod db;
 pub mod faults;
 pub mod http;
+mod owner;
 pub mod s3;
 pub mod store;
 pub mod telemetry;
+pub mod warnings;
 
 #[cfg(test)]
 mod tests {

@@ -60,6 +60,8 @@ impl LogSettings {
     fn filter(self) -> Targets {
         Targets::new()
             .with_target("hangar", self.level)
+            // It answers what it logs.
+            .with_target("rustls_platform_verifier", LevelFilter::OFF)
             .with_default(self.level.min(LevelFilter::WARN))
     }
 }

@@ -63,6 +63,31 @@ impl KeyFile {
         }
     }
 
+    /// Bits of the mode of a secret file: others may read or write it, or the group may write it.
+    pub const OPEN_TO_OTHERS: u32 = 0o026;
+
+    /// What is to be warned of about a key file: who else may read it, and where it lies.
+    #[must_use]
+    pub fn warnings(path: &Path, data_dir: &Path) -> Vec<String> {
+        use std::os::unix::fs::MetadataExt;
+        let shown = path.display();
+        let mut warnings = Vec::new();
+        let mode = std::fs::metadata(path).map_or(0, |file| file.mode() & 0o777);
+        if mode & Self::OPEN_TO_OTHERS != 0 {
+            warnings.push(format!(
+                "HANGAR_KEY_FILE names {shown}, which other users may open (mode {mode:04o}): `chmod 600` it"
+            ));
+        }
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let lies_inside = path.starts_with(data_dir) || real(path).starts_with(real(data_dir));
+        if lies_inside {
+            warnings.push(format!(
+                "HANGAR_KEY_FILE lies in the data folder ({shown}), so whoever has a copy of that folder has the key too: keep it elsewhere"
+            ));
+        }
+        warnings
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -1,6 +1,7 @@
 //! `hangar access-key`: keys of the S3 side, beside a running server or without one.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::admin::Order;
 use crate::auth::KeyLimits;
 use crate::config::{self, Environment};
@@ -8,8 +9,6 @@ use crate::s3::BucketName;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::Value;
-
-const DEFAULT_URL: &str = "http://127.0.0.1:9000";
 
 /// A running server is asked to do it; what changes holds from its next request on. The root key pair is none of these:
 /// it is the one of the settings, or of the file @hangar/keys in the data folder.
@@ -89,15 +88,22 @@ fn parse_bucket(text: &str) -> Result<BucketName, &'static str> {
 
 impl AccessKey {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let store =
-            config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
+        let json = match &self.action {
+            Action::Create(create) => create.json,
+            Action::List(list) => list.json,
+            Action::Revoke(revoke) => revoke.json,
+        };
         let mut key_file = None;
         if matches!(self.action, Action::Create(_)) {
             key_file = config::key_file(environment)?;
-        } else {
-            order::require_data(&store)?;
+        }
+        let store = data_folder::find(self.data_dir.as_deref(), environment, Output::of(json))?;
+        let data_dir = store.data_dir.clone();
+        for warning in config::key_file_warnings(environment, &data_dir)? {
+            terminal::talk(&format!("hangar: {}", terminal::printable(&warning)));
         }
         let value = order::carry_out(store, key_file, self.action.order()).await?;
+        let value = data_folder::named(value, &data_dir);
         match &self.action {
             Action::Create(create) => {
                 if let Some(warning) = value.get("warning").and_then(Value::as_str) {
@@ -106,7 +112,8 @@ impl AccessKey {
                 if create.json {
                     return terminal::print(&terminal::pretty(&value));
                 }
-                terminal::print(&created(&order::read(value)?, &address(environment)?))
+                let url = terminal::printable(&config::client_url(environment)?);
+                terminal::print(&created(&order::read(value)?, &url))
             }
             Action::List(List { json: true }) | Action::Revoke(Revoke { json: true, .. }) => {
                 terminal::print(&terminal::pretty(&value))
@@ -126,15 +133,6 @@ impl AccessKey {
             }
         }
     }
-}
-
-/// Where the example finds the server.
-fn address(environment: &Environment) -> Result<String, Failure> {
-    let said = match environment.get("HANGAR_URL")? {
-        Some(url) => Some(url),
-        None => environment.get("HANGAR_PUBLIC_URL")?,
-    };
-    Ok(terminal::printable(said.unwrap_or(DEFAULT_URL)))
 }
 
 impl Action {
@@ -201,7 +199,10 @@ fn created(row: &Row, address: &str) -> String {
         (Some(bucket), None) => (format!("bucket {bucket}"), format!(" s3://{bucket}")),
         (Some(bucket), Some(prefix)) => (
             format!("bucket {bucket}, keys that begin with {prefix}"),
-            format!(" {}", quoted(&format!("s3://{bucket}/{prefix}"))),
+            format!(
+                " {}",
+                terminal::quoted(format!("s3://{bucket}/{prefix}").as_ref())
+            ),
         ),
     };
     rows.push(line("In", &reach));
@@ -213,16 +214,6 @@ fn created(row: &Row, address: &str) -> String {
         terminal::table(&rows),
         row.id,
     )
-}
-
-/// One word to a shell, and to a terminal.
-fn quoted(text: &str) -> String {
-    let text = terminal::printable(text);
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
-    if text.chars().all(is_plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn listed(keys: &[Row]) -> String {

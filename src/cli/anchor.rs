@@ -1,8 +1,9 @@
 //! `hangar anchor`: published projects, in place of Plane's publishing.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::admin::{Order, PlaceOrder};
-use crate::config::{self, Environment};
+use crate::config::Environment;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -79,9 +80,6 @@ struct Row {
 
 impl Anchor {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let store =
-            config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
-        order::require_data(&store)?;
         let (wanted, json) = match &self.action {
             Action::Create(create) => {
                 let slug = create.workspace.clone();
@@ -94,8 +92,12 @@ impl Anchor {
                 (PlaceOrder::AnchorRevoke { anchor }, revoke.json)
             }
         };
+        let data_dir = self.data_dir.as_deref();
+        let store = data_folder::find(data_dir, environment, Output::of(json))?;
+        let data_dir = store.data_dir.clone();
         let value = order::carry_out(store, None, Order::Place(wanted)).await?;
         if json {
+            let value = data_folder::named(value, &data_dir);
             return terminal::print(&terminal::pretty(&value));
         }
         match &self.action {

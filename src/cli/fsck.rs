@@ -1,9 +1,10 @@
 //! `hangar fsck`: everything that is kept, read and held against what was stored.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::admin::Order;
-use crate::config::{self, Environment};
-use crate::store::{self, Checked, Damage, Finding, Progress, Repair};
+use crate::config::Environment;
+use crate::store::{self, Checked, Damage, Finding, Progress, Remedy, Repair};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,16 +12,18 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Read every record, every body, every object and the database, and report damage: flipped bytes, missing and truncated
-/// files, and the keys that they hurt. Stored bytes are changed by --repair only; a damaged database or snapshot is made
-/// again from the log in any case. A running server does this itself, and serves on meanwhile. --data-dir may name a backup
-/// too: nothing in it is changed.
+/// files, and the keys that they hurt. Only --repair changes anything. A running server does this itself, and serves on
+/// meanwhile; a damaged database it makes again from the log, as it would have without being asked. --data-dir may name a
+/// backup too.
 ///
-/// Exits with 0 where all is as it was stored, and with 1 where anything is damaged.
+/// Exits with 0 where all is as it was stored, and with 1 where anything is damaged. With --quiet it prints nothing where
+/// nothing is.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar fsck
   hangar fsck --repair --from /mnt/backup/hangar
-  hangar fsck --data-dir /srv/hangar --json")]
+  hangar fsck --data-dir /mnt/backup/hangar --json
+  hangar fsck --quiet    in a cron job: says only what is damaged")]
 pub(super) struct Fsck {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
@@ -38,37 +41,57 @@ pub(super) struct Fsck {
 
 impl Fsck {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let data_dir = flag("--data-dir", self.data_dir.as_deref());
-        let store = config::store_config(data_dir, environment)?;
-        order::require_data(&store)?;
+        let output = Output::of(self.json);
+        let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
+        let data_dir = store.data_dir.clone();
         let shows = !self.json && terminal::talks_to_a_person();
         let from = self.from.as_ref().map(std::path::absolute).transpose();
         let repair = Repair {
             wanted: self.repair,
             from: from.map_err(|error| Failure::Failed(format!("--from is no path: {error}")))?,
         };
+        if let Some(from) = &repair.from
+            && !matches!(store::holds_data(from), Ok(true) | Err(_))
+        {
+            return Err(Failure::Usage(format!(
+                "--from names {}, which holds no backup: name the folder that `hangar backup` was given",
+                from.display()
+            )));
+        }
         let in_backup = if self.repair {
             None
         } else {
             check_backup(&store.data_dir, shows).await?
         };
+        let is_backup = in_backup.is_some();
         let checked: Checked = match in_backup {
             Some(checked) => checked,
             None => order::carry_out_watched(store, Order::Fsck(repair), "read", shows).await?,
         };
         if self.json {
             let value = serde_json::to_value(&checked).unwrap_or_default();
+            let value = data_folder::named(value, &data_dir);
             terminal::print(&terminal::pretty(&value))?;
+        } else if checked.damages > 0 {
+            terminal::report_trouble(&report(&checked))?;
         } else {
-            terminal::print(&report(&checked))?;
+            terminal::report(&report(&checked))?;
         }
         let of_index = (checked.findings.iter()).filter(|it| it.damage == Damage::Index);
+        let remedy = of_index.clone().find_map(|it| it.remedy);
         let of_index = of_index.count() as u64;
         match checked.damages {
             0 => Ok(()),
-            damages if damages == of_index => Err(Failure::Failed(
-                "the index was damaged, and nothing that is stored: it is made again from the log by itself".to_owned(),
+            damages if damages == of_index => {
+                let sentence = of_damaged_index(remedy.unwrap_or(Remedy::Server));
+                Err(Failure::Failed(sentence.to_owned()))
+            }
+            1 if is_backup => Err(Failure::Failed(
+                "1 damage was found in this backup: run `hangar backup` to it again, which copies what is damaged anew".to_owned(),
             )),
+            damages if is_backup => Err(Failure::Failed(format!(
+                "{damages} damages were found in this backup: run `hangar backup` to it again, which copies what is damaged anew"
+            ))),
             1 => Err(Failure::Failed(
                 "1 damage was found: restore what it hurts from a backup".to_owned(),
             )),
@@ -79,10 +102,26 @@ impl Fsck {
     }
 }
 
+/// What becomes of an index, or of a snapshot of it, that is damaged.
+fn of_damaged_index(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Server => {
+            "the index was damaged, and nothing that is stored: it is made again from the log by itself"
+        }
+        Remedy::NextStart => {
+            "the index is damaged, and nothing that is stored: the next start of the server makes it again from the log, and `hangar fsck --repair` does so now"
+        }
+        Remedy::NextBackup => {
+            "the snapshot of the index in this backup is damaged, and nothing that is stored: `hangar restore` makes the index from the log, and the next `hangar backup` to this folder replaces the snapshot"
+        }
+    }
+}
+
 /// `None`: it is no backup.
 async fn check_backup(data_dir: &Path, shows: bool) -> Result<Option<Checked>, Failure> {
     let (progress, began) = (Arc::new(Progress::default()), Instant::now());
-    let checking = store::check_backup(data_dir, progress.clone());
+    let effects = order::effects();
+    let checking = store::check_backup(data_dir, &effects, progress.clone());
     let checked = terminal::while_showing(checking, shows, || {
         let done = progress.done_bytes.load(Ordering::Relaxed);
         let total = progress.total_bytes.load(Ordering::Relaxed);
@@ -90,7 +129,7 @@ async fn check_backup(data_dir: &Path, shows: bool) -> Result<Option<Checked>, F
     });
     checked
         .await
-        .map_err(|error| Failure::Failed(error.to_string()))
+        .map_err(|error| order::refused(&error.to_string(), data_dir))
 }
 
 fn report(checked: &Checked) -> String {
@@ -125,7 +164,7 @@ pub(super) fn finding(finding: &Finding) -> String {
         Damage::Record => "a record cannot be read",
         Damage::Reference => "names bytes that are not there",
         Damage::Unreadable => "cannot be read",
-        Damage::Index => "is not what was written; it is made again from the log",
+        Damage::Index => "is not what was written",
     };
     let (file, offset) = (terminal::printable(&finding.file), finding.offset);
     let mut lines = vec![format!("{file}, byte {offset}: {what}")];

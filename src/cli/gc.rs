@@ -1,6 +1,7 @@
 //! `hangar gc`: what is to be cleared away, told or done.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::admin::{Cleared, Order};
 use crate::config::{self, Environment};
 use clap::Args;
@@ -13,12 +14,13 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar gc --dry-run
-  hangar gc --json")]
+  hangar gc --json
+  hangar gc --quiet --data-dir /srv/hangar    in a cron job: says only what went wrong")]
 pub(super) struct Gc {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Only tell what would be cleared away
+    /// Only tell what would be cleared away: nothing in the folder changes
     #[arg(long)]
     dry_run: bool,
     /// Print JSON
@@ -28,11 +30,11 @@ pub(super) struct Gc {
 
 impl Gc {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let data_dir = flag("--data-dir", self.data_dir.as_deref());
-        let store = config::store_config(data_dir, environment)?;
-        order::require_data(&store)?;
         let dry_run = self.dry_run;
         let ages = config::asset_ages(environment)?;
+        let output = Output::of(self.json);
+        let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
+        let data_dir = store.data_dir.clone();
         let value = order::carry_out(
             store,
             None,
@@ -43,9 +45,10 @@ impl Gc {
         )
         .await?;
         if self.json {
+            let value = data_folder::named(value, &data_dir);
             return terminal::print(&terminal::pretty(&value));
         }
-        terminal::print(&summary(&order::read(value)?))
+        terminal::report(&summary(&order::read(value)?))
     }
 }
 

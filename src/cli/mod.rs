@@ -1,7 +1,8 @@
 //! What people type. One file per command family.
 //!
 //! Results go to stdout, talk goes to stderr, and a command that fails says why and what to do in one sentence. Exit
-//! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest.
+//! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest. With `--quiet`, or `HANGAR_LOG=error`,
+//! reports of work that went well are left out, so that cron sends no mail.
 #![expect(
     clippy::doc_markdown,
     reason = "the comments of arguments are read in terminals, where backticks are noise"
@@ -10,6 +11,7 @@
 mod access_key;
 mod anchor;
 mod backup;
+mod data_folder;
 mod demo;
 mod failure;
 mod fsck;
@@ -55,39 +57,43 @@ pub struct Cli {
     /// How much is logged to stderr: LEVEL[,json], where LEVEL is error, warn, info, debug, trace or off [env: HANGAR_LOG]
     #[arg(long, global = true, value_name = "LOG")]
     log: Option<String>,
+    /// Say only what went wrong, as for cron: the same as --log error
+    #[arg(long, short, global = true, conflicts_with = "log")]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
 
+// One line for each, for the list of commands: a doc comment would take the place of the long text of its type.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server: asset API, S3 and static files
+    #[command(about = "Run the server: asset API, S3 and static files")]
     Serve(serve::Serve),
-    /// Run in MinIO's place, with MinIO's command line
+    #[command(about = "Run in MinIO's place, with MinIO's command line")]
     Server(serve::Server),
-    /// Make, list and revoke tokens of the asset API
+    #[command(about = "Make, list and revoke tokens of the asset API")]
     Token(token::Token),
-    /// Make and list workspaces, and who is in them
+    #[command(about = "Make and list workspaces, and who is in them")]
     Workspace(workspace::Workspace),
-    /// List and remove people
+    #[command(about = "List and remove people")]
     User(user::User),
-    /// Publish projects by an anchor
+    #[command(about = "Publish projects by an anchor")]
     Anchor(anchor::Anchor),
-    /// Make, list and revoke keys of the S3 side
+    #[command(about = "Make, list and revoke keys of the S3 side")]
     AccessKey(access_key::AccessKey),
-    /// Read everything that is kept, and tell what is damaged
+    #[command(about = "Read everything that is kept, and tell what is damaged")]
     Fsck(fsck::Fsck),
-    /// Copy everything to another folder, while a server runs
+    #[command(about = "Copy everything to another folder, while a server runs")]
     Backup(backup::Backup),
-    /// Put a backup back into a new data folder
+    #[command(about = "Put a backup back into a new data folder")]
     Restore(backup::Restore),
-    /// Make the database again from what the log says
+    #[command(about = "Make the database again from what the log says")]
     Rebuild(rebuild::Rebuild),
-    /// Clear away what has ended, and free its bytes
+    #[command(about = "Clear away what has ended, and free its bytes")]
     Gc(gc::Gc),
-    /// Upload a file and print its address
+    #[command(about = "Upload a file and print its address")]
     Upload(upload::Upload),
-    /// Watch an upload from ask to picture, on a server made for it
+    #[command(about = "Watch an upload from ask to picture, on a server made for it")]
     Demo(demo::Demo),
 }
 
@@ -107,7 +113,12 @@ impl Cli {
             Command::Serve(_) | Command::Server(_) => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
-        let said = config::log_settings(flag("--log", self.log.as_deref()).as_ref(), environment)?;
+        let said = if self.quiet {
+            flag("--quiet", Some("error"))
+        } else {
+            flag("--log", self.log.as_deref())
+        };
+        let said = config::log_settings(said.as_ref(), environment)?;
         Ok(said.unwrap_or(LogSettings::at(default)))
     }
 

@@ -8,7 +8,7 @@ use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
-use crate::store::{Dir, OpenError, Store, StoreConfig};
+use crate::store::{self, Dir, EffectKind, OpenError, Store, StoreConfig};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -93,23 +93,29 @@ async fn carry_out_while(
     order: Order,
     mut goes_on: impl FnMut(&Value) -> bool,
 ) -> Result<Value, Failure> {
+    report_warnings(&config);
     let mut started = Instant::now();
     loop {
         let clock = Clock::default();
-        let effects = [auth::effects(), crate::assets::effects()].concat();
-        match Store::open(config.clone(), clock.clone(), effects).await {
+        let opened = if order.only_looks() {
+            Store::look(&config, clock.clone(), effects()).await
+        } else {
+            Store::open(config.clone(), clock.clone(), effects()).await
+        };
+        match opened {
             Ok(store) => {
                 let outcome = carry_out_alone(&store, clock, key_file, order, goes_on).await;
                 store.close().await;
                 return outcome;
             }
             Err(OpenError::Refused(sentence) | OpenError::Full(sentence)) => {
-                return Err(Failure::Failed(sentence));
+                return Err(refused(&sentence, &config.data_dir));
             }
             Err(OpenError::Locked(_)) => {}
         }
-        if let Some(run) = running(&config.data_dir)?
-            && let Some(value) = ask(&run, &order).await?
+        let run = running(&config.data_dir)?;
+        if let Some(run) = &run
+            && let Some(value) = ask(run, &order).await?
         {
             if !goes_on(&value) {
                 return Ok(value);
@@ -118,13 +124,42 @@ async fn carry_out_while(
             continue;
         }
         if started.elapsed() > PATIENCE {
-            return Err(Failure::Failed(format!(
-                "a hangar holds {} but takes no orders, as while it starts or stops: try again in a moment",
-                config.data_dir.display()
-            )));
+            return Err(takes_no_orders(&config.data_dir, run.as_ref()));
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// What applies changes of users, tokens and assets.
+pub(super) fn effects() -> Vec<EffectKind> {
+    [auth::effects(), crate::assets::effects()].concat()
+}
+
+/// A refusal of a folder, which it names.
+pub(super) fn refused(sentence: &str, data_dir: &Path) -> Failure {
+    let shown = data_dir.display().to_string();
+    Failure::Failed(if sentence.contains(&shown) {
+        sentence.to_owned()
+    } else {
+        format!("{sentence} (the data folder is {shown})")
+    })
+}
+
+/// Another process holds the folder and was not reached.
+fn takes_no_orders(data_dir: &Path, run: Option<&Run>) -> Failure {
+    let shown = data_dir.display();
+    let file = data_dir.join("@hangar/run");
+    let file = file.display();
+    let why = match run {
+        Some(run) => format!(
+            "nothing takes orders at {}, which {file} names",
+            run.address
+        ),
+        None => format!("{file}, which says where it takes orders, is not there"),
+    };
+    Failure::Failed(format!(
+        "another hangar holds {shown}, and {why}: while a server starts or stops, or another command works, try again in a moment; where the server runs in a container, run this command in it (docker exec CONTAINER hangar …)"
+    ))
 }
 
 async fn carry_out_alone(
@@ -159,15 +194,11 @@ async fn carry_out_alone(
     }
 }
 
-/// Looking at a folder must not make it one of hangar's.
-pub(super) fn require_data(config: &StoreConfig) -> Result<(), Failure> {
-    if config.data_dir.join("@hangar").is_dir() {
-        return Ok(());
+/// What the operator should know of the folder, in the log of this command, whoever holds the folder.
+pub(super) fn report_warnings(config: &StoreConfig) {
+    for warning in store::folder_warnings(config) {
+        tracing::warn!("{}", warning.sentence());
     }
-    Err(Failure::Failed(format!(
-        "{} holds no data of hangar: name its folder with --data-dir or HANGAR_DATA_DIR",
-        config.data_dir.display()
-    )))
 }
 
 /// An order's answer.

@@ -1,8 +1,9 @@
 //! `hangar rebuild`: the database made again.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::clock::Clock;
-use crate::config::{self, Environment};
+use crate::config::Environment;
 use crate::store::{Progress, Rebuilt, Source, Store};
 use clap::Args;
 use std::sync::atomic::Ordering;
@@ -30,9 +31,10 @@ pub(super) struct Rebuild {
 
 impl Rebuild {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let data_dir = flag("--data-dir", self.data_dir.as_deref());
-        let store = config::store_config(data_dir, environment)?;
-        order::require_data(&store)?;
+        let output = Output::of(self.json);
+        let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
+        let data_dir = store.data_dir.clone();
+        order::report_warnings(&store);
         let shows = !self.json && terminal::talks_to_a_person();
         let source = if self.from_log {
             Source::Log
@@ -49,14 +51,15 @@ impl Rebuild {
         });
         let (store, rebuilt) = opened
             .await
-            .map_err(|error| Failure::Failed(error.to_string()))?;
+            .map_err(|error| order::refused(&error.to_string(), &data_dir))?;
         store.close().await;
         let rebuilt = rebuilt.unwrap_or_default();
         if self.json {
             let value = serde_json::to_value(rebuilt).unwrap_or_default();
+            let value = data_folder::named(value, &data_dir);
             terminal::print(&terminal::pretty(&value))
         } else {
-            terminal::print(&report(&rebuilt, began.elapsed()))
+            terminal::report(&report(&rebuilt, began.elapsed()))
         }
     }
 }

@@ -5,12 +5,12 @@ use super::{Failure, flag, terminal};
 use crate::app::Application;
 use crate::app::{Ended, StartError};
 use crate::clock::Clock;
-use crate::config::{Composed, Config, Environment, Flags, Role};
+use crate::config::{Composed, Config, Environment, Flags, Role, on_this_machine};
 use crate::store::OpenError;
 use clap::Args;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 /// Flags come first, then HANGAR_*, then MINIO_ROOT_*, then AWS_* and Plane's other names, then the defaults.
@@ -38,9 +38,10 @@ Environment, keys:
 
 Environment, S3:
   AWS_S3_BUCKET_NAME         the bucket of assets (default uploads)
-  AWS_REGION                 the region in signatures (default: any)
+  AWS_REGION                 the region in signatures; us-east-1 and an empty one pass too (default: any)
   HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
-  HANGAR_S3_SIGV2            true: believe Signature Version 2 too (default false)
+  HANGAR_S3_SIGV2            where Signature Version 2 is accepted too: off, presigned (URLs and forms), or
+                             on (Authorization headers as well) (default presigned)
   HANGAR_SAFE_READS          false: serve HTML, SVG and scripts as they are, also to browsers (default true)
   HANGAR_GRACE               how long bytes that nothing names any more stay on the disk (default 24h)
   HANGAR_MIN_FREE            with less than this free on the disk no uploads are taken (default 1 % of it, at most 1GiB)
@@ -131,8 +132,8 @@ impl Server {
 async fn serve(composed: Composed) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     tell_settings(&composed);
-    let makes_token = command_that_makes_a_token(&composed);
     let config = composed.config;
+    let makes_token = command_that_makes_a_token(&config);
     let (scheme, listen) = (config.scheme(), config.http.listen.clone());
     let mut listeners = Vec::new();
     let mut restarts = Restarts::default();
@@ -145,7 +146,7 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
                 return Ok(());
             }
         };
-        let address = address_for_people(scheme, &listen, application.port());
+        let address = on_this_machine(scheme, &listen, application.port());
         let data_dir = config.store.data_dir.display();
         tracing::info!(address = %address, data_dir = %data_dir, "hangar is ready");
         if listeners.is_empty() {
@@ -232,27 +233,10 @@ pub(super) fn tell_settings(composed: &Composed) {
     }
 }
 
-/// A folder that was named by a flag must be named to the command too; one of the environment is found there again.
-fn command_that_makes_a_token(composed: &Composed) -> String {
-    let mut command = "hangar token create --user admin@localhost".to_owned();
-    if composed
-        .sources
-        .iter()
-        .any(|source| source.name == "--data-dir")
-    {
-        let folder = composed.config.store.data_dir.display().to_string();
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-        command.push_str(" --data-dir ");
-        if folder.chars().all(is_plain) {
-            command.push_str(&folder);
-        } else {
-            let quoted = terminal::printable(&folder).replace('\'', r"'\''");
-            command.push('\'');
-            command.push_str(&quoted);
-            command.push('\'');
-        }
-    }
-    command
+/// It finds the same folder from anywhere, whatever its environment says.
+fn command_that_makes_a_token(config: &Config) -> String {
+    let folder = terminal::quoted(config.store.data_dir.as_os_str());
+    format!("hangar token create --user admin@localhost --data-dir {folder}")
 }
 
 /// In MinIO's place it is Plane that has to find it, and that signs with the pair of its own environment.
@@ -291,16 +275,6 @@ fn welcome(application: &Application, address: &str, makes_token: &str) {
     ));
 }
 
-/// An address that can be opened on this machine.
-pub(super) fn address_for_people(scheme: &str, listen: &[SocketAddr], port: u16) -> String {
-    let ip = match listen.first().map(SocketAddr::ip) {
-        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        Some(ip) if !ip.is_unspecified() => ip,
-        _ => Ipv4Addr::LOCALHOST.into(),
-    };
-    format!("{scheme}://{}", SocketAddr::new(ip, port))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,18 +307,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case(None, "")]
-    #[case(Some("/srv/hangar"), " --data-dir /srv/hangar")]
-    #[case(Some("my files"), " --data-dir 'my files'")]
-    #[case(Some("it's"), r" --data-dir 'it'\''s'")]
-    fn the_command_that_makes_a_token_finds_the_same_folder(
+    #[case(None, "HERE/data")]
+    #[case(Some("/srv/hangar"), "/srv/hangar")]
+    #[case(Some("/srv/my files"), "'/srv/my files'")]
+    #[case(Some("/srv/it's"), r"'/srv/it'\''s'")]
+    #[case(Some("below"), "HERE/below")]
+    fn the_command_that_makes_a_token_finds_the_same_folder_from_anywhere(
         #[case] data_dir: Option<&str>,
-        #[case] says: &str,
+        #[case] names: &str,
     ) {
-        let command = command_that_makes_a_token(&composed(data_dir, ""));
+        let here = std::env::current_dir().unwrap();
+        let names = names.replace("HERE", here.to_str().unwrap());
+        let command = command_that_makes_a_token(&composed(data_dir, "").config);
         assert_eq!(
             command,
-            format!("hangar token create --user admin@localhost{says}")
+            format!("hangar token create --user admin@localhost --data-dir {names}")
         );
     }
 
@@ -355,7 +332,7 @@ mod tests {
     #[case("192.0.2.1:80", "http://192.0.2.1:9377")]
     fn the_address_shown_can_be_opened_here(#[case] listen: &str, #[case] shown: &str) {
         let config = composed(None, listen).config;
-        let address = address_for_people(config.scheme(), &config.http.listen, 9377);
+        let address = on_this_machine(config.scheme(), &config.http.listen, 9377);
         assert_eq!(address, shown);
     }
 }

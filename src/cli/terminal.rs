@@ -2,8 +2,10 @@
 
 use super::Failure;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::future::Future;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 /// A result, to stdout. Where a reader has gone away (`… | head`), the rest is for nobody, and that is fine.
@@ -20,6 +22,32 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Talk, to stderr. There is nowhere to complain when it is closed.
 pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether only what went wrong is to be said: `--quiet`, `--log error` or `HANGAR_LOG=error`, as in a cron job.
+pub(super) fn is_quiet() -> bool {
+    !tracing::enabled!(tracing::Level::WARN)
+}
+
+/// Talk that a cron job has no use for.
+pub(super) fn talk(text: &str) {
+    if !is_quiet() {
+        say(text);
+    }
+}
+
+/// What work did, to stdout: nothing where all is well and only trouble is to be said.
+pub(super) fn report(text: &str) -> Result<(), Failure> {
+    if is_quiet() { Ok(()) } else { print(text) }
+}
+
+/// A report that holds trouble: to stdout, and to stderr where nothing else is said.
+pub(super) fn report_trouble(text: &str) -> Result<(), Failure> {
+    if is_quiet() {
+        say(text);
+        return Ok(());
+    }
+    print(text)
 }
 
 /// Talk that takes the place of what it said before; `""` clears the line.
@@ -69,6 +97,27 @@ pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()
+}
+
+/// One word to a shell that means these bytes, whatever they are.
+pub(super) fn quoted(text: &OsStr) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+,=".contains(c);
+    match text.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Some(text) if !text.chars().any(char::is_control) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+        // A terminal shows none of these bytes; POSIX: printf takes them in octal.
+        _ => {
+            let octal = text.as_bytes().iter().map(|byte| match byte {
+                b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'.' | b'_' | b'-' => {
+                    char::from(*byte).to_string()
+                }
+                byte => format!("\\{byte:03o}"),
+            });
+            format!("\"$(printf '{}')\"", octal.collect::<String>())
+        }
+    }
 }
 
 /// Rows as columns of equal width, the first row being the head. Cells are made printable here.
@@ -160,6 +209,34 @@ pub(super) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_for_a_shell_means_what_it_was() {
+        for text in [
+            "/srv/hangar",
+            "my files",
+            "it's",
+            "$HOME `id`",
+            "",
+            "two\nlines",
+            "-n",
+            "ż",
+            "a\\b",
+            "tab\there",
+            "100%",
+        ] {
+            let word = quoted(OsStr::new(text));
+            assert!(!word.chars().any(char::is_control), "{word}");
+            let echoed = std::process::Command::new("sh")
+                .arg("-c")
+                .arg(format!("printf '%s' {word}"))
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8(echoed.stdout).unwrap(), text, "{word}");
+        }
+        let bytes = OsStr::from_bytes(b"/srv/\xff%");
+        assert_eq!(quoted(bytes), r#""$(printf '/srv/\377\045')""#);
+    }
 
     #[test]
     fn a_size_is_told_in_the_largest_unit_that_fits() {

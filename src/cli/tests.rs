@@ -30,7 +30,9 @@ fn what_the_documents_show_can_be_typed(
         "hangar server --address=127.0.0.1:9000 /data",
         "hangar token create --user a@b.example --name n --scope assets:read --scope assets:write --expires 90d --workspace * --json",
         "hangar token list --json",
-        "hangar token revoke ID --data-dir /d",
+        "hangar token revoke ID --data-dir /d --json",
+        "hangar backup /b -q",
+        "hangar gc --quiet",
         "hangar access-key create",
         "hangar access-key create --read-only --bucket uploads --prefix avatars/ --name n --json",
         "hangar access-key list --json --data-dir /d",
@@ -48,6 +50,9 @@ fn a_wrong_use_is_one_sentence() {
     insta::assert_snapshot!(refusal("hangar serve --lisen x").1, @"unexpected argument '--lisen' found; a similar argument exists: '--listen' (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar token create").1, @"the following required arguments were not provided: --user <EMAIL> (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar token create --user a@b --expires soon").1, @"invalid value 'soon' for '--expires <DURATION>': give a duration such as 30s, 15m, 12h or 90d (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create --user a@b --expires 90").1, @"invalid value '90' for '--expires <DURATION>': it has no unit: write 90d for days, 90h for hours, 90m for minutes or 90s for seconds (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar token create --user a@b --expires 0d").1, @"invalid value '0d' for '--expires <DURATION>': give a duration such as 30s, 15m, 12h or 90d (--help shows examples)");
+    insta::assert_snapshot!(refusal("hangar gc --quiet --log info").1, @"the argument '--quiet' cannot be used with '--log <LOG>' (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar token create --user a@b --workspace acme").1, @"invalid value 'acme' for '--workspace <WORKSPACE>' [possible values: *] (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar access-key create --prefix a/").1, @"the following required arguments were not provided: --bucket <BUCKET> (--help shows examples)");
     insta::assert_snapshot!(refusal("hangar access-key create --bucket Up").1, @"invalid value 'Up' for '--bucket <BUCKET>': give a bucket's name: 3 to 63 of a-z, 0-9, . and - (--help shows examples)");
@@ -72,6 +77,33 @@ fn a_wrong_use_is_one_sentence() {
 #[case("hangar token revoke", 2)]
 fn exit_codes_tell_help_from_wrong_use(#[case] line: &str, #[case] code: u8) {
     assert_eq!(parse(line).unwrap_err().exit_code(), code);
+}
+
+#[rstest]
+#[case("fsck", "Only --repair changes anything", "Exits with 0")]
+#[case("gc", "A server does this by itself", "make sure that no copy")]
+#[case(
+    "backup",
+    "The next backup to the same folder",
+    "keep it as safe as the folder"
+)]
+#[case("restore", "Put a backup", "belongs to the owner of the backup")]
+#[case(
+    "rebuild",
+    "Make the database again",
+    "A start does the same by itself"
+)]
+fn the_help_of_a_command_teaches_what_it_does_to_the_folder(
+    #[case] command: &str,
+    #[case] says: &str,
+    #[case] and_says: &str,
+) {
+    let Failure::Help(text) = parse(&format!("hangar {command} --help")).unwrap_err() else {
+        panic!("{command}");
+    };
+    let words: Vec<_> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    assert!(text.contains(says) && text.contains(and_says), "{text}");
 }
 
 /// Runs a command that must fail before it touches anything.
@@ -115,10 +147,15 @@ fn what_is_missing_or_wrong_is_named(#[case] line: &str, #[case] says: &str) {
 
 #[rstest]
 #[case("token list")]
+#[case("token create --user a@b.example")]
 #[case("token revoke ID")]
 #[case("access-key list")]
+#[case("access-key create")]
 #[case("access-key revoke ID")]
-fn a_folder_without_data_is_not_made_by_looking_at_it(#[case] action: &str) {
+#[case("workspace create acme")]
+#[case("rebuild")]
+#[case("backup /nowhere")]
+fn a_folder_without_data_is_not_made_by_a_command_in_it(#[case] action: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nothing");
     let line = format!("hangar {action} --data-dir {}", path.display());
@@ -197,6 +234,10 @@ fn only_servers_talk_unless_asked() {
     );
     assert_eq!(
         level("hangar serve --log error", &[("HANGAR_LOG", "debug")]),
+        LevelFilter::ERROR
+    );
+    assert_eq!(
+        level("hangar backup /b --quiet", &[("HANGAR_LOG", "debug")]),
         LevelFilter::ERROR
     );
     assert_eq!(

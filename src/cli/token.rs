@@ -1,9 +1,10 @@
 //! `hangar token`: tokens of the asset API, beside a running server or without one.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::admin::Order;
 use crate::clock::{Clock, Timestamp};
-use crate::config::{self, Environment, parse_duration};
+use crate::config::{Environment, parse_duration};
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::Value;
@@ -45,7 +46,7 @@ struct Create {
     /// What it may do; can be given again [default: assets:read and assets:write]
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// When it ends: 30s, 15m, 12h, 90d [default: never]
+    /// When it ends: a number and its unit, such as 30s, 15m, 12h or 90d [default: never]
     #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
     expires: Option<Duration>,
     /// '*' lets it act in every workspace, as a member of each
@@ -73,26 +74,39 @@ struct List {
 struct Revoke {
     /// As `hangar token list` shows it
     id: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
-fn parse_expiry(text: &str) -> Result<Duration, &'static str> {
+fn parse_expiry(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    // Days are meant more often than the seconds that settings of this kind have.
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!(
+            "it has no unit: write {text}d for days, {text}h for hours, {text}m for minutes or {text}s for seconds"
+        ));
+    }
     parse_duration(text)
         .filter(|duration| !duration.is_zero())
-        .ok_or("give a duration such as 30s, 15m, 12h or 90d")
+        .ok_or_else(|| "give a duration such as 30s, 15m, 12h or 90d".to_owned())
 }
 
 impl Token {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let store =
-            config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
-        if !matches!(self.action, Action::Create(_)) {
-            order::require_data(&store)?;
-        }
+        let json = match &self.action {
+            Action::Create(create) => create.json,
+            Action::List(list) => list.json,
+            Action::Revoke(revoke) => revoke.json,
+        };
+        let store = data_folder::find(self.data_dir.as_deref(), environment, Output::of(json))?;
+        let data_dir = store.data_dir.clone();
         let value = order::carry_out(store, None, self.action.order()).await?;
+        if json {
+            let value = data_folder::named(value, &data_dir);
+            return terminal::print(&terminal::pretty(&value));
+        }
         match &self.action {
-            Action::Create(Create { json: true, .. }) | Action::List(List { json: true }) => {
-                terminal::print(&terminal::pretty(&value))
-            }
             Action::Create(_) => terminal::print(&created(&order::read(value)?)),
             Action::List(_) => {
                 let Tokens { tokens } = order::read(value)?;

@@ -2,14 +2,13 @@
 
 use super::{Failure, terminal};
 use crate::client::{self, Ask, Client, Content, Progress};
-use crate::config::Environment;
+use crate::config::{self, Environment};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 
-const DEFAULT_URL: &str = "http://127.0.0.1:9000";
 /// Enough to tell any kind of file by.
 const HEAD_BYTES: u64 = 8192;
 
@@ -30,7 +29,7 @@ pub(super) struct Upload {
     /// Its name there [default: the name it has]
     #[arg(long)]
     name: Option<String>,
-    /// Scheme and host of the server [default: http://127.0.0.1:9000] [env: HANGAR_URL]
+    /// Scheme and host of the server [default: HANGAR_PUBLIC_URL, HANGAR_LISTEN, or http://127.0.0.1:9000] [env: HANGAR_URL]
     #[arg(long)]
     url: Option<String>,
     /// Of the asset API [env: HANGAR_TOKEN, which other people on this machine cannot see]
@@ -84,19 +83,19 @@ impl Upload {
     }
 
     fn client(&self, environment: &Environment) -> Result<Client, Failure> {
-        let said = |flag: &Option<String>, variable| {
-            let flag = flag.clone().filter(|text| !text.is_empty());
-            let from_environment = environment.get(variable)?.map(str::to_owned);
-            Ok::<_, Failure>(flag.or(from_environment))
-        };
-        let url = said(&self.url, "HANGAR_URL")?;
-        let Some(token) = said(&self.token, "HANGAR_TOKEN")? else {
+        let said = |flag: &Option<String>| flag.clone().filter(|text| !text.is_empty());
+        let from_environment = environment.get("HANGAR_TOKEN")?.map(str::to_owned);
+        let Some(token) = said(&self.token).or(from_environment) else {
             return Err(Failure::Usage(
                 "an upload needs a token: set HANGAR_TOKEN or give --token (`hangar token create --user EMAIL` makes one)"
                     .to_owned(),
             ));
         };
-        Ok(Client::new(url.as_deref().unwrap_or(DEFAULT_URL), &token)?)
+        let url = match said(&self.url) {
+            Some(url) => url,
+            None => config::client_url(environment)?,
+        };
+        Ok(Client::new(&url, &token)?)
     }
 
     fn name_there(&self) -> String {

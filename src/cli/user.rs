@@ -1,8 +1,9 @@
 //! `hangar user`: the people that tokens and memberships are of.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::admin::Order;
-use crate::config::{self, Environment};
+use crate::config::Environment;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
@@ -58,9 +59,6 @@ struct Row {
 
 impl User {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let store =
-            config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
-        order::require_data(&store)?;
         let (wanted, json) = match &self.action {
             Action::List(list) => (Order::UserList, list.json),
             Action::Remove(remove) => {
@@ -68,8 +66,12 @@ impl User {
                 (Order::UserRemove { email }, remove.json)
             }
         };
+        let data_dir = self.data_dir.as_deref();
+        let store = data_folder::find(data_dir, environment, Output::of(json))?;
+        let data_dir = store.data_dir.clone();
         let value = order::carry_out(store, None, wanted).await?;
         if json {
+            let value = data_folder::named(value, &data_dir);
             return terminal::print(&terminal::pretty(&value));
         }
         match &self.action {

@@ -1,9 +1,10 @@
 //! `hangar workspace`: workspaces and who is in them, beside a running server or without one.
 
-use super::{Failure, flag, order, terminal};
+use super::data_folder::{self, Output};
+use super::{Failure, order, terminal};
 use crate::admin::{Member, Order, PlaceOrder};
 use crate::auth::Role;
-use crate::config::{self, Environment};
+use crate::config::Environment;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::Value;
@@ -117,13 +118,12 @@ struct MemberRow {
 
 impl Workspace {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let store =
-            config::store_config(flag("--data-dir", self.data_dir.as_deref()), environment)?;
-        if !matches!(self.action, Action::Create(_)) {
-            order::require_data(&store)?;
-        }
+        let output = Output::of(self.action.wants_json());
+        let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
+        let data_dir = store.data_dir.clone();
         let value = order::carry_out(store, None, Order::Place(self.action.order())).await?;
-        if self.action.wants_json() {
+        if output == Output::Json {
+            let value = data_folder::named(value, &data_dir);
             return terminal::print(&terminal::pretty(&value));
         }
         terminal::print(&self.action.told(value)?)

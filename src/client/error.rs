@@ -1,40 +1,42 @@
 //! Why a request did not do what it was for: each text is one sentence that says what to do.
+//!
+//! A server that is away, a proxy between, a certificate that this machine does not trust and a setting of the server are
+//! told apart: each sentence names the setting, the file or the program to look at.
 
+use super::Part;
+use super::transport::Trouble;
 use reqwest::{StatusCode, Url};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error(
-        "{address:?} is no address of a server: give scheme and host, such as http://127.0.0.1:9000"
+        "{address:?} is no address of a server: give scheme and host alone, without a path, such as http://127.0.0.1:9000"
     )]
     BadAddress { address: String },
     #[error("the token holds characters that no token has: copy it anew")]
     UnusableToken,
     #[error(
-        "no client for {address} can be made: a secure connection needs the system's certificates (the package ca-certificates)"
+        "no client for {address} can be made: a secure connection needs the system's certificates (the package ca-certificates) or a PEM file in SSL_CERT_FILE"
     )]
     Unusable {
         address: String,
         #[source]
         source: reqwest::Error,
     },
-    #[error(
-        "no server answers at {address}: start one with `hangar serve`, or name another with --url or HANGAR_URL"
-    )]
-    Unreachable {
+    /// No answer came.
+    #[error("{}: {}", .trouble.of(.address), .trouble.way_out(Part::Api))]
+    NoAnswer {
         address: String,
+        trouble: Trouble,
         #[source]
         source: reqwest::Error,
     },
-    #[error("{address} did not answer in time: look at the server's log, then try again")]
-    TimedOut {
+    /// No answer came from where the server sends uploads, which is another address than its own.
+    #[error("{server} sends uploads to {address}, but {}: {}", .trouble.of(.address), .trouble.way_out(Part::Upload))]
+    NoAnswerToUpload {
+        server: String,
         address: String,
-        #[source]
-        source: reqwest::Error,
-    },
-    #[error("the connection to {address} broke off: look at the server's log, then try again")]
-    BrokenOff {
-        address: String,
+        trouble: Trouble,
         #[source]
         source: reqwest::Error,
     },
@@ -43,14 +45,20 @@ pub enum ClientError {
         address: String,
         status: Option<u16>,
     },
+    #[error("{address} speaks HTTPS: write https:// in --url or HANGAR_URL")]
+    SpeaksHttps { address: String },
     #[error("{address} redirects to {to}: give that server's address in --url or HANGAR_URL")]
     Redirected { address: String, to: String },
+    #[error(
+        "{address} redirects uploads to {to}: set HANGAR_PUBLIC_URL of the server to that scheme and host, or end the proxy's redirect"
+    )]
+    UploadRedirected { address: String, to: String },
     #[error(
         "the server wants a token: set HANGAR_TOKEN or give --token (`hangar token create --user EMAIL` makes one)"
     )]
     TokenMissing,
     #[error(
-        "the server refused the token ({says}): make another with `hangar token create --user EMAIL` and set HANGAR_TOKEN or give --token"
+        "the server refused the token ({says}): make another with `hangar token create --user EMAIL` in the server's data folder (--data-dir), and set HANGAR_TOKEN or give --token"
     )]
     TokenRefused { says: String },
     #[error("too many requests for this token: try again in {seconds} s")]
@@ -63,6 +71,18 @@ pub enum ClientError {
         "the file has {size_bytes} bytes, more than the server takes: send a smaller one, or raise FILE_SIZE_LIMIT there"
     )]
     TooLargeForTheServer { size_bytes: u64 },
+    #[error(
+        "a proxy at {address} refused the request as too large (413); it never came to the server: raise the proxy's limit (nginx: `client_max_body_size`, Caddy: `request_body` `max_size`, Apache: `LimitRequestBody`)"
+    )]
+    TooLargeForTheProxy { address: String },
+    #[error(
+        "a proxy at {address} got no answer from the server behind it ({status}): look whether the server runs, and whether the proxy's address of it is right (nginx: `proxy_pass`)"
+    )]
+    NothingBehindTheProxy { address: String, status: u16 },
+    #[error(
+        "a proxy or a firewall at {address} refused the request ({status}), not the server: let /api/ and the bucket's path pass there without a login of its own"
+    )]
+    RefusedByTheProxy { address: String, status: u16 },
     #[error("the file is empty, and an asset needs at least one byte: choose another")]
     Empty,
     #[error("the server's disk is full: free some space there, then try again")]
@@ -70,11 +90,30 @@ pub enum ClientError {
     #[error("the server cannot store anything at the moment: look at its log, then try again")]
     Unavailable,
     #[error(
-        "the upload form was signed for another server than the one that got it: check HANGAR_PUBLIC_URL and the proxy there"
+        "the upload form was signed for another server than the one that got it: check HANGAR_PUBLIC_URL and the proxy there (it must pass the Host header on: nginx: `proxy_set_header Host $http_host`)"
     )]
     SignedForAnother,
+    #[error(
+        "{address} takes no uploads by form ({status}{}): the store behind the server must know S3's POST Object; set AWS_S3_ENDPOINT_URL there to one that does, such as hangar", and_code(.code))]
+    TakesNoForms {
+        address: String,
+        status: u16,
+        code: String,
+    },
+    #[error(
+        "the address for uploads, {address}, is not an S3 server's (status 404): set HANGAR_PUBLIC_URL of the server to scheme and host of hangar, and let the proxy pass the bucket's path to it"
+    )]
+    NotABucket { address: String },
     #[error("the server answered {status}: {says}")]
     Refused { status: u16, says: String },
+}
+
+fn and_code(code: &str) -> String {
+    if code.is_empty() {
+        String::new()
+    } else {
+        format!(", {code}")
+    }
 }
 
 fn in_brackets(status: Option<u16>) -> String {
@@ -82,54 +121,88 @@ fn in_brackets(status: Option<u16>) -> String {
 }
 
 impl ClientError {
-    /// The address in these is scheme and host alone: a query may hold a signature.
-    pub(super) fn of_transport(url: &Url, source: reqwest::Error) -> Self {
+    /// `server`: its own address, where this is of an upload that it sends elsewhere. Addresses are scheme and host alone:
+    /// a query may hold a signature.
+    pub(super) fn of_transport(url: &Url, server: Option<&Url>, source: reqwest::Error) -> Self {
         let address = url.origin().ascii_serialization();
         let source = source.without_url();
-        if source.is_connect() {
-            Self::Unreachable { address, source }
-        } else if source.is_timeout() {
-            Self::TimedOut { address, source }
-        } else {
-            Self::BrokenOff { address, source }
+        let trouble = Trouble::of_error(&source);
+        match server.filter(|server| server.origin() != url.origin()) {
+            Some(server) => Self::NoAnswerToUpload {
+                server: server.origin().ascii_serialization(),
+                address,
+                trouble,
+                source,
+            },
+            None => Self::NoAnswer {
+                address,
+                trouble,
+                source,
+            },
         }
     }
 
-    /// What an answer of the API that is no success means.
+    /// What an answer of the API that is no success means. One that is not JSON comes from something in between.
     pub(super) fn of_api(url: &Url, status: StatusCode, header: Option<&str>, body: &[u8]) -> Self {
+        let address = url.origin().ascii_serialization();
         let says = said_in_json(body);
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
         match status.as_u16() {
             300..=399 => Self::Redirected {
-                address: url.origin().ascii_serialization(),
-                to: header.map_or_else(|| "another address".to_owned(), printable),
+                address,
+                to: target(url, header),
             },
+            status @ (401 | 403) if !is_json => Self::RefusedByTheProxy { address, status },
             401 => Self::TokenMissing,
             403 => Self::TokenRefused {
                 says: says.unwrap_or_else(|| "403".to_owned()),
             },
+            413 if !is_json => Self::TooLargeForTheProxy { address },
             429 => Self::TooManyRequests {
                 seconds: header.map_or_else(|| "60".to_owned(), printable),
             },
+            status @ (502..=504) if !is_json => Self::NothingBehindTheProxy { address, status },
             503 => Self::Unavailable,
             507 => Self::DiskFull,
+            400 if url.scheme() == "http" && wants_https(body) => Self::SpeaksHttps { address },
             code => match says {
                 Some(says) if code != 404 => Self::Refused { status: code, says },
                 _ => Self::NotTheApi {
-                    address: url.origin().ascii_serialization(),
+                    address,
                     status: Some(code),
                 },
             },
         }
     }
 
-    /// What S3's answer to a form means, that is no success.
-    pub(super) fn of_s3(status: StatusCode, body: &[u8], size_bytes: u64) -> Self {
+    /// What S3's answer to a form means, that is no success. One without S3's code comes from something in between.
+    pub(super) fn of_s3(
+        url: &Url,
+        status: StatusCode,
+        header: Option<&str>,
+        body: &[u8],
+        size_bytes: u64,
+    ) -> Self {
+        let address = url.origin().ascii_serialization();
         let error = std::str::from_utf8(body)
             .ok()
             .and_then(|text| quick_xml::de::from_str::<S3Body>(text).ok())
             .unwrap_or_default();
         match (error.code.as_str(), status.as_u16()) {
-            ("EntityTooLarge", _) | (_, 413) => Self::TooLargeForTheServer { size_bytes },
+            (_, 300..=399) => Self::UploadRedirected {
+                address,
+                to: target(url, header),
+            },
+            ("EntityTooLarge", _) => Self::TooLargeForTheServer { size_bytes },
+            ("", 413) => Self::TooLargeForTheProxy { address },
+            ("", status @ (401 | 403 | 407)) => Self::RefusedByTheProxy { address, status },
+            ("", 404) => Self::NotABucket { address },
+            ("", status @ 502..=504) => Self::NothingBehindTheProxy { address, status },
+            (code, status @ (405 | 501)) => Self::TakesNoForms {
+                address,
+                status,
+                code: printable(code),
+            },
             ("EntityTooSmall", _) => Self::Empty,
             ("SignatureDoesNotMatch" | "InvalidAccessKeyId", _) => Self::SignedForAnother,
             ("InsufficientStorage", _) | (_, 507) => Self::DiskFull,
@@ -144,6 +217,24 @@ impl ClientError {
             },
         }
     }
+}
+
+/// Where a redirect leads: another server's scheme and host, which can be given as an address, or a path of this one.
+fn target(url: &Url, location: Option<&str>) -> String {
+    let Some(location) = location else {
+        return "another address".to_owned();
+    };
+    match url.join(location) {
+        Ok(to) if to.origin() != url.origin() => to.origin().ascii_serialization(),
+        _ => printable(location),
+    }
+}
+
+/// What servers say to plain HTTP where they speak TLS: nginx's "The plain HTTP request was sent to HTTPS port", and
+/// "Client sent an HTTP request to an HTTPS server." of hangar's and Go's.
+fn wants_https(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.contains("HTTPS port") || text.contains("HTTPS server")
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>

@@ -8,10 +8,12 @@ mod error;
 mod media_type;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod upload;
 
 pub use error::ClientError;
 pub use media_type::media_type;
+pub use transport::{Part, Trouble};
 pub use upload::{Ask, Content, Progress, Reserved};
 
 use bytes::Bytes;
@@ -104,7 +106,7 @@ impl Client {
             .timeout(ANSWER_TIMEOUT)
             .send()
             .await
-            .map_err(|source| ClientError::of_transport(&url, source))?;
+            .map_err(|source| ClientError::of_transport(&url, None, source))?;
         let status = response.status();
         let content_type = header_text(&response, "content-type");
         let bytes = read(response, &url, limit_bytes).await?;
@@ -168,7 +170,7 @@ async fn read(mut response: Response, url: &Url, limit_bytes: usize) -> Result<B
     while let Some(piece) = response
         .chunk()
         .await
-        .map_err(|source| ClientError::of_transport(url, source))?
+        .map_err(|source| ClientError::of_transport(url, None, source))?
     {
         if body.len() + piece.len() > limit_bytes {
             return Err(ClientError::NotTheApi {

@@ -197,7 +197,13 @@ async fn a_file_that_became_shorter_is_no_upload() {
         )
         .await;
     assert!(
-        matches!(sent, Err(ClientError::BrokenOff { .. })),
+        matches!(
+            sent,
+            Err(ClientError::NoAnswer {
+                trouble: Trouble::BrokenOff,
+                ..
+            })
+        ),
         "{sent:?}"
     );
 }
@@ -288,7 +294,7 @@ async fn an_error_that_is_no_xml_is_a_sentence_too(#[case] head: &str, #[case] b
 #[case(
     "301 Moved Permanently\r\nlocation: https://plane.example.com/api",
     "",
-    "redirects to https://plane.example.com/api:"
+    "redirects to https://plane.example.com:"
 )]
 #[tokio::test]
 async fn an_error_of_the_api_becomes_a_sentence(

@@ -147,7 +147,7 @@ impl Client {
             .json(ask)
             .send()
             .await
-            .map_err(|source| ClientError::of_transport(&url, source))?;
+            .map_err(|source| ClientError::of_transport(&url, None, source))?;
         let status = response.status();
         let header = header_text(
             &response,
@@ -203,7 +203,7 @@ impl Client {
             .multipart(form(reserved, name, content))
             .send()
             .await
-            .map_err(|source| ClientError::of_transport(&url, source))?;
+            .map_err(|source| ClientError::of_transport(&url, Some(&self.base), source))?;
         let status = response.status();
         if status.is_success() {
             return Ok(Answered {
@@ -214,11 +214,10 @@ impl Client {
         }
         let location = header_text(&response, "location");
         let body = read(response, &url, MAX_ANSWER_BYTES).await?;
-        Err(if status.is_redirection() {
-            ClientError::of_api(&url, status, location.as_deref(), &body)
-        } else {
-            ClientError::of_s3(status, &body, size_bytes)
-        })
+        let location = location.as_deref();
+        Err(ClientError::of_s3(
+            &url, status, location, &body, size_bytes,
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Addresses to listen on, and the hosts by which others know this server.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 pub(super) const LISTEN: &str = "host:port or :port, such as 127.0.0.1:9000 or :9000";
 pub(super) const PUBLIC_URL: &str =
@@ -35,6 +35,17 @@ pub(super) fn parse_listen(text: &str) -> Option<Vec<SocketAddr>> {
         }
     }
     (!addresses.is_empty()).then_some(addresses)
+}
+
+/// An address that can be opened on this machine, of a server that listens on these with this port.
+#[must_use]
+pub fn on_this_machine(scheme: &str, listen: &[SocketAddr], port: u16) -> String {
+    let ip = match listen.first().map(SocketAddr::ip) {
+        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        Some(ip) if !ip.is_unspecified() => ip,
+        _ => Ipv4Addr::LOCALHOST.into(),
+    };
+    format!("{scheme}://{}", SocketAddr::new(ip, port))
 }
 
 /// `http` or `https` and a host, without what a `Host` header would not hold either.

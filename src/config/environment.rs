@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 /// Every variable that hangar reads, in `serve`, `server` or a command.
-const NAMES: &[&str] = &[
+pub(super) const NAMES: &[&str] = &[
     "API_KEY_RATE_LIMIT",
     "AWS_ACCESS_KEY_ID",
     "AWS_ACCESS_KEY_ID_FILE",

@@ -15,15 +15,18 @@ mod quantity;
 mod tests;
 
 use crate::http::{HttpConfig, RateLimit, TlsFiles, TrustedProxies};
+pub use address::on_this_machine;
 pub use environment::Environment;
 pub use quantity::{parse_duration, parse_size};
 
 use crate::assets::{AssetAges, AssetsConfig};
 use crate::auth::{AccessKey, KeyFile};
 use crate::s3::BucketName;
+use crate::s3::signature::Sigv2;
 use crate::store::StoreConfig;
 use crate::telemetry::LogSettings;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where `hangar serve` listens unless told otherwise: nobody but this machine.
@@ -47,7 +50,6 @@ const DEFAULT_RATE_LIMIT: RateLimit = RateLimit {
     requests: 60,
     window: Duration::from_mins(1),
 };
-const KEY_IN_DATA_DIR: &str = "HANGAR_KEY_FILE lies in the data folder, so whoever has a copy of that folder has the key too: keep it elsewhere";
 const DEFAULT_UNUPLOADED_ASSET_DELETE_DAYS: u64 = 7;
 const DEFAULT_HARD_DELETE_AFTER_DAYS: u64 = 60;
 
@@ -162,10 +164,8 @@ impl Config {
         let scrub_interval = scrub_interval.unwrap_or(Some(DEFAULT_SCRUB_INTERVAL));
         let (root_key, mut warnings) = settings.root_key()?;
         let key_file = settings.key_file()?;
-        if let Some(key_file) = &key_file
-            && key_file.path().starts_with(&store.data_dir)
-        {
-            warnings.push(KEY_IN_DATA_DIR.to_owned());
+        if let Some(key_file) = &key_file {
+            warnings.extend(KeyFile::warnings(key_file.path(), &store.data_dir));
         }
         let config = Self {
             store,
@@ -237,6 +237,56 @@ pub fn key_file(environment: &Environment) -> Result<Option<KeyFile>, WrongSetti
     Settings::new(environment).key_file()
 }
 
+/// What is to be warned of about the key file, where there is one: who may read it, and where it lies.
+/// # Errors
+/// When its name is not UTF-8.
+pub fn key_file_warnings(
+    environment: &Environment,
+    data_dir: &Path,
+) -> Result<Vec<String>, WrongSetting> {
+    let path = environment.get("HANGAR_KEY_FILE")?.map(str::trim);
+    Ok(path.map_or_else(Vec::new, |path| {
+        KeyFile::warnings(Path::new(path), data_dir)
+    }))
+}
+
+/// Where a client on this machine finds the server: `HANGAR_URL`, else where the server's own settings say that it is.
+/// # Errors
+/// When one of them is wrong.
+pub fn client_url(environment: &Environment) -> Result<String, WrongSetting> {
+    if let Some(url) = environment.get("HANGAR_URL")? {
+        return Ok(url.to_owned());
+    }
+    let mut settings = Settings::new(environment);
+    let public_url = settings.read(
+        None,
+        "HANGAR_PUBLIC_URL",
+        address::PUBLIC_URL,
+        address::parse_public_url,
+    )?;
+    if let Some(url) = public_url {
+        return Ok(url);
+    }
+    let listen = settings.read(
+        None,
+        "HANGAR_LISTEN",
+        address::LISTEN,
+        address::parse_listen,
+    )?;
+    let listen = listen.or_else(|| address::parse_listen(DEFAULT_LISTEN));
+    let listen = listen.expect("the default is an address");
+    // A port of 0 is another one at each start.
+    let port = listen.first().map_or(0, SocketAddr::port);
+    if port == 0 {
+        return Ok(format!("http://{DEFAULT_LISTEN}"));
+    }
+    let scheme = match environment.get("HANGAR_TLS_CERT")? {
+        Some(_) => "https",
+        None => "http",
+    };
+    Ok(address::on_this_machine(scheme, &listen, port))
+}
+
 /// How much is logged, and how; `None`: not said.
 /// # Errors
 /// When it is no level.
@@ -296,14 +346,16 @@ impl<'a> Settings<'a> {
 
     fn store(&mut self, flags: &Flags) -> Result<StoreConfig, WrongSetting> {
         Ok(StoreConfig {
-            data_dir: self
-                .read(
-                    flags.data_dir.as_ref(),
-                    "HANGAR_DATA_DIR",
-                    "a folder",
-                    |text| Some(PathBuf::from(text)),
-                )?
-                .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            data_dir: absolute(
+                &self
+                    .read(
+                        flags.data_dir.as_ref(),
+                        "HANGAR_DATA_DIR",
+                        "a folder",
+                        |text| Some(PathBuf::from(text)),
+                    )?
+                    .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            )?,
             allow_unsafe_fs: self
                 .read(
                     None,
@@ -400,13 +452,8 @@ impl<'a> Settings<'a> {
                 .read(None, "AWS_REGION", address::REGION, address::parse_region)?
                 .unwrap_or_default(),
             sigv2: self
-                .read(
-                    None,
-                    "HANGAR_S3_SIGV2",
-                    quantity::SWITCH,
-                    quantity::parse_switch,
-                )?
-                .unwrap_or(false),
+                .read(None, "HANGAR_S3_SIGV2", Sigv2::ACCEPTED, Sigv2::parse)?
+                .unwrap_or_default(),
             safe_reads: self
                 .read(
                     None,
@@ -499,6 +546,16 @@ impl<'a> Settings<'a> {
         );
         Ok((Some(found.key), found.warnings))
     }
+}
+
+/// So that each sentence names a folder that can be found from anywhere.
+fn absolute(data_dir: &Path) -> Result<PathBuf, WrongSetting> {
+    std::path::absolute(data_dir).map_err(|error| {
+        let shown = data_dir.display();
+        WrongSetting::Sentence(format!(
+            "the data folder {shown} is named from the current folder, which cannot be found ({error}): write it from / on, in HANGAR_DATA_DIR or --data-dir"
+        ))
+    })
 }
 
 /// A value as it is shown in a sentence or a log line: bounded, for it may be anything.

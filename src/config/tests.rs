@@ -1,6 +1,9 @@
 use super::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
+use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 fn compose(pairs: &[(&str, &str)]) -> Result<Composed, WrongSetting> {
     let environment = Environment::from_pairs(pairs.iter().copied());
@@ -24,11 +27,29 @@ fn root_key(config: &Config) -> Option<(&str, &str)> {
     Some((&key.id, key.secret.expose_secret()))
 }
 
+#[rstest]
+#[case("off", Sigv2::Off)]
+#[case("false", Sigv2::Off)]
+#[case("presigned", Sigv2::Presigned)]
+#[case("Presigned", Sigv2::Presigned)]
+#[case("", Sigv2::Presigned)]
+#[case("on", Sigv2::On)]
+#[case("true", Sigv2::On)]
+fn version_2_of_the_signature_is_off_for_what_is_presigned_or_on(
+    #[case] value: &str,
+    #[case] sigv2: Sigv2,
+) {
+    assert_eq!(config(&[("HANGAR_S3_SIGV2", value)]).http.sigv2, sigv2);
+}
+
 #[test]
 fn nothing_set_is_a_whole_configuration() {
-    let composed = compose(&[]).unwrap();
+    let mut composed = compose(&[]).unwrap();
     assert_eq!(composed.sources, []);
     assert_eq!(composed.warnings, [""; 0]);
+    let data_dir = &mut composed.config.store.data_dir;
+    assert_eq!(*data_dir, std::path::absolute("data").unwrap());
+    *data_dir = "data".into();
     insta::assert_debug_snapshot!(composed.config, @r#"
     Config {
         store: StoreConfig {
@@ -56,7 +77,7 @@ fn nothing_set_is_a_whole_configuration() {
             cors_allowed_origins: [],
             s3_domain: None,
             region: "",
-            sigv2: false,
+            sigv2: Presigned,
             safe_reads: true,
             tls: None,
         },
@@ -156,7 +177,7 @@ fn each_name_reaches_its_setting() {
                 "s3.example.com",
             ),
             region: "eu-central-1",
-            sigv2: true,
+            sigv2: On,
             safe_reads: false,
             tls: Some(
                 TlsFiles {
@@ -441,7 +462,7 @@ fn an_access_key_that_no_signature_can_carry_is_refused() {
 #[case(
     "HANGAR_S3_SIGV2",
     "maybe",
-    "HANGAR_S3_SIGV2 is \"maybe\", but must be true or false"
+    "HANGAR_S3_SIGV2 is \"maybe\", but must be off, presigned or on"
 )]
 #[case(
     "HANGAR_SAFE_READS",
@@ -582,6 +603,8 @@ fn a_key_file_is_read_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     std::fs::write(&path, format!("{}\n", "ab".repeat(32))).unwrap();
+    let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    mode(0o600);
     let path = path.to_str().unwrap();
     let composed = compose(&[("HANGAR_KEY_FILE", path)]).unwrap();
     assert_eq!(composed.warnings, [""; 0]);
@@ -594,7 +617,44 @@ fn a_key_file_is_read_and_named() {
 
     let beside_it = folder.path().to_str().unwrap();
     let inside = compose(&[("HANGAR_KEY_FILE", path), ("HANGAR_DATA_DIR", beside_it)]).unwrap();
-    assert_eq!(inside.warnings, [KEY_IN_DATA_DIR]);
+    let [warning] = &inside.warnings[..] else {
+        panic!("{:?}", inside.warnings)
+    };
+    assert!(warning.starts_with(&format!("HANGAR_KEY_FILE lies in the data folder ({path})")));
+    // By another name too.
+    let link = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(folder.path(), link.path().join("data")).unwrap();
+    let data = link.path().join("data");
+    let linked = [
+        ("HANGAR_KEY_FILE", path),
+        ("HANGAR_DATA_DIR", data.to_str().unwrap()),
+    ];
+    assert_eq!(compose(&linked).unwrap().warnings.len(), 1);
+    for (open, warned) in [(0o644, "0644"), (0o620, "0620"), (0o604, "0604")] {
+        mode(open);
+        let composed = compose(&[("HANGAR_KEY_FILE", path)]).unwrap();
+        let expected = format!(
+            "HANGAR_KEY_FILE names {path}, which other users may open (mode {warned}): `chmod 600` it"
+        );
+        assert_eq!(composed.warnings, [expected]);
+    }
+}
+
+#[rstest]
+#[case(&[], "http://127.0.0.1:9000")]
+#[case(&[("HANGAR_LISTEN", ":9377")], "http://127.0.0.1:9377")]
+#[case(&[("HANGAR_LISTEN", "192.0.2.1:80")], "http://192.0.2.1:80")]
+#[case(&[("HANGAR_LISTEN", "[::]:80")], "http://[::1]:80")]
+#[case(&[("HANGAR_LISTEN", "127.0.0.1:0")], "http://127.0.0.1:9000")]
+#[case(&[("HANGAR_LISTEN", ":9377"), ("HANGAR_TLS_CERT", "c.pem")], "https://127.0.0.1:9377")]
+#[case(&[("HANGAR_LISTEN", ":9377"), ("HANGAR_PUBLIC_URL", "https://files.example.com")], "https://files.example.com")]
+#[case(&[("HANGAR_URL", "http://a:1"), ("HANGAR_PUBLIC_URL", "https://files.example.com")], "http://a:1")]
+fn a_client_finds_the_server_by_the_servers_own_settings(
+    #[case] environment: &[(&str, &str)],
+    #[case] url: &str,
+) {
+    let environment = Environment::from_pairs(environment.iter().copied());
+    assert_eq!(client_url(&environment).unwrap(), url);
 }
 
 #[test]
@@ -645,5 +705,44 @@ fn commands_find_the_folder_as_the_server_does() {
     assert_eq!(
         found(Some(flag("--data-dir", "/other"))),
         PathBuf::from("/other")
+    );
+}
+
+/// The names in the first column of the table of docs/settings.md.
+fn documented_settings() -> BTreeSet<&'static str> {
+    let page = include_str!("../../docs/settings.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let names = rows.flat_map(|row| {
+        let cells: Vec<_> = row.split(" | ").collect();
+        // MinIO's and Amazon's names of a pair stand in the text of its row.
+        let text = cells.first().into_iter().chain(cells.get(2));
+        text.flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect::<Vec<_>>()
+    });
+    names
+        .filter(|name| {
+            name.len() > 3
+                && name
+                    .bytes()
+                    .all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_')
+        })
+        .collect()
+}
+
+#[test]
+fn the_documented_settings_are_those_that_are_read() {
+    // These two are for tests of builds with debug assertions.
+    let read: BTreeSet<_> = environment::NAMES
+        .iter()
+        .copied()
+        .filter(|name| !matches!(*name, "CRASH_AT" | "FAULT_AT"))
+        .collect();
+    let documented = documented_settings();
+    let missing: Vec<_> = read.difference(&documented).collect();
+    assert!(missing.is_empty(), "docs/settings.md lacks {missing:?}");
+    let unknown: Vec<_> = documented.difference(&read).collect();
+    assert!(
+        unknown.is_empty(),
+        "docs/settings.md has {unknown:?}, which is no setting"
     );
 }

@@ -39,6 +39,8 @@ pub(crate) enum Origin {
     /// The folder was copied.
     Copy = 2,
     Unknown = 3,
+    /// The folder had no log: nothing was ever answered from it.
+    New = 4,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,7 @@ impl Note {
             1 => Some(Origin::Own),
             2 => Some(Origin::Copy),
             3 => Some(Origin::Unknown),
+            4 => Some(Origin::New),
             _ => return None,
         };
         is_whole.then(|| Self {
@@ -370,6 +373,7 @@ impl Checkpoints {
                         .cast_signed(),
                 )
                 .open(&self.note)?;
+            crate::owner::follow_at(&self.note);
             if file.metadata()?.len() != NOTE_BYTES as u64 {
                 file.set_len(NOTE_BYTES as u64)?;
                 file.sync_all()?;

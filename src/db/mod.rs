@@ -21,6 +21,7 @@ pub(crate) use pages::{
     watch,
 };
 
+use crate::owner;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
@@ -202,6 +203,7 @@ pub(crate) async fn copy_whole(
         .await;
     connection.close().await?;
     copied?;
+    owner::follow_at(to_path);
     pages::complete(to_path).await
 }
 
@@ -254,6 +256,8 @@ async fn connect_writer(
         let begun = pages::begin(&mut connection).await;
         connection.close().await?;
         begun?;
+        // SQLite gives the journal to the database's owner by itself.
+        owner::follow_at(path);
     }
     let options = options
         .journal_mode(SqliteJournalMode::Wal)

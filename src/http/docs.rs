@@ -24,13 +24,6 @@ pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 fn page(document: &Value) -> Markup {
     let operations = operations(document);
-    let mut tags: Vec<&str> = Vec::new();
-    for (_, _, operation) in &operations {
-        let tag = text(&operation["tags"][0]);
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    }
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -42,12 +35,19 @@ fn page(document: &Value) -> Markup {
             }
             body {
                 h1 { "hangar " small { (text(&document["info"]["version"])) } }
-                p { (text(&document["info"]["description"])) }
-                p { "For programs: " a href="/-/openapi.json" { "/-/openapi.json" } }
-                @for tag in tags {
-                    h2 { (tag) }
+                p {
+                    "The API by which Plane's clients upload files. For programs: "
+                    a href="/-/openapi.json" { "/-/openapi.json" }
+                }
+                @for (heading, paragraphs) in openapi::INTRODUCTION {
+                    h2 { (heading) }
+                    @for paragraph in *paragraphs { p { (prose(paragraph)) } }
+                }
+                @for tag in document["tags"].as_array().into_iter().flatten() {
+                    h2 { (text(&tag["name"])) }
+                    p { (prose(text(&tag["description"]))) }
                     @for (path, method, operation) in &operations {
-                        @if text(&operation["tags"][0]) == tag {
+                        @if operation["tags"][0] == tag["name"] {
                             (one(path, method, operation, document))
                         }
                     }
@@ -73,16 +73,26 @@ fn one(path: &str, method: &str, operation: &Value, document: &Value) -> Markup 
         details id=(text(&operation["operationId"])) {
             summary {
                 b class=(method) { (method.to_uppercase()) } " " code { (path) }
-                span { (text(&operation["summary"])) }
+                span { (prose(text(&operation["summary"]))) }
+            }
+            @if let Some(description) = operation["description"].as_str() {
+                p { (prose(description)) }
             }
             p { (scopes(&operation["security"])) }
+            (in_the_path(&document["paths"][path]["parameters"]))
             @if let Some(schema) = body(operation, document) {
                 h3 { "Fields" }
                 table {
                     @for (name, field) in members(&schema["properties"]) {
                         tr {
                             td { code { (name) } @if is_required(schema, name) { " *" } }
-                            td { (text(&field["description"])) (choices(field)) }
+                            td {
+                                (prose(text(&field["description"])))
+                                (choices(field))
+                                @if let Some(default) = field["default"].as_str() {
+                                    " Default: " (default) "."
+                                }
+                            }
                         }
                     }
                 }
@@ -90,11 +100,42 @@ fn one(path: &str, method: &str, operation: &Value, document: &Value) -> Markup 
             }
             h3 { "Answers" }
             @for (status, answer) in members(&operation["responses"]) {
-                p { b { (status) } " " (text(&answer["description"])) }
-                @for example in examples(answer) {
+                p { b { (status) } " " (prose(text(&answer["description"]))) }
+                @for (summary, example) in examples(answer) {
+                    @if !summary.is_empty() { p { (prose(summary)) } }
                     pre { (pretty(example)) }
                 }
             }
+        }
+    }
+}
+
+/// Names in the path, where there is something to say of them.
+fn in_the_path(parameters: &Value) -> Markup {
+    let parameters = parameters.as_array().into_iter().flatten();
+    let described: Vec<_> = parameters
+        .filter(|parameter| parameter["description"].is_string())
+        .collect();
+    html! {
+        @if !described.is_empty() {
+            h3 { "In the path" }
+            table {
+                @for parameter in described {
+                    tr {
+                        td { code { (text(&parameter["name"])) } }
+                        td { (prose(text(&parameter["description"]))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Text with code spans: what is between two backticks.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 0 { (part) } @else { code { (part) } }
         }
     }
 }
@@ -110,8 +151,8 @@ fn scopes(security: &Value) -> String {
         security.as_array().is_some_and(Vec::is_empty),
         scopes.as_slice(),
     ) {
-        (true, _) => "For anybody.".to_owned(),
-        (false, []) => "Any token, as X-API-Key or Authorization: Bearer.".to_owned(),
+        (true, _) => "No token is needed.".to_owned(),
+        (false, []) => "Any valid token.".to_owned(),
         (false, scopes) => format!("A token with the scope {}.", scopes.join(" or ")),
     }
 }
@@ -137,12 +178,13 @@ fn is_required(schema: &Value, name: &str) -> bool {
     required.any(|one| one == name)
 }
 
-fn examples(answer: &Value) -> Vec<&Value> {
+/// What each example is of, and the example.
+fn examples(answer: &Value) -> Vec<(&str, &Value)> {
     let content = &answer["content"]["application/json"];
     match content.get("example") {
-        Some(example) => vec![example],
+        Some(example) => vec![("", example)],
         None => members(&content["examples"])
-            .map(|(_, example)| &example["value"])
+            .map(|(_, example)| (text(&example["summary"]), &example["value"]))
             .collect(),
     }
 }
@@ -181,7 +223,31 @@ mod tests {
 
     #[test]
     fn what_comes_from_the_document_is_escaped() {
-        let document = serde_json::json!({"info": {"description": "<b>&"}});
-        assert!(page(&document).into_string().contains("&lt;b&gt;&amp;"));
+        let tags = serde_json::json!([{"name": "<b>&", "description": "`<i>`"}]);
+        let page = page(&serde_json::json!({"tags": tags})).into_string();
+        assert!(page.contains("&lt;b&gt;&amp;"), "{page}");
+        assert!(page.contains("<code>&lt;i&gt;</code>"), "{page}");
+    }
+
+    #[test]
+    fn code_spans_are_shown_as_code_and_no_backtick_is_left() {
+        assert!(!PAGE.contains('`'));
+        assert!(PAGE.contains("<code>X-API-Key: plane_api_…</code>"));
+        assert!(PAGE.contains("<code>attributes</code> replaces the stored object whole"));
+    }
+
+    #[test]
+    fn authentication_comes_first_and_the_public_api_before_the_apps() {
+        let at = |heading: &str| PAGE.find(&format!("<h2>{heading}</h2>")).unwrap();
+        let headings = [
+            "Authentication",
+            "Which route to take",
+            "What a PATCH changes",
+            "Public API (v1)",
+            "App API (v2)",
+            "Published projects",
+        ];
+        assert!(headings.is_sorted_by_key(|heading| at(heading)));
+        assert!(PAGE.find("<details").unwrap() > at("Public API (v1)"));
     }
 }

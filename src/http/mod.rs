@@ -18,11 +18,13 @@ pub(crate) mod s3;
 pub(crate) mod serve;
 pub(crate) mod tls;
 pub(crate) mod trace;
+mod watch;
 
 use crate::admin::{Asked, Holder, Housekeeper};
 use crate::assets::Assets;
 use crate::auth::{AccessKeys, Auth};
 use crate::clock::Clock;
+use crate::s3::signature::Sigv2;
 use crate::store::Store;
 use actix_web::dev::RequestHead;
 use actix_web::guard::{Guard, fn_guard};
@@ -37,6 +39,7 @@ pub(crate) use actix_web::dev::Server;
 pub use plane::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
 pub use repeat::KnownAnswers;
+pub use watch::Watch;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -50,6 +53,8 @@ pub struct Rooms {
     pub keeper: Arc<Housekeeper>,
     pub limits: Arc<plane::Limits>,
     pub known: KnownAnswers,
+    pub(crate) tls: Option<Tls>,
+    pub watch: Watch,
 }
 
 impl Rooms {
@@ -79,8 +84,8 @@ pub struct HttpConfig {
     pub s3_domain: Option<String>,
     /// `AWS_REGION`; empty: any
     pub region: String,
-    /// `HANGAR_S3_SIGV2`: Signature Version 2 is believed too.
-    pub sigv2: bool,
+    /// `HANGAR_S3_SIGV2`: where Signature Version 2 is accepted too.
+    pub sigv2: Sigv2,
     /// `HANGAR_SAFE_READS`: what a browser can ask for is served so that it can do no harm.
     pub safe_reads: bool,
     /// `HANGAR_TLS_CERT` and `HANGAR_TLS_KEY`; `None`: plain HTTP.
@@ -165,21 +170,17 @@ fn routes(cfg: &mut web::ServiceConfig, rooms: &Rooms) {
     .default_service(web::to(s3::answer));
 }
 
-/// Starts to serve `rooms` on `listeners`; with `tls`, by TLS alone.
+/// Starts to serve `rooms` on `listeners`; where they have a certificate, by TLS alone.
 ///
 /// # Errors
 /// When a listener cannot be used.
-pub(crate) fn serve(
-    listeners: Vec<TcpListener>,
-    rooms: &Rooms,
-    tls: Option<Tls>,
-) -> std::io::Result<Server> {
+pub(crate) fn serve(listeners: Vec<TcpListener>, rooms: &Rooms) -> std::io::Result<Server> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let capacity = connections_of_a_worker(workers);
     let memory = memory::BodyMemory::default();
     let terms = Terms {
         rooms: rooms.clone(),
-        tls,
+        tls: rooms.tls.clone(),
         capacity,
         http2_pools: connection::Pools::default(),
         memory: memory.clone(),
@@ -282,7 +283,7 @@ mod tests {
             cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
             region: String::new(),
-            sigv2: false,
+            sigv2: Sigv2::Off,
             safe_reads: true,
             tls: None,
         };

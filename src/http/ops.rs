@@ -1,8 +1,10 @@
 //! Operations: `/-/…`, for whoever watches over the server, and the description of the asset API.
 //!
-//! *Live* means that this process answers at all. *Ready* means that the database answers and no sync has failed; a low
-//! disk is a warning in the body, not a failure. It tells strangers nothing beyond that. DESIGN, section 2.
+//! *Live* means that this process answers at all. *Ready* means that uploads are taken: the database answers, no sync has
+//! failed, and the disk has room. Everybody may ask, so the bodies hold counts and words alone, never a name, a key, a path
+//! or a command: [`in_public`].
 use crate::http::{Rooms, docs};
+use crate::warnings::{Warning, in_public};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -51,22 +53,35 @@ fn described(content_type: &str, body: &'static str) -> HttpResponse {
 }
 
 async fn ready(rooms: &Rooms) -> HttpResponse {
-    let health = rooms.store.health();
-    let failed = match health.failed {
-        Some(reason) => Some(reason),
-        None if rooms.store.answers().await => None,
-        None => Some("The database does not answer.".to_owned()),
-    };
-    match failed {
+    let reason = reason_not_ready(rooms).await;
+    let warnings = in_public(&rooms.watch.standing(rooms));
+    match reason {
         None => json_answer(
             StatusCode::OK,
-            &json!({"status": "ready", "warnings": health.warnings}),
+            &json!({"status": "ready", "warnings": warnings}),
         ),
         Some(reason) => json_answer(
             StatusCode::SERVICE_UNAVAILABLE,
-            &json!({"status": "failed", "reason": reason, "warnings": health.warnings}),
+            &json!({"status": "failed", "reason": reason, "warnings": warnings}),
         ),
     }
+}
+
+/// Why no upload would be taken; `None`: one would be.
+pub(super) async fn reason_not_ready(rooms: &Rooms) -> Option<String> {
+    rooms.store.examine_disk().await;
+    let health = rooms.store.health();
+    if health.failed.is_some() {
+        // What failed may hold names of files; the log has it.
+        return Some("Nothing can be written until a restart. The log says why.".to_owned());
+    }
+    if !rooms.store.answers().await {
+        return Some("The database does not answer.".to_owned());
+    }
+    let refusing: Vec<Warning> = (health.warnings.into_iter())
+        .filter(Warning::refuses_uploads)
+        .collect();
+    in_public(&refusing).into_iter().next()
 }
 
 fn json_answer(status: StatusCode, body: &Value) -> HttpResponse {

@@ -139,6 +139,49 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     hosts
 }
 
+/// Whether the client spoke TLS: to this server, or to a trusted proxy, as that says.
+pub(crate) fn came_by_tls(head: &RequestHead, config: &HttpConfig) -> bool {
+    let scheme = Forwarded::of(head, config).scheme;
+    scheme.unwrap_or(own_scheme(config)) == "https"
+}
+
+/// The host under which a browser sent this request, where it is known and a signature made for it would not hold here:
+/// a proxy changed `Host` on the way. `None` where nothing tells.
+///
+/// A form is signed without its host, so it is accepted all the same; presigned URLs are not.
+pub(crate) fn host_lost_on_the_way(head: &RequestHead, config: &HttpConfig) -> Option<String> {
+    let received = single(head, "host")?;
+    let by_port = single(head, "x-forwarded-port")
+        .filter(|_| comes_through_proxy(head, config) && split_port(received).1.is_none())
+        .map(|port| format!("{}:{}", split_port(received).0, port.trim()));
+    let sent_to = by_port.or_else(|| host_of_own_page(head, received))?;
+    let sent_to = match split_port(&sent_to) {
+        (name, Some("80" | "443")) => name,
+        _ => sent_to.as_str(),
+    };
+    if sent_to.eq_ignore_ascii_case(received) || !is_host(sent_to) {
+        return None;
+    }
+    let mut accepted = signed_hosts(head, config).into_iter();
+    let is_accepted = accepted.any(|host| host.eq_ignore_ascii_case(sent_to));
+    (!is_accepted).then(|| sent_to.to_owned())
+}
+
+/// The host of the page that sent the request, where the page came from the same host: the browser says so, or the two
+/// differ in nothing but a port that the request lacks.
+fn host_of_own_page(head: &RequestHead, received: &str) -> Option<String> {
+    let page = single(head, "origin").filter(|origin| *origin != "null");
+    let page = page.or_else(|| single(head, "referer"))?;
+    let host = page.split_once("://")?.1.split('/').next()?;
+    let is_own = if let Some(site) = single(head, "sec-fetch-site") {
+        site == "same-origin"
+    } else {
+        let (name, port) = split_port(received);
+        port.is_none() && name.eq_ignore_ascii_case(split_port(host).0)
+    };
+    is_own.then(|| host.to_owned())
+}
+
 /// What clients speak to us when nobody stands between.
 fn own_scheme(config: &HttpConfig) -> &'static str {
     if config.tls.is_some() {
@@ -221,6 +264,7 @@ fn is_host(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::http::TrustedProxies;
+    use crate::s3::signature::Sigv2;
     use actix_web::test::TestRequest;
     use rstest::rstest;
 
@@ -232,7 +276,7 @@ mod tests {
             cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
             region: String::new(),
-            sigv2: false,
+            sigv2: Sigv2::Off,
             safe_reads: true,
             tls: None,
         }
@@ -327,6 +371,48 @@ mod tests {
         let public = config(TrustedProxies::Private, Some("http://files.example.org"));
         let hosts = signed_hosts(request(headers).head(), &public);
         assert_eq!(hosts.join(" "), candidates);
+    }
+
+    #[rstest]
+    #[case::page_with_a_port(&[("origin", "http://plane.lan:8080")], Some("plane.lan:8080"))]
+    #[case::referer(&[("referer", "http://plane.lan:8080/acme/")], Some("plane.lan:8080"))]
+    #[case::told_by_the_proxy(&[("x-forwarded-port", "8080")], Some("plane.lan:8080"))]
+    #[case::told_by_the_browser(
+        &[("host", "hangar:9000"), ("origin", "http://plane.lan:8080"), ("sec-fetch-site", "same-origin")],
+        Some("plane.lan:8080")
+    )]
+    #[case::inner_name(
+        &[("host", "hangar:9000"), ("origin", "https://plane.lan"), ("sec-fetch-site", "same-origin")],
+        Some("plane.lan")
+    )]
+    #[case::same_page(&[("origin", "http://plane.lan")], None)]
+    #[case::default_port(&[("x-forwarded-port", "443"), ("origin", "https://plane.lan")], None)]
+    #[case::whole_host(&[("host", "plane.lan:8080"), ("origin", "http://plane.lan:8080")], None)]
+    #[case::another_port_of_its_own(&[("host", "plane.lan:9000"), ("origin", "http://plane.lan:8080")], None)]
+    #[case::another_page(&[("origin", "http://app.example.com:8080")], None)]
+    #[case::a_page_of_another_port(
+        &[("origin", "http://plane.lan:8080"), ("sec-fetch-site", "same-site")],
+        None
+    )]
+    #[case::forwarded(&[("origin", "http://plane.lan:8080"), ("x-forwarded-host", "plane.lan:8080")], None)]
+    #[case::no_host(&[("origin", "http://plane.lan:8080\\\"")], None)]
+    #[case::nothing(&[("origin", "null")], None)]
+    fn a_host_that_a_proxy_changed_is_noticed(
+        #[case] headers: &[(&'static str, &str)],
+        #[case] lost: Option<&str>,
+    ) {
+        let mut all = vec![("host", "plane.lan")];
+        if headers.iter().any(|(name, _)| *name == "host") {
+            all.clear();
+        }
+        all.extend(headers);
+        let req = request(&all);
+        let config_of = |public| config(TrustedProxies::Private, public);
+        let found = host_lost_on_the_way(req.head(), &config_of(None));
+        assert_eq!(found.as_deref(), lost);
+        let public = format!("http://{}", lost.unwrap_or("plane.lan:8080"));
+        let mended = config_of(Some(public.as_str()));
+        assert_eq!(host_lost_on_the_way(req.head(), &mended), None);
     }
 
     #[rstest]

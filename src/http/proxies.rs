@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustedProxies {
     /// Nothing was said: loopback and the private ranges, where every compose file's proxy is. Enough to believe under
-    /// which name a client came, not from which address.
+    /// which name and by which scheme a client came, not from which address.
     Private,
     None,
     Networks(Vec<Network>),
@@ -45,7 +45,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Whether this peer is a proxy that somebody named: what it says of addresses and of TLS is believed too.
+    /// Whether this peer is a proxy that somebody named: what it says of addresses is believed too.
     pub(crate) fn vouches(&self, peer: IpAddr) -> bool {
         *self != Self::Private && self.trusts(peer)
     }

@@ -4,6 +4,8 @@
 //! ones stay in use and the log says why. TLS 1.2 and 1.3 by rustls; HTTP/2 and HTTP/1.1 by ALPN.
 
 use super::TlsFiles;
+use crate::clock::Timestamp;
+use crate::warnings::Warning;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,7 +18,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
+use validity::Validity;
 
+mod validity;
+
+/// How long before its end a certificate is warned of.
+const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);
 /// How often the files are looked at.
 const GLANCE: Duration = Duration::from_secs(3);
 
@@ -63,10 +70,15 @@ pub(crate) struct Tls {
 #[derive(Debug)]
 struct Shown(RwLock<Arc<CertifiedKey>>);
 
+impl Shown {
+    fn now(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&shown))
+        Some(self.now())
     }
 }
 
@@ -93,8 +105,40 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// Shows what the files hold whenever they change, or `reload` asks. Never ends.
-    pub(crate) async fn keep_current(self, reload: Arc<Notify>) {
+    /// What the operator should know of the certificate that is shown.
+    pub(crate) fn warning(&self, now: Timestamp) -> Option<Warning> {
+        let shown = self.shown.now();
+        let Validity {
+            not_before,
+            not_after,
+        } = Validity::of(shown.cert.first()?)?;
+        let certificate = self.files.certificate.clone();
+        if now < not_before {
+            return Some(Warning::CertificateNotYetValid {
+                certificate,
+                from: not_before,
+            });
+        }
+        if now > not_after {
+            return Some(Warning::CertificateExpired {
+                certificate,
+                at: not_after,
+            });
+        }
+        let left = not_after
+            .as_secs()
+            .saturating_sub(now.as_secs())
+            .unsigned_abs();
+        (left < WARNED_AHEAD.as_secs()).then_some(Warning::CertificateExpiresSoon {
+            certificate,
+            at: not_after,
+            days_left: left / (24 * 3600),
+        })
+    }
+
+    /// Shows what the files hold whenever they change, or `reload` asks, and says each time that they were read. Never
+    /// ends.
+    pub(crate) async fn keep_current(self, reload: Arc<Notify>, was_read: impl Fn()) {
         let mut seen = fingerprint(&self.files).await;
         loop {
             let asked = tokio::select! {
@@ -105,6 +149,7 @@ impl Tls {
             if asked || now != seen {
                 seen = now;
                 self.reload().await;
+                was_read();
             }
         }
     }

@@ -160,6 +160,10 @@ fn log(answer: &ServiceResponse<BoxBody>, face: Face, took: Duration) {
         };
     }
     match status {
+        // Asked for what is not there: the client's matter.
+        501 => line!(info, "refused"),
+        // Overload, and a full disk: what is to be done about them, their own warnings say.
+        503 | 507 => line!(warn, "failed"),
         500.. => line!(error, "failed"),
         400.. => line!(info, "refused"),
         _ if took > SLOW => line!(warn, "slow"),

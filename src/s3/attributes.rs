@@ -86,8 +86,14 @@ pub fn document(asked: AskedAttributes, page: &PartsQuery, object: &Attributes<'
             response.text("ETag", object.etag.as_str());
         }
         if asked.checksum && !object.checksums.is_empty() {
+            // AWS: a composite one without its `-N` here, which every other answer has.
+            let checksums: Vec<Checksum> = object
+                .checksums
+                .iter()
+                .map(Checksum::without_count)
+                .collect();
             response.element("Checksum", |checksum| {
-                write_typed_checksums(checksum, object.checksums, object.checksum_type);
+                write_typed_checksums(checksum, &checksums, object.checksum_type);
             });
         }
         if asked.parts && !object.parts.is_empty() {
@@ -164,6 +170,43 @@ mod tests {
         let etag = ETag::from_stored("abc-3".to_owned());
         let asked = AskedAttributes::parse("ETag, ObjectSize,StorageClass,Checksum").unwrap();
         insta::assert_snapshot!(document(asked, &page("0", "10"), &object(&etag, 3)), @r#"<?xml version="1.0" encoding="UTF-8"?><GetObjectAttributesResponse xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><ETag>abc-3</ETag><StorageClass>STANDARD</StorageClass><ObjectSize>15</ObjectSize></GetObjectAttributesResponse>"#);
+    }
+
+    #[test]
+    fn a_composite_checksum_is_told_without_the_number_of_parts() {
+        use crate::s3::checksum::ChecksumAlgorithm;
+        let etag = ETag::from_stored("abc-2".to_owned());
+        let part = Checksum::of(ChecksumAlgorithm::Sha1, b"part");
+        let checksums = [Checksum::composite(
+            ChecksumAlgorithm::Sha1,
+            &[&part, &part],
+        )];
+        assert!(checksums[0].value.ends_with("=-2"));
+        let composite = Attributes {
+            checksums: &checksums,
+            checksum_type: ChecksumType::Composite,
+            ..object(&etag, 0)
+        };
+        let asked = AskedAttributes::parse("Checksum").unwrap();
+        let digest = checksums[0].value.strip_suffix("-2").unwrap();
+        let told = format!("<ChecksumSHA1>{digest}</ChecksumSHA1><ChecksumType>COMPOSITE<");
+        let document = document(asked, &page("0", "10"), &composite);
+        assert!(document.contains(&told), "{document}");
+    }
+
+    #[rstest]
+    #[case("2", 2)]
+    #[case("0", 0)]
+    #[case("4000", 1000)]
+    #[case("many", 1000)]
+    #[case("-1", 1000)]
+    #[case("99999999999", 1000)]
+    #[case("", 1000)]
+    fn a_maximum_that_is_no_number_is_ignored(#[case] max: &str, #[case] parts: u32) {
+        let page = PartsQuery::of_headers(("marker", None), ("max", Some(max))).unwrap();
+        assert_eq!(page.max, parts);
+        let marker = PartsQuery::of_headers(("marker", Some("x")), ("max", Some(max)));
+        assert_eq!(marker.unwrap_err().code, ErrorCode::InvalidArgument);
     }
 
     #[test]

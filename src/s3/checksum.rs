@@ -97,6 +97,14 @@ impl ChecksumAlgorithm {
             .find(|algorithm| algorithm.header().eq_ignore_ascii_case(name))
     }
 
+    /// The algorithm whose [`element`](Self::element) this is.
+    #[must_use]
+    pub fn from_element(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.element() == name)
+    }
+
     /// Bytes of the raw value, before base64.
     #[must_use]
     pub fn length_bytes(self) -> usize {
@@ -107,6 +115,15 @@ impl ChecksumAlgorithm {
             Self::Sha256 => 32,
         }
     }
+}
+
+/// AWS: the code and the text for a checksum of an algorithm that it does not know.
+#[must_use]
+pub fn unknown_checksum() -> S3Error {
+    S3Error::with_message(
+        ErrorCode::InvalidRequest,
+        "The algorithm type you specified in x-amz-checksum- header is invalid.",
+    )
 }
 
 /// How the checksum of a completed upload is made of its parts'.
@@ -221,6 +238,16 @@ impl Checksum {
                 crc_fast::checksum_combine(crc, whole, part.crc(), *size_bytes)
             });
         Some(Self::from_crc(algorithm, whole))
+    }
+
+    /// The digest alone, without the number of parts that a composite checksum has behind it.
+    #[must_use]
+    pub fn without_count(&self) -> Self {
+        let digest = self.value.split('-').next().unwrap_or_default();
+        Self {
+            algorithm: self.algorithm,
+            value: digest.to_owned(),
+        }
     }
 
     fn raw(&self) -> Vec<u8> {

@@ -2,7 +2,9 @@
 //!
 //! RFC 9110, section 13 (precedence: 13.2.2), with strong comparison for `If-Match` and weak comparison for
 //! `If-None-Match`. A write takes one of the two, with `*` or one tag. AWS: offers only `If-None-Match: *` and `If-Match`
-//! with a tag; Ceph's and MinIO's clients send the other two as well, which mean what RFC 9110 says.
+//! with a tag; Ceph's and MinIO's clients send the other two as well, which mean what RFC 9110 says. A write takes
+//! `If-None-Match` only with a tag that an object can have: `"*"` or `true` come from clients that mean `*`, and would
+//! replace the object that they want to keep.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html>
 use super::{ETag, ErrorCode, S3Error, time};
 use crate::s3::time::Timestamp;
@@ -75,7 +77,7 @@ pub enum WritePrecondition {
 }
 impl WritePrecondition {
     /// # Errors
-    /// `NotImplemented` for several tags, a weak one, or both headers.
+    /// `NotImplemented` for several tags, a weak one, both headers, or `If-None-Match` with a tag that no object has.
     pub fn parse(
         if_match: Option<&str>,
         if_none_match: Option<&str>,
@@ -89,8 +91,8 @@ impl WritePrecondition {
             },
             (None, Some(tag)) => match only_tag(tag) {
                 Some(OnlyTag::Any) => Ok(Self::Absent),
-                Some(OnlyTag::Strong(etag)) => Ok(Self::Differs(etag)),
-                None => Err(unsupported("If-None-Match")),
+                Some(OnlyTag::Strong(etag)) if etag.is_well_formed() => Ok(Self::Differs(etag)),
+                Some(OnlyTag::Strong(_)) | None => Err(unsupported("If-None-Match")),
             },
             (Some(_), Some(_)) => Err(unsupported("If-Match, If-None-Match")),
         }
@@ -112,13 +114,62 @@ impl WritePrecondition {
         }
     }
 }
+
+/// What must hold of an object before it is deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeleteCondition {
+    etag: WritePrecondition,
+    /// To the second
+    last_modified: Option<Timestamp>,
+    size_bytes: Option<u64>,
+}
+impl DeleteCondition {
+    /// Of `If-Match` and the two conditions that AWS knows for directory buckets, or of the elements of `DeleteObjects`.
+    ///
+    /// # Errors
+    /// `NotImplemented` for several tags or a weak one; `malformed` for a time or a size that cannot be read.
+    pub fn parse(
+        etag: Option<&str>,
+        last_modified: Option<&str>,
+        size_bytes: Option<&str>,
+        malformed: ErrorCode,
+    ) -> Result<Self, S3Error> {
+        let time = |text: &str| time::parse_http_date(text).or_else(|| time::parse_iso8601(text));
+        let size = |text: &str| text.trim().parse().ok();
+        Ok(Self {
+            etag: WritePrecondition::parse(etag, None)?,
+            last_modified: last_modified
+                .map(|text| time(text.trim()).ok_or(malformed))
+                .transpose()?,
+            size_bytes: size_bytes
+                .map(|text| size(text).ok_or(malformed))
+                .transpose()?,
+        })
+    }
+
+    /// Whether it asks for anything.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it holds of an object that is there.
+    #[must_use]
+    pub fn holds(&self, etag: &ETag, last_modified: Timestamp, size_bytes: u64) -> bool {
+        let same_time = |asked: Timestamp| asked.as_secs() == last_modified.as_secs();
+        self.etag.holds(Some(etag))
+            && self.last_modified.is_none_or(same_time)
+            && self.size_bytes.is_none_or(|asked| asked == size_bytes)
+    }
+}
+
 /// AWS: the code and the text for a precondition that a write does not take.
 fn unsupported(header: &'static str) -> S3Error {
     S3Error::new(ErrorCode::NotImplemented)
         .extra("Header", header)
         .extra(
             "AdditionalMessage",
-            "A write takes If-Match or If-None-Match, with * or one strong entity tag.",
+            "A write takes If-Match or If-None-Match, with * (without quotes) or the ETag of an object.",
         )
 }
 
@@ -314,11 +365,31 @@ mod tests {
         for tag in ["\"abc-2\"", "abc-2"] {
             let matches = WritePrecondition::Matches(etag());
             assert_eq!(parse(Some(tag), None).unwrap(), matches);
-            let differs = WritePrecondition::Differs(etag());
+        }
+        for tag in [
+            "5d41402abc4b2a76b9719d911017c592",
+            "5d41402abc4b2a76b9719d911017c592-12",
+        ] {
+            let differs = WritePrecondition::Differs(ETag::from_stored(tag.to_owned()));
             assert_eq!(parse(None, Some(tag)).unwrap(), differs);
+            assert_eq!(parse(None, Some(&format!("\"{tag}\""))).unwrap(), differs);
         }
         for (if_match, if_none_match) in [
             (None, Some("\"a\", \"b\"")),
+            (None, Some("\"*\"")),
+            (None, Some("W/\"*\"")),
+            (None, Some("*, *")),
+            (None, Some("**")),
+            (None, Some("'*'")),
+            (None, Some("true")),
+            (None, Some("\"true\"")),
+            (None, Some("")),
+            (None, Some("\"\"")),
+            (None, Some("abc-2")),
+            (None, Some("W/\"5d41402abc4b2a76b9719d911017c592\"")),
+            (None, Some("\"5D41402ABC4B2A76B9719D911017C592\"")),
+            (None, Some("\"5d41402abc4b2a76b9719d911017c592-\"")),
+            (None, Some("\"5d41402abc4b2a76b9719d911017c592")),
             (Some("\"a\", \"b\""), None),
             (Some("W/\"a\""), None),
             (Some(""), None),

@@ -19,11 +19,24 @@ pub struct CopySource {
 }
 
 impl CopySource {
-    /// `BUCKET/KEY`, percent-encoded, with or without a leading slash, and perhaps with `?versionId=null`.
+    /// `BUCKET/KEY`, URL-encoded, with or without a leading slash, and perhaps with `?versionId=null`.
+    /// AWS: `+` is a space, and a plus sign is `%2B`; boto3, rclone and MinIO's SDKs send that.
     ///
     /// # Errors
     /// `InvalidArgument`, `KeyTooLongError`, `NoSuchVersion` for any other version.
     pub fn parse(header: &str) -> Result<Self, S3Error> {
+        Self::read(&header.replace('+', "%20"))
+    }
+
+    /// As [`CopySource::parse`], with each `+` for a plus sign, as MinIO reads it; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`CopySource::parse`].
+    pub fn with_plus_signs(header: &str) -> Result<Option<Self>, S3Error> {
+        header.contains('+').then(|| Self::read(header)).transpose()
+    }
+
+    fn read(header: &str) -> Result<Self, S3Error> {
         // The value may end in a query that holds what no answer or log repeats.
         let refuse = |message: &'static str| S3Error::invalid_argument(message, SOURCE, "");
         let (path, version) = match header.rsplit_once("?versionId=") {
@@ -145,7 +158,7 @@ mod tests {
     #[case("/bucket/key", "key")]
     #[case("bucket/a/b", "a/b")]
     #[case("bucket//a", "/a")]
-    #[case("/bucket/a%2Fb%20c%2B+", "a/b c++")]
+    #[case("/bucket/a%2Fb%20c%2B+", "a/b c+ ")]
     #[case("bucket%2Fkey", "key")]
     #[case("bucket/a%2525", "a%25")]
     #[case("bucket/%3FversionId", "?versionId")]
@@ -201,6 +214,18 @@ mod tests {
         };
         let judged = judge_conditions(header, &ETag::from_stored("abc".to_owned()), MODIFIED);
         assert_eq!(judged.is_ok(), holds);
+    }
+
+    #[test]
+    fn a_plus_sign_that_is_not_encoded_may_be_one() {
+        let key = |header| {
+            CopySource::with_plus_signs(header)
+                .unwrap()
+                .map(|it| it.key)
+        };
+        let named = |key| Some(ObjectKey::parse(key).unwrap());
+        assert_eq!(key("bucket/a+b%20c%2Bd"), named("a+b c+d"));
+        assert_eq!(key("bucket/a%2Bb"), None);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! `DeleteObjects`: the list of what is to go, and the answer that says of each key what became of it.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
-use super::conditional::WritePrecondition;
+use super::conditional::DeleteCondition;
 use super::listing::NULL_VERSION;
-use super::time::{self, Timestamp};
 use super::xml::{self, Elements, Namespace};
-use super::{ETag, ErrorCode, ObjectKey, S3Error};
+use super::{ErrorCode, ObjectKey, S3Error};
 use serde::Deserialize;
 
 /// Keys of one request.
@@ -31,15 +30,6 @@ pub struct ListedDeletion {
     last_modified: Option<String>,
     #[serde(rename = "Size", default)]
     size_bytes: Option<String>,
-}
-
-/// What must hold of an object before it goes. An object that is not there is as good as gone, whatever was asked of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeleteCondition {
-    etag: WritePrecondition,
-    /// To the second
-    last_modified: Option<Timestamp>,
-    size_bytes: Option<u64>,
 }
 
 impl DeleteList {
@@ -89,28 +79,14 @@ impl ListedDeletion {
     }
 
     /// # Errors
-    /// `MalformedXML` for a time or a size that is none, `NotImplemented` for several tags.
+    /// `MalformedXML` for a time or a size that cannot be read, `NotImplemented` for several tags.
     pub fn condition(&self) -> Result<DeleteCondition, S3Error> {
-        let malformed = || S3Error::new(ErrorCode::MalformedXML);
-        let parse_time =
-            |text: &str| time::parse_http_date(text).or_else(|| time::parse_iso8601(text));
-        Ok(DeleteCondition {
-            etag: match self.etag.as_deref() {
-                // Whatever is there goes, and what is not there is gone.
-                None | Some("*") => WritePrecondition::None,
-                Some(etag) => WritePrecondition::parse(Some(etag), None)?,
-            },
-            last_modified: self
-                .last_modified
-                .as_deref()
-                .map(|text| parse_time(text).ok_or_else(malformed))
-                .transpose()?,
-            size_bytes: self
-                .size_bytes
-                .as_deref()
-                .map(|text| text.parse().map_err(|_| malformed()))
-                .transpose()?,
-        })
+        DeleteCondition::parse(
+            self.etag.as_deref(),
+            self.last_modified.as_deref(),
+            self.size_bytes.as_deref(),
+            ErrorCode::MalformedXML,
+        )
     }
 
     fn version(&self) -> Option<&str> {
@@ -125,26 +101,11 @@ impl ListedDeletion {
     }
 }
 
-impl DeleteCondition {
-    /// Whether it asks for anything.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Whether it holds of an object that is there.
-    #[must_use]
-    pub fn holds(&self, etag: &ETag, last_modified: Timestamp, size_bytes: u64) -> bool {
-        let same_time = |asked: Timestamp| asked.as_secs() == last_modified.as_secs();
-        self.etag.holds(Some(etag))
-            && self.last_modified.is_none_or(same_time)
-            && self.size_bytes.is_none_or(|asked| asked == size_bytes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::s3::ETag;
+    use crate::s3::time::Timestamp;
     use rstest::rstest;
 
     const AT: Timestamp = Timestamp::from_millis(1_795_425_490_215); // Mon, 23 Nov 2026 09:18:10.215 GMT

@@ -4,25 +4,22 @@
 //! The result never depends on how the input is cut, memory never grows with the file, and all that stands before it
 //! is bounded. A form that breaks the grammar, or ends before its closing boundary, is an error and never a shorter
 //! file. It knows nothing of policies, and reads no value but a part's name.
-use super::policy::FormFields;
+use super::policy::{FormFields, MAX_BYTES_BEFORE_FILE, MAX_FIELD_BYTES};
 use super::{ErrorCode, S3Error};
 use bytes::{Buf as _, Bytes};
 use delimiter::{Delimiter, Step};
 use head::PartHead;
+pub(super) use head::parameters;
 
 mod delimiter;
 mod head;
 #[cfg(test)]
 mod tests;
 
-/// Bytes of one field's value. AWS: 20 KB.
-const MAX_FIELD_BYTES: usize = 20 * 1024;
 /// Fields before the file.
 const MAX_FIELDS: usize = 100;
 /// Bytes of one part's headers.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
-/// Bytes of all that stands before the file's content.
-const MAX_BYTES_BEFORE_FILE: usize = 64 * 1024;
 /// Bytes that may follow the file: its form is checked, and the rest of it ignored.
 const MAX_BYTES_AFTER_FILE: usize = 1 << 20;
 /// RFC 2046: characters of a boundary.

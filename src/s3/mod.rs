@@ -17,6 +17,7 @@ pub mod etag;
 pub mod form;
 #[cfg(test)]
 mod fuzz;
+pub mod header_text;
 pub mod key;
 pub mod lifecycle;
 pub mod listing;
@@ -27,6 +28,7 @@ pub mod ownership;
 pub mod policy;
 pub mod public_access;
 pub mod range;
+pub mod request_headers;
 pub mod signature;
 pub mod sigv2;
 pub mod sigv4;

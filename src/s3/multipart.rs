@@ -14,10 +14,12 @@ pub use document::{
 pub(super) use document::{write_checksums, write_typed_checksums};
 pub use query::{PartsQuery, UploadsQuery};
 
-use super::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use super::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, unknown_checksum};
 use super::time::Timestamp;
 use super::{ETag, ErrorCode, S3Error, xml};
-use serde::Deserialize;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 
 /// A part's number is 1 to this.
 pub const MAX_PARTS: u16 = 10_000;
@@ -167,41 +169,72 @@ struct CompleteMultipartUpload {
     #[serde(rename = "Part", default)]
     parts: Vec<PartElement>,
 }
-#[derive(Deserialize)]
+/// The number, the tag and the checksums of a `Part`, whatever algorithm they are of.
+#[derive(Default)]
 struct PartElement {
-    #[serde(rename = "PartNumber")]
-    number: String,
-    #[serde(rename = "ETag")]
-    etag: String,
-    #[serde(rename = "ChecksumCRC32")]
-    crc32: Option<String>,
-    #[serde(rename = "ChecksumCRC32C")]
-    crc32c: Option<String>,
-    #[serde(rename = "ChecksumCRC64NVME")]
-    crc64nvme: Option<String>,
-    #[serde(rename = "ChecksumSHA1")]
-    sha1: Option<String>,
-    #[serde(rename = "ChecksumSHA256")]
-    sha256: Option<String>,
+    texts: Vec<(String, String)>,
 }
 
+impl<'de> Deserialize<'de> for PartElement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PartVisitor)
+    }
+}
+
+struct PartVisitor;
+
+impl<'de> Visitor<'de> for PartVisitor {
+    type Value = PartElement;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a part of an upload")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PartElement, A::Error> {
+        let mut part = PartElement::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if !matches!(name.as_str(), NUMBER | TAG) && !name.starts_with(CHECKSUM) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let text = map.next_value()?;
+            if part.take(&name).is_some() {
+                return Err(A::Error::custom("an element stands twice in a part"));
+            }
+            part.texts.push((name, text));
+        }
+        Ok(part)
+    }
+}
+
+const NUMBER: &str = "PartNumber";
+const TAG: &str = "ETag";
+/// How the elements of checksums begin: `ChecksumCRC32`.
+const CHECKSUM: &str = "Checksum";
+
 impl PartElement {
-    fn into_stated(self) -> Result<StatedPart, S3Error> {
-        let checksums = [
-            (ChecksumAlgorithm::Crc32, self.crc32),
-            (ChecksumAlgorithm::Crc32c, self.crc32c),
-            (ChecksumAlgorithm::Crc64nvme, self.crc64nvme),
-            (ChecksumAlgorithm::Sha1, self.sha1),
-            (ChecksumAlgorithm::Sha256, self.sha256),
-        ];
-        let value = |value: Option<String>| value.filter(|value| !value.is_empty());
+    fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.texts.iter().position(|(known, _)| known == name)?;
+        Some(self.texts.swap_remove(at).1)
+    }
+
+    fn into_stated(mut self) -> Result<StatedPart, S3Error> {
+        let malformed = || S3Error::new(ErrorCode::MalformedXML);
+        let number = self.take(NUMBER).ok_or_else(malformed)?;
+        let etag = self.take(TAG).ok_or_else(malformed)?;
+        let checksums = self
+            .texts
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty());
         Ok(StatedPart {
-            number: parse_part_number(self.number.trim())?,
-            etag: self.etag.trim().trim_matches('"').to_owned(),
+            number: parse_part_number(number.trim())?,
+            etag: etag.trim().trim_matches('"').to_owned(),
             checksums: checksums
-                .into_iter()
-                .filter_map(|(algorithm, stated)| Some((algorithm, value(stated)?)))
-                .collect(),
+                .map(|(name, value)| {
+                    let algorithm = ChecksumAlgorithm::from_element(&name);
+                    Ok((algorithm.ok_or_else(unknown_checksum)?, value))
+                })
+                .collect::<Result<_, S3Error>>()?,
         })
     }
 }

@@ -1,9 +1,11 @@
 //! Which operation a request asks for: the table of S3.
 //!
 //! An operation is chosen by the method, by what the path addresses (the service, a bucket, an object) and by the
-//! *sub-resources* among the query's names (`?acl`, `?uploads`). The tables hold all of S3's operations; one that
-//! nobody serves yet is answered 501 by its name, and a sub-resource that no table holds is 501 as well: a request is
-//! never taken for another one. To serve one more operation, give it a variant and name that in its line.
+//! *sub-resources* among the query's names (`?acl`, `?uploads`). The tables hold all operations of S3, and those of other
+//! servers whose clients would take a wrong answer for a right one. An operation that is not built is answered 501 by its
+//! name, and a sub-resource that does not go with the method or the path is refused: a request is never taken for another
+//! one. Every other name of a query is ignored, with a value and without, on every method, as AWS does. To serve one more
+//! operation, give it a variant and name that in its line.
 //!
 //! A path is decoded once and never normalised: `a//b`, `..` and a leading `/` are parts of a key like any other.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
@@ -104,6 +106,8 @@ const fn row<Served: Copy>(
 }
 
 const LIST_BUCKETS: &str = "ListBuckets";
+/// The operation whose headers are the fields of a form.
+pub const POST_OBJECT: &str = "PostObject";
 
 /// A header that selects as a sub-resource does: it turns a PUT into a copy.
 const COPY_SOURCE: &str = "x-amz-copy-source";
@@ -112,13 +116,15 @@ const COPY_SOURCE: &str = "x-amz-copy-source";
 const SERVICE: &[Row<()>] = &[
     row("GET", &[], LIST_BUCKETS, Some(())),
     row("HEAD", &[], LIST_BUCKETS, Some(())),
+    // MinIO's own
+    row("GET", &["events"], "ListenNotification", None),
 ];
 
 #[rustfmt::skip]
 const BUCKET: &[Row<BucketOperation>] = &[
     row("PUT", &[], "CreateBucket", Some(BucketOperation::Create)),
     row("HEAD", &[], "HeadBucket", Some(BucketOperation::Head)),
-    row("POST", &[], "PostObject", Some(BucketOperation::PostObject)),
+    row("POST", &[], POST_OBJECT, Some(BucketOperation::PostObject)),
     row("DELETE", &[], "DeleteBucket", Some(BucketOperation::Delete)),
     row("GET", &[], "ListObjects", Some(BucketOperation::ListObjects)),
     row("GET", &["list-type"], "ListObjectsV2", Some(BucketOperation::ListObjectsV2)),
@@ -187,8 +193,22 @@ const BUCKET: &[Row<BucketOperation>] = &[
     row("POST", &["metadataConfiguration"], "CreateBucketMetadataConfiguration", None),
     row("DELETE", &["metadataConfiguration"], "DeleteBucketMetadataConfiguration", None),
     row("GET", &["session"], "CreateSession", None),
-    // MinIO's own, which `mc watch` asks for
+    row("PUT", &["metadataInventoryTable"], "UpdateBucketMetadataInventoryTableConfiguration", None),
+    row("PUT", &["metadataJournalTable"], "UpdateBucketMetadataJournalTableConfiguration", None),
+    row("PUT", &["metadataAnnotationTable"], "UpdateBucketMetadataAnnotationTableConfiguration", None),
+    row("GET", &["abac"], "GetBucketAbac", None),
+    row("PUT", &["abac"], "PutBucketAbac", None),
+    // MinIO's own, which `mc watch` and `mc replicate` ask for
     row("GET", &["events"], "ListenBucketNotification", None),
+    row("GET", &["replication-metrics"], "GetBucketReplicationMetrics", None),
+    row("PUT", &["replication-reset"], "ResetBucketReplicationStart", None),
+    row("GET", &["replication-reset-status"], "ResetBucketReplicationStatus", None),
+    row("GET", &["replication-check"], "ValidateBucketReplicationCreds", None),
+    // Google's, which boto's signer of Version 2 knows
+    row("GET", &["defaultObjectAcl"], "GetDefaultObjectAcl", None),
+    row("PUT", &["defaultObjectAcl"], "PutDefaultObjectAcl", None),
+    row("GET", &["storageClass"], "GetStorageClass", None),
+    row("PUT", &["storageClass"], "PutStorageClass", None),
 ];
 
 #[rustfmt::skip]
@@ -221,51 +241,13 @@ const OBJECT: &[Row<ObjectOperation>] = &[
     row("POST", &["select"], "SelectObjectContent", None),
     row("PUT", &["renameObject"], "RenameObject", None),
     row("PUT", &["encryption"], "UpdateObjectEncryption", None),
+    row("GET", &["annotation"], "GetObjectAnnotation", None),
+    row("PUT", &["annotation"], "PutObjectAnnotation", None),
+    row("DELETE", &["annotation"], "DeleteObjectAnnotation", None),
+    // Ceph's
     row("PUT", &["append"], "AppendObject", None),
+    // MinIO's
     row("GET", &["lambdaArn"], "GetObject with lambdaArn", None),
-];
-
-/// The names of a query that refine an operation and select none, or repeat a header that is signed. Those that begin with `x-` (`X-Amz-Signature`,
-/// `x-id`) and `response-` are parameters as well.
-const PARAMETERS: &[&str] = &[
-    "AWSAccessKeyId",
-    "Expires",
-    "Signature",
-    "bucket-region",
-    "content-md5",
-    "content-type",
-    "continuation-token",
-    "delimiter",
-    "encoding-type",
-    "fetch-owner",
-    "id",
-    "key-marker",
-    "marker",
-    "max-buckets",
-    "max-keys",
-    "max-parts",
-    "max-uploads",
-    "part-number-marker",
-    "prefix",
-    "select-type",
-    "start-after",
-    "upload-id-marker",
-    "version-id-marker",
-    "versionId",
-];
-
-/// The headers that ask for encryption at rest, or state a key for it. Lower case; form fields have the same names.
-pub const ENCRYPTION_HEADERS: &[&str] = &[
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
-    "x-amz-server-side-encryption-bucket-key-enabled",
-    "x-amz-server-side-encryption-context",
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-server-side-encryption-customer-key",
-    "x-amz-server-side-encryption-customer-key-md5",
-    "x-amz-copy-source-server-side-encryption-customer-algorithm",
-    "x-amz-copy-source-server-side-encryption-customer-key",
-    "x-amz-copy-source-server-side-encryption-customer-key-md5",
 ];
 
 impl Operation {
@@ -288,7 +270,7 @@ impl Operation {
         if !matches!(method, "GET" | "HEAD" | "PUT" | "POST" | "DELETE") {
             return Err(method_not_allowed(method));
         }
-        let selectors = selectors(method, query, headers)?;
+        let selectors = selectors(method, query, headers);
         let Some(bucket) = bucket else {
             find(SERVICE, method, &selectors)?;
             return Ok(Self::ListBuckets);
@@ -301,7 +283,6 @@ impl Operation {
         };
         let object_key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
         let operation = find(OBJECT, method, &selectors)?;
-        refuse_encryption(headers)?;
         refuse_versions(query)?;
         Ok(Self::OnObject(operation, bucket_name, object_key))
     }
@@ -359,6 +340,15 @@ impl Operation {
 impl BucketOperation {
     /// What it needs beyond its line in the table.
     fn check(self, bucket: &str, query: &[(String, String)]) -> Result<(), S3Error> {
+        let version = value_of(query, "versionId");
+        if let (Self::Create | Self::Delete, Some(version)) = (self, version) {
+            // A client that lost its key on the way must not make or delete the bucket.
+            return Err(S3Error::invalid_argument(
+                "A versionId is of an object, and this request names a bucket alone.",
+                "versionId",
+                shortened(version),
+            ));
+        }
         match self {
             Self::Create => {
                 BucketName::parse_new(bucket).map_err(|_| invalid_bucket(bucket))?;
@@ -384,6 +374,16 @@ fn name_in<Served: PartialEq>(table: &[Row<Served>], operation: &Served) -> &'st
         .iter()
         .find(|row| row.served.as_ref() == Some(operation))
         .map_or("", |row| row.name)
+}
+
+/// Whether an operation of this name only reads.
+pub(super) fn only_reads(name: &str) -> bool {
+    let of_buckets = BUCKET.iter().map(|row| (row.name, row.method));
+    let of_objects = OBJECT.iter().map(|row| (row.name, row.method));
+    name == LIST_BUCKETS
+        || of_buckets
+            .chain(of_objects)
+            .any(|(known, method)| known == name && matches!(method, "GET" | "HEAD"))
 }
 
 /// The bucket that a request is about, by its raw path, whatever it asks; `None` where that is no bucket's name.
@@ -412,26 +412,17 @@ fn selectors(
     method: &str,
     query: &[(String, String)],
     headers: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<&'static str>, S3Error> {
+) -> Vec<&'static str> {
     let mut selectors: Vec<&'static str> = Vec::new();
-    for (name, value) in query {
-        if let Some(known) = sub_resource(name) {
-            if !selectors.contains(&known) {
-                selectors.push(known);
-            }
-        } else if !is_parameter(name) && !is_decoration(method, value) {
-            return Err(not_implemented(format!(
-                "The sub-resource '{}' is not implemented.",
-                shortened(name)
-            ))
-            // Its name is a piece of the query, which no log holds.
-            .logged("the query names a sub-resource that is not implemented"));
+    for known in query.iter().filter_map(|(name, _)| sub_resource(name)) {
+        if !selectors.contains(&known) {
+            selectors.push(known);
         }
     }
     if method == "PUT" && headers(COPY_SOURCE).is_some() {
         selectors.push(COPY_SOURCE);
     }
-    Ok(selectors)
+    selectors
 }
 /// Whether a name of a query is a sub-resource, served or not.
 pub(super) fn is_sub_resource(name: &str) -> bool {
@@ -444,18 +435,6 @@ fn sub_resource(name: &str) -> Option<&'static str> {
         .chain(of_objects)
         .copied()
         .find(|&known| known == name && known != COPY_SOURCE)
-}
-fn is_parameter(name: &str) -> bool {
-    let begins = |prefix: &str| {
-        name.get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    PARAMETERS.contains(&name) || begins("x-") || begins("response-")
-}
-/// AWS: ignores names that it does not know. On a read a name with a value (`?v=123`) is such a decoration; a name
-/// alone (`?newFeature`) has the form of a sub-resource, and on a write every name may be one.
-fn is_decoration(method: &str, value: &str) -> bool {
-    matches!(method, "GET" | "HEAD") && !value.is_empty()
 }
 fn find<Served: Copy>(
     table: &'static [Row<Served>],
@@ -484,23 +463,6 @@ fn find<Served: Copy>(
     )
     .extra("ArgumentName", "ResourceType")
     .extra("ArgumentValue", selectors[0]))
-}
-fn refuse_encryption(headers: &dyn Fn(&str) -> Option<String>) -> Result<(), S3Error> {
-    match ENCRYPTION_HEADERS
-        .iter()
-        .find(|name| headers(name).is_some())
-    {
-        Some(name) => Err(encryption_not_implemented(name)),
-        None => Ok(()),
-    }
-}
-/// The refusal of a request that asks, by the header or form field `name`, for encryption at rest.
-#[must_use]
-pub fn encryption_not_implemented(name: &'static str) -> S3Error {
-    not_implemented(format!(
-        "Server-side encryption ({name}) is not implemented; nothing is stored that asked for it."
-    ))
-    .extra("Header", name)
 }
 /// Buckets have no versions: the one of each object is `null`.
 fn refuse_versions(query: &[(String, String)]) -> Result<(), S3Error> {

@@ -2,7 +2,7 @@
 //!
 //! AWS: a `Range` that S3 cannot use (malformed, of another unit, of several ranges) is ignored, as RFC 9110 14.2 allows.
 
-use super::{ErrorCode, S3Error};
+use super::S3Error;
 
 /// Bytes `start..end` of a body (end exclusive). Never empty, never past the size it was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,8 @@ impl ByteRange {
 }
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RangeRequest {
-    /// No usable `Range`: absent, malformed, of another unit, or of several ranges.
+    /// No usable `Range`: absent, malformed, of another unit, or of several ranges. Or the end of an empty body, which is
+    /// all of it, and which no `Content-Range` can name.
     Whole,
     Part(ByteRange),
     /// 416
@@ -49,7 +50,7 @@ enum Spec {
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html>
 ///
 /// # Errors
-/// `InvalidArgument` for any other form, `InvalidRange` for what is not within the source.
+/// `InvalidArgument` for any other form, and for what is not within the source.
 pub fn parse_copied(header: &str, size_bytes: u64) -> Result<ByteRange, S3Error> {
     let ends = header
         .strip_prefix("bytes=")
@@ -64,12 +65,12 @@ pub fn parse_copied(header: &str, size_bytes: u64) -> Result<ByteRange, S3Error>
         ));
     };
     if last >= size_bytes {
-        return Err(S3Error::with_message(
-            ErrorCode::InvalidRange,
+        // AWS: 400, where a read of such a range is 416.
+        return Err(S3Error::invalid_argument(
             format!("Range specified is not valid for source object of size: {size_bytes}"),
-        )
-        .extra("RangeRequested", header)
-        .extra("ActualObjectSize", size_bytes.to_string()));
+            "x-amz-copy-source-range",
+            header,
+        ));
     }
     Ok(ByteRange {
         start: first,
@@ -82,6 +83,8 @@ pub fn parse(header: Option<&str>, size_bytes: u64) -> RangeRequest {
     let (start, end) = match header.and_then(spec) {
         Some(Spec::Between(first, last)) => (first, last.saturating_add(1).min(size_bytes)),
         Some(Spec::From(first)) => (first, size_bytes),
+        // RFC 9110, 14.1.2: a suffix that is not of length 0 can be met by any body. AWS: 200 for an empty one.
+        Some(Spec::Suffix(1..)) if size_bytes == 0 => return RangeRequest::Whole,
         Some(Spec::Suffix(length)) => (size_bytes.saturating_sub(length), size_bytes),
         None => return RangeRequest::Whole,
     };
@@ -115,6 +118,7 @@ fn number(digits: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::s3::ErrorCode;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -151,9 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn no_range_of_an_empty_body_can_be_met() {
+    fn of_an_empty_body_only_its_end_can_be_asked_for() {
         assert_eq!(parse(None, 0), RangeRequest::Whole);
-        for header in ["bytes=0-", "bytes=40-50", "bytes=-1"] {
+        for header in ["bytes=-1", "bytes=-5", "bytes=-99999999999999999999999999"] {
+            assert_eq!(parse(Some(header), 0), RangeRequest::Whole);
+        }
+        for header in ["bytes=0-", "bytes=0-0", "bytes=40-50", "bytes=-0"] {
             assert_eq!(parse(Some(header), 0), RangeRequest::Unsatisfiable);
         }
     }
@@ -162,10 +169,10 @@ mod tests {
     #[case("bytes=0-0", Ok((0, 1)))]
     #[case("bytes=0-4", Ok((0, 5)))]
     #[case("bytes=3-4", Ok((3, 5)))]
-    #[case("bytes=0-5", Err(ErrorCode::InvalidRange))]
-    #[case("bytes=9-21", Err(ErrorCode::InvalidRange))]
-    #[case("bytes=0-18446744073709551615", Err(ErrorCode::InvalidRange))]
-    #[case("bytes=0-99999999999999999999999", Err(ErrorCode::InvalidRange))]
+    #[case("bytes=0-5", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=9-21", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=0-18446744073709551615", Err(ErrorCode::InvalidArgument))]
+    #[case("bytes=0-99999999999999999999999", Err(ErrorCode::InvalidArgument))]
     #[case("0-2", Err(ErrorCode::InvalidArgument))]
     #[case("bytes=0", Err(ErrorCode::InvalidArgument))]
     #[case("bytes=hello-world", Err(ErrorCode::InvalidArgument))]

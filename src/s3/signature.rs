@@ -6,8 +6,10 @@
 //!
 //! Pure: the caller supplies the keys, the time and the host candidates. It refuses to know what the request asks for.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
+use super::checksum::ChecksumAlgorithm;
 use super::sigv4::{self, Credential, Payload, RegionRule, SigningKey};
 use super::time::Timestamp;
+use super::uri::Plus;
 use super::{ErrorCode, S3Error, sigv2, time, uri};
 use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::SecretString;
@@ -56,12 +58,28 @@ pub struct Rules {
     pub sigv2: Sigv2,
 }
 
-/// Whether Signature Version 2 is believed beside Version 4.
+/// Where Signature Version 2 is accepted beside Version 4.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sigv2 {
-    #[default]
     Off,
+    /// In presigned URLs and forms: what boto3, the AWS CLI, django-storages and s3fs make by default.
+    #[default]
+    Presigned,
+    /// In the `Authorization` header too.
     On,
+}
+impl Sigv2 {
+    pub const ACCEPTED: &'static str = "off, presigned or on";
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" | "false" | "no" | "0" => Some(Self::Off),
+            "presigned" => Some(Self::Presigned),
+            "on" | "true" | "yes" | "1" => Some(Self::On),
+            _ => None,
+        }
+    }
 }
 
 /// Where the keys are found that signatures are checked with.
@@ -114,7 +132,7 @@ pub fn parse(head: &RequestHead<'_>, rules: &Rules) -> Result<Option<Unverified>
         (None, Some(parameters), None) => parameters
             .parse(head, &rules.regions)
             .map(|v4| Some(Unverified::V4(v4))),
-        (None, None, Some(parameters)) if rules.sigv2 == Sigv2::On => {
+        (None, None, Some(parameters)) if rules.sigv2 != Sigv2::Off => {
             parameters.parse().map(|v2| Some(Unverified::V2(v2)))
         }
         (None, None, Some(_)) => Err(unsupported_mechanism()),
@@ -169,10 +187,13 @@ impl Unverified {
         hosts: &[&str],
         virtual_bucket: Option<&str>,
     ) -> Result<Verified, S3Error> {
-        let payload = match &self {
+        let (payload, plus) = match &self {
             Self::V4(v4) => v4.check(head, &keys.signing_key(v4.credential())?, now, hosts)?,
             Self::V2(v2) => v2.check(head, &keys.secret(v2.access_key())?, now, virtual_bucket)?,
         };
+        if self.is_presigned() {
+            refuse_contradictions(head, plus)?;
+        }
         let repeats_until = match &self {
             Self::V4(v4) => v4.repeats_until(),
             Self::V2(_) => None,
@@ -182,6 +203,7 @@ impl Unverified {
             presigned: self.is_presigned(),
             repeats_until,
             payload,
+            plus,
         })
     }
 }
@@ -193,6 +215,7 @@ pub struct Verified {
     payload: Payload,
     presigned: bool,
     repeats_until: Option<Timestamp>,
+    plus: Plus,
 }
 impl Verified {
     #[must_use]
@@ -207,12 +230,126 @@ impl Verified {
     pub fn is_presigned(&self) -> bool {
         self.presigned
     }
+    /// What an unescaped `+` in the query stands for, as the client signed it.
+    #[must_use]
+    pub fn plus(&self) -> Plus {
+        self.plus
+    }
     /// Until when a request with the same method, target and host would be verified again, whatever its other headers: it
     /// is presigned and signs none of them.
     #[must_use]
     pub fn repeats_until(&self) -> Option<Timestamp> {
         self.repeats_until
     }
+}
+
+/// Whether a decoded query states a signature.
+#[must_use]
+pub fn is_presigned(query: &[(String, String)]) -> bool {
+    let states = |wanted: &str| query.iter().any(|(name, _)| name == wanted);
+    states(V4_SIGNATURE) || (states("AWSAccessKeyId") && states("Signature"))
+}
+
+const V4_SIGNATURE: &str = "X-Amz-Signature";
+const V4_SIGNED_HEADERS: &str = "X-Amz-SignedHeaders";
+/// The parameters that make a signature, lower case: no headers of the request.
+const OF_THE_SIGNATURE: [&str; 8] = [
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-signedheaders",
+    "x-amz-signature",
+    "x-amz-security-token",
+    "x-amz-content-sha256",
+];
+
+/// The `x-amz-*` headers that a decoded query states, under lower-case names. A client may send them so only with a
+/// presigned URL, where they count as sent unless the header itself was sent.
+///
+/// Not so a checksum that is not among the signed headers.
+// AWS: the current SDK for JavaScript puts the checksum of an empty body into the query, and AWS does not look at it.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+#[must_use]
+pub fn presigned_headers(query: &[(String, String)]) -> Vec<(String, String)> {
+    if !is_presigned(query) {
+        return Vec::new();
+    }
+    let signed_headers = query.iter().find(|(name, _)| name == V4_SIGNED_HEADERS);
+    let counts = |header: &str| {
+        let Some((_, names)) = signed_headers else {
+            return true;
+        };
+        !is_about_a_checksum(header)
+            || names
+                .split(';')
+                .any(|signed| signed.eq_ignore_ascii_case(header))
+    };
+    amz_headers(query)
+        .filter(|(name, _)| !OF_THE_SIGNATURE.contains(&name.as_str()) && counts(name))
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect()
+}
+
+fn is_about_a_checksum(header: &str) -> bool {
+    header == "x-amz-sdk-checksum-algorithm" || ChecksumAlgorithm::from_header(header).is_some()
+}
+
+/// What a query states under names of headers of Amazon's, for the canonical request.
+pub(super) fn stated_headers(raw_query: &str, plus: Plus) -> Vec<(String, String)> {
+    let query = uri::parse_query_as(raw_query, plus).unwrap_or_default();
+    amz_headers(&query)
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect()
+}
+
+fn amz_headers(query: &[(String, String)]) -> impl Iterator<Item = (String, &str)> {
+    query
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()))
+        .filter(|(name, _)| name.starts_with("x-amz-"))
+}
+
+/// The headers of an upload that some clients repeat in the query of a presigned URL, where AWS ignores them.
+const REPEATED_IN_QUERIES: [&str; 6] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-md5",
+    "content-type",
+];
+
+/// A presigned query states each header once, and nothing else than the headers that came with it.
+fn refuse_contradictions(head: &RequestHead<'_>, plus: Plus) -> Result<(), S3Error> {
+    let query = uri::parse_query_as(head.raw_query, plus).unwrap_or_default();
+    let mut seen: Vec<String> = Vec::new();
+    let is_upload = matches!(head.method, "PUT" | "POST");
+    for (name, value) in &query {
+        let name = name.to_ascii_lowercase();
+        let is_amz = name.starts_with("x-amz-") && !OF_THE_SIGNATURE.contains(&name.as_str());
+        let is_repeated = is_upload && REPEATED_IN_QUERIES.contains(&name.as_str());
+        if !is_amz && !is_repeated {
+            continue;
+        }
+        let differs = head.values(&name).any(|sent| sent.trim() != value.trim());
+        if differs {
+            return Err(S3Error::invalid_argument(
+                "A header was sent with another value than the query of the presigned URL states.",
+                name,
+                value,
+            ));
+        }
+        if is_amz && seen.contains(&name) {
+            return Err(S3Error::invalid_argument(
+                "The query of the presigned URL states this header more than once.",
+                name,
+                value,
+            ));
+        }
+        seen.push(name);
+    }
+    Ok(())
 }
 
 /// The date of a request whose signature stands in a header.
@@ -264,11 +401,11 @@ fn only_one_mechanism() -> S3Error {
     .extra("ArgumentName", "Authorization")
 }
 
-/// Version 2 where it is off, and versions that nobody knows.
+/// Version 2 where it is not accepted, and unknown versions.
 pub(super) fn unsupported_mechanism() -> S3Error {
     S3Error::with_message(
         ErrorCode::InvalidRequest,
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
     )
-    .logged("neither Signature Version 4 nor, where HANGAR_S3_SIGV2 allows it, Version 2")
+    .logged("neither Signature Version 4 nor, where HANGAR_S3_SIGV2 accepts it, Version 2: `presigned` accepts it in URLs and forms, `on` in the Authorization header too")
 }

@@ -1,14 +1,19 @@
-//! AWS Signature Version 2: the old one, HMAC-SHA1 over a few lines of the request. Off unless it is asked for.
+//! AWS Signature Version 2: the old one, HMAC-SHA1 over a few lines of the request.
 //!
 //! It covers the method, `Content-MD5`, `Content-Type`, the date, every `x-amz-*` header, the path and the query's
-//! sub-resources; not the host, and no other part of the query. What it covers is held to exactly that: a sub-resource
-//! that selects an operation is always signed, and an `x-amz-*` parameter of a signed query counts as a header.
+//! sub-resources; not the host, and no other part of the query. A sub-resource that selects an operation is always
+//! signed, and an `x-amz-*` parameter of a signed query counts as a header.
+//!
+//! The string to sign joins decoded values, so two requests may have the same one: `response-content-type=a%26acl` and
+//! `response-content-type=a&acl`. Guarantees: of all requests with one string to sign, at most one meaning is accepted.
+//! A request whose string could be read in another way is refused ([`refuse_ambiguity`]).
 //!
 //! Pure, as [`super::sigv4`] is; the proof is [`super::signature::Verified`].
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html>
 use super::signature::{RequestHead, check_skew, needs_a_date, parse_date};
 use super::sigv4::Payload;
 use super::time::Timestamp;
+use super::uri::Plus;
 use super::{ErrorCode, S3Error, op, time, uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -115,6 +120,7 @@ impl Parameters {
             b"Expires" => &mut self.expires,
             _ => return false,
         };
+        // Base64 and digits: an unescaped `+` is itself.
         let value = String::from_utf8_lossy(&uri::decode_bytes(raw_value)).into_owned();
         self.repeated |= slot.replace(value).is_some();
         true
@@ -159,36 +165,39 @@ impl Unverified {
         matches!(self.place, Place::Query { .. })
     }
 
-    /// Checks time and signature, and answers how the body is to be read, which this version does not sign.
+    /// Checks time and signature, and answers how the body, which this version does not sign, and the query are to be read.
     pub(super) fn check(
         &self,
         head: &RequestHead<'_>,
         secret: &SecretString,
         now: Timestamp,
         virtual_bucket: Option<&str>,
-    ) -> Result<Payload, S3Error> {
+    ) -> Result<(Payload, Plus), S3Error> {
         self.check_time(now)?;
         let resource = named_resource(head.raw_path, virtual_bucket);
         // AWS: a bucket is the same with a slash behind it and without, and botocore signs one and asks for the other.
         let other = other_name_of_a_bucket(&resource);
-        let holds = [Some(resource.as_str()), other.as_deref()]
-            .into_iter()
-            .flatten()
-            .any(|resource| {
-                let string_to_sign = self.string_to_sign(head, resource);
+        let resources = [Some(resource.as_str()), other.as_deref()];
+        for plus in Plus::readings(head.raw_query) {
+            let query = decoded(head.raw_query, *plus);
+            self.refuse_ambiguity(&query)?;
+            let holds = resources.into_iter().flatten().any(|resource| {
+                let string_to_sign = self.string_to_sign(head, &query, resource);
                 matches(secret, string_to_sign.as_bytes(), &self.signature)
             });
-        if !holds {
-            return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
-                .extra("AWSAccessKeyId", self.access_key.clone())
-                .extra("StringToSign", self.string_to_sign(head, &resource))
-                .extra("SignatureProvided", self.signature.clone())
-                .logged(format!(
-                    "no signature of Version 2 by {:?} holds",
-                    self.access_key
-                )));
+            if holds {
+                return Ok((Payload::without_sigv4(head)?, *plus));
+            }
         }
-        Payload::without_sigv4(head)
+        let query = decoded(head.raw_query, Plus::default());
+        Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
+            .extra("AWSAccessKeyId", self.access_key.clone())
+            .extra("StringToSign", self.string_to_sign(head, &query, &resource))
+            .extra("SignatureProvided", self.signature.clone())
+            .logged(format!(
+                "no signature of Version 2 by {:?} holds: the client signs with another secret key, or the request was changed on its way",
+                self.access_key
+            )))
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), S3Error> {
@@ -204,10 +213,7 @@ impl Unverified {
         }
     }
 
-    fn string_to_sign(&self, head: &RequestHead<'_>, resource: &str) -> String {
-        let query: Vec<(Cow<'_, [u8]>, &str)> = uri::split_query(head.raw_query)
-            .map(|(name, value)| (uri::decode_bytes(name), value))
-            .collect();
+    fn string_to_sign(&self, head: &RequestHead<'_>, query: &Query, resource: &str) -> String {
         let positional = |name| head.values(name).next().unwrap_or_default().trim();
         let (Place::Header { signed_date, .. } | Place::Query { signed_date, .. }) = &self.place;
         format!(
@@ -215,17 +221,13 @@ impl Unverified {
             head.method,
             positional("content-md5"),
             positional("content-type"),
-            self.canonical_amz_headers(head, &query),
-            canonical_sub_resources(&query),
+            self.canonical_amz_headers(head, query),
+            canonical_sub_resources(query),
         )
     }
 
     /// `name:value\n` of each `x-amz-*` header, sorted, repeated ones joined by `,`.
-    fn canonical_amz_headers(
-        &self,
-        head: &RequestHead<'_>,
-        query: &[(Cow<'_, [u8]>, &str)],
-    ) -> String {
+    fn canonical_amz_headers(&self, head: &RequestHead<'_>, query: &Query) -> String {
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         let mut add = |name: &str, value: &str| {
             headers
@@ -237,15 +239,15 @@ impl Unverified {
                 .or_insert_with(|| value.trim().to_owned());
         };
         for (name, value) in head.headers {
-            if name.starts_with("x-amz-") {
+            if name.starts_with(AMZ) {
                 add(name, value);
             }
         }
         if self.is_presigned() {
             for (name, value) in query {
-                let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-                if name.starts_with("x-amz-") && head.values(&name).next().is_none() {
-                    add(&name, &String::from_utf8_lossy(&uri::decode_bytes(value)));
+                let name = name.to_ascii_lowercase();
+                if name.starts_with(AMZ) && head.values(&name).next().is_none() {
+                    add(&name, value);
                 }
             }
         }
@@ -257,6 +259,78 @@ impl Unverified {
         }
         text
     }
+
+    /// # Errors
+    /// `InvalidRequest` where a request with another meaning has the same string to sign, or is likely to.
+    fn refuse_ambiguity(&self, query: &Query) -> Result<(), S3Error> {
+        let mut seen: Vec<String> = Vec::new();
+        for (name, value) in query {
+            let is_header = self.is_presigned() && is_amz(name);
+            if !is_header && !is_signed(name) {
+                continue;
+            }
+            // A line break would begin a header of its own.
+            if is_header && !is_header_line(name, value) {
+                return Err(ambiguous(name, "is not the name and value of a header"));
+            }
+            if is_signed(name) && reads_as_sub_resources(value) {
+                return Err(ambiguous(name, "holds `&` and the name of a sub-resource"));
+            }
+            let name = if is_header {
+                name.to_ascii_lowercase()
+            } else {
+                name.clone()
+            };
+            if seen.contains(&name) {
+                return Err(ambiguous(&name, "is given more than once"));
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+}
+
+/// Names and values of a query, decoded.
+type Query = Vec<(String, String)>;
+
+/// Bytes that are no UTF-8 are replaced: such a query is refused elsewhere.
+fn decoded(raw_query: &str, plus: Plus) -> Query {
+    let text = |raw| String::from_utf8_lossy(&uri::decode_query_bytes(raw, plus)).into_owned();
+    uri::split_query(raw_query)
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
+const AMZ: &str = "x-amz-";
+
+fn is_amz(name: &str) -> bool {
+    name.get(..AMZ.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(AMZ))
+}
+
+fn is_header_line(name: &str, value: &str) -> bool {
+    let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.bytes().all(is_in_name) && !value.contains(|c: char| c.is_control())
+}
+
+/// Whether a value, joined behind `name=`, could be taken for a shorter value and further sub-resources.
+fn reads_as_sub_resources(value: &str) -> bool {
+    let mut pieces = value.split('&').skip(1);
+    pieces.any(|piece| is_signed(piece.split('=').next().unwrap_or_default()))
+}
+
+fn ambiguous(name: &str, why: &str) -> S3Error {
+    let shown: String = name.chars().take(64).collect();
+    S3Error::with_message(
+        ErrorCode::InvalidRequest,
+        format!(
+            "The parameter '{shown}' {why}, so that Signature Version 2 does not say unambiguously what was signed. Sign this request with Signature Version 4."
+        ),
+    )
+    // Its name is a piece of the query, which no log holds.
+    .logged(format!(
+        "ambiguous under Signature Version 2: a parameter {why}; the client must sign with Version 4"
+    ))
 }
 
 /// The bucket of a virtual host and the path as it was sent.
@@ -279,15 +353,11 @@ fn other_name_of_a_bucket(resource: &str) -> Option<String> {
 }
 
 /// Sorted, values decoded.
-fn canonical_sub_resources(query: &[(Cow<'_, [u8]>, &str)]) -> String {
-    let mut signed: Vec<(&str, Cow<'_, [u8]>)> = query
+fn canonical_sub_resources(query: &Query) -> String {
+    let mut signed: Vec<(&str, &str)> = query
         .iter()
-        .filter_map(|(name, raw)| {
-            let name = std::str::from_utf8(name)
-                .ok()
-                .filter(|name| is_signed(name))?;
-            Some((name, uri::decode_bytes(raw)))
-        })
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| is_signed(name))
         .collect();
     signed.sort_by_key(|(name, _)| *name);
     let mut text = String::new();
@@ -296,7 +366,7 @@ fn canonical_sub_resources(query: &[(Cow<'_, [u8]>, &str)]) -> String {
         text.push_str(name);
         if !value.is_empty() {
             text.push('=');
-            text.push_str(&String::from_utf8_lossy(&value));
+            text.push_str(value);
         }
     }
     text

@@ -54,13 +54,13 @@ pub(super) struct TagElement {
 }
 
 impl Tags {
-    /// `k=v&k2=v2`, as `x-amz-tagging` has it.
+    /// `k=v&k2=v2`, as `x-amz-tagging` has it: a query, in which `+` is a space and `%2B` a plus sign.
     ///
     /// # Errors
     /// `InvalidArgument` where it is not that form or names a key twice, `InvalidTag` for tags that an object cannot
     /// have.
     pub fn from_header(text: &str) -> Result<Self, S3Error> {
-        let tags = uri::parse_query(text).filter(|tags| first_repeated(tags).is_none());
+        let tags = pairs(text).filter(|tags| first_repeated(tags).is_none());
         let tags = tags.ok_or_else(|| {
             // AWS: its words, with no regard to which of the two it is.
             S3Error::invalid_argument(
@@ -87,7 +87,7 @@ impl Tags {
     /// What [`Tags::to_query`] wrote, or another server did: not judged again.
     #[must_use]
     pub fn stored(text: &str) -> Self {
-        Self::in_order(uri::parse_query(text).unwrap_or_default())
+        Self::in_order(pairs(text).unwrap_or_default())
     }
 
     /// By their keys.
@@ -142,13 +142,25 @@ impl Tags {
         self.0.is_empty()
     }
 
+    /// The value under a key.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&str> {
+        let mut tags = self.0.iter();
+        let (_, value) = tags.find(|(present, _)| present == key)?;
+        Some(value)
+    }
+
     /// Whether a key has exactly this value.
     #[must_use]
     pub fn holds(&self, key: &str, value: &str) -> bool {
-        self.0
-            .iter()
-            .any(|(present, has)| present == key && has == value)
+        self.value(key) == Some(value)
     }
+}
+
+// AWS: "encoded as URL Query parameters"; the encoders of Python, Go and Java write a space as `+`.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#AmazonS3-PutObject-request-header-Tagging
+fn pairs(query: &str) -> Option<Vec<(String, String)>> {
+    uri::parse_query(&query.replace('+', "%20"))
 }
 
 /// # Errors
@@ -286,6 +298,18 @@ mod tests {
         assert_eq!(tags.to_query(), "Hello=World&a%2Fb=c%20d&e=");
         assert_eq!(count(&tags.to_query()), 3);
         assert!(tags.holds("Hello", "World") && !tags.holds("Hello", "world"));
+    }
+
+    #[rstest]
+    #[case("k=a+b", "a b")]
+    #[case("k=a%20b", "a b")]
+    #[case("k=a%2Bb", "a+b")]
+    #[case("k=+", " ")]
+    fn a_plus_in_a_header_is_a_space(#[case] header: &str, #[case] value: &str) {
+        let tags = Tags::from_header(header).unwrap();
+        assert!(tags.holds("k", value));
+        assert_eq!(Tags::stored(&tags.to_query()), tags);
+        assert_eq!(Tags::stored(header), tags);
     }
 
     proptest! {

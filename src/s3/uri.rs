@@ -1,7 +1,7 @@
 //! Percent-encoding with S3's own set: unreserved characters stay (and `/` in paths), all else is `%XX`.
 //!
 //! Works on bytes beneath: an object's key arrives as any bytes, and only a key that is UTF-8 becomes text.
-//! Nothing here folds dots or slashes, and `+` is a plus sign everywhere.
+//! Nothing here folds dots or slashes. `+` is a plus sign in a path, and a space in a query: [`Plus`].
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html> (`UriEncode`)
 use std::borrow::Cow;
@@ -39,6 +39,36 @@ pub fn encode_query_bytes(bytes: &[u8]) -> String {
     percent_encode(bytes, IN_QUERY).to_string()
 }
 
+/// What an unescaped `+` stands for in a query; `%2B` is always a plus sign.
+///
+/// A request that is not signed is read with the default. A signature tells which one its client meant: the server reads
+/// the query as the client signed it ([`super::signature::Verified::plus`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Plus {
+    // AWS: reads a query as forms are encoded, and so do MinIO and most clients that write a `+`.
+    #[default]
+    Space,
+    // AWS: also takes a `+` that the client signed as `%2B` (curl does).
+    Sign,
+}
+impl Plus {
+    /// The readings under which a signature of this query may hold, the usual one first.
+    pub(super) fn readings(raw_query: &str) -> &'static [Self] {
+        if raw_query.contains('+') {
+            &[Self::Space, Self::Sign]
+        } else {
+            &[Self::Space]
+        }
+    }
+
+    fn unescape(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Space if text.contains('+') => Cow::Owned(text.replace('+', " ")),
+            _ => Cow::Borrowed(text),
+        }
+    }
+}
+
 /// Decodes once; `+` stays a plus sign. `None` when an escape is broken or the result is no UTF-8.
 #[must_use]
 pub fn decode(text: &str) -> Option<String> {
@@ -60,10 +90,26 @@ pub fn decode_bytes(text: &str) -> Cow<'_, [u8]> {
     percent_decode_str(text).into()
 }
 
-/// The names and values of a raw query in order, decoded; a name without `=` has an empty value.
+/// Decodes a name or a value of a query into bytes; a broken escape stands for itself.
+#[must_use]
+pub fn decode_query_bytes(text: &str, plus: Plus) -> Cow<'_, [u8]> {
+    match plus.unescape(text) {
+        Cow::Borrowed(text) => decode_bytes(text),
+        Cow::Owned(text) => Cow::Owned(decode_bytes(&text).into_owned()),
+    }
+}
+
+/// The names and values of a raw query in order, decoded; a name without `=` has an empty value and `+` is a space.
 /// `None` when one does not decode.
 #[must_use]
 pub fn parse_query(raw: &str) -> Option<Vec<(String, String)>> {
+    parse_query_as(raw, Plus::Space)
+}
+
+/// [`parse_query`] of a query whose signature tells what `+` stands for.
+#[must_use]
+pub fn parse_query_as(raw: &str, plus: Plus) -> Option<Vec<(String, String)>> {
+    let decode = |text| decode(&plus.unescape(text));
     split_query(raw)
         .map(|(name, value)| Some((decode(name)?, decode(value)?)))
         .collect()
@@ -112,19 +158,38 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_read_in_order_with_a_plus_for_a_plus() {
+    fn a_query_is_read_in_order_with_a_plus_for_a_space() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
-            parse_query("prefix=a+b%20c&acl&&x=1=2&empty="),
+            parse_query("prefix=a+b%20c%2Bd&acl&&x=1=2&empty=&a+b="),
             Some(vec![
-                pair("prefix", "a+b c"),
+                pair("prefix", "a b c+d"),
                 pair("acl", ""),
                 pair("x", "1=2"),
                 pair("empty", ""),
+                pair("a b", ""),
             ])
+        );
+        assert_eq!(
+            parse_query_as("prefix=a+b%20c%2Bd", Plus::Sign),
+            Some(vec![pair("prefix", "a+b c+d")])
         );
         assert_eq!(parse_query(""), Some(Vec::new()));
         assert_eq!(parse_query("a=%ff"), None);
+    }
+
+    #[test]
+    fn only_a_query_with_a_plus_can_be_read_in_two_ways() {
+        assert_eq!(Plus::readings("a=%2B&b=%20"), [Plus::Space]);
+        assert_eq!(Plus::readings("a=b+c"), [Plus::Space, Plus::Sign]);
+        assert_eq!(
+            decode_query_bytes("a+%2b+%ff", Plus::Space).as_ref(),
+            b"a + \xff"
+        );
+        assert_eq!(
+            decode_query_bytes("a+%2b+%ff", Plus::Sign).as_ref(),
+            b"a+++\xff"
+        );
     }
 
     proptest! {

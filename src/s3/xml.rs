@@ -138,6 +138,15 @@ fn representable(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// `text` as it can stand in a document that a client writes.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    match representable(text) {
+        Cow::Borrowed(text) => quick_xml::escape::escape(text),
+        Cow::Owned(text) => Cow::Owned(quick_xml::escape::escape(text.as_str()).into_owned()),
+    }
+}
+
 /// The 201 answer to a form. AWS: without a namespace.
 #[must_use]
 pub fn post_response(location: &str, bucket: &BucketName, key: &ObjectKey, etag: &ETag) -> String {

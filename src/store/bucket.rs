@@ -4,9 +4,10 @@
 //! set anew.
 
 use crate::clock::Timestamp;
-use crate::s3::bucket_policy::BucketPolicy;
+use crate::s3::bucket_policy::{BucketPolicy, Opening};
 use crate::s3::cors::CorsRules;
 use crate::s3::lifecycle::Lifecycle;
+use crate::s3::public_access::PublicAccessBlock;
 use crate::s3::{BucketName, BucketSetting, S3Error};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -25,6 +26,7 @@ struct Settings {
     policy: OnceLock<Result<Option<BucketPolicy>, S3Error>>,
     cors: OnceLock<Option<CorsRules>>,
     lifecycle: OnceLock<Option<Lifecycle>>,
+    opening: OnceLock<Option<Opening>>,
 }
 
 impl Bucket {
@@ -72,6 +74,26 @@ impl Bucket {
         };
         let policy = self.settings.policy.get_or_init(read).as_ref();
         policy.map(Option::as_ref)
+    }
+
+    /// What it blocks; nothing until it is said.
+    #[must_use]
+    pub fn public_access_block(&self) -> PublicAccessBlock {
+        self.setting(BucketSetting::PublicAccessBlock)
+            .and_then(|document| PublicAccessBlock::parse(document).ok())
+            .unwrap_or_default()
+    }
+
+    /// What everybody may do in it; `None`: nothing.
+    #[must_use]
+    pub fn opening(&self) -> Option<&Opening> {
+        let read = || {
+            // One that cannot be read allows nothing.
+            let policy = self.policy().ok()??;
+            let is_restricted = self.public_access_block().restrict_public_buckets;
+            policy.opening(&self.name).filter(|_| !is_restricted)
+        };
+        self.settings.opening.get_or_init(read).as_ref()
     }
 
     /// Its rules of cross-origin access.

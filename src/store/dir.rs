@@ -7,7 +7,8 @@
 //!
 //! `openat2(RESOLVE_BENEATH)` would allow whole paths. One component and `O_NOFOLLOW` need no recent kernel.
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use crate::owner::{self, Owner};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -33,7 +34,8 @@ impl Dir {
     /// When it is missing, no folder, or out of reach.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(path, flags, Mode::empty())?;
+        let folder = rustix::fs::open(path, flags, Mode::empty());
+        let folder = folder.map_err(|error| explained(path, error.into()))?;
         Ok(Self {
             folder: Arc::new(folder),
             path: Arc::new(path.to_owned()),
@@ -46,7 +48,7 @@ impl Dir {
         let opened = rustix::fs::openat(&self.folder, component(name)?, flags, Mode::empty());
         let folder = opened.map_err(|error| match error {
             rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => self.not_a("folder", name),
-            error => error.into(),
+            error => self.explained(name, error.into()),
         })?;
         Ok(Self {
             folder: Arc::new(folder),
@@ -54,12 +56,27 @@ impl Dir {
         })
     }
 
-    /// Makes a folder in this one where it is missing, for this user alone, and opens it.
+    /// Makes a folder in this one where it is missing, for this one's owner alone, and opens it.
     pub(in crate::store) fn make_folder(&self, name: &str) -> io::Result<Self> {
         match rustix::fs::mkdirat(&self.folder, component(name)?, PRIVATE_FOLDER) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => self.folder(name),
-            Err(error) => Err(error.into()),
+            Ok(()) => {
+                let made = self.folder(name)?;
+                owner::follow(&made.folder, &self.folder);
+                Ok(made)
+            }
+            Err(rustix::io::Errno::EXIST) => self.folder(name),
+            Err(error) => Err(self.explained(name, error.into())),
         }
+    }
+
+    /// Who owns it.
+    pub(in crate::store) fn owner(&self) -> io::Result<Owner> {
+        Owner::of(&self.folder)
+    }
+
+    /// Gives it to an owner, as [`Owner::take`] does.
+    pub(in crate::store) fn give_to(&self, owner: Owner) {
+        owner.take(&self.folder);
     }
 
     #[must_use]
@@ -102,12 +119,14 @@ impl Dir {
         }
     }
 
-    /// Makes a file, for this user alone, where there is nothing of that name.
+    /// Makes a file, for the folder's owner alone, where there is nothing of that name.
     ///
     /// # Errors
     /// `AlreadyExists`, a link included.
     pub fn make_new(&self, name: &str) -> io::Result<File> {
-        self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+        let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
+        owner::follow(&file, &self.folder);
+        Ok(file)
     }
 
     /// Makes an empty file in the place of what has that name.
@@ -124,11 +143,20 @@ impl Dir {
             rustix::io::Errno::LOOP | rustix::io::Errno::ISDIR | rustix::io::Errno::NXIO => {
                 self.not_a("regular file", name)
             }
-            error => error.into(),
+            error => self.explained(name, error.into()),
         })?;
         match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
             FileType::RegularFile => Ok(File::from(file)),
             _ => Err(self.not_a("regular file", name)),
+        }
+    }
+
+    fn explained(&self, name: &str, error: io::Error) -> io::Error {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                explained(&self.path_of(name), error)
+            }
+            _ => error,
         }
     }
 
@@ -159,6 +187,15 @@ impl Dir {
         }
     }
 
+    /// Whether this user may use a file so; one that is missing is no trouble. It is not opened: to close a database's
+    /// file would end SQLite's locks on it.
+    pub(in crate::store) fn require(&self, name: &str, access: Access) -> io::Result<()> {
+        match rustix::fs::accessat(&self.folder, component(name)?, access, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(error) => Err(self.explained(name, error.into())),
+        }
+    }
+
     /// Whether anything has this name.
     pub(in crate::store) fn has(&self, name: &str) -> io::Result<bool> {
         Ok(self.stat(name)?.is_some())
@@ -172,7 +209,8 @@ impl Dir {
         match rustix::fs::unlinkat(&self.folder, component(name)?, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::NOENT) => Ok(false),
-            Err(error) => Err(error.into()),
+            // It is the folder that must be writable.
+            Err(error) => Err(explained(self.path(), error.into())),
         }
     }
 
@@ -239,6 +277,39 @@ impl Dir {
         }
         Ok(Some(bytes))
     }
+}
+
+/// Where this user may not do what it wants: an error of the same kind that names the file, its owner and this user.
+pub(in crate::store) fn explained(path: &Path, error: io::Error) -> io::Error {
+    let kind = error.kind();
+    let text = match kind {
+        io::ErrorKind::PermissionDenied => denied(path),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!("{} is on a file system that is read-only", path.display())
+        }
+        _ => return error,
+    };
+    io::Error::new(kind, text)
+}
+
+/// The first part of a path that cannot be looked at is what denies.
+fn denied(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let user = owner::user();
+    let seen = path
+        .ancestors()
+        .find_map(|part| std::fs::symlink_metadata(part).ok().map(|it| (part, it)));
+    let Some((part, metadata)) = seen else {
+        return format!("{} is closed to user {user}", path.display());
+    };
+    format!(
+        "permission denied for {}: {} belongs to user {} and group {} with mode {:04o}, and this process runs as user {user}",
+        path.display(),
+        part.display(),
+        metadata.uid(),
+        metadata.gid(),
+        metadata.mode() & 0o7777
+    )
 }
 
 fn invalid(text: String) -> io::Error {

@@ -3,12 +3,12 @@
 //! All that hangar writes is in `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches. `DATA` and
 //! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`Dir`]).
 
-use crate::store::dir::Dir;
-use crate::store::error::OpenError;
-use crate::store::record::reader;
-use crate::store::record::reader::Found;
+use crate::store::dir::{Dir, explained};
+use crate::store::error::{OpenError, is_full};
+use crate::store::record::reader::{self, Found};
+use crate::store::record::segments;
 use crate::store::space::Space;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Access, FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -65,24 +65,12 @@ impl Folder {
         allow_unsafe_fs: bool,
         min_free_bytes: Option<u64>,
     ) -> Result<Self, OpenError> {
-        let shown = data_dir.display();
-        let cannot = |error: &io::Error| {
-            OpenError::Refused(format!(
-                "the data folder {shown} cannot be used: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
-                 this user may write"
-            ))
-        };
+        let cannot = |error: &io::Error| unusable(data_dir, error);
         let path = data_dir.join("@hangar");
-        for folder in [data_dir, &path] {
-            make_private(folder).map_err(|error| cannot(&error))?;
-        }
+        make_private(data_dir).map_err(|error| cannot(&error))?;
+        make_in_folder(&path).map_err(|error| cannot(&error))?;
         let home = Dir::open(&path).map_err(|error| cannot(&error))?;
-        if home.has(BACKUP).map_err(|error| cannot(&error))? {
-            return Err(OpenError::Refused(format!(
-                "{shown} holds a backup, which stays as it is: put it back into a new folder with `hangar restore`, or \
-                 look at it with `hangar fsck`"
-            )));
-        }
+        refuse_backup(&home, data_dir)?;
         let log = home.make_folder("log").map_err(|error| cannot(&error))?;
         let has_log = !matches!(reader::find(&log), Ok(Found::Nothing));
         let lacks_blobs = has_log && !home.has(BLOBS).map_err(|error| cannot(&error))?;
@@ -95,35 +83,59 @@ impl Folder {
             }
         }
         home.sync().map_err(|error| cannot(&error))?;
-        if home.has(RESTORING).map_err(|error| cannot(&error))? {
-            return Err(OpenError::Refused(format!(
-                "a restore into {shown} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to \
-                 another folder"
-            )));
-        }
+        refuse_unfinished(&home, data_dir)?;
         filesystem::check(home.path(), allow_unsafe_fs)?;
         let lock = home.make("lock").map_err(|error| cannot(&error))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(OpenError::Locked(format!(
-                    "another hangar is using the data folder {shown}; stop it, or set HANGAR_DATA_DIR (--data-dir) to \
-                     another folder"
-                )));
-            }
-            Err(error) => return Err(cannot(&error.into())),
-        }
-        // SQLite opens these by their path, and would follow a link; so is the note opened.
-        let by_path = database_files(DATABASE).chain([CHECKPOINT_NOTE.to_owned()]);
-        for name in by_path {
-            home.length(&name).map_err(|error| cannot(&error))?;
-        }
+        take_lock(&lock, FlockOperation::NonBlockingLockExclusive, data_dir)?;
+        refuse_links(&home).map_err(|error| cannot(&error))?;
+        let access = Access::READ_OK | Access::WRITE_OK;
+        require(&home, access).map_err(|error| cannot(&error))?;
         Ok(Self {
             space: Arc::new(Space::open(&home, min_free_bytes)),
             home,
             places: Places { log, blobs },
             lacks_blobs,
             lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// Opens a folder that is there, for reading alone: nothing in it is made or changed. Nobody else may write to it
+    /// meanwhile. `blobs`: stands for the folder of blobs where there is none.
+    pub(in crate::store) fn look(
+        data_dir: &Path,
+        blobs: impl FnOnce() -> io::Result<Dir>,
+    ) -> Result<Self, OpenError> {
+        let cannot = |error: &io::Error| unusable(data_dir, error);
+        let home = Dir::open(&data_dir.join("@hangar")).map_err(|error| cannot(&error))?;
+        refuse_backup(&home, data_dir)?;
+        refuse_unfinished(&home, data_dir)?;
+        let lock = match home.read("lock") {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened.map_err(|error| cannot(&error))?),
+        };
+        if let Some(lock) = &lock {
+            take_lock(lock, FlockOperation::NonBlockingLockShared, data_dir)?;
+        }
+        let log = home.folder("log").map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => OpenError::Refused(format!(
+                "{} holds no log: restore the folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another one",
+                data_dir.display()
+            )),
+            _ => cannot(&error),
+        })?;
+        let blobs = match home.folder(BLOBS) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => blobs(),
+            opened => opened,
+        };
+        let blobs = blobs.map_err(|error| cannot(&error))?;
+        refuse_links(&home).map_err(|error| cannot(&error))?;
+        require(&home, Access::READ_OK).map_err(|error| cannot(&error))?;
+        Ok(Self {
+            space: Arc::new(Space::beside(&home, Some(0))),
+            home,
+            places: Places { log, blobs },
+            lacks_blobs: false,
+            lock: Mutex::new(lock),
         })
     }
 
@@ -158,6 +170,12 @@ impl Folder {
 
     pub(in crate::store) fn space(&self) -> &Arc<Space> {
         &self.space
+    }
+
+    /// The folder that `@hangar` lies in.
+    pub(in crate::store) fn data_dir(&self) -> PathBuf {
+        let parent = self.home.path().parent();
+        parent.map(Path::to_owned).unwrap_or_default()
     }
 
     pub(in crate::store) fn home(&self) -> &Dir {
@@ -239,6 +257,122 @@ impl Folder {
     }
 }
 
+/// Whether a folder is one of hangar's in which something is kept: a data folder, a backup, or what a restore left that was
+/// cut off. Nothing is made.
+///
+/// # Errors
+/// Where it is missing, is not a folder, or is closed to this user; the error names the file.
+pub fn holds_data(data_dir: &Path) -> io::Result<bool> {
+    let folder = std::fs::metadata(data_dir).map_err(|error| explained(data_dir, error))?;
+    if !folder.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let home = match Dir::open(&data_dir.join("@hangar")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    for name in [BACKUP, RESTORING, DATABASE, "run", "keys"] {
+        if home.has(name)? {
+            return Ok(true);
+        }
+    }
+    for name in home.names()? {
+        if crate::store::recovery::snapshot::is_name(&name?) {
+            return Ok(true);
+        }
+    }
+    match home.folder("log") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        log => Ok(!segments::segments(&log?)?.is_empty()),
+    }
+}
+
+/// Files that SQLite opens by their path; so is the note opened.
+fn by_path() -> impl Iterator<Item = String> {
+    database_files(DATABASE).chain([CHECKPOINT_NOTE.to_owned()])
+}
+
+/// SQLite would follow a link.
+fn refuse_links(home: &Dir) -> io::Result<()> {
+    for name in by_path() {
+        home.length(&name)?;
+    }
+    Ok(())
+}
+
+/// SQLite says of a file that is closed to this user no more than that it cannot be opened.
+fn require(home: &Dir, access: Access) -> io::Result<()> {
+    by_path().try_for_each(|name| home.require(&name, access))
+}
+
+/// Why a folder cannot be used, and the way out of that.
+pub(in crate::store) fn unusable(data_dir: &Path, error: &io::Error) -> OpenError {
+    let shown = data_dir.display();
+    if is_full(error) {
+        return OpenError::Full(format!(
+            "the disk of the data folder {shown} is full: free some MiB on it, or give it a larger disk"
+        ));
+    }
+    let way_out = way_out(error);
+    OpenError::Refused(format!(
+        "the data folder {shown} cannot be used: {error}; {way_out}"
+    ))
+}
+
+/// What to do about an error of a data folder.
+pub(in crate::store) fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "run hangar as the user that owns it, or give the folder to the user that hangar runs as (chown -R)"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "mount it for writing, or set HANGAR_DATA_DIR (--data-dir) to a folder on another one"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "set HANGAR_DATA_DIR (--data-dir) to a folder"
+        }
+        _ => "set HANGAR_DATA_DIR (--data-dir) to a folder that this user may write",
+    }
+}
+
+fn refuse_backup(home: &Dir, data_dir: &Path) -> Result<(), OpenError> {
+    if !home
+        .has(BACKUP)
+        .map_err(|error| unusable(data_dir, &error))?
+    {
+        return Ok(());
+    }
+    Err(OpenError::Refused(format!(
+        "{} holds a backup, which stays as it is: put it back into a new folder with `hangar restore`, or look at it \
+         with `hangar fsck`",
+        data_dir.display()
+    )))
+}
+
+fn refuse_unfinished(home: &Dir, data_dir: &Path) -> Result<(), OpenError> {
+    if !home
+        .has(RESTORING)
+        .map_err(|error| unusable(data_dir, &error))?
+    {
+        return Ok(());
+    }
+    Err(OpenError::Refused(format!(
+        "a restore into {} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to another folder",
+        data_dir.display()
+    )))
+}
+
+fn take_lock(lock: &File, how: FlockOperation, data_dir: &Path) -> Result<(), OpenError> {
+    match flock(lock, how) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked(format!(
+            "another hangar is using the data folder {}; stop it, or set HANGAR_DATA_DIR (--data-dir) to another folder",
+            data_dir.display()
+        ))),
+        Err(error) => Err(unusable(data_dir, &error.into())),
+    }
+}
+
 /// A database and what SQLite keeps beside it, the database first.
 pub(in crate::store) fn database_files(name: &str) -> impl Iterator<Item = String> {
     let journals = JOURNALS.map(|end| format!("{name}{end}"));
@@ -259,14 +393,30 @@ pub(in crate::store) fn remove_journals(home: &Dir, name: &str) -> io::Result<()
     Ok(())
 }
 
+/// Makes a folder for its owner alone where it is missing.
 pub(in crate::store) fn make_private(folder: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(folder) {
+    let made = match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let text = format!("{} is not a folder", folder.display());
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)
         }
         result => result,
+    };
+    made.map_err(|error| explained(folder, error))
+}
+
+/// As [`make_private`]; a new one belongs to the owner of the folder that it lies in.
+pub(in crate::store) fn make_in_folder(folder: &Path) -> io::Result<()> {
+    let is_new = !folder.exists();
+    make_private(folder)?;
+    if is_new {
+        crate::owner::follow_at(folder);
     }
+    Ok(())
 }
 
 /// What tells a file from a copy of it.

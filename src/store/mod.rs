@@ -17,6 +17,8 @@ mod error;
 mod folder;
 mod index;
 mod journal;
+mod looking;
+mod minio_files;
 mod multipart;
 mod object;
 mod progress;
@@ -35,6 +37,7 @@ pub use bucket::Bucket;
 pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
+pub use folder::holds_data;
 pub use index::has_object;
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Target,
@@ -43,7 +46,7 @@ pub use progress::Progress;
 pub use recovery::replay::{Rebuilt, Source};
 pub use recovery::salvage::Salvaged;
 pub use upkeep::backup::{BackupError, Copies, Verify, restore};
-pub use upkeep::check::{BackupCheckError, Checked, Damage, Finding, Repair, check_backup};
+pub use upkeep::check::{BackupCheckError, Checked, Damage, Finding, Remedy, Repair, check_backup};
 pub use upkeep::freeing::Freed;
 pub use upkeep::janitor::{Janitor, Mode, Swept};
 pub use upkeep::scrub::Scrub;
@@ -57,11 +60,13 @@ use error::{overloaded, stopped, unavailable};
 use crate::cache::Hot;
 use crate::clock::Clock;
 use crate::db::{self, Readers};
+use crate::s3::bucket_policy::Opening;
 use crate::s3::checksum::{Digests, Wanted};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::listing::ListedPage;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
+use crate::warnings::Warning;
 use bodies::kept::{KeptBodies, SMALL_BYTES};
 use bodies::{blobs, read, staging};
 use futures_util::future::BoxFuture;
@@ -104,14 +109,35 @@ pub struct StoreConfig {
     pub min_free_bytes: Option<u64>,
 }
 
-/// What readiness says.
+/// What readiness is made of.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     /// Why nothing can be written until a restart.
     pub failed: Option<String>,
-    /// Words for the body: low disk, …
-    pub warnings: Vec<String>,
+    /// Of the folder and its disk.
+    pub warnings: Vec<Warning>,
 }
+
+/// What the operator of a folder should know of it, by a look from outside: a server may hold it, and nothing in it is
+/// changed.
+#[must_use]
+pub fn folder_warnings(config: &StoreConfig) -> Vec<Warning> {
+    let home = Dir::open(&config.data_dir.join("@hangar")).ok();
+    let of_disk =
+        home.and_then(|home| space::Space::beside(&home, config.min_free_bytes).warning());
+    let warnings = [of_disk, foreign_files(&config.data_dir)];
+    warnings.into_iter().flatten().collect()
+}
+
+fn foreign_files(data_dir: &std::path::Path) -> Option<Warning> {
+    let found = minio_files::find(data_dir)?;
+    Some(Warning::MinioFiles {
+        data_dir: data_dir.to_owned(),
+        buckets: found.buckets,
+        count: found.count,
+    })
+}
+
 /// The vault. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -135,8 +161,53 @@ struct Inner {
     checkpoints: Arc<tokio::sync::Mutex<db::Checkpoints>>,
     /// What was damaged of the index when the store was opened, and is made again.
     found_at_start: Mutex<Option<Found>>,
+    /// Of a store that is only looked at.
+    looks_at: Option<looking::LooksAt>,
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     tasks: Mutex<Option<(oneshot::Receiver<()>, JoinHandle<SqliteConnection>)>>,
+}
+
+/// A folder that is open, and its index.
+struct Opened {
+    folder: Arc<folder::Folder>,
+    clock: Clock,
+    state: Arc<State>,
+    readers: Readers,
+    checkpoints: Arc<tokio::sync::Mutex<db::Checkpoints>>,
+    renewal: snapshot::Renewal,
+    found_at_start: Option<Found>,
+}
+
+impl Opened {
+    /// Without a writer: every change is refused.
+    fn into_inner(self, config: &StoreConfig) -> Inner {
+        let (folder, state) = (self.folder, self.state);
+        let bodies = read::BodyReader {
+            places: folder.places().clone(),
+            segments: OpenSegments::default(),
+            memory: read::ReadMemory::default(),
+            kept: KeptBodies::in_memory(&state.memory),
+        };
+        let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
+        Inner {
+            clock: self.clock,
+            multipart_expires: config.multipart_expires,
+            grace: config.grace,
+            blobs: blobs::Blobs::in_folder(folder.blobs().clone()),
+            folder,
+            state,
+            readers: self.readers,
+            objects,
+            bodies: Arc::new(bodies),
+            memory: staging::StagingMemory::default(),
+            renewal: tokio::sync::Mutex::new(self.renewal),
+            checkpoints: self.checkpoints,
+            found_at_start: Mutex::new(self.found_at_start),
+            looks_at: None,
+            requests: RwLock::new(None),
+            tasks: Mutex::new(None),
+        }
+    }
 }
 
 impl Store {
@@ -236,6 +307,7 @@ impl Store {
             .map_err(|error| cannot(&error))?;
         let space = folder.space().clone();
         let state = Arc::new(State::of(buckets, space, index_damage));
+        state.set_foreign_files(foreign_files(&folder.data_dir()));
         let database = folder.database();
         let readers = db::open_readers(&database)
             .await
@@ -277,31 +349,22 @@ impl Store {
             OpenError::Refused(format!("{why}: {error}; allow more processes (ulimit -u)"))
         })?;
         let tasks = (writing, tokio::spawn(indexer.run()));
-        let bodies = read::BodyReader {
-            places: folder.places().clone(),
-            segments: OpenSegments::default(),
-            memory: read::ReadMemory::default(),
-            kept: KeptBodies::in_memory(&state.memory),
+        let opened = Opened {
+            folder: folder.clone(),
+            clock: clock.clone(),
+            state,
+            readers,
+            checkpoints,
+            renewal,
+            found_at_start,
         };
-        let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
+        let inner = Inner {
+            requests: RwLock::new(Some(requests)),
+            tasks: Mutex::new(Some(tasks)),
+            ..opened.into_inner(config)
+        };
         Ok(Self {
-            inner: Arc::new(Inner {
-                folder: folder.clone(),
-                clock: clock.clone(),
-                multipart_expires: config.multipart_expires,
-                grace: config.grace,
-                blobs: blobs::Blobs::in_folder(folder.blobs().clone()),
-                state,
-                readers,
-                objects,
-                bodies: Arc::new(bodies),
-                memory: staging::StagingMemory::default(),
-                renewal: tokio::sync::Mutex::new(renewal),
-                checkpoints,
-                found_at_start: Mutex::new(found_at_start),
-                requests: RwLock::new(Some(requests)),
-                tasks: Mutex::new(Some(tasks)),
-            }),
+            inner: Arc::new(inner),
         })
     }
 
@@ -468,16 +531,12 @@ impl Store {
         ))
     }
 
+    /// Deletes whichever object of the key there is.
+    ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn delete(
-        &self,
-        bucket: BucketName,
-        key: ObjectKey,
-        precondition: WritePrecondition,
-    ) -> Result<Deletion, StoreError> {
-        self.delete_which(bucket, key, Which::Current(precondition))
-            .await
+    pub async fn delete(&self, bucket: BucketName, key: ObjectKey) -> Result<Deletion, StoreError> {
+        self.delete_which(bucket, key, Which::Current).await
     }
 
     /// Deletes exactly this object: not what took its place since it was looked up, and not with other tags.
@@ -745,10 +804,40 @@ impl Store {
     pub fn health(&self) -> Health {
         Health {
             failed: self.inner.state.failure(),
-            warnings: (self.inner.state.space.warning().into_iter())
-                .chain(self.inner.state.damages())
-                .collect(),
+            warnings: self.inner.state.warnings(),
         }
+    }
+
+    /// The buckets that everybody gains from by their policies, and what.
+    #[must_use]
+    pub fn open_buckets(&self) -> Vec<(BucketName, Opening)> {
+        self.inner.state.open_buckets()
+    }
+
+    /// Finds out whether uploads are taken, where an upload that failed has made that doubtful. To be asked before
+    /// [`Store::health`].
+    pub async fn examine_disk(&self) {
+        let space = self.inner.state.space.clone();
+        if space.wants_examining() {
+            drop(tokio::task::spawn_blocking(move || space.examine()).await);
+        }
+    }
+
+    /// Looks at what changes without hangar: how much is free on the disk, and what else lies in the data folder.
+    pub async fn look_at_folder(&self) {
+        self.examine_disk().await;
+        let (inner, now) = (self.inner.clone(), self.inner.clock.elapsed());
+        let look = move || {
+            inner.state.space.sample(now);
+            let data_dir = inner.folder.data_dir();
+            inner.state.set_foreign_files(foreign_files(&data_dir));
+        };
+        drop(tokio::task::spawn_blocking(look).await);
+    }
+
+    /// Answers once something was found out of the disk that may be worth a warning.
+    pub async fn disk_news(&self) {
+        self.inner.state.space.news().await;
     }
 
     /// Whether the index answers a query now.

@@ -26,6 +26,9 @@ pub struct ObjectMeta {
     pub expires: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
+    /// Where a website would send those who ask for the object; here it is only given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub website_redirect: Option<String>,
     /// Names lower case, without `x-amz-meta-`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub user: BTreeMap<String, String>,
@@ -116,6 +119,7 @@ impl Object {
             &meta.content_language,
             &meta.expires,
             &meta.storage_class,
+            &meta.website_redirect,
             &meta.tagging,
         ];
         let user = meta.user.iter();
@@ -176,4 +180,26 @@ pub struct Expected {
     pub sha256: Option<[u8; 32]>,
     pub md5: Option<[u8; 16]>,
     pub checksums: Vec<Checksum>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_log_says_of_an_object_is_read_and_written_as_it_was() {
+        let older = r#"{"content_type":"image/png","user":{"a":"b"},"tagging":"k=v"}"#;
+        let meta: ObjectMeta = serde_json::from_str(older).unwrap();
+        assert_eq!(meta.website_redirect, None);
+        assert_eq!(serde_json::to_string(&meta).unwrap(), older);
+        let redirected = ObjectMeta {
+            website_redirect: Some("/other".to_owned()),
+            ..meta
+        };
+        let written = serde_json::to_string(&redirected).unwrap();
+        assert_eq!(
+            serde_json::from_str::<ObjectMeta>(&written).unwrap(),
+            redirected
+        );
+    }
 }

@@ -6,14 +6,24 @@
 
 use crate::store::dir::Dir;
 use crate::store::error::is_full;
-use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use crate::warnings::Warning;
+use forecast::Forecast;
+use rustix::fs::{FallocateFlags, StatVfsMountFlags, fallocate, statvfs};
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+mod forecast;
 
 const MIB: u64 = 1 << 20;
 const RESERVE: &str = "reserve";
+/// Made and removed again to find out whether an upload would be taken.
+const TRIAL: &str = "trial";
+/// What a small upload takes: a piece of the log, and pages of the index and its journal. With less free none is taken.
+const SMALL_UPLOAD_BYTES: u64 = 64 << 10;
 /// What the index's journal may need at once (a checkpoint moves it at 8000 pages), twice.
 const MOST_RESERVE_BYTES: u64 = 64 * MIB;
 const LEAST_RESERVE_BYTES: u64 = 4 * MIB;
@@ -23,6 +33,8 @@ const MOST_RESERVE_PART: u64 = 16;
 const MOST_DEFAULT_MIN_FREE_BYTES: u64 = 1 << 30;
 /// How long an answer of the file system is believed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A warning begins where uploads will be refused within this, at the rate of the last day.
+const WARNED_AHEAD: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub(in crate::store) struct Space {
@@ -32,32 +44,58 @@ pub(in crate::store) struct Space {
     reserve_bytes: u64,
     has_reserve: AtomicBool,
     /// Of the last look.
-    is_low: AtomicBool,
+    free_bytes: AtomicU64,
+    is_read_only: AtomicBool,
     began: Instant,
     /// Milliseconds after `began`; 0: never.
     looked: AtomicU64,
+    /// An upload met trouble of the disk: whether another would is not known until it was tried.
+    in_doubt: AtomicBool,
+    /// Why a small upload is not taken, as the last trial found.
+    trouble: Mutex<Option<Warning>>,
+    /// Held by whoever makes the reserve or a trial.
+    trying: Mutex<()>,
+    forecast: Mutex<Forecast>,
+    /// Milliseconds after `began` of the last time that [`Space::examine`] looked; 0: never.
+    examined: AtomicU64,
+    /// Something was found out that may be worth a warning.
+    news: Notify,
 }
 
 impl Space {
     /// `min_free_bytes`: `None` for a hundredth of the disk.
     pub(in crate::store) fn open(home: &Dir, min_free_bytes: Option<u64>) -> Self {
+        let space = Self::beside(home, min_free_bytes);
+        drop(home.remove(TRIAL));
+        space.has_reserve.store(false, Ordering::Relaxed);
+        space.recover();
+        space
+    }
+
+    /// For a look alone: nothing is made in the folder.
+    pub(in crate::store) fn beside(home: &Dir, min_free_bytes: Option<u64>) -> Self {
         let whole =
             statvfs(home.path()).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
         let hundredth = whole / 100;
-        let space = Self {
+        Self {
             home: home.clone(),
             min_free_bytes: min_free_bytes
                 .unwrap_or_else(|| hundredth.min(MOST_DEFAULT_MIN_FREE_BYTES)),
             reserve_bytes: hundredth
                 .clamp(LEAST_RESERVE_BYTES, MOST_RESERVE_BYTES)
                 .min(whole / MOST_RESERVE_PART),
-            has_reserve: AtomicBool::new(false),
-            is_low: AtomicBool::new(false),
+            has_reserve: AtomicBool::new(true),
+            free_bytes: AtomicU64::new(u64::MAX),
+            is_read_only: AtomicBool::new(false),
             began: Instant::now(),
             looked: AtomicU64::new(0),
-        };
-        space.recover();
-        space
+            in_doubt: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            trying: Mutex::default(),
+            forecast: Mutex::default(),
+            examined: AtomicU64::new(0),
+            news: Notify::new(),
+        }
     }
 
     /// Whether a body may be taken.
@@ -72,32 +110,53 @@ impl Space {
 
     /// Whether less is free than must stay free.
     pub(in crate::store) fn is_low(&self) -> bool {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
-        let looked = self.looked.load(Ordering::Relaxed);
-        let every = u64::try_from(LOOK_EVERY.as_millis()).expect("half a second");
-        if looked == 0 || now.saturating_sub(looked) >= every {
-            self.looked.store(now, Ordering::Relaxed);
-            let is_low = self.free_bytes() < self.min_free_bytes;
-            self.is_low.store(is_low, Ordering::Relaxed);
+        self.look() < self.min_free_bytes
+    }
+
+    /// What is free, as it was half a second ago at most.
+    fn look(&self) -> u64 {
+        if self.is_time(&self.looked) {
+            self.look_now();
         }
-        self.is_low.load(Ordering::Relaxed)
+        self.free_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last time is long enough ago; then now is the last time.
+    fn is_time(&self, last: &AtomicU64) -> bool {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
+        let before = last.load(Ordering::Relaxed);
+        let every = u64::try_from(LOOK_EVERY.as_millis()).expect("half a second");
+        let is_time = before == 0 || now.saturating_sub(before) >= every;
+        if is_time {
+            last.store(now, Ordering::Relaxed);
+        }
+        is_time
     }
 
     /// What this user may still write; a file system that does not tell has room.
-    fn free_bytes(&self) -> u64 {
-        statvfs(self.home.path())
-            .map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+    fn look_now(&self) -> u64 {
+        let (free_bytes, is_read_only) = match statvfs(self.home.path()) {
+            Ok(stat) => (
+                stat.f_bavail.saturating_mul(stat.f_frsize),
+                stat.f_flag.contains(StatVfsMountFlags::RDONLY),
+            ),
+            Err(_) => (u64::MAX, false),
+        };
+        self.free_bytes.store(free_bytes, Ordering::Relaxed);
+        self.is_read_only.store(is_read_only, Ordering::Relaxed);
+        free_bytes
     }
 
     /// Gives the reserve's room to whoever needs it now; `false`: it was gone already.
     pub(in crate::store) fn let_go(&self) -> bool {
+        // Else one that looks for the reserve meanwhile would take the file that is about to go for it.
+        let _trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.has_reserve.swap(false, Ordering::Relaxed) {
             return false;
         }
-        tracing::warn!(
-            "the disk is full: uploads are refused until there is room; delete files, or give the data folder a larger disk"
-        );
-        match self.home.remove(RESERVE) {
+        let removed = self.home.remove(RESERVE);
+        self.news.notify_one();
+        match removed {
             Ok(_) => true,
             Err(error) => {
                 tracing::warn!(%error, "could not let the reserve go");
@@ -108,6 +167,7 @@ impl Space {
 
     /// Makes the reserve where it is not and there is room for two, so that the disk is not full again at once.
     pub(in crate::store) fn recover(&self) {
+        let _trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_without_reserve() {
             return;
         }
@@ -122,10 +182,10 @@ impl Space {
         });
         let made = if has {
             Ok(())
-        } else if self.free_bytes() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
+        } else if self.look_now() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
             Err(io::ErrorKind::StorageFull.into())
         } else {
-            fill(&self.home, self.reserve_bytes)
+            fill(&self.home, RESERVE, self.reserve_bytes)
         };
         match made {
             Ok(()) => self.has_reserve.store(true, Ordering::Relaxed),
@@ -141,23 +201,95 @@ impl Space {
         self.looked.store(0, Ordering::Relaxed);
     }
 
-    /// What readiness warns of.
-    pub(in crate::store) fn warning(&self) -> Option<String> {
+    /// An upload could not be written. Whether none can is found out by [`Space::examine`].
+    pub(in crate::store) fn doubt(&self) {
+        self.in_doubt.store(true, Ordering::Relaxed);
+        self.news.notify_one();
+    }
+
+    /// Answers once something was found out that may be worth a warning.
+    pub(in crate::store) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Whether there is anything to find out, and long enough after the last time: anybody may ask for readiness.
+    pub(in crate::store) fn wants_examining(&self) -> bool {
+        (self.is_without_reserve() || self.in_doubt.load(Ordering::Relaxed))
+            && self.is_time(&self.examined)
+    }
+
+    /// Finds out whether uploads are taken, where that is not known, and whether there is room again. It writes to the
+    /// disk, and waits for it.
+    pub(in crate::store) fn examine(&self) {
         if self.is_without_reserve() {
-            return Some("the disk is full: uploads are refused, deletes are not".to_owned());
+            self.recover();
         }
-        self.is_low().then(|| {
-            format!(
-                "less than {} MiB are free (HANGAR_MIN_FREE): uploads are refused, deletes are not",
-                self.min_free_bytes.div_ceil(MIB)
-            )
-        })
+        if !self.in_doubt.load(Ordering::Relaxed) {
+            return;
+        }
+        let _trying = match self.trying.try_lock() {
+            Ok(trying) => trying,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Another one is about to know.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let written = fill(&self.home, TRIAL, SMALL_UPLOAD_BYTES);
+        let removed = self.home.remove(TRIAL).map(drop);
+        let trouble = match written.and(removed) {
+            Ok(()) => None,
+            Err(error) if is_full(&error) => Some(Warning::DiskFull),
+            Err(error) => Some(Warning::FolderUnwritable {
+                cause: error.to_string(),
+            }),
+        };
+        self.in_doubt.store(trouble.is_some(), Ordering::Relaxed);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.looked.store(0, Ordering::Relaxed);
+    }
+
+    /// Remembers what is free now, for the rate at which it becomes less. `now` is of a clock that nobody sets.
+    pub(in crate::store) fn sample(&self, now: Duration) {
+        let free_bytes = self.look_now();
+        let mut forecast = self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
+        forecast.sample(now, free_bytes);
+    }
+
+    /// What the operator should know of the disk: the one thing that counts most.
+    pub(in crate::store) fn warning(&self) -> Option<Warning> {
+        let free_bytes = self.look();
+        let min_free_bytes = self.min_free_bytes;
+        if self.is_read_only.load(Ordering::Relaxed) {
+            return Some(Warning::DiskReadOnly);
+        }
+        if self.is_without_reserve() {
+            return Some(Warning::DiskFull);
+        }
+        if free_bytes < min_free_bytes {
+            return Some(Warning::DiskBelowMinFree { min_free_bytes });
+        }
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trouble) = &*trouble {
+            return Some(trouble.clone());
+        }
+        if free_bytes < SMALL_UPLOAD_BYTES {
+            return Some(Warning::DiskFull);
+        }
+        // Where nothing has to stay free, the reserve's size is the measure.
+        if free_bytes < (min_free_bytes.saturating_mul(2)).max(self.reserve_bytes) {
+            return Some(Warning::DiskNearlyFull {
+                free_bytes,
+                min_free_bytes,
+            });
+        }
+        let forecast = self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
+        let within = forecast.time_until(min_free_bytes)?;
+        (within <= WARNED_AHEAD).then_some(Warning::DiskFullSoon { within })
     }
 }
 
 /// A file whose blocks are its own: a hole would be no reserve.
-fn fill(home: &Dir, bytes: u64) -> io::Result<()> {
-    let file = home.make_anew(RESERVE)?;
+fn fill(home: &Dir, name: &str, bytes: u64) -> io::Result<()> {
+    let file = home.make_anew(name)?;
     match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
         Ok(()) => Ok(()),
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => write_zeros(&file, bytes),
@@ -191,10 +323,34 @@ mod tests {
         assert!(space.let_go());
         assert!(!space.let_go());
         assert!(!space.admits_bytes());
-        assert!(space.warning().unwrap().starts_with("the disk is full"));
+        assert_eq!(space.warning(), Some(Warning::DiskFull));
         space.recover();
         assert!(space.admits_bytes());
         assert_eq!(space.warning(), None);
+    }
+
+    #[test]
+    fn the_reserve_counts_only_while_its_file_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    space.examine();
+                }
+            });
+            for _ in 0..200 {
+                space.let_go();
+                let _trying = space.trying.lock().unwrap();
+                let is_there = dir.path().join("reserve").exists();
+                if is_there == space.is_without_reserve() {
+                    is_over.store(true, Ordering::Relaxed);
+                    panic!("reserve: {is_there}");
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
     }
 
     #[test]
@@ -203,5 +359,58 @@ mod tests {
         let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(u64::MAX / 2));
         assert!(!space.admits_bytes());
         assert!(!dir.path().join("reserve").exists());
+    }
+
+    #[test]
+    fn a_disk_with_less_than_twice_what_must_stay_free_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Dir::open(dir.path()).unwrap();
+        let free_bytes = Space::open(&home, Some(0)).look_now();
+        let space = Space::beside(&home, Some(free_bytes / 3 * 2));
+        assert!(space.admits_bytes());
+        let warning = space.warning().unwrap();
+        assert_eq!(warning.kind(), "disk-nearly-full");
+        assert!(!warning.refuses_uploads());
+    }
+
+    #[test]
+    fn after_an_upload_that_failed_a_trial_says_whether_another_would() {
+        let dir = tempfile::tempdir().unwrap();
+        let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
+        space.doubt();
+        assert_eq!(space.warning(), None, "it is not known yet");
+        space.examine();
+        assert_eq!(space.warning(), None);
+        assert!(!dir.path().join("trial").exists());
+
+        // In the way of the trial, as a folder that cannot be written would be.
+        std::fs::create_dir_all(dir.path().join("trial/in-the-way")).unwrap();
+        space.examine();
+        assert_eq!(space.warning(), None, "nothing gave reason to try");
+        space.doubt();
+        space.examine();
+        let warning = space.warning().unwrap();
+        assert_eq!(warning.kind(), "folder-unwritable");
+        assert!(warning.refuses_uploads());
+        std::fs::remove_dir_all(dir.path().join("trial")).unwrap();
+        space.examine();
+        assert_eq!(space.warning(), None, "it is tried again until it succeeds");
+    }
+
+    #[test]
+    fn a_disk_that_will_be_full_within_a_day_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
+        let free_bytes = space.look_now();
+        let sampled = |hour, free_bytes| {
+            let mut forecast = space.forecast.lock().unwrap();
+            forecast.sample(Duration::from_hours(hour), free_bytes);
+        };
+        for hour in 0..24 {
+            sampled(hour, free_bytes / 24 * (48 - hour));
+        }
+        assert_eq!(space.warning(), None);
+        sampled(24, free_bytes);
+        assert_eq!(space.warning().unwrap().kind(), "disk-full-soon");
     }
 }

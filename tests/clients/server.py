@@ -107,7 +107,9 @@ class Hangar:
 
     def is_ready(self):
         try:
-            return self.request("GET", "/-/health/ready").status_code == 200
+            answer = self.request("GET", "/-/health/ready")
+            # A server on a full disk has started as well as any, and answers 503 here.
+            return answer.status_code == 200 or "uploads are refused" in answer.json().get("reason", "")
         except requests.ConnectionError:
             return False
 

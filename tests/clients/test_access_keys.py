@@ -114,7 +114,8 @@ def test_a_revoked_key_is_refused_by_the_next_request_presigned_ones_too(hangar,
         mine.get_object(Bucket=hangar.bucket, Key="revoked/a")
     assert requests.get(url, timeout=20).status_code == 200
     ended = hangar.command_line("access-key", "revoke", made["id"], "--json")
-    assert (ended.returncode, json.loads(ended.stdout)) == (0, {"id": made["id"], "revoked": True})
+    told = {"id": made["id"], "revoked": True, "data_dir": str(hangar.data)}
+    assert (ended.returncode, json.loads(ended.stdout)) == (0, told)
     assert code_of(mine.get_object, Bucket=hangar.bucket, Key="revoked/a") == "InvalidAccessKeyId"
     assert requests.get(url, timeout=20).status_code == 403
     client(connect, hangar, other).get_object(Bucket=hangar.bucket, Key="revoked/a")
@@ -140,7 +141,7 @@ def test_what_is_printed_of_a_key_has_these_shapes(hangar):
 
 def test_a_key_for_people_comes_with_what_to_do_next(hangar):
     made = hangar.command_line("access-key", "create", "--bucket", hangar.bucket)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.returncode, made.stderr) == (0, f"Data folder: {hangar.data}\n")
     key, secret = re.search(r"AWS_ACCESS_KEY_ID=(\w{20}) AWS_SECRET_ACCESS_KEY=(\w{40})", made.stdout).groups()
     assert made.stdout.splitlines()[0].split() == ["ID", key]
     assert made.stdout.splitlines()[1].split() == ["Secret", secret]

@@ -208,6 +208,8 @@ def test_fsck_finds_a_flipped_bit_without_a_server_and_beside_one(filled, chance
     assert (code, checked["damages"]) == (1, 1)
     (finding,) = checked["findings"]
     assert (finding["damage"], finding["file"]) == ("index", "hangar.db")
+    assert fsck(filled) == (1, checked), "looking changes nothing"
+    assert run("fsck", "--repair", "--data-dir", filled.server.data).returncode == 0
     assert fsck(filled) == (0, checked | {"damages": 0, "findings": []})
 
     flip_one(filled.file("snapshot-*.db"), chance)

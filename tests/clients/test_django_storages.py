@@ -83,6 +83,26 @@ def test_a_file_that_is_opened_for_writing_goes_in_parts(storage):
     assert storage.open(name).read() == content
 
 
+@pytest.mark.parametrize("region", ["us-east-1", None])
+def test_the_defaults_of_django_storages(endpoint, monkeypatch, tmp_path, region):
+    """Keys, a bucket and an address, and nothing else: its links are signed by version 2."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_S3_SESSION_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    settings = {name: plain_settings(endpoint)[name] for name in ("access_key", "secret_key", "bucket_name", "endpoint_url", "verify")}
+    storage = S3Storage(**settings | ({"region_name": region} if region else {}))
+    saved = storage.save(f"{uuid.uuid4()}/plik ą + 100% & a.txt", ContentFile(b"hello"))
+    url = storage.url(saved)
+    assert "AWSAccessKeyId=" in url
+    answer = requests.get(url, timeout=20, verify=endpoint.verify)
+    assert (answer.status_code, answer.content) == (200, b"hello"), answer.text
+    named = storage.url(saved, parameters={"ResponseContentDisposition": 'attachment; filename="a & b.txt"'})
+    answer = requests.get(named, timeout=20, verify=endpoint.verify)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="a & b.txt"'
+    storage.delete(saved)
+    assert requests.get(url, timeout=20, verify=endpoint.verify).status_code == 404
+
+
 def test_planes_settings(endpoint):
     """`AWS_DEFAULT_ACL`, `AWS_QUERYSTRING_AUTH` and the custom domain are those of plane/settings/common.py."""
     domain = f"{endpoint.url.split('//')[1]}/{endpoint.bucket}"

@@ -2,7 +2,10 @@
 
 import base64
 import datetime
+import email.header
+import email.message
 import json
+import urllib.parse
 import uuid
 
 import pytest
@@ -852,3 +855,128 @@ def test_a_browser_may_post_from_any_origin(hangar):
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://a.example"}, {"Access-Control-Request-Method": "POST"}], ids=str)
 def test_a_preflight_that_is_none_is_400(hangar, headers):
     assert hangar.request("OPTIONS", f"/{hangar.bucket}", headers=headers).status_code == 400
+
+
+# `${filename}`
+
+# Names as browsers and others write them in the part's head, and what they mean.
+HOSTILE_NAMES = {
+    "plain": ("me.png", "me.png"),
+    "path": ("C:\\\\pictures\\\\me.png", "me.png"),
+    "dots": ("../..", ".."),
+    "beyond ASCII": ("żółw ☕.png", "żółw ☕.png"),
+    "quotes": ('a\\"b;c.png', 'a"b;c.png'),
+    "markup": ("<b>&amp;", "<b>&amp;"),
+    "itself": ("${filename}", "${filename}"),
+    "empty": ("", ""),
+}
+
+
+@pytest.mark.parametrize("sent, name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
+def test_filename_is_filled_in_once_and_escaped_for_where_it_stands(hangar, s3, key, sent, name):
+    fields = {
+        "x-amz-meta-name": "<${filename}>",
+        "Content-Disposition": 'attachment; filename="${filename}"',
+        "success_action_redirect": "https://plane.example.com/?name=${filename}&end=1",
+        "x-amz-tagging": "name=x${filename}&end=1",
+    }
+    is_no_tag = any(character in name for character in '"&<;${☕')
+    if is_no_tag:
+        del fields["x-amz-tagging"]
+    conditions = [{"bucket": hangar.bucket}, {"key": key}, {"Content-Type": "text/plain"}]
+    conditions += [["starts-with", f"${field}", value.split("$")[0]] for field, value in fields.items()]
+    form = Form(hangar, key, fields, conditions=conditions)
+    answer = form.post(filename=sent)
+    assert answer.status_code == 303, answer.text
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.headers["Location"]).query, keep_blank_values=True)
+    assert query["name"] == [name] and query["end"] == ["1"] and query["key"] == [key]
+    found = stored(s3, form, b"hello")
+    shown = str(email.header.make_header(email.header.decode_header(found["Metadata"]["name"])))
+    assert shown == f"<{name}>"
+    disposition = email.message.Message()
+    disposition["Content-Disposition"] = found["ContentDisposition"]
+    assert disposition.get_content_disposition() == "attachment"
+    if name.isascii():
+        assert disposition.get_filename("") == name
+    if not is_no_tag:
+        tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=form.bucket, Key=key)["TagSet"]}
+        assert tags == {"name": f"x{name}", "end": "1"}
+
+
+@pytest.mark.parametrize("name", ["a%0D%0AX-Evil: 1", "a\0b"])
+@pytest.mark.parametrize("field", ["x-amz-meta-name", "Content-Disposition", "Cache-Control", "Content-Type", "Content-Language"])
+def test_a_file_name_that_no_header_can_hold_is_refused_where_it_would_be_one(hangar, mark, key, refused, field, name):
+    fields = {field: 'a/"${filename}"'}
+    conditions = [{"bucket": hangar.bucket}, {"key": key}, ["starts-with", "$Content-Type", ""], ["starts-with", f"${field}", ""]]
+    refused(Form(hangar, key, fields, conditions=conditions).post(mark, filename=name), 400, "InvalidArgument")
+
+
+def test_a_file_name_with_line_ends_is_encoded_in_a_redirect(hangar, s3, key):
+    conditions = [{"bucket": hangar.bucket}, {"key": key}, {"Content-Type": "text/plain"}]
+    conditions.append(["starts-with", "$success_action_redirect", "https://plane.example.com/"])
+    form = Form(hangar, key, {"success_action_redirect": "https://plane.example.com/${filename}"}, conditions=conditions)
+    answer = form.post(filename="a%0D%0AX-Evil: 1")
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("https://plane.example.com/a%0D%0AX-Evil%3A%201?bucket=")
+    assert "X-Evil" not in answer.headers
+
+
+def test_conditions_judge_every_field_after_filename_was_filled_in(hangar, mark, key, refused):
+    fields = {"x-amz-meta-name": "${filename}"}
+    covered = [{"bucket": hangar.bucket}, {"key": key}, {"Content-Type": "text/plain"}]
+    literal = Form(hangar, key, fields, conditions=[*covered, {"x-amz-meta-name": "${filename}"}])
+    refused(literal.post(mark, filename="me.png"), 403, "AccessDenied")
+    exact = Form(hangar, key, fields, conditions=[*covered, {"x-amz-meta-name": "me.png"}])
+    refused(exact.post(mark, filename="you.png"), 403, "AccessDenied")
+    assert exact.post(b"hello", filename="me.png").status_code == 204
+
+
+@pytest.mark.parametrize("name", ["policy", "x-amz-credential", "x-amz-date", "x-amz-signature", "x-amz-algorithm"])
+def test_the_fields_that_prove_a_policy_are_never_filled_in(hangar, mark, key, refused, name):
+    form = Form(hangar, key)
+    value = dict(form.signed())[name]
+    form.spoil(**{name.replace("-", "_"): "${filename}"})
+    answer = form.post(mark, filename=value)
+    refused(answer, answer.status_code, "InvalidArgument", "SignatureDoesNotMatch", "AccessDenied")
+    assert answer.status_code in (400, 403)
+
+
+def test_a_long_name_in_many_fields_stays_within_the_bound_of_a_form(hangar, mark, key, refused):
+    fields = {f"x-amz-meta-{at}": "${filename}" * 50 for at in range(80)}
+    conditions = [{"bucket": hangar.bucket}, {"key": key}, ["starts-with", "$Content-Type", ""]]
+    conditions += [["starts-with", f"${name}", ""] for name in fields]
+    form = Form(hangar, key, fields, conditions=conditions)
+    refused(form.post(mark, filename="n" * 7000), 400, "MaxPostPreDataLengthExceeded")
+
+
+# Text beyond ASCII
+
+
+def test_metadata_beyond_ascii_comes_back_as_encoded_words(hangar, s3, key):
+    texts = {
+        "short": "ü",
+        "mostly-ascii": "a straße, with = ? _ \t tab and  two spaces",
+        "long": "日本語のメタデータ " * 30 + "end",
+        "emoji": "👩‍👩‍👧 family",
+    }
+    form = Form(hangar, key, {f"x-amz-meta-{name}": text for name, text in texts.items()})
+    assert form.post().status_code == 204
+    s3.copy_object(Bucket=form.bucket, Key=f"{key}-copy", CopySource={"Bucket": form.bucket, "Key": key})
+    for at in (key, f"{key}-copy"):
+        found = s3.head_object(Bucket=form.bucket, Key=at)["Metadata"]
+        for name, text in texts.items():
+            assert found[name].isascii()
+            assert all(len(word) <= 75 for word in found[name].split(" "))
+            assert str(email.header.make_header(email.header.decode_header(found[name]))) == text
+
+
+@pytest.mark.parametrize("value", ["GLACIER", "DEEP_ARCHIVE", "COLD"])
+def test_a_class_that_clients_skip_is_refused(hangar, mark, key, refused, value):
+    refused(Form(hangar, key, {"x-amz-storage-class": value}).post(mark), 400, "InvalidStorageClass")
+
+
+def test_a_website_redirect_is_kept_with_the_object(hangar, s3, mark, key, refused):
+    refused(Form(hangar, key, {"x-amz-website-redirect-location": "page"}).post(mark), 400, "InvalidRedirectLocation")
+    form = Form(hangar, key, {"x-amz-website-redirect-location": "/other"})
+    assert form.post().status_code == 204
+    assert stored(s3, form, b"hello")["WebsiteRedirectLocation"] == "/other"

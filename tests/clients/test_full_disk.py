@@ -1,6 +1,7 @@
 """A disk that fills up: uploads are refused with 507, and it can be emptied by deleting through the API."""
 
 import json
+import shutil
 import subprocess
 import time
 
@@ -8,7 +9,7 @@ import botocore.exceptions
 import pytest
 
 from clients import s3_client
-from server import Hangar, run
+from server import Hangar, run, wait_until
 
 DISK_MIB = 48
 PATIENCE_SECONDS = 20
@@ -68,9 +69,14 @@ def test_a_full_disk_is_emptied_by_deleting_through_the_api(small_disk, size, mi
         with pytest.raises(botocore.exceptions.ClientError, match="InsufficientStorage"):
             s3.put_object(Bucket="uploads", Key="small", Body=b"x" * 60_000)
     assert_whole(s3, size, taken)
-    if size < 256 * 1024:
-        warnings = hangar.request("GET", "/-/health/ready").json()["warnings"]
-        assert any("uploads are refused" in warning for warning in warnings)
+    ready = hangar.request("GET", "/-/health/ready")
+    if min_free == "0" and size > 256 * 1024:
+        # Less is left than such an upload takes, and smaller ones are still taken.
+        assert ready.status_code in (200, 503)
+        assert ready.json()["warnings"]
+    else:
+        assert ready.status_code == 503
+        assert "uploads are refused" in ready.json()["reason"]
     kept, gone = taken[::2], taken[1::2]
     for number in gone:
         s3.delete_object(Bucket="uploads", Key=f"{size}/{number}")
@@ -88,6 +94,85 @@ def test_a_full_disk_is_emptied_by_deleting_through_the_api(small_disk, size, mi
     assert_whole(s3_client(hangar), size, [*kept, 9999])
     assert hangar.stop() == 0
     assert "panicked" not in hangar.said()
+
+
+def fill(path, leave):
+    """Writes a file until so many bytes are left on its disk, as another program may."""
+    with open(path, "wb", buffering=0) as filler:
+        for size in (1 << 20, 4096):
+            while shutil.disk_usage(path.parent).free - leave >= size:
+                filler.write(bytes(size))
+
+
+def states(hangar):
+    """What each health address answers."""
+    paths = ("/-/health/live", "/-/health/ready", "/minio/health/live", "/minio/health/ready", "/minio/health/cluster", "/minio/health/cluster/read")
+    return {path: hangar.request("GET", path).status_code for path in paths}
+
+
+def wait_for_readiness(hangar, status, word):
+    """Waits for this status with this word in what is warned of, and answers the body."""
+    answer = None
+
+    def is_so():
+        nonlocal answer
+        answer = hangar.request("GET", "/-/health/ready")
+        return answer.status_code == status and any(word in warning for warning in answer.json()["warnings"] or [""])
+
+    wait_until(is_so, hangar.process, lambda: f"{answer.status_code} {answer.text}\n{hangar.said()}")
+    return answer.json()
+
+
+def test_a_disk_that_fills_up_is_warned_of_before_uploads_are_refused(small_disk, tmp_path):
+    settings = {"HANGAR_DATA_DIR": small_disk / "data", "HANGAR_MIN_FREE": "8MiB"}
+    hangar = Hangar(tmp_path / "server", settings).start()
+    s3, filler = s3_client(hangar), small_disk / "filler"
+    s3.put_object(Bucket="uploads", Key="before", Body=b"x")
+    assert hangar.request("GET", "/-/health/ready").json() == {"status": "ready", "warnings": []}
+
+    fill(filler, 12 << 20)
+    told = wait_for_readiness(hangar, 200, "the disk is nearly full")
+    assert told["status"] == "ready"
+    s3.put_object(Bucket="uploads", Key="taken", Body=b"x")
+    beside = run("gc", "--dry-run", "--data-dir", small_disk / "data", HANGAR_MIN_FREE="8MiB")
+    assert "MiB are free on the disk; below 8 MiB (HANGAR_MIN_FREE) uploads are refused" in beside.stderr
+
+    fill(filler, 4 << 20)
+    told = wait_for_readiness(hangar, 503, "uploads are refused")
+    assert told["status"] == "failed"
+    assert told["reason"] == "less than 8 MiB are free on the disk: uploads are refused, deletes are not"
+    assert states(hangar) == {
+        "/-/health/live": 200, "/-/health/ready": 503, "/minio/health/live": 200,
+        "/minio/health/ready": 503, "/minio/health/cluster": 503, "/minio/health/cluster/read": 200,
+    }
+    with pytest.raises(botocore.exceptions.ClientError, match="InsufficientStorage"):
+        s3.put_object(Bucket="uploads", Key="refused", Body=b"x")
+    assert s3.get_object(Bucket="uploads", Key="taken")["Body"].read() == b"x"
+
+    filler.unlink()
+    wait_for_readiness(hangar, 200, "")
+    assert set(states(hangar).values()) == {200}
+    s3.put_object(Bucket="uploads", Key="again", Body=b"x")
+    assert hangar.stop() == 0
+    # An upload that the server's own disk does not take is no fault of the program's.
+    assert "ERROR" not in hangar.said()
+
+
+def test_a_disk_that_others_filled_to_the_last_byte_is_not_ready_before_an_upload_found_it_full(small_disk, tmp_path):
+    settings = {"HANGAR_DATA_DIR": small_disk / "data", "HANGAR_MIN_FREE": "0"}
+    hangar = Hangar(tmp_path / "server", settings).start()
+    s3, filler = s3_client(hangar), small_disk / "filler"
+    fill(filler, 0)
+    wait_for_readiness(hangar, 503, "the disk is full")
+    with pytest.raises(botocore.exceptions.ClientError, match="InsufficientStorage"):
+        s3.put_object(Bucket="uploads", Key="refused", Body=b"x" * 100_000)
+    # The reserve is gone now, and is made again by itself once there is room.
+    wait_for_readiness(hangar, 503, "the disk is full")
+    wait_until(lambda: "the disk is full, or a quota is" in hangar.said(), hangar.process, hangar.said)
+    filler.unlink()
+    wait_for_readiness(hangar, 200, "")
+    s3.put_object(Bucket="uploads", Key="taken", Body=b"x")
+    assert hangar.stop() == 0
 
 
 def test_a_server_starts_on_a_full_disk(small_disk):

@@ -2,8 +2,9 @@
 
 import itertools
 import os
-import struct
 import shutil
+import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -359,6 +360,18 @@ def test_a_refused_upload_gets_its_answer_and_then_no_error(tls):
         assert connection.resets[1] == 0
         connection.send(frame(HEADERS, END_HEADERS | END_STREAM, 3, CHEAP))
         assert connection.is_answered(3) and connection.answers[3][:1] == b"\x88"
+
+
+def test_httpx_shows_the_refusal_of_an_upload_that_is_larger_than_any_window(tls):
+    httpx = pytest.importorskip("httpx")
+    pytest.importorskip("h2")
+    pieces = (bytes(1 << 20) for _ in range(20))
+    context = ssl.create_default_context(cafile=tls.authority.root)
+    with httpx.Client(http1=False, http2=True, verify=context, timeout=20) as client:
+        answer = client.put(f"{tls.url}/{BUCKET}/large", content=pieces)
+        assert (answer.http_version, answer.status_code) == ("HTTP/2", 403)
+        assert "<Code>AccessDenied</Code>" in answer.text
+        assert client.get(f"{tls.url}/-/health/live").status_code == 200
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")

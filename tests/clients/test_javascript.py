@@ -12,7 +12,7 @@ SCRIPTS = pathlib.Path(__file__).parent / "js"
 MODULES = os.environ.get("CLIENTS_NODE_MODULES")
 
 
-@pytest.mark.parametrize("script", ["aws.mjs", "minio.mjs"])
+@pytest.mark.parametrize("script", ["aws.mjs", "minio.mjs", "presigned.mjs"])
 def test_a_day_of(endpoint, bucket, tmp_path, script):
     node = tool("node")
     if not MODULES or not pathlib.Path(MODULES).is_dir():

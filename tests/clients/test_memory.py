@@ -15,7 +15,7 @@ from test_slow_clients import many_files, presigned  # noqa: F401 (a fixture)
 
 MEGABYTE = 1_000_000
 UPLOADS = 2000
-# README.md states it; half of what they took where nothing bounded them.
+# docs/operating.md states it; half of what they took where nothing bounded them.
 MOST_BYTES_OF_UPLOADS = 500 * MEGABYTE
 STATUS = Path("/proc/self/status")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from plane_api import Caller, new_id
-from server import run
+from server import Hangar, run
 
 
 def told(server, *arguments):
@@ -89,6 +89,8 @@ def test_it_all_is_there_without_a_server_and_after_a_restart(tmp_path):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    server = Hangar(tmp_path).start()
+    assert server.stop() == 0
     alone("workspace", "create", "quiet", "--member", "ada@example.com:admin")
     alone("anchor", "create", "--workspace", "quiet", "--project", new_id())
     assert [one["slug"] for one in alone("workspace", "list")["workspaces"]] == ["quiet"]

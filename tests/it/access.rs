@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier, PublicAccessBlockConfiguration
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hangar::http::TrustedProxies;
+use hangar::s3::signature::Sigv2;
 use hangar::s3::time;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -410,10 +411,12 @@ fn signature(string_to_sign: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_old_signature_is_believed_where_it_is_on_and_nowhere_else() {
+async fn the_old_signature_is_accepted_where_the_setting_says() {
+    const UNSUPPORTED: &str = "400 InvalidRequest";
     for (sigv2, header_answer, query_answer) in [
-        (true, "200", "200"),
-        (false, "400 InvalidRequest", "400 InvalidRequest"),
+        (Sigv2::On, "200", "200"),
+        (Sigv2::Presigned, UNSUPPORTED, "200"),
+        (Sigv2::Off, UNSUPPORTED, UNSUPPORTED),
     ] {
         let app = spawn_with(|config| config.http.sigv2 = sigv2).await;
         put(&app.s3(), "a").await.unwrap();
@@ -425,20 +428,99 @@ async fn the_old_signature_is_believed_where_it_is_on_and_nowhere_else() {
             ask(&app, "GET", "/uploads/a", &headers).await,
             header_answer
         );
-        let expires = app.clock.now().as_secs() + 60;
-        let signed = signature(&format!("GET\n\n\n{expires}\n/uploads/a"))
-            .replace('+', "%2B")
-            .replace('=', "%3D");
-        let path =
-            format!("/uploads/a?AWSAccessKeyId={ACCESS_KEY}&Expires={expires}&Signature={signed}");
+        let path = presigned_by_v2(&app, "/uploads/a", "");
         assert_eq!(ask(&app, "GET", &path, &[]).await, query_answer);
         let tampered = path.replace("uploads/a", "uploads/b");
-        let refused = if sigv2 {
-            "403 SignatureDoesNotMatch"
-        } else {
-            query_answer
+        let refused = match sigv2 {
+            Sigv2::Off => query_answer,
+            _ => "403 SignatureDoesNotMatch",
         };
         assert_eq!(ask(&app, "GET", &tampered, &[]).await, refused);
+    }
+}
+
+/// A path with a query that Signature Version 2 signed for a GET; `signed`: sub-resources as they are signed and sent.
+fn presigned_by_v2(app: &App, path: &str, signed: &str) -> String {
+    let expires = app.clock.now().as_secs() + 60;
+    let signature = signature(&format!("GET\n\n\n{expires}\n{path}{signed}"))
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D");
+    let joint = if signed.is_empty() { '?' } else { '&' };
+    format!(
+        "{path}{signed}{joint}AWSAccessKeyId={ACCESS_KEY}&Expires={expires}&Signature={signature}"
+    )
+}
+
+/// AWS and MinIO: Version 2 signs no parameter of a listing, and each is taken.
+#[tokio::test]
+async fn a_url_of_the_old_signature_lists_with_any_parameter_and_opens_nothing_else() {
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    let list = presigned_by_v2(&app, "/uploads", "");
+    for added in ["", "&prefix=a", "&list-type=2", "&marker=a", "&max-keys=1"] {
+        let other = format!("{list}{added}");
+        assert_eq!(ask(&app, "GET", &other, &[]).await, "200", "{added}");
+    }
+    for other in [
+        format!("{list}&policy"),
+        format!("{list}&uploads"),
+        format!("{list}&versions"),
+        list.replace("/uploads?", "/uploads/a?"),
+    ] {
+        let answer = ask(&app, "GET", &other, &[]).await;
+        assert_eq!(answer, "403 SignatureDoesNotMatch", "{other}");
+    }
+    let read = presigned_by_v2(&app, "/uploads/a", "");
+    for ignored in ["prefix=a", "userId=5", "v2"] {
+        let other = format!("{read}&{ignored}");
+        assert_eq!(ask(&app, "GET", &other, &[]).await, "200", "{ignored}");
+    }
+}
+
+// ---- Names in a query that mean nothing
+
+#[tokio::test]
+async fn an_ignored_name_changes_no_permission_and_no_answer() {
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    put(&app.s3(), "b").await.unwrap();
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/a", "")]).await;
+    // Twice: the second may be answered from memory.
+    for _ in 0..2 {
+        for query in [
+            "",
+            "?v=2",
+            "?1421925028",
+            "?v2",
+            "?t=",
+            "?a&b",
+            "?prefix=x",
+            "?x+y",
+        ] {
+            for (key, answer) in [("a", "200"), ("b", "403 AccessDenied")] {
+                let path = format!("/uploads/{key}{query}");
+                assert_eq!(ask(&app, "GET", &path, &[]).await, answer, "{path}");
+            }
+        }
+        for query in ["?acl", "?v=2&tagging", "?annotation&annotationName=a"] {
+            let path = format!("/uploads/a{query}");
+            assert_eq!(
+                ask(&app, "GET", &path, &[]).await,
+                "403 AccessDenied",
+                "{path}"
+            );
+        }
+    }
+    // What was open is closed at once under every name.
+    set_policy(&app, &[("Allow", r#""s3:GetObject""#, "/b", "")]).await;
+    for query in ["", "?v=2", "?1421925028", "?v2", "?t=", "?a&b"] {
+        let path = format!("/uploads/a{query}");
+        assert_eq!(
+            ask(&app, "GET", &path, &[]).await,
+            "403 AccessDenied",
+            "{path}"
+        );
     }
 }
 
@@ -527,4 +609,99 @@ async fn what_a_failed_signature_is_told_holds_no_cookie_and_no_token() {
     );
     assert!(answer.contains("cookie:…"), "{answer}");
     assert!(!answer.contains("hidden"), "{answer}");
+}
+
+/// Puts an object with these tags.
+async fn put_tagged(app: &App, key: &str, tags: &str) {
+    let put = app.s3().put_object().bucket("uploads").key(key);
+    put.tagging(tags).send().await.expect("it is stored");
+}
+
+#[tokio::test]
+async fn a_policy_opens_and_closes_objects_by_their_tags() {
+    const PUBLIC: &str =
+        r#","Condition":{"StringEquals":{"s3:ExistingObjectTag/publicAccess":["true"]}}"#;
+    let app = spawn_app().await;
+    put_tagged(&app, "open", "publicAccess=true").await;
+    put_tagged(&app, "closed", "publicAccess=false").await;
+    set_policy(&app, &[("Allow", r#"["s3:GetObject"]"#, "/*", PUBLIC)]).await;
+    let denied = "403 AccessDenied";
+    for method in ["GET", "HEAD"] {
+        let answer = ask(&app, method, "/uploads/open", &[]).await;
+        assert_eq!(answer, "200", "{method}");
+        // What is not there is told apart from what is closed by nobody who may not list.
+        for key in ["closed", "none"] {
+            let answer = ask(&app, method, &format!("/uploads/{key}"), &[]).await;
+            assert!(answer.starts_with("403"), "{method} {key}: {answer}");
+        }
+    }
+    assert_eq!(ask(&app, "GET", "/uploads/open?tagging", &[]).await, denied);
+
+    // Asked again after each change: no answer is kept that is older than the tags.
+    app.s3()
+        .delete_object_tagging()
+        .bucket("uploads")
+        .key("open")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ask(&app, "GET", "/uploads/open", &[]).await, denied);
+    put_tagged(&app, "open", "publicAccess=true").await;
+    assert_eq!(ask(&app, "GET", "/uploads/open", &[]).await, "200");
+    put(&app.s3(), "open").await.unwrap();
+    assert_eq!(ask(&app, "GET", "/uploads/open", &[]).await, denied);
+
+    // A copy is read where its source could be.
+    put_tagged(&app, "open", "publicAccess=true").await;
+    let may_copy = [
+        ("Allow", r#"["s3:GetObject"]"#, "/*", PUBLIC),
+        ("Allow", r#"["s3:PutObject"]"#, "/in/*", ""),
+    ];
+    set_policy(&app, &may_copy).await;
+    for (source, answer) in [("open", "200"), ("closed", denied), ("none", denied)] {
+        let source = format!("/uploads/{source}");
+        let headers = [
+            ("x-amz-copy-source", source.as_str()),
+            ("x-amz-tagging-directive", "REPLACE"),
+        ];
+        let copied = ask(&app, "PUT", "/uploads/in/a", &headers).await;
+        assert_eq!(copied, answer, "{source}");
+    }
+
+    // A deny holds for the owner too, and for tags as they are.
+    let sealed = r#","Condition":{"StringLike":{"s3:ExistingObjectTag/seal":"*"}}"#;
+    let actions = r#"["s3:GetObject","s3:PutObjectTagging"]"#;
+    set_policy(&app, &[("Deny", actions, "/*", sealed)]).await;
+    put_tagged(&app, "sealed", "seal=wax").await;
+    assert_eq!(get(&app.s3(), "sealed").await, self::denied());
+    assert_eq!(get(&app.s3(), "closed").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_deny_of_plain_http_lets_in_what_came_by_tls_to_a_trusted_proxy() {
+    const PLAIN: &str = r#","Condition":{"Bool":{"aws:SecureTransport":"false"}}"#;
+    let all = [
+        ("Allow", r#""s3:GetObject""#, "/*", ""),
+        ("Deny", r#""s3:*""#, "/*", PLAIN),
+    ];
+    let settings = [
+        (TrustedProxies::Private, "200"),
+        (TrustedProxies::parse("127.0.0.0/8").unwrap(), "200"),
+        (
+            TrustedProxies::parse("192.0.2.1").unwrap(),
+            "403 AccessDenied",
+        ),
+        (TrustedProxies::None, "403 AccessDenied"),
+    ];
+    for (trusted, by_tls) in settings {
+        let app = spawn_with(|config| config.http.trusted_proxies = trusted).await;
+        put(&app.s3(), "a").await.unwrap();
+        set_policy(&app, &all).await;
+        let asked = async |scheme: &[(&str, &str)]| ask(&app, "GET", "/uploads/a", scheme).await;
+        let proto = "x-forwarded-proto";
+        assert_eq!(asked(&[]).await, "403 AccessDenied");
+        assert_eq!(asked(&[(proto, "http")]).await, "403 AccessDenied");
+        assert_eq!(asked(&[(proto, "https")]).await, by_tls);
+        assert_eq!(asked(&[(proto, "HTTPS, http")]).await, by_tls);
+    }
 }

@@ -9,6 +9,7 @@ use hangar::clock::Clock;
 use hangar::config::Config;
 use hangar::http::{HttpConfig, TrustedProxies};
 use hangar::s3::BucketName;
+use hangar::s3::signature::Sigv2;
 use hangar::store::StoreConfig;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -78,7 +79,7 @@ fn config(data_dir: &std::path::Path) -> Config {
             cors_allowed_origins: Vec::new(),
             s3_domain: None,
             region: String::new(),
-            sigv2: false,
+            sigv2: Sigv2::Presigned,
             safe_reads: true,
             tls: None,
         },

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each module may import of ours, itself aside.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("main", &["cli", "config", "telemetry"]),
     (
         "cli",
@@ -25,12 +25,13 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "s3",
             "store",
             "telemetry",
+            "warnings",
         ],
     ),
     (
         "app",
         &[
-            "admin", "assets", "auth", "clock", "config", "http", "s3", "store",
+            "admin", "assets", "auth", "clock", "config", "http", "s3", "store", "warnings",
         ],
     ),
     (
@@ -39,18 +40,25 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ),
     (
         "http",
-        &["admin", "assets", "auth", "cache", "clock", "s3", "store"],
+        &[
+            "admin", "assets", "auth", "cache", "clock", "s3", "store", "warnings",
+        ],
     ),
     ("admin", &["assets", "auth", "clock", "s3", "store"]),
     ("assets", &["auth", "cache", "clock", "s3", "store"]),
     ("auth", &["clock", "s3", "store"]),
-    ("store", &["cache", "clock", "faults", "db", "s3"]),
+    (
+        "store",
+        &["cache", "clock", "faults", "db", "owner", "s3", "warnings"],
+    ),
     ("telemetry", &[]),
     ("client", &[]),
     ("cache", &[]),
     ("faults", &[]),
-    ("db", &["faults"]),
+    ("db", &["faults", "owner"]),
+    ("owner", &[]),
     ("clock", &["s3"]),
+    ("warnings", &["s3"]),
     ("s3", &[]),
 ];
 

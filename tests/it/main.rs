@@ -2,6 +2,7 @@
 
 mod access;
 mod app;
+mod conditions;
 mod copies;
 mod dependencies;
 mod edge;

@@ -383,3 +383,180 @@ async fn a_signature_for_the_forwarded_host_holds_behind_a_trusted_proxy_alone()
         );
     }
 }
+
+#[tokio::test]
+async fn text_beyond_ascii_is_answered_so_that_every_client_can_read_it() {
+    let app = spawn_app().await;
+    let put = app.s3().put_object().bucket("uploads").key("k");
+    put.metadata("name", "h\u{e9}llo \u{65e5}\u{672c}")
+        .metadata("sent-encoded", "=?UTF-8?B?w7w=?=")
+        .content_disposition("attachment; filename=\"\u{17c}.txt\"")
+        .cache_control("no-cache\u{e9}")
+        .content_type("text/plain; a=\u{17c}")
+        .send()
+        .await
+        .unwrap();
+    let expected = [
+        (
+            "x-amz-meta-name",
+            "=?UTF-8?Q?h=C3=A9llo_=E6=97=A5=E6=9C=AC?=",
+        ),
+        ("x-amz-meta-sent-encoded", "=?UTF-8?B?w7w=?="),
+        (
+            "content-disposition",
+            "attachment; filename=\"_.txt\"; filename*=UTF-8''%C5%BC.txt",
+        ),
+        ("cache-control", "no-cache"),
+        ("content-type", "text/plain; a="),
+    ];
+    let app = app.restarted().await;
+    let url = presigned(&app, "k", 60).await;
+    // From the second on the answers come from memory.
+    for _ in 0..3 {
+        let answer = reqwest::get(&url).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        for (name, value) in expected {
+            assert_eq!(answer.headers()[name], value, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_website_redirect_is_kept_and_given_back() {
+    let app = spawn_app().await;
+    let s3 = app.s3();
+    let put = |location: &str| {
+        let put = s3.put_object().bucket("uploads").key("k");
+        put.website_redirect_location(location).send()
+    };
+    for refused in ["page", "ftp://h/", &format!("/{}", "a".repeat(2048))] {
+        let refusal = put(refused).await.unwrap_err();
+        assert_eq!(refusal.code(), Some("InvalidRedirectLocation"), "{refused}");
+    }
+    put("https://h/a?b#c").await.unwrap();
+    let app = app.restarted().await;
+    let s3 = app.s3();
+    let told = async |key: &str| {
+        let head = s3.head_object().bucket("uploads").key(key).send().await;
+        let head = head.unwrap();
+        head.website_redirect_location().map(str::to_owned)
+    };
+    assert_eq!(told("k").await.as_deref(), Some("https://h/a?b#c"));
+    let copy = || s3.copy_object().bucket("uploads").copy_source("uploads/k");
+    copy().key("without").send().await.unwrap();
+    assert_eq!(told("without").await, None);
+    let with = copy().key("with").website_redirect_location("/other");
+    with.send().await.unwrap();
+    assert_eq!(told("with").await.as_deref(), Some("/other"));
+    let upload = s3.create_multipart_upload().bucket("uploads").key("parts");
+    let upload = upload.website_redirect_location("/parts").send().await;
+    let id = upload.unwrap().upload_id().unwrap().to_owned();
+    let part = s3.upload_part().bucket("uploads").key("parts");
+    let part = part.upload_id(&id).part_number(1);
+    let part = part
+        .body(ByteStream::from_static(b"x"))
+        .send()
+        .await
+        .unwrap();
+    let named = aws_sdk_s3::types::CompletedPart::builder()
+        .part_number(1)
+        .set_e_tag(part.e_tag().map(str::to_owned))
+        .set_checksum_crc32(part.checksum_crc32().map(str::to_owned))
+        .build();
+    let parts = aws_sdk_s3::types::CompletedMultipartUpload::builder().parts(named);
+    s3.complete_multipart_upload()
+        .bucket("uploads")
+        .key("parts")
+        .upload_id(&id)
+        .multipart_upload(parts.build())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(told("parts").await.as_deref(), Some("/parts"));
+}
+
+#[tokio::test]
+async fn an_answer_to_a_read_says_that_it_depends_on_the_origin() {
+    let app = spawn_app().await;
+    put(&app, "k", b"x").await;
+    let there = presigned(&app, "k", 60).await;
+    let missing = presigned(&app, "none", 60).await;
+    let client = reqwest::Client::new();
+    for (url, status) in [(&there, 200), (&there, 200), (&missing, 404)] {
+        for origin in [None, Some("https://plane.example.com")] {
+            let mut asked = client.get(url);
+            if let Some(origin) = origin {
+                asked = asked.header("origin", origin);
+            }
+            let answer = asked.send().await.unwrap();
+            assert_eq!(answer.status(), status);
+            let vary = answer.headers().get_all("vary").iter();
+            assert!(vary.into_iter().any(|it| it == "Origin"), "{origin:?}");
+            let allowed = answer.headers().contains_key("access-control-allow-origin");
+            assert_eq!(allowed, origin.is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_an_empty_object_is_all_of_it() {
+    let app = spawn_app().await;
+    put(&app, "empty", b"").await;
+    let url = presigned(&app, "empty", 60).await;
+    let client = reqwest::Client::new();
+    for (range, status) in [
+        ("bytes=-1", 200),
+        ("bytes=-524288", 200),
+        ("bytes=-0", 416),
+        ("bytes=0-", 416),
+        ("bytes=0-0", 416),
+    ] {
+        let answer = client.get(&url).header("range", range).send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), status, "{range}");
+        if status == 200 {
+            assert_eq!(answer.headers()["content-length"], "0");
+            assert!(!answer.headers().contains_key("content-range"));
+        }
+        let head = app.s3().head_object().bucket("uploads").key("empty");
+        let head = head.range(range).send().await;
+        assert_eq!(head.is_ok(), status == 200, "{range}");
+    }
+}
+
+#[tokio::test]
+async fn what_clients_would_skip_in_a_listing_is_no_class_to_store_by() {
+    use aws_sdk_s3::types::StorageClass;
+    let app = spawn_app().await;
+    let s3 = app.s3();
+    put(&app, "source", b"x").await;
+    for class in ["GLACIER", "DEEP_ARCHIVE", "COLD", "glacier"] {
+        let class = StorageClass::from(class);
+        let put = s3.put_object().bucket("uploads").key("k");
+        let put = put.storage_class(class.clone()).send().await;
+        let copy = s3.copy_object().bucket("uploads").key("k");
+        let copy = copy
+            .copy_source("uploads/source")
+            .storage_class(class.clone());
+        let copy = copy.send().await;
+        let upload = s3.create_multipart_upload().bucket("uploads").key("k");
+        let upload = upload.storage_class(class.clone()).send().await;
+        let codes = [
+            put.unwrap_err().code().map(str::to_owned),
+            copy.unwrap_err().code().map(str::to_owned),
+            upload.unwrap_err().code().map(str::to_owned),
+        ];
+        assert!(
+            codes
+                .iter()
+                .all(|code| code.as_deref() == Some("InvalidStorageClass")),
+            "{class}: {codes:?}"
+        );
+    }
+    for class in [StorageClass::StandardIa, StorageClass::GlacierIr] {
+        let put = s3.put_object().bucket("uploads").key("k");
+        put.storage_class(class.clone()).send().await.unwrap();
+        let head = s3.head_object().bucket("uploads").key("k").send().await;
+        assert_eq!(head.unwrap().storage_class(), Some(&class));
+    }
+}

@@ -6,7 +6,7 @@ use hangar::app::Application;
 use hangar::clock::Clock;
 use hangar::config::{Config, Environment, Flags, Role};
 use hangar::http::TlsFiles;
-use rcgen::{CertificateParams, DnType, KeyPair};
+use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 use reqwest::Version;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -29,8 +29,14 @@ impl Files {
 
     /// Writes another pair over the one that is there, and answers its certificate.
     fn renew(&self) -> reqwest::Certificate {
+        self.renew_until(4096)
+    }
+
+    /// As [`Files::renew`], with a certificate that ends as this year begins.
+    fn renew_until(&self, year: i32) -> reqwest::Certificate {
         let key = KeyPair::generate().expect("a key can be made");
         let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        params.not_after = date_time_ymd(year, 1, 1);
         params.distinguished_name.push(DnType::CommonName, "hangar");
         let certificate = params.self_signed(&key).expect("it can be signed");
         write(&self.certificate(), &certificate.pem());
@@ -212,6 +218,37 @@ async fn a_broken_new_file_leaves_the_old_certificate_in_use_until_it_is_mended(
     let renewed = files.renew();
     app.reloader.reload();
     assert!(is_shown(&app, &renewed).await);
+}
+
+#[tokio::test]
+async fn a_certificate_that_comes_near_its_end_while_the_server_runs_is_a_warning_of_readiness() {
+    /// 2099-01-01T00:00:00Z
+    const END: i64 = 4_070_908_800;
+    const DAY: i64 = 24 * 3600;
+    let files = Files::new();
+    let root = files.renew_until(2099);
+    let app = spawn(&files).await;
+    let client = client(root).build().unwrap();
+    let mut told = Vec::new();
+    for seconds_left in [15 * DAY, 14 * DAY - 60, DAY + 60, 3600, -60] {
+        let now = app.clock.now().as_secs();
+        let by = u64::try_from(END - seconds_left - now).expect("the clock goes forward");
+        app.clock.advance(Duration::from_secs(by));
+        let answer = client
+            .get(url(&app, "/-/health/ready"))
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status();
+        told.push(format!("{status} {}", answer.text().await.unwrap()));
+    }
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    200 OK {"status":"ready","warnings":[]}
+    200 OK {"status":"ready","warnings":["the TLS certificate expires in 13 days"]}
+    200 OK {"status":"ready","warnings":["the TLS certificate expires in a day"]}
+    200 OK {"status":"ready","warnings":["the TLS certificate expires in less than a day"]}
+    200 OK {"status":"ready","warnings":["the TLS certificate has expired"]}
+    "#);
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ def test_a_copy_of_a_live_folder_holds_all_that_was_answered_before_it(copied, c
         assert worker.trouble is None, worker.trouble
 
     # As Plane's restore script does: dot files stay behind.
-    copy = Hangar(tmp_path / "restored", {"HANGAR_LOG": "warn"})
+    copy = Hangar(tmp_path / "restored")
     copy.data.mkdir(parents=True)
     subprocess.run(f"mv '{tmp_path}/backup'/* '{copy.data}'", shell=True, check=True)
     copy.start()

@@ -4,14 +4,14 @@
 
 mod step;
 
-use super::serve::{address_for_people, tell_settings};
+use super::serve::tell_settings;
 use super::signals::Signals;
 use super::{Failure, flag, terminal};
 use crate::admin::{self, Order};
 use crate::app::Application;
 use crate::client::{Ask, Client, Content};
 use crate::clock::Clock;
-use crate::config::{Config, DEFAULT_LISTEN, Environment, Flags, Role};
+use crate::config::{Config, DEFAULT_LISTEN, Environment, Flags, Role, on_this_machine};
 use bytes::Bytes;
 use clap::Args;
 use std::net::TcpListener;
@@ -46,7 +46,7 @@ impl Demo {
             built = Application::build(config, Clock::default()) => built?,
             _ = signals.next() => return Ok(()),
         };
-        let address = address_for_people(scheme, &listen, application.port());
+        let address = on_this_machine(scheme, &listen, application.port());
         let token = token(&application).await?;
         let stopper = application.stopper();
         let ending = folder.ending();
@@ -104,7 +104,8 @@ enum Folder {
 impl Folder {
     fn of(name: Option<&str>) -> Result<Self, Failure> {
         if let Some(name) = name.filter(|name| !name.is_empty()) {
-            return Ok(Self::Named(name.to_owned()));
+            let named = std::path::absolute(name).map(|path| path.display().to_string());
+            return Ok(Self::Named(named.unwrap_or_else(|_| name.to_owned())));
         }
         let made = tempfile::Builder::new().prefix("hangar-demo-").tempdir();
         made.map(Self::Temporary).map_err(|error| {

@@ -34,7 +34,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Requests under way on one connection.
 const STREAMS: u32 = 100;
@@ -50,6 +50,9 @@ const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Streams that were reset and whose late frames are ignored.
 const RESET_STREAMS: usize = 32;
+/// How long a refused body is read on whose client does not pause. Longer than over HTTP/1.1, where a client sees that the
+/// connection closes: here it may wait for its window.
+const REFUSED_BODY_TIME: Duration = Duration::from_secs(30);
 /// How long a client's answer, or last frame, may take to be seen before its stream, or connection, ends.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -352,10 +355,11 @@ impl Reply {
         };
         let unread = self.incoming.borrow_mut().take();
         let mut unread = unread.filter(|unread| !unread.is_end_stream());
+        let mut discarded = 0;
         if !ends {
             let sent = tokio::select! {
                 sent = send_body(&mut stream, body, &self.answers, &self.at_work) => sent,
-                () = discard(unread.as_mut()) => return,
+                () = discard(unread.as_mut(), &mut discarded) => return,
             };
             if let Err(reason) = sent {
                 stream.send_reset(reason);
@@ -366,22 +370,49 @@ impl Reply {
         // What is dropped unread is reset without an error (RFC 9113, 8.1). A client that sees this together with the answer
         // may take the upload for failed, and not look at the answer: curl 7.88 does.
         if let Some(unread) = &mut unread {
-            tokio::select! {
-                _ = timeout(LAST_WORD, poll_fn(|cx| stream.poll_reset(cx))) => {}
-                () = discard(Some(unread)) => {}
-            }
+            self.read_on(&mut stream, unread, discarded).await;
             self.budget
                 .earn(data_gain(unread.flow_control().used_capacity()));
         }
     }
+
+    /// Reads what still comes of a refused body, until the client ends it, resets it or pauses: httpx does not look at the
+    /// answer before it has sent all, and waits for the window meanwhile. `discarded`: bytes that were read and for which the
+    /// window was not opened again.
+    async fn read_on(
+        &self,
+        stream: &mut SendStream<Piece>,
+        unread: &mut RecvStream,
+        discarded: usize,
+    ) {
+        let end = Instant::now() + REFUSED_BODY_TIME;
+        let mut read = discarded;
+        loop {
+            if read > 0 {
+                let _ = unread.flow_control().release_capacity(read);
+                self.budget.earn(data_gain(read));
+            }
+            let pause = (Instant::now() + LAST_WORD).min(end);
+            let piece = tokio::select! {
+                _ = poll_fn(|cx| stream.poll_reset(cx)) => return,
+                piece = timeout_at(pause, unread.data()) => piece,
+            };
+            match piece {
+                Ok(Some(Ok(piece))) => read = piece.len(),
+                _ => return,
+            }
+        }
+    }
 }
 
-/// Drops what comes of a body that is not read any more, for as long as it is waited for: h2 would keep it, and with each
+/// Drops what comes of a body that is not read any more, for as long as the answer is sent: h2 would keep it, and with each
 /// frame the buffer that it came in, of which other frames may have filled more than what the window counts. The window
 /// stays as it is, so that little comes. It does not end.
-async fn discard(unread: Option<&mut RecvStream>) {
+async fn discard(unread: Option<&mut RecvStream>, discarded: &mut usize) {
     if let Some(unread) = unread {
-        while let Some(Ok(_)) = unread.data().await {}
+        while let Some(Ok(piece)) = unread.data().await {
+            *discarded += piece.len();
+        }
     }
     pending::<()>().await;
 }

@@ -6,20 +6,21 @@
 //! A policy denies even the owner, who can always read, change and remove it. It allows those who do not sign what
 //! concerns objects and lists, never what a bucket is; a key's limits it does not widen.
 
-use super::{Exchange, error, settings, verify};
+use super::{Exchange, error, verify};
 use crate::auth::{AccessKey, KeyLimits};
 use crate::cache::Stamp;
 use crate::http::limits::Kept;
-use crate::http::proxies;
 use crate::http::repeat::Repeats;
+use crate::http::{origin, proxies};
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
 use crate::s3::policy::Grant;
 use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
+use crate::s3::tagging::Tags;
 use crate::s3::time::Timestamp;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::Bucket;
+use crate::store::{Bucket, Object};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -43,8 +44,15 @@ enum Requester {
 /// # Errors
 /// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for those who did not
 /// sign and ask for what others could be allowed.
-pub(super) fn permit(exchange: &Exchange<'_>, operation: &Operation) -> Result<Permitted, S3Error> {
+pub(super) async fn permit(
+    exchange: &mut Exchange<'_>,
+    operation: &Operation,
+) -> Result<Permitted, S3Error> {
     let verified = verify::verify(exchange)?;
+    if let Some(verified) = &verified {
+        exchange.read_as_signed(verified.plus())?;
+    }
+    let exchange = &*exchange;
     let (requester, payload) = match &verified {
         Some(verified) => (
             Requester::of(exchange, verified.access_key())?,
@@ -55,11 +63,10 @@ pub(super) fn permit(exchange: &Exchange<'_>, operation: &Operation) -> Result<P
             Payload::without_sigv4(&verify::head(exchange))?,
         ),
     };
-    let question = Question::of(exchange, operation);
-    for action in needed_for(operation)
-        .iter()
-        .chain(question.needed_for_tags())
-    {
+    let mut question = Question::of(exchange, operation);
+    let needed = [needed_for(operation), question.needed_for_tags()];
+    question.look_up_tags(exchange, needed).await?;
+    for action in needed.into_iter().flatten() {
         requester.require(exchange, *action, &question)?;
     }
     let is_for_browsers =
@@ -78,19 +85,21 @@ pub(super) fn permit(exchange: &Exchange<'_>, operation: &Operation) -> Result<P
 ///
 /// # Errors
 /// `AccessDenied`
-pub(super) fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Result<(), S3Error> {
+pub(super) async fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Result<(), S3Error> {
     let requester = match grant.access_key() {
         Some(access_key) => Requester::of(exchange, access_key)?,
         None => Requester::Anybody,
     };
     let fields = grant.fields();
     let stated = |names: [&str; 2]| names.into_iter().find_map(|name| fields.get(name));
-    let question = Question {
+    let mut question = Question {
         canned_acl: stated(["acl", "x-amz-acl"]),
         sets_tags: stated(["tagging", "x-amz-tagging"]).is_some(),
         ..Question::about(grant.bucket(), Some(grant.key()))
     };
-    for action in [Action::PutObject].iter().chain(question.needed_for_tags()) {
+    let needed = [&[Action::PutObject], question.needed_for_tags()];
+    question.look_up_tags(exchange, needed).await?;
+    for action in needed.into_iter().flatten() {
         let permitted = requester.require(exchange, *action, &question);
         permitted.map_err(|refusal| match requester {
             Requester::Anybody => S3Error {
@@ -157,7 +166,11 @@ impl Permitted {
             return None;
         }
         // What permitted this request may have changed before the stamp was taken.
-        self.require_read(exchange, &bucket.name, key).ok()?;
+        let question = Question::about(&bucket.name, Some(key));
+        let permitted = self
+            .requester
+            .require(exchange, Action::GetObject, &question);
+        permitted.ok()?;
         Some(Repeats {
             stamp,
             until: self.repeats_until,
@@ -173,35 +186,65 @@ impl Permitted {
     ///
     /// # Errors
     /// `AccessDenied`
-    pub(super) fn require_read(
+    pub(super) async fn require_read(
         &self,
         exchange: &Exchange<'_>,
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<(), S3Error> {
-        let question = Question::about(bucket, Some(key));
-        self.requester
-            .require(exchange, Action::GetObject, &question)
+        let object = (bucket, key);
+        self.require_about(exchange, Action::GetObject, object)
+            .await
+    }
+
+    async fn require_about(
+        &self,
+        exchange: &Exchange<'_>,
+        action: Action,
+        (bucket, key): (&BucketName, &ObjectKey),
+    ) -> Result<(), S3Error> {
+        let mut question = Question::about(bucket, Some(key));
+        question.look_up_tags(exchange, [&[action], &[]]).await?;
+        self.requester.require(exchange, action, &question)
+    }
+
+    /// Whether an action that was permitted is permitted of this object too: it may have taken the place of the one whose
+    /// tags were looked at.
+    ///
+    /// # Errors
+    /// `AccessDenied`
+    pub(super) fn require_of(
+        &self,
+        exchange: &Exchange<'_>,
+        action: Action,
+        object: &Object,
+    ) -> Result<(), S3Error> {
+        if !looks_at_tags(exchange, &object.bucket, [&[action], &[]]) {
+            return Ok(());
+        }
+        let question = Question {
+            existing_tags: tags_of(object),
+            ..Question::about(&object.bucket, Some(&object.key))
+        };
+        self.requester.require(exchange, action, &question)
     }
 
     /// Whether this requester may also carry the tags of one object to another.
     ///
     /// # Errors
     /// `AccessDenied`
-    pub(super) fn require_tags(
+    pub(super) async fn require_tags(
         &self,
         exchange: &Exchange<'_>,
-        source: (&BucketName, &ObjectKey),
+        source: &Object,
         target: (&BucketName, &ObjectKey),
     ) -> Result<(), S3Error> {
-        let carried = [
-            (Action::GetObjectTagging, source),
-            (Action::PutObjectTagging, target),
-        ];
-        carried.into_iter().try_for_each(|(action, (bucket, key))| {
-            let question = Question::about(bucket, Some(key));
-            self.requester.require(exchange, action, &question)
-        })
+        let from = (&source.bucket, &source.key);
+        self.require_about(exchange, Action::GetObjectTagging, from)
+            .await?;
+        self.require_of(exchange, Action::GetObjectTagging, source)?;
+        self.require_about(exchange, Action::PutObjectTagging, target)
+            .await
     }
 
     /// Whether this requester may also delete this object: one of the list of `DeleteObjects`.
@@ -234,10 +277,10 @@ impl Permitted {
     pub(super) fn tell(
         &self,
         exchange: &Exchange<'_>,
-        operation: &Operation,
+        bucket: Option<&BucketName>,
         refusal: S3Error,
     ) -> S3Error {
-        let (ErrorCode::NoSuchKey, Some(bucket)) = (refusal.code, operation.bucket()) else {
+        let (ErrorCode::NoSuchKey, Some(bucket)) = (refusal.code, bucket) else {
             return refusal;
         };
         let question = Question::about(bucket, None);
@@ -260,6 +303,8 @@ struct Question<'a> {
     delimiter: Option<&'a str>,
     canned_acl: Option<&'a str>,
     sets_tags: bool,
+    /// Of the object that there is, where the bucket's policy looks at them.
+    existing_tags: Tags,
 }
 
 impl<'a> Question<'a> {
@@ -272,6 +317,7 @@ impl<'a> Question<'a> {
             delimiter: None,
             canned_acl: None,
             sets_tags: false,
+            existing_tags: Tags::default(),
         }
     }
 
@@ -297,7 +343,23 @@ impl<'a> Question<'a> {
             delimiter: exchange.parameter("delimiter").filter(|_| is_list),
             canned_acl: exchange.header("x-amz-acl"),
             sets_tags: takes_tags && exchange.header("x-amz-tagging").is_some(),
+            existing_tags: Tags::default(),
         }
+    }
+
+    /// Before any answer to it. An object that is not there has none, so a policy says the same of it as of an untagged one.
+    async fn look_up_tags(
+        &mut self,
+        exchange: &Exchange<'_>,
+        actions: [&[Action]; 2],
+    ) -> Result<(), S3Error> {
+        if let (Some(bucket), Some(key)) = (self.bucket, self.key)
+            && looks_at_tags(exchange, bucket, actions)
+        {
+            let object = exchange.rooms.store.object(bucket, key).await?;
+            self.existing_tags = object.as_ref().map(tags_of).unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn needed_for_tags(&self) -> &'static [Action] {
@@ -355,7 +417,7 @@ impl Requester {
             (_, Self::Owner | Self::Limited(_)) => Ok(()),
             (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
             (Decision::Allowed, Self::Anybody) => {
-                let block = settings::public_access_block(&bucket);
+                let block = bucket.public_access_block();
                 if block.restrict_public_buckets && policy.is_public() {
                     return Err(denied(
                         "the bucket's public access block lets nobody in who does not sign",
@@ -365,6 +427,19 @@ impl Requester {
             }
         }
     }
+}
+
+/// Whether the policy of a bucket looks at the tags of an object when it is asked about one of these actions.
+fn looks_at_tags(exchange: &Exchange<'_>, bucket: &BucketName, actions: [&[Action]; 2]) -> bool {
+    exchange.rooms.store.bucket(bucket).is_some_and(|bucket| {
+        let policy = bucket.policy().ok().flatten();
+        let mut actions = actions.into_iter().flatten();
+        policy.is_some_and(|policy| actions.any(|action| policy.looks_at_tags(*action)))
+    })
+}
+
+fn tags_of(object: &Object) -> Tags {
+    Tags::stored(object.meta.tagging.as_deref().unwrap_or_default())
 }
 
 const NOT_SIGNED: &str = "the request was not signed";
@@ -446,6 +521,7 @@ fn decide(
         prefix: question.prefix,
         delimiter: question.delimiter,
         canned_acl: question.canned_acl,
+        existing_tags: Some(&question.existing_tags),
     })
 }
 
@@ -461,10 +537,6 @@ impl Sender {
         let req = exchange.req;
         let forwarded = proxies::forwarded_for(req.headers());
         let peer = req.peer_addr().map(|peer| peer.ip());
-        let vouched = peer.is_some_and(|peer| trusted.vouches(peer))
-            && exchange
-                .header("x-forwarded-proto")
-                .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
         let is_hidden = peer.is_some_and(|peer| trusted.may_hide_a_client(peer))
             && FORWARDING
                 .iter()
@@ -476,7 +548,7 @@ impl Sender {
             address: peer
                 .filter(|_| !is_hidden)
                 .map(|peer| trusted.client(peer, &forwarded)),
-            came_by_tls: vouched || exchange.rooms.config.tls.is_some(),
+            came_by_tls: origin::came_by_tls(req.head(), &exchange.rooms.config),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::access::Permitted;
 use super::bucket::{find, xml_answer};
 use super::document::read_document;
-use super::{Exchange, error, metadata, settings};
+use super::{Exchange, error, metadata};
 use crate::http::limits::Body;
 use crate::s3::acl::{self, CannedAcl};
 use crate::s3::op::Operation;
@@ -72,7 +72,7 @@ pub(super) fn judge_for(bucket: &Bucket, fields: &[(String, String)]) -> Result<
     if canned != CannedAcl::BucketOwnerFullControl {
         refuse_disabled(bucket)?;
     }
-    if canned.is_public() && settings::public_access_block(bucket).block_public_acls {
+    if canned.is_public() && bucket.public_access_block().block_public_acls {
         return Err(S3Error::new(ErrorCode::AccessDenied).logged(
             "the ACL is public, and the bucket's public access block refuses public ACLs",
         ));

@@ -6,6 +6,7 @@ use super::bucket::xml_answer;
 use super::object::find_with_parts;
 use super::{Exchange, error};
 use crate::s3::attributes::{self, AskedAttributes, Attributes, PartAttributes};
+use crate::s3::bucket_policy::Action;
 use crate::s3::multipart::PartsQuery;
 use crate::s3::time::http_date;
 use crate::s3::{BucketName, ObjectKey, S3Error};
@@ -14,14 +15,14 @@ use actix_web::http::header::{self, HeaderValue};
 
 pub(super) async fn get_attributes(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
+    permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     const MARKER: &str = "x-amz-part-number-marker";
     const MAX: &str = "x-amz-max-parts";
     let asked = AskedAttributes::parse(&asked_names(exchange))?;
-    let page = PartsQuery::of(
+    let page = PartsQuery::of_headers(
         (MARKER, exchange.header(MARKER)),
         (MAX, exchange.header(MAX)),
     )?;
@@ -29,6 +30,9 @@ pub(super) async fn get_attributes(
         return Err(error::no_such_bucket(bucket));
     }
     let (object, made_of) = find_with_parts(exchange, bucket, key).await?;
+    for action in [Action::GetObject, Action::GetObjectAttributes] {
+        permitted.require_of(exchange, action, &object)?;
+    }
     let parts = made_of.map(|made_of| made_of.parts).unwrap_or_default();
     let attributes = Attributes {
         etag: &object.etag,

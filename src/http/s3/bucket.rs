@@ -107,15 +107,6 @@ pub(super) async fn create_bucket(
 
 /// What the head asks of a new bucket; answers the document of its ownership controls.
 fn judge_headers(exchange: &Exchange<'_>) -> Result<Option<String>, S3Error> {
-    let locked = exchange
-        .header("x-amz-bucket-object-lock-enabled")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if locked {
-        return Err(S3Error::with_message(
-            ErrorCode::NotImplemented,
-            "hangar does not lock objects.",
-        ));
-    }
     acl::stated(&exchange.headers)?;
     let Some(ownership) = exchange.header("x-amz-object-ownership") else {
         return Ok(None);
@@ -154,7 +145,9 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
             "hangar takes no tags with a new bucket: set them with PutBucketTagging.",
         ));
     }
-    let Some(location) = configuration.location.filter(|text| !text.is_empty()) else {
+    // Clients that are made for several servers say `auto` for whichever region there is.
+    let stated = configuration.location;
+    let Some(location) = stated.filter(|text| !["", "auto"].contains(&text.as_str())) else {
         return Ok(None);
     };
     let is_region = location.len() <= MOST_REGION_BYTES

@@ -4,9 +4,10 @@
 use super::access::Permitted;
 use super::bucket::xml_answer;
 use super::{Exchange, error, metadata, precondition};
+use crate::s3::bucket_policy::Action;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
 use crate::s3::copy::{self, CopySource, Directive};
-use crate::s3::{BucketName, ObjectKey, S3Error, multipart};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart};
 use crate::store::{Object, ObjectMeta, Target};
 use actix_web::HttpResponse;
 
@@ -27,7 +28,9 @@ pub(super) async fn copy_object(
         return Err(copy::changes_nothing());
     }
     if asked.tagging == Directive::Copy && source.meta.tagging.is_some() {
-        permitted.require_tags(exchange, (&source.bucket, &source.key), (bucket, key))?;
+        permitted
+            .require_tags(exchange, &source, (bucket, key))
+            .await?;
     }
     let (checksums, checksum_type) = checksums(exchange, &source, asked.algorithm).await?;
     let meta = ObjectMeta {
@@ -65,18 +68,40 @@ pub(super) async fn find_source(
     permitted: &Permitted,
 ) -> Result<Object, S3Error> {
     let store = &exchange.rooms.store;
-    let source = CopySource::parse(exchange.header(copy::SOURCE).unwrap_or_default())?;
-    permitted.require_read(exchange, &source.bucket, &source.key)?;
+    let header = exchange.header(copy::SOURCE).unwrap_or_default();
+    let source = CopySource::parse(header)?;
+    permitted
+        .require_read(exchange, &source.bucket, &source.key)
+        .await?;
     if store.bucket(&source.bucket).is_none() {
         return Err(error::no_such_bucket(&source.bucket));
     }
-    let object = store
-        .object(&source.bucket, &source.key)
-        .await?
-        .ok_or_else(|| error::no_such_key(&source.key))?;
+    let object = match store.object(&source.bucket, &source.key).await? {
+        Some(object) => object,
+        None => find_literal(exchange, permitted, header)
+            .await?
+            .ok_or_else(|| error::no_such_key(&source.key))?,
+    };
+    permitted.require_of(exchange, Action::GetObject, &object)?;
     let header = |name| exchange.header(name);
     copy::judge_conditions(header, &object.etag, object.last_modified)?;
     Ok(object)
+}
+
+/// The object that the header names where a plus sign in it is one, for clients that do not encode it.
+async fn find_literal(
+    exchange: &Exchange<'_>,
+    permitted: &Permitted,
+    header: &str,
+) -> Result<Option<Object>, S3Error> {
+    let Some(CopySource { bucket, key }) = CopySource::with_plus_signs(header)? else {
+        return Ok(None);
+    };
+    match permitted.require_read(exchange, &bucket, &key).await {
+        Ok(()) => Ok(exchange.rooms.store.object(&bucket, &key).await?),
+        Err(refusal) if refusal.code == ErrorCode::AccessDenied => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// What the request asks of the copy.
@@ -109,7 +134,7 @@ impl Asked {
         })
     }
 
-    /// AWS: the storage class is never copied, the tags are unless they are to be replaced.
+    /// AWS: the storage class and the website redirect are never copied, the tags are unless they are to be replaced.
     fn meta_of(self, source: &ObjectMeta) -> ObjectMeta {
         let tagging = match self.tagging {
             Directive::Copy => source.tagging.clone(),
@@ -123,6 +148,7 @@ impl Asked {
             Directive::Copy => ObjectMeta {
                 tagging,
                 storage_class: self.meta.storage_class,
+                website_redirect: self.meta.website_redirect,
                 ..source.clone()
             },
         }

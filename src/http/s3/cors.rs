@@ -8,6 +8,7 @@ use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::{Allowed, CorsRules};
 use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error, op, uri};
 use crate::store::Bucket;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -51,6 +52,10 @@ fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
 }
 
 fn allow_any(req: &HttpRequest, always: bool, headers: &mut HeaderMap) {
+    if !always && [Method::GET, Method::HEAD].contains(req.method()) {
+        // A cache would else give what was asked for without an origin to a page, which then may not read it.
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
     if always || req.headers().contains_key(header::ORIGIN) {
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -341,6 +346,30 @@ mod tests {
         allow_any(&req, false, answer.headers_mut());
         insta::assert_snapshot!(shown(&answer), @r"
         403 Forbidden
+        access-control-allow-origin: *
+        vary: Origin
+        ");
+    }
+
+    #[test]
+    fn an_answer_that_depends_on_the_origin_tells_caches_so() {
+        let answer = |method: Method, always| {
+            let req = TestRequest::default().method(method).to_http_request();
+            let mut answer = HttpResponse::Ok().finish();
+            allow_any(&req, always, answer.headers_mut());
+            shown(&answer)
+        };
+        for method in [Method::GET, Method::HEAD] {
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(answer(method, false), @r"
+                200 OK
+                vary: Origin
+                ");
+            }
+        }
+        insta::assert_snapshot!(answer(Method::PUT, false), @"200 OK");
+        insta::assert_snapshot!(answer(Method::POST, true), @r"
+        200 OK
         access-control-allow-origin: *
         ");
     }

@@ -2,13 +2,12 @@
 
 use super::access::Permitted;
 use super::bucket::xml_answer;
+use super::delete_object::delete_if;
 use super::document::read_document;
 use super::{Exchange, error};
 use crate::http::limits::Body;
-use crate::s3::conditional::WritePrecondition;
-use crate::s3::delete_objects::{DeleteCondition, DeleteList, ListedDeletion};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::StoreError;
+use crate::s3::delete_objects::{DeleteList, ListedDeletion};
+use crate::s3::{BucketName, S3Error};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use futures_util::{StreamExt, stream};
@@ -16,8 +15,6 @@ use futures_util::{StreamExt, stream};
 const LIST_BYTES: usize = 2 * 1024 * 1024;
 /// Deletions on their way at once: as many as the store writes together.
 const AT_ONCE: usize = 256;
-/// Looks at an object that others replace meanwhile.
-const MOST_LOOKS: usize = 8;
 
 pub(super) async fn delete_objects(
     exchange: &Exchange<'_>,
@@ -48,38 +45,8 @@ async fn delete_listed(
 ) -> Result<(), S3Error> {
     let key = listed.key()?;
     permitted.require_delete(exchange, bucket, &key)?;
-    let condition = listed.condition()?;
-    if condition.is_none() {
-        let store = &exchange.rooms.store;
-        store
-            .delete(bucket.clone(), key, WritePrecondition::None)
-            .await?;
-        return Ok(());
-    }
-    delete_if(exchange, bucket, &key, &condition).await
-}
-
-/// Deletes the very object that was judged: where another took its place, that one is judged.
-async fn delete_if(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    key: &ObjectKey,
-    condition: &DeleteCondition,
-) -> Result<(), S3Error> {
-    let store = &exchange.rooms.store;
-    for _ in 0..MOST_LOOKS {
-        let Some(object) = store.object(bucket, key).await? else {
-            return Ok(());
-        };
-        if !condition.holds(&object.etag, object.last_modified, object.size_bytes) {
-            return Err(S3Error::new(ErrorCode::PreconditionFailed));
-        }
-        match store.delete_this(&object).await {
-            Err(StoreError::PreconditionFailed) => {}
-            deleted => return Ok(deleted.map(drop)?),
-        }
-    }
-    Err(S3Error::new(ErrorCode::ConditionalRequestConflict))
+    let deleted = delete_if(exchange, bucket.clone(), key, &listed.condition()?).await;
+    deleted.map_err(|refusal| permitted.tell(exchange, Some(bucket), refusal))
 }
 
 /// The answer as a whole is a success: what went wrong on this side would be seen by the client alone.

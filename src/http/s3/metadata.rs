@@ -1,10 +1,10 @@
 //! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
 //! lower-case names and values, and mean the same.
 
-use super::acl;
+use super::{Exchange, acl};
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
 use crate::s3::tagging::{Tagged, Tags};
-use crate::s3::{ErrorCode, S3Error};
+use crate::s3::{ErrorCode, S3Error, request_headers, signature};
 use crate::store::ObjectMeta;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -14,15 +14,15 @@ use base64::engine::general_purpose::STANDARD;
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
 const USER_METADATA_BYTES: usize = 2 * 1024;
 
-const STORAGE_CLASSES: [&str; 11] = [
+/// Not `GLACIER` and `DEEP_ARCHIVE`: clients skip the objects of a listing that have these, or ask for them to be restored
+/// first. Those of `GLACIER_IR` can be read at once, and clients do.
+const STORAGE_CLASSES: [&str; 9] = [
     "STANDARD",
     "REDUCED_REDUNDANCY",
     "STANDARD_IA",
     "ONEZONE_IA",
     "INTELLIGENT_TIERING",
-    "GLACIER",
     "GLACIER_IR",
-    "DEEP_ARCHIVE",
     "OUTPOSTS",
     "SNOW",
     "EXPRESS_ONEZONE",
@@ -46,39 +46,11 @@ pub(super) fn header_fields(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether a decoded query states a signature.
-pub(super) fn is_presigned(query: &[(String, String)]) -> bool {
-    let states = |wanted: &str| query.iter().any(|(name, _)| name == wanted);
-    states("X-Amz-Signature") || (states("AWSAccessKeyId") && states("Signature"))
-}
-
-/// AWS: signers move `x-amz-*` headers into the query of a presigned URL, where they mean the same. Not so checksums:
-/// the current SDK for JavaScript puts that of an empty body there, and AWS does not look at it.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
+/// Adds the headers that a presigned query states and that were not sent.
 pub(super) fn add_presigned(headers: &mut Vec<(String, String)>, query: &[(String, String)]) {
-    const OF_THE_SIGNATURE: [&str; 8] = [
-        "x-amz-algorithm",
-        "x-amz-credential",
-        "x-amz-date",
-        "x-amz-expires",
-        "x-amz-signedheaders",
-        "x-amz-signature",
-        "x-amz-security-token",
-        "x-amz-content-sha256",
-    ];
-    if !is_presigned(query) {
-        return;
-    }
-    for (name, value) in query {
-        let name = name.to_ascii_lowercase();
-        let is_checksum = name == "x-amz-sdk-checksum-algorithm"
-            || ChecksumAlgorithm::from_header(&name).is_some();
-        if name.starts_with("x-amz-")
-            && !is_checksum
-            && !OF_THE_SIGNATURE.contains(&name.as_str())
-            && field(headers, &name).is_none()
-        {
-            headers.push((name, value.clone()));
+    for (name, value) in signature::presigned_headers(query) {
+        if field(headers, &name).is_none() {
+            headers.push((name, value));
         }
     }
 }
@@ -91,44 +63,41 @@ pub(super) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'
         .map(|(_, value)| value.as_str())
 }
 
+/// Refuses a request whose headers ask for what its operation does not do. A presigned query states headers too, those
+/// of checksums included.
+///
 /// # Errors
-/// 501 where encryption is asked for: never stored in plain as if it had been done.
-pub(super) fn refuse_encryption(fields: &[(String, String)]) -> Result<(), S3Error> {
-    let asks = |name: &str| {
-        name.starts_with("x-amz-server-side-encryption")
-            || name.starts_with("x-amz-copy-source-server-side-encryption")
-    };
-    match fields.iter().find(|(name, _)| asks(name)) {
-        Some((name, _)) => Err(S3Error::with_message(
-            ErrorCode::NotImplemented,
-            "hangar does not encrypt objects: send them without server-side encryption.",
-        )
-        .extra("Header", name.as_str())),
-        None => Ok(()),
+/// As [`request_headers::judge`].
+pub(super) fn judge_headers(exchange: &Exchange<'_>, operation: &str) -> Result<(), S3Error> {
+    let headers = exchange.headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+    request_headers::judge(operation, headers)?;
+    if !signature::is_presigned(&exchange.query) {
+        return Ok(());
     }
+    for (name, value) in &exchange.query {
+        let name = name.to_ascii_lowercase();
+        if name.starts_with("x-amz-") {
+            request_headers::judge(operation, [(name.as_str(), value.as_str())])?;
+        }
+    }
+    Ok(())
 }
 
 /// All that is kept with an object, but for its checksums.
 ///
 /// # Errors
-/// `InvalidArgument`, `MetadataTooLarge`, or `AccessControlListNotSupported` for grants.
+/// `InvalidArgument`, `MetadataTooLarge`, `InvalidStorageClass`, `InvalidRedirectLocation`, or
+/// `AccessControlListNotSupported` for grants.
 pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3Error> {
     acl::stated(fields)?;
-    refuse_lock(fields)?;
     let kept = |name: &str| -> Result<Option<String>, S3Error> {
-        match field(fields, name)
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-        {
-            Some(value) if HeaderValue::from_bytes(value.as_bytes()).is_err() => {
-                Err(S3Error::invalid_argument(
-                    "The value holds characters that a header cannot hold.",
-                    name,
-                    "",
-                ))
-            }
-            value => Ok(value.map(str::to_owned)),
-        }
+        let value = field(fields, name).map(str::trim);
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        refuse_unheld(name, value)?;
+        Ok(Some(value.to_owned()))
     };
     let mut meta = ObjectMeta {
         content_type: kept("content-type")?,
@@ -138,6 +107,7 @@ pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
         content_language: kept("content-language")?,
         expires: kept("expires")?,
         storage_class: storage_class(fields)?,
+        website_redirect: website_redirect(fields)?,
         ..ObjectMeta::default()
     };
     add_user_metadata(fields, &mut meta)?;
@@ -211,19 +181,44 @@ fn storage_class(fields: &[(String, String)]) -> Result<Option<String>, S3Error>
     }
 }
 
-/// AWS: the code and the words for a bucket without object lock. A lock that nobody keeps is not promised.
-fn refuse_lock(fields: &[(String, String)]) -> Result<(), S3Error> {
-    let lock = fields
-        .iter()
-        .find(|(name, value)| name.starts_with("x-amz-object-lock-") && value != "OFF");
-    match lock {
-        Some((name, _)) => Err(S3Error::with_message(
-            ErrorCode::InvalidRequest,
-            "Bucket is missing Object Lock Configuration",
-        )
-        .extra("Header", name.as_str())),
-        None => Ok(()),
+/// AWS: the code and the words.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html>
+fn website_redirect(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
+    const NAME: &str = "x-amz-website-redirect-location";
+    const MOST_BYTES: usize = 2048;
+    let Some(location) = field(fields, NAME).map(str::trim) else {
+        return Ok(None);
+    };
+    let refusal = |text: &'static str| {
+        Err(S3Error::with_message(
+            ErrorCode::InvalidRedirectLocation,
+            text,
+        ))
+    };
+    if location.is_empty() {
+        return refusal("The website redirect location must be non-empty.");
     }
+    if !["/", "http://", "https://"]
+        .iter()
+        .any(|start| location.starts_with(start))
+    {
+        return Err(ErrorCode::InvalidRedirectLocation.into());
+    }
+    if location.len() > MOST_BYTES {
+        return refusal("The length of website redirect location cannot exceed 2,048 characters.");
+    }
+    refuse_unheld(NAME, location)?;
+    Ok(Some(location.to_owned()))
+}
+
+/// # Errors
+/// `InvalidArgument` where no header can hold a value.
+fn refuse_unheld(name: &str, value: &str) -> Result<(), S3Error> {
+    if HeaderValue::from_bytes(value.as_bytes()).is_ok() {
+        return Ok(());
+    }
+    let message = "The value holds characters that a header cannot hold.";
+    Err(S3Error::invalid_argument(message, name, ""))
 }
 
 /// The checksums that a request states: their values, or which of them its trailer will state.

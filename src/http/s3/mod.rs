@@ -10,6 +10,7 @@ mod attributes;
 mod bucket;
 mod copy_object;
 mod cors;
+mod delete_object;
 mod delete_objects;
 mod document;
 mod error;
@@ -28,9 +29,10 @@ mod verify;
 
 use crate::http::Rooms;
 use crate::http::limits::Body;
-use crate::http::{origin, serve, trace};
-use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form, uri};
+use crate::http::{ops, origin, serve, trace};
+use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
+use crate::s3::uri::{self, Plus};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form};
 use access::Permitted;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -46,28 +48,48 @@ struct Exchange<'a> {
     sent: usize,
     /// Decoded
     query: Vec<(String, String)>,
+    /// How a `+` in the query is read.
+    plus: Plus,
     virtual_bucket: Option<String>,
 }
 
 impl<'a> Exchange<'a> {
     fn new(req: &'a HttpRequest, rooms: &'a Rooms) -> Result<Self, S3Error> {
-        let query = uri::parse_query(req.uri().query().unwrap_or_default()).ok_or_else(|| {
+        let headers = metadata::header_fields(req.headers());
+        let mut exchange = Self {
+            req,
+            rooms,
+            sent: headers.len(),
+            headers,
+            query: Vec::new(),
+            plus: Plus::default(),
+            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
+        };
+        exchange.read_query()?;
+        Ok(exchange)
+    }
+
+    fn read_query(&mut self) -> Result<(), S3Error> {
+        let raw = self.req.uri().query().unwrap_or_default();
+        self.query = uri::parse_query_as(raw, self.plus).ok_or_else(|| {
             S3Error::with_message(
                 ErrorCode::InvalidArgument,
                 "The query string is not percent-encoded UTF-8.",
             )
         })?;
-        let mut headers = metadata::header_fields(req.headers());
-        let sent = headers.len();
-        metadata::add_presigned(&mut headers, &query);
-        Ok(Self {
-            req,
-            rooms,
-            headers,
-            sent,
-            query,
-            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
-        })
+        self.headers.truncate(self.sent);
+        metadata::add_presigned(&mut self.headers, &self.query);
+        Ok(())
+    }
+
+    /// Reads the query as its client signed it. No name of a sub-resource has a `+` or a space in it, so the operation
+    /// stays the same.
+    fn read_as_signed(&mut self, plus: Plus) -> Result<(), S3Error> {
+        if self.plus == plus {
+            return Ok(());
+        }
+        self.plus = plus;
+        self.read_query()
     }
 
     /// What came as headers: what a signature's headers are.
@@ -138,7 +160,6 @@ pub(super) async fn answer(
 }
 
 const PREFLIGHT: &str = "Preflight";
-const POST_OBJECT: &str = "PostObject";
 
 async fn carry_out(
     req: &HttpRequest,
@@ -146,7 +167,7 @@ async fn carry_out(
     body: &mut Body,
     name: &mut &'static str,
 ) -> Result<HttpResponse, S3Error> {
-    let exchange = Exchange::new(req, rooms)?;
+    let mut exchange = Exchange::new(req, rooms)?;
     if page::is_asked_for(&exchange) {
         return Ok(page::answer());
     }
@@ -175,8 +196,8 @@ async fn carry_out(
         }
         _ => {}
     }
-    let permitted = access::permit(&exchange, &operation)?;
-    metadata::refuse_encryption(&exchange.headers)?;
+    let permitted = access::permit(&mut exchange, &operation).await?;
+    metadata::judge_headers(&exchange, operation.name())?;
     acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
@@ -192,7 +213,7 @@ async fn carry_out(
         }
         Operation::Preflight(_) => unreachable!("answered before a signature was asked for"),
     };
-    answered.map_err(|refusal| permitted.tell(&exchange, &operation, refusal))
+    answered.map_err(|refusal| permitted.tell(&exchange, operation.bucket(), refusal))
 }
 
 async fn on_bucket(
@@ -247,7 +268,7 @@ async fn on_object(
     match operation {
         Op::Get | Op::Head => object::read_object(exchange, permitted, &bucket, &key).await,
         Op::Put => put_object::put_object(exchange, permitted, bucket, key, body).await,
-        Op::Delete => object::delete_object(exchange, bucket, key).await,
+        Op::Delete => delete_object::delete_object(exchange, bucket, key).await,
         Op::Copy => copy_object::copy_object(exchange, permitted, &bucket, &key).await,
         Op::GetAttributes => attributes::get_attributes(exchange, permitted, &bucket, &key).await,
         Op::GetTagging => object_tagging::get_tagging(exchange, permitted, &bucket, &key).await,
@@ -278,17 +299,23 @@ pub(super) fn head_too_large(req: &HttpRequest) -> HttpResponse {
     answer
 }
 
+fn health(is_well: bool) -> HttpResponse {
+    if is_well {
+        HttpResponse::Ok().finish()
+    } else {
+        HttpResponse::ServiceUnavailable().finish()
+    }
+}
+
 /// `/minio`: the health addresses that compose files and charts probe; MinIO's administration is not here.
 pub(super) async fn minio(req: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {
     let reads = [Method::GET, Method::HEAD].contains(req.method());
     match req.uri().path() {
         "/minio/health/live" if reads => HttpResponse::Ok().finish(),
-        "/minio/health/ready" | "/minio/health/cluster" | "/minio/health/cluster/read" if reads => {
-            if rooms.store.health().failed.is_none() && rooms.store.answers().await {
-                HttpResponse::Ok().finish()
-            } else {
-                HttpResponse::ServiceUnavailable().finish()
-            }
+        // MinIO: `cluster/read` asks for the quorum of reads alone.
+        "/minio/health/cluster/read" if reads => health(rooms.store.answers().await),
+        "/minio/health/ready" | "/minio/health/cluster" if reads => {
+            health(ops::reason_not_ready(&rooms).await.is_none())
         }
         _ => error::answer(
             &req,

@@ -14,12 +14,14 @@ use super::bucket::xml_answer;
 use super::{Exchange, error, metadata};
 use crate::s3::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::s3::multipart::{self, InitiatedUpload, ListedUpload, ListedUploads, UnderWay};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time};
 use crate::store::{
     NewUpload, StoreError, Upload, UploadChecksum, UploadId, UploadListPage, UploadListRequest,
 };
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
+
+const INITIATED_TIME: &str = "x-amz-if-match-initiated-time";
 
 pub(super) async fn create(
     exchange: &Exchange<'_>,
@@ -62,12 +64,20 @@ pub(super) async fn abort(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    require_bucket(exchange, bucket)?;
-    let id = asked_id(exchange)?;
+    let upload = find_upload(exchange, bucket, key).await?;
+    // AWS: evaluates this condition in directory buckets only. What was asked for is evaluated here.
+    if let Some(stated) = exchange.header(INITIATED_TIME) {
+        let initiated_at = time::parse_http_date(stated.trim()).ok_or_else(|| {
+            S3Error::invalid_argument("The time is not an HTTP date.", INITIATED_TIME, stated)
+        })?;
+        if initiated_at.as_secs() != upload.initiated_at.as_secs() {
+            return Err(ErrorCode::PreconditionFailed.into());
+        }
+    }
     exchange
         .rooms
         .store
-        .abort_upload(bucket.clone(), key.clone(), id)
+        .abort_upload(bucket.clone(), key.clone(), upload.id)
         .await
         .map_err(|refusal| about_upload(exchange, refusal))?;
     Ok(HttpResponse::NoContent().finish())

@@ -1,15 +1,16 @@
-//! Reading and deleting one object.
+//! Reading one object.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 
 use super::access::Permitted;
 use super::{Exchange, error, metadata, settings};
 use crate::http::serve::{self, Representation, ServeRefusal};
+use crate::s3::bucket_policy::Action;
 use crate::s3::checksum::Checksum;
-use crate::s3::conditional::WritePrecondition;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart, tagging};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, header_text, multipart, tagging};
 use crate::store::{Object, ObjectParts, StoreError};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use std::borrow::Cow;
 
 /// AWS: the type of an object that was stored without one.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
@@ -48,6 +49,7 @@ pub(super) async fn read_object(
             (object, Some(part))
         }
     };
+    permitted.require_of(exchange, Action::GetObject, &object)?;
     let mut representation = represent(exchange, &object, part.as_ref());
     representation.repeats = stamp
         .filter(|_| part.is_none())
@@ -164,11 +166,9 @@ pub(super) async fn find_with_parts(
 /// What was stored with the object.
 fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>) -> Representation {
     let meta = &object.meta;
+    let content_type = meta.content_type.as_deref().unwrap_or(DEFAULT_TYPE);
     let mut representation = Representation {
-        content_type: meta
-            .content_type
-            .clone()
-            .unwrap_or_else(|| DEFAULT_TYPE.to_owned()),
+        content_type: header_text::ascii(content_type).into_owned(),
         headers: Vec::new(),
         repeats: None,
     };
@@ -185,13 +185,22 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
     ];
     for (name, value) in stored {
         if let Some(value) = value {
-            put(&mut representation, name, value);
+            let text = as_header(&name, value);
+            put(&mut representation, name, &text);
         }
+    }
+    if let Some(location) = &meta.website_redirect {
+        let name = HeaderName::from_static("x-amz-website-redirect-location");
+        put(&mut representation, name, &header_text::address(location));
     }
     for (name, value) in &meta.user {
         // What other servers stored before may hold names that are no header's.
         if let Ok(name) = HeaderName::from_bytes(format!("x-amz-meta-{name}").as_bytes()) {
-            put(&mut representation, name, value);
+            put(
+                &mut representation,
+                name,
+                &header_text::encoded_words(value),
+            );
         }
     }
     if let Some(tags) = &meta.tagging {
@@ -213,6 +222,15 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
     let checksums = part.map_or(&object.meta.checksums, |part| &part.checksums);
     add_checksums(exchange, object, checksums, &mut representation);
     representation
+}
+
+/// A value of one of the headers that are kept with an object, as every client can read it.
+fn as_header<'a>(name: &HeaderName, value: &'a str) -> Cow<'a, str> {
+    if *name == header::CONTENT_DISPOSITION {
+        header_text::disposition(value)
+    } else {
+        header_text::ascii(value)
+    }
 }
 
 fn put(representation: &mut Representation, name: HeaderName, value: &str) {
@@ -259,43 +277,15 @@ fn apply_overrides(
                 "Request specific response headers cannot be used for anonymous GET requests.",
             ));
         }
-        let header = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+        let text = as_header(name, value);
+        let header = HeaderValue::from_str(&text).map_err(|_| {
             S3Error::invalid_argument("The value cannot be a header's.", parameter, value)
         })?;
         if *name == header::CONTENT_TYPE {
-            representation.content_type.clone_from(value);
+            representation.content_type = text.into_owned();
         } else {
             representation.set(name.clone(), header);
         }
     }
     Ok(())
-}
-
-/// `DeleteObject`: 204, whether there was an object or not.
-pub(super) async fn delete_object(
-    exchange: &Exchange<'_>,
-    bucket: BucketName,
-    key: ObjectKey,
-) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.rooms.store;
-    if store.bucket(&bucket).is_none() {
-        return Err(error::no_such_bucket(&bucket));
-    }
-    for name in ["x-amz-if-match-size", "x-amz-if-match-last-modified-time"] {
-        // AWS: conditions that only directory buckets know. What is not judged must not delete.
-        if exchange.header(name).is_some() {
-            return Err(S3Error::new(ErrorCode::NotImplemented).extra("Header", name));
-        }
-    }
-    let precondition = WritePrecondition::parse(exchange.header("if-match"), None)?;
-    match store
-        .delete(bucket.clone(), key.clone(), precondition)
-        .await
-    {
-        Ok(_) => {}
-        // AWS: what is not there needs no condition to go.
-        Err(StoreError::PreconditionFailed) if store.object(&bucket, &key).await?.is_none() => {}
-        Err(refusal) => return Err(refusal.into()),
-    }
-    Ok(HttpResponse::NoContent().finish())
 }

@@ -6,6 +6,7 @@ use super::bucket::{find, xml_answer};
 use super::document::read_document;
 use super::{Exchange, error};
 use crate::http::limits::Body;
+use crate::s3::bucket_policy::Action;
 use crate::s3::tagging::{Tagged, Tags};
 use crate::s3::{BucketName, ObjectKey, S3Error};
 use crate::store::StoreError;
@@ -16,7 +17,7 @@ const TAGGING_BYTES: usize = 64 * 1024;
 
 pub(super) async fn get_tagging(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
+    permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
@@ -26,6 +27,7 @@ pub(super) async fn get_tagging(
         .object(bucket, key)
         .await?
         .ok_or_else(|| error::no_such_key(key))?;
+    permitted.require_of(exchange, Action::GetObjectTagging, &object)?;
     let tags = Tags::stored(object.meta.tagging.as_deref().unwrap_or_default());
     Ok(xml_answer(tags.to_xml()))
 }

@@ -8,12 +8,12 @@
 use super::metadata::{self, StatedChecksums};
 use super::{Exchange, access, acl, error, verify};
 use crate::http::limits::{Body, Kept};
-use crate::http::origin::Origin;
+use crate::http::origin::{self, Origin};
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
 use crate::s3::policy::{FormFields, Grant, SuccessAnswer, UnverifiedForm, redirect_location};
-use crate::s3::{BucketName, ErrorCode, S3Error, uri, xml};
+use crate::s3::{BucketName, ErrorCode, S3Error, op, uri, xml};
 use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -34,6 +34,7 @@ pub(super) async fn post_object(
         return Err(error::no_such_bucket(&bucket));
     }
     let boundary = form::boundary(exchange.header("content-type"))?;
+    metadata::judge_headers(exchange, op::POST_OBJECT)?;
     let mut parser = FormParser::new(&boundary);
     let mut events = Vec::new();
     body.count(Kept::Unverified);
@@ -43,7 +44,7 @@ pub(super) async fn post_object(
         for event in events.drain(..) {
             match (event, &mut upload) {
                 (FormEvent::FileBegins { fields, file_name }, _) => {
-                    let grant = grant(exchange, &bucket, fields, file_name.as_deref())?;
+                    let grant = grant(exchange, &bucket, fields, file_name.as_deref()).await?;
                     let to_come = body
                         .declared()
                         .map(|all| all.saturating_sub(body.received()));
@@ -66,7 +67,7 @@ pub(super) async fn post_object(
 }
 
 /// Steps 2 to 8 of the contract's order: no byte of the file is looked at before.
-fn grant(
+async fn grant(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
     fields: FormFields,
@@ -75,8 +76,28 @@ fn grant(
     let form = UnverifiedForm::parse(bucket, fields, file_name, &verify::rules(exchange))?;
     let now = exchange.rooms.clock.now();
     let grant = verify::with_keys(exchange, |keys| form.evaluate(keys, now))?;
-    access::permit_form(exchange, &grant)?;
+    access::permit_form(exchange, &grant).await?;
+    warn_of_lost_host(exchange);
     Ok(grant)
+}
+
+/// Once for each start: every form that comes the same way would say it again.
+fn warn_of_lost_host(exchange: &Exchange<'_>) {
+    static WARNED: std::sync::Once = std::sync::Once::new();
+    if WARNED.is_completed() {
+        return;
+    }
+    let req = exchange.req.head();
+    let Some(sent_to) = origin::host_lost_on_the_way(req, &exchange.rooms.config) else {
+        return;
+    };
+    WARNED.call_once(|| {
+        tracing::warn!(
+            received = exchange.header("host").unwrap_or_default(),
+            sent_to,
+            "a proxy changed the Host header of an upload form: forms work all the same, but presigned links for that host will be refused with 403. Let the proxy pass the header on with its port (nginx: `proxy_set_header Host $http_host;`), or set HANGAR_PUBLIC_URL to the address that clients use"
+        );
+    });
 }
 
 /// A file on its way in, under its grant.
@@ -93,7 +114,6 @@ impl Upload {
     /// `to_come`: what was not read yet of the form, bytes.
     fn begin(exchange: &Exchange<'_>, grant: Grant, to_come: Option<u64>) -> Result<Self, S3Error> {
         let fields = &grant.fields().fields;
-        metadata::refuse_encryption(fields)?;
         if let Some(bucket) = exchange.rooms.store.bucket(grant.bucket()) {
             acl::judge_for(&bucket, fields)?;
         }

@@ -10,9 +10,16 @@ use crate::store::StoreError;
 /// `NotImplemented` for a form that no write takes.
 pub(super) fn parse(exchange: &Exchange<'_>) -> Result<WritePrecondition, S3Error> {
     WritePrecondition::parse(
-        exchange.header("if-match"),
-        exchange.header("if-none-match"),
+        lines(exchange, "if-match").as_deref(),
+        lines(exchange, "if-none-match").as_deref(),
     )
+}
+
+/// All that a header says: several lines are one list (RFC 9110, 5.3).
+pub(super) fn lines(exchange: &Exchange<'_>, name: &str) -> Option<String> {
+    let lines = exchange.headers.iter().filter(|(sent, _)| sent == name);
+    let values: Vec<&str> = lines.map(|(_, value)| value.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// The refusal of a write. AWS: `If-Match` on a key without an object is a 404.

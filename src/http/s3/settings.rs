@@ -91,28 +91,31 @@ pub(super) async fn put_setting(
         .store
         .set_bucket(bucket.clone(), setting, Some(document))
         .await?;
+    watch(exchange, bucket, setting);
     Ok(match setting {
         BucketSetting::Policy | BucketSetting::Tagging => HttpResponse::NoContent().finish(),
         _ => HttpResponse::Ok().finish(),
     })
 }
 
+/// Has the log warn of a bucket that everybody gains from, where what was set or removed decides that.
+fn watch(exchange: &Exchange<'_>, bucket: &BucketName, setting: BucketSetting) {
+    if matches!(
+        setting,
+        BucketSetting::Policy | BucketSetting::PublicAccessBlock
+    ) {
+        exchange.rooms.watch.bucket_was_set(exchange.rooms, bucket);
+    }
+}
+
 fn judge_policy(bucket: &Bucket, text: &str) -> Result<(), S3Error> {
     let policy = BucketPolicy::parse(text, &bucket.name)?;
-    if policy.is_public() && public_access_block(bucket).block_public_policy {
+    if policy.is_public() && bucket.public_access_block().block_public_policy {
         return Err(S3Error::new(ErrorCode::AccessDenied).logged(
             "the policy is public, and the bucket's public access block refuses public policies",
         ));
     }
     Ok(())
-}
-
-/// What a bucket blocks; nothing until it is said.
-pub(super) fn public_access_block(bucket: &Bucket) -> PublicAccessBlock {
-    bucket
-        .setting(BucketSetting::PublicAccessBlock)
-        .and_then(|document| PublicAccessBlock::parse(document).ok())
-        .unwrap_or_default()
 }
 
 /// `x-amz-expiration` of an object, where the bucket's lifecycle ends it.
@@ -139,6 +142,7 @@ pub(super) async fn delete_setting(
             .store
             .set_bucket(bucket.clone(), setting, None)
             .await?;
+        watch(exchange, bucket, setting);
     }
     Ok(HttpResponse::NoContent().finish())
 }

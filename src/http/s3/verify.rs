@@ -3,7 +3,7 @@
 use super::Exchange;
 use crate::http::origin;
 use crate::s3::S3Error;
-use crate::s3::signature::{self, Keys, RequestHead, Rules, Sigv2, Verified};
+use crate::s3::signature::{self, Keys, RequestHead, Rules, Verified};
 use crate::s3::sigv4::RegionRule;
 use std::collections::HashSet;
 
@@ -64,7 +64,7 @@ pub(super) fn rules(exchange: &Exchange<'_>) -> Rules {
         regions: RegionRule {
             configured: config.region.clone(),
         },
-        sigv2: if config.sigv2 { Sigv2::On } else { Sigv2::Off },
+        sigv2: config.sigv2,
     }
 }
 

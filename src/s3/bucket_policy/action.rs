@@ -159,7 +159,33 @@ const OF_OBJECTS_ELSEWHERE: &[&str] = &[
     "RestoreObject",
 ];
 
+/// Actions of which a policy may look at the tags that the object has: not those that write or delete it.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-and-policies.html>
+const LOOKING_AT_TAGS: &[Action] = &[
+    Action::GetObject,
+    Action::GetObjectAttributes,
+    Action::GetObjectTagging,
+    Action::PutObjectTagging,
+    Action::DeleteObjectTagging,
+    Action::GetObjectAcl,
+    Action::PutObjectAcl,
+];
+const LOOKING_AT_TAGS_ELSEWHERE: &[&str] = &[
+    "DeleteObjectVersionTagging",
+    "GetObjectVersion",
+    "GetObjectVersionAcl",
+    "GetObjectVersionAttributes",
+    "GetObjectVersionTagging",
+    "PutObjectVersionAcl",
+    "PutObjectVersionTagging",
+];
+
 impl Action {
+    /// Whether a policy may look at the tags that the object has.
+    #[must_use]
+    pub fn looks_at_tags(self) -> bool {
+        LOOKING_AT_TAGS.contains(&self)
+    }
     /// Whether it changes nothing.
     #[must_use]
     pub fn reads(self) -> bool {
@@ -175,6 +201,13 @@ impl Action {
     pub fn is_owners(self) -> bool {
         self.reach() == Reach::Owner
     }
+}
+
+/// Whether one of the actions that a policy's pattern names may look at the tags that the object has.
+pub(super) fn may_look_at_tags(pattern: &Pattern) -> bool {
+    let ours = LOOKING_AT_TAGS.iter().map(|action| action.name());
+    ours.chain(LOOKING_AT_TAGS_ELSEWHERE.iter().copied())
+        .any(|name| pattern.matches_ignoring_case(name))
 }
 
 /// The levels of all actions that a policy's pattern (`s3:Get*`) names. Empty: AWS knows none of them.

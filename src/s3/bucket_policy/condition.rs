@@ -20,7 +20,7 @@ pub(super) struct Condition {
 }
 
 /// What of a request a condition can look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
     SourceIp,
     SecureTransport,
@@ -29,7 +29,12 @@ enum Key {
     Prefix,
     Delimiter,
     CannedAcl,
+    /// The value that the object has under this key of its tags.
+    ExistingTag(String),
 }
+
+/// Before the key of a tag.
+const EXISTING_TAG: &str = "s3:existingobjecttag/";
 
 #[derive(Debug)]
 enum Test {
@@ -43,8 +48,14 @@ enum Test {
 }
 
 impl Key {
-    /// Names of keys are case-insensitive.
+    /// Names of keys are case-insensitive, those of tags are not.
     fn parse(name: &str) -> Option<Self> {
+        let tag = name
+            .split_at_checked(EXISTING_TAG.len())
+            .filter(|(prefix, tag)| prefix.eq_ignore_ascii_case(EXISTING_TAG) && !tag.is_empty());
+        if let Some((_, tag)) = tag {
+            return Some(Self::ExistingTag(tag.to_owned()));
+        }
         Some(match name.to_ascii_lowercase().as_str() {
             "aws:sourceip" => Self::SourceIp,
             "aws:securetransport" => Self::SecureTransport,
@@ -57,18 +68,19 @@ impl Key {
         })
     }
 
-    fn text<'a>(self, asked: &Asked<'a>) -> Option<&'a str> {
+    fn text<'a>(&self, asked: &Asked<'a>) -> Option<&'a str> {
         match self {
             Self::Referer => asked.referer,
             Self::UserAgent => asked.user_agent,
             Self::Prefix => asked.prefix,
             Self::Delimiter => asked.delimiter,
             Self::CannedAcl => asked.canned_acl,
+            Self::ExistingTag(key) => asked.existing_tags?.value(key),
             Self::SourceIp | Self::SecureTransport => None,
         }
     }
 
-    fn is_text(self) -> bool {
+    fn is_text(&self) -> bool {
         !matches!(self, Self::SourceIp | Self::SecureTransport)
     }
 }
@@ -196,14 +208,31 @@ impl Condition {
         self.key == Key::SourceIp
     }
 
+    pub(super) fn looks_at_tags(&self) -> bool {
+        matches!(self.key, Key::ExistingTag(_))
+    }
+
+    /// Whether it holds for everybody but some: what is denied under it stays open to these alone.
+    pub(super) fn holds_for_all_but_known_addresses(&self) -> bool {
+        match &self.test {
+            Test::In(networks) => self.negated && networks.iter().all(is_narrow),
+            _ => false,
+        }
+    }
+
     /// Whether it narrows everybody down to some.
     // AWS: a referer can be made up, and networks wider than /8 (IPv6: /32) are everybody.
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
     pub(super) fn narrows_to_known_addresses(&self) -> bool {
-        let narrow = |(address, bits): &Network| *bits >= if address.is_ipv4() { 8 } else { 32 };
         match &self.test {
-            Test::In(networks) => !self.negated && !self.if_exists && networks.iter().all(narrow),
+            Test::In(networks) => {
+                !self.negated && !self.if_exists && networks.iter().all(is_narrow)
+            }
             _ => false,
         }
     }
+}
+
+fn is_narrow((address, bits): &Network) -> bool {
+    *bits >= if address.is_ipv4() { 8 } else { 32 }
 }

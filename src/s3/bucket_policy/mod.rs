@@ -7,6 +7,7 @@
 //!
 //! Pure: it refuses to know who signed, and where addresses come from.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
+use super::tagging::Tags;
 use super::{BucketName, ErrorCode, S3Error};
 use condition::Condition;
 use json::Json;
@@ -16,11 +17,13 @@ use std::net::IpAddr;
 mod action;
 mod condition;
 mod json;
+mod opening;
 mod pattern;
 #[cfg(test)]
 mod tests;
 
 pub use action::{Action, Level, needed_for};
+pub use opening::Opening;
 
 /// AWS: 20 KB.
 const MAX_BYTES: usize = 20 * 1024;
@@ -69,6 +72,8 @@ pub struct Asked<'a> {
     pub prefix: Option<&'a str>,
     pub delimiter: Option<&'a str>,
     pub canned_acl: Option<&'a str>,
+    /// Of the object that there is, for an action that [looks at them](Action::looks_at_tags).
+    pub existing_tags: Option<&'a Tags>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +118,8 @@ impl BucketPolicy {
                 ("Version", _) => {
                     return Err("The policy must contain a valid version string".to_owned());
                 }
-                ("Id", Json::Text(_)) => {}
+                // AWS: `Id`. MinIO, and policies that were written for it, have `ID` too.
+                ("Id" | "ID", Json::Text(_)) => {}
                 ("Statement", value) => statements = Some(value.one_or_many()),
                 (name, _) => return Err(format!("Unknown field {}", shortened(name))),
             }
@@ -158,6 +164,15 @@ impl BucketPolicy {
     pub fn looks_at_addresses(&self) -> bool {
         let mut conditions = self.statements.iter().flat_map(|it| &it.conditions);
         conditions.any(Condition::looks_at_addresses)
+    }
+
+    /// Whether anything that it says of an action depends on the tags that the object has.
+    #[must_use]
+    pub fn looks_at_tags(&self, action: Action) -> bool {
+        let mut statements = self.statements.iter();
+        action.looks_at_tags()
+            && statements
+                .any(|it| it.names(action) && it.conditions.iter().any(Condition::looks_at_tags))
     }
 
     /// Whether anything that it says depends on more of a request than what is asked for.
@@ -223,7 +238,15 @@ impl Statement {
             .ok_or("Missing required field Action")?
             .iter()
             .map(|text| read_action(text, &resources))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        let looks_at_tags = conditions.iter().any(Condition::looks_at_tags);
+        if looks_at_tags && !actions.iter().all(action::may_look_at_tags) {
+            // AWS: its words. It would be kept, and would hold of nothing.
+            return Err(
+                "Conditions do not apply to combination of actions and resources in statement"
+                    .to_owned(),
+            );
+        }
         Ok(Self {
             effect,
             principal,

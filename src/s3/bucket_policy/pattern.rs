@@ -9,16 +9,33 @@ impl Pattern {
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        matches(&self.0, text, |a, b| a == b)
+        matches(&self.0, text, |wanted, here| {
+            wanted == '?' || wanted == here
+        })
     }
 
     pub(super) fn matches_ignoring_case(&self, text: &str) -> bool {
-        matches(&self.0, text, |a, b| a.eq_ignore_ascii_case(&b))
+        matches(&self.0, text, |wanted, here| {
+            wanted == '?' || wanted.eq_ignore_ascii_case(&here)
+        })
+    }
+
+    /// Whether it matches every text that `other` matches. `false` also where that cannot be seen from the two patterns.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // Read as a text, `other` has wildcards for characters: only a `*` takes those that stand for any run.
+        matches(&self.0, &other.0, |wanted, here| {
+            (wanted == '?' && here != '*') || wanted == here
+        })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 /// Greedy from the left; at a mismatch the last `*` takes one character more. So it costs at most pattern times text.
-fn matches(pattern: &str, text: &str, same: impl Fn(char, char) -> bool) -> bool {
+/// `one`: whether one character of the pattern that is no `*` matches one of the text.
+fn matches(pattern: &str, text: &str, one: impl Fn(char, char) -> bool) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     // What follows the last `*`, and where in the text it was tried.
     let mut retry = None;
@@ -31,7 +48,7 @@ fn matches(pattern: &str, text: &str, same: impl Fn(char, char) -> bool) -> bool
                 continue;
             }
             (None, None) => return true,
-            (Some(wanted), Some(here)) if wanted == '?' || same(wanted, here) => continue,
+            (Some(wanted), Some(here)) if one(wanted, here) => continue,
             _ => {}
         }
         let Some((after_star, mut tried)) = retry else {
@@ -73,6 +90,23 @@ mod tests {
         assert_eq!(Pattern::new(pattern).matches(text), matched);
     }
 
+    #[rstest]
+    #[case("*", "a*", true)]
+    #[case("a*", "a*", true)]
+    #[case("a/*", "a/b*", true)]
+    #[case("a?", "ab", true)]
+    #[case("a?", "a?", true)]
+    #[case("a?", "a*", false)]
+    #[case("a/b*", "a/*", false)]
+    #[case("ab", "a?", false)]
+    fn a_pattern_covers_one_that_matches_no_more(
+        #[case] wide: &str,
+        #[case] narrow: &str,
+        #[case] covers: bool,
+    ) {
+        assert_eq!(Pattern::new(wide).covers(&Pattern::new(narrow)), covers);
+    }
+
     #[test]
     fn a_pattern_made_to_be_slow_is_not() {
         let pattern = Pattern::new("*a".repeat(500) + "b");
@@ -99,6 +133,18 @@ mod tests {
                 Pattern::new(pattern.clone()).matches(&text),
                 naive(&chars(&pattern), &chars(&text))
             );
+        }
+
+        #[test]
+        fn what_a_pattern_covers_it_matches(
+            wide in "[ab*?]{0,6}",
+            narrow in "[ab*?]{0,6}",
+            text in "[ab]{0,6}",
+        ) {
+            let (wide, narrow) = (Pattern::new(wide), Pattern::new(narrow));
+            if wide.covers(&narrow) && narrow.matches(&text) {
+                prop_assert!(wide.matches(&text));
+            }
         }
 
         #[test]

@@ -42,6 +42,7 @@ fn asked<'a>(bucket: &'a BucketName, action: Action, key: Option<&'a str>) -> As
         prefix: None,
         delimiter: None,
         canned_acl: None,
+        existing_tags: None,
     }
 }
 
@@ -160,6 +161,128 @@ fn conditions_must_all_hold(#[case] block: &str, #[case] holds: bool) {
     assert_eq!(got == Decision::Allowed, holds);
 }
 
+/// What Plane's documentation gives for pictures that everybody may see.
+/// <https://developers.plane.so/self-hosting/troubleshoot/storage-errors>
+const OF_PLANE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["*"]},
+    "Action":["s3:GetObject"],"Resource":["arn:aws:s3:::uploads/*"],
+    "Condition":{"StringEquals":{"s3:ExistingObjectTag/publicAccess":["true"]}}}]}"#;
+
+#[test]
+fn the_policy_of_planes_documentation_opens_what_is_tagged() {
+    let policy = parse(OF_PLANE).unwrap();
+    let bucket = bucket();
+    let read = |tags: Option<&str>, action| {
+        let tags = tags.map(Tags::stored);
+        policy.evaluate(&Asked {
+            existing_tags: tags.as_ref(),
+            ..asked(&bucket, action, Some("k"))
+        })
+    };
+    let get = |tags| read(tags, Action::GetObject);
+    assert_eq!(get(Some("publicAccess=true&a=b")), Decision::Allowed);
+    for tags in [
+        "publicAccess=false",
+        "publicaccess=true",
+        "publicAccess=",
+        "",
+    ] {
+        assert_eq!(get(Some(tags)), Decision::Silent, "{tags}");
+    }
+    assert_eq!(get(None), Decision::Silent);
+    let tagging = read(Some("publicAccess=true"), Action::GetObjectTagging);
+    assert_eq!(tagging, Decision::Silent);
+    assert!(policy.looks_at_tags(Action::GetObject));
+    assert!(!policy.looks_at_tags(Action::PutObject));
+    assert!(policy.looks_at_requests() && policy.is_public());
+}
+
+#[rstest]
+#[case::equals(
+    r#""StringEquals":{"S3:existingObjectTag/k":["a","b"]}"#,
+    Some("k=b"),
+    true
+)]
+#[case::equals_another(r#""StringEquals":{"s3:ExistingObjectTag/k":"a"}"#, Some("k=A"), false)]
+#[case::ignoring_case(
+    r#""StringEqualsIgnoreCase":{"s3:ExistingObjectTag/k":"a"}"#,
+    Some("k=A"),
+    true
+)]
+#[case::like(
+    r#""StringLike":{"s3:ExistingObjectTag/a b/c":"v*"}"#,
+    Some("a%20b%2Fc=v1"),
+    true
+)]
+#[case::not_equals(
+    r#""StringNotEquals":{"s3:ExistingObjectTag/k":"a"}"#,
+    Some("k=a"),
+    false
+)]
+#[case::not_equals_and_absent(
+    r#""StringNotEquals":{"s3:ExistingObjectTag/k":"a"}"#,
+    Some(""),
+    true
+)]
+#[case::if_exists_and_absent(
+    r#""StringEqualsIfExists":{"s3:ExistingObjectTag/k":"a"}"#,
+    None,
+    true
+)]
+#[case::if_exists_and_there(
+    r#""StringEqualsIfExists":{"s3:ExistingObjectTag/k":"a"}"#,
+    Some("k=b"),
+    false
+)]
+#[case::null(r#""Null":{"s3:ExistingObjectTag/k":"true"}"#, Some("l=b"), true)]
+#[case::two_tags(
+    r#""StringEquals":{"s3:ExistingObjectTag/k":"a","s3:ExistingObjectTag/l":"b"}"#,
+    Some("k=a"),
+    false
+)]
+fn conditions_look_at_the_tags_that_an_object_has(
+    #[case] block: &str,
+    #[case] tags: Option<&str>,
+    #[case] holds: bool,
+) {
+    let condition = format!(r#","Condition":{{{block}}}"#);
+    let tags = tags.map(Tags::stored);
+    let bucket = bucket();
+    let asked = Asked {
+        existing_tags: tags.as_ref(),
+        ..asked(&bucket, Action::GetObject, Some("k"))
+    };
+    for (effect, decision) in [("Allow", Decision::Allowed), ("Deny", Decision::Denied)] {
+        let policy = policy(&statement(effect, "s3:Get*", "uploads/*", &condition));
+        assert_eq!(policy.evaluate(&asked) == decision, holds, "{effect}");
+    }
+}
+
+#[rstest]
+#[case("s3:GetObject", true)]
+#[case("s3:GetObjectVersion", true)]
+#[case("s3:*Tagging", true)]
+#[case("s3:*", true)]
+#[case("s3:PutObject", false)]
+#[case("s3:DeleteObject", false)]
+#[case("s3:Delete*", true)]
+#[case("s3:List*", false)]
+fn a_condition_on_tags_is_for_actions_that_look_at_them(#[case] action: &str, #[case] taken: bool) {
+    let condition = r#","Condition":{"StringEquals":{"s3:ExistingObjectTag/k":"v"}}"#;
+    let text = statement("Deny", action, "uploads/*", condition);
+    let parsed = parse(&format!(r#"{{"Statement":{text}}}"#));
+    assert_eq!(parsed.is_ok(), taken, "{parsed:?}");
+}
+
+#[test]
+fn a_policy_has_an_id_in_either_spelling() {
+    for name in ["Id", "ID"] {
+        let allow = statement("Allow", "s3:GetObject", "uploads/*", "");
+        let text = format!(r#"{{"{name}":"mine","Version":"2012-10-17","Statement":[{allow}]}}"#);
+        assert!(parse(&text).unwrap().is_public());
+        assert!(parse(&text.replace(r#""mine""#, "1")).is_err());
+    }
+}
+
 #[test]
 fn a_list_may_be_allowed_below_a_prefix() {
     let condition = r#","Condition":{"StringLike":{"s3:prefix":"public/*"}}"#;
@@ -251,6 +374,9 @@ fn what_cannot_be_evaluated_is_refused(
 #[rstest]
 #[case::unknown_operator(r#"{"StringMatches":{"aws:Referer":"a"}}"#)]
 #[case::unknown_key(r#"{"StringEquals":{"aws:username":"a"}}"#)]
+#[case::tag_without_a_key(r#"{"StringEquals":{"s3:ExistingObjectTag/":"a"}}"#)]
+#[case::tags_of_the_request(r#"{"StringEquals":{"s3:RequestObjectTag/k":"a"}}"#)]
+#[case::address_of_a_tag(r#"{"IpAddress":{"s3:ExistingObjectTag/k":"10.0.0.1"}}"#)]
 #[case::operator_of_another_key(r#"{"IpAddress":{"aws:Referer":"10.0.0.1"}}"#)]
 #[case::text_of_an_address(r#"{"StringEquals":{"aws:SourceIp":"10.0.0.1"}}"#)]
 #[case::no_network(r#"{"IpAddress":{"aws:SourceIp":"10.0.0.0/33"}}"#)]

@@ -84,10 +84,10 @@ fn unfold(lines: &[u8]) -> Vec<u8> {
     unfolded
 }
 
-type Parameter<'a> = (&'a [u8], Vec<u8>);
+pub(in crate::s3) type Parameter<'a> = (&'a [u8], Vec<u8>);
 
 /// Splits `token; name=value; name="value"`. `None` where it is not well-formed.
-pub(super) fn parameters(header: &[u8]) -> Option<(&[u8], Vec<Parameter<'_>>)> {
+pub(in crate::s3) fn parameters(header: &[u8]) -> Option<(&[u8], Vec<Parameter<'_>>)> {
     let end = header
         .iter()
         .position(|&byte| byte == b';')

@@ -14,7 +14,7 @@ fn a_precondition_means_the_same_to_reads_and_to_writes() {
         let Ok(header) = std::str::from_utf8(input) else {
             return;
         };
-        let etag = ETag::from_stored("abc-2".to_owned());
+        let etag = ETag::from_stored("5d41402abc4b2a76b9719d911017c592-2".to_owned());
         let if_match = ReadConditions {
             if_match: Some(header),
             ..ReadConditions::default()
@@ -36,9 +36,14 @@ fn a_precondition_means_the_same_to_reads_and_to_writes() {
             let read = if_match.evaluate(&etag, AT) == ReadVerdict::Proceed;
             assert_eq!(write.holds(Some(&etag)), read);
             assert!(write.wants_object() && !write.holds(None));
-            let unless = WritePrecondition::parse(None, Some(header)).unwrap();
-            assert_eq!(unless.holds(Some(&etag)), !read);
-            assert!(unless.holds(None));
+            match WritePrecondition::parse(None, Some(header)) {
+                Ok(unless) => {
+                    assert_eq!(unless.holds(Some(&etag)), !read);
+                    assert!(unless.holds(None));
+                }
+                // A tag that no object has.
+                Err(_) => assert!(!read),
+            }
         }
         if if_range_holds(header, &etag, AT) {
             let trimmed = ReadConditions {

@@ -20,6 +20,8 @@ fn naive(header: &str, size: u64) -> Option<Result<(i128, i128), ()>> {
     let (first, last) = range.trim_matches([' ', '\t']).split_once('-')?;
     let size = i128::from(size);
     let (start, end) = match (first, last) {
+        // All of an empty body, of which no range can be named.
+        ("", last) if size == 0 && number(last)? > 0 => return None,
         ("", last) => ((size - number(last)?).max(0), size),
         (first, "") => (number(first)?, size),
         (first, last) if number(first)? <= number(last)? => {

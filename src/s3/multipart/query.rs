@@ -57,11 +57,24 @@ impl PartsQuery {
         })
     }
 
+    /// Of the headers of `GetObjectAttributes`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for the marker.
+    // AWS: a maximum that is no number is ignored, where `ListParts` refuses it.
+    pub fn of_headers(
+        after: (&'static str, Option<&str>),
+        (name, max): (&'static str, Option<&str>),
+    ) -> Result<Self, S3Error> {
+        let max = max.filter(|sent| number(name, Some(sent)).is_ok());
+        Self::of(after, (name, max))
+    }
+
     /// Of a marker and a maximum under their names.
     ///
     /// # Errors
     /// `InvalidArgument`
-    pub fn of(
+    pub(in crate::s3) fn of(
         after: (&'static str, Option<&str>),
         max: (&'static str, Option<&str>),
     ) -> Result<Self, S3Error> {

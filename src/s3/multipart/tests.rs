@@ -182,6 +182,28 @@ fn a_completion_that_names_no_order_of_parts_is_refused(
     assert_eq!(completion(parts).unwrap_err(), code);
 }
 
+#[rstest]
+#[case("<ChecksumCRC32>y/Q5Jg==</ChecksumCRC32>", None)]
+#[case("<ChecksumSHA512></ChecksumSHA512><Size><Unit>5</Unit></Size>", None)]
+#[case(
+    "<ChecksumSHA512>AAAA</ChecksumSHA512>",
+    Some(ErrorCode::InvalidRequest)
+)]
+#[case("<ChecksumMD5>AAAA</ChecksumMD5>", Some(ErrorCode::InvalidRequest))]
+#[case(
+    "<ChecksumXXHASH64>AAAA</ChecksumXXHASH64>",
+    Some(ErrorCode::InvalidRequest)
+)]
+#[case("<ETag>b</ETag>", Some(ErrorCode::MalformedXML))]
+#[case("<ETag><A>b</A></ETag>", Some(ErrorCode::MalformedXML))]
+fn what_a_part_states_is_held_against_it_or_refused(
+    #[case] more: &str,
+    #[case] refusal: Option<ErrorCode>,
+) {
+    let part = format!("<Part><ETag>a</ETag>{more}<PartNumber>1</PartNumber></Part>");
+    assert_eq!(completion(&part).err(), refusal);
+}
+
 #[test]
 fn what_is_no_completion_is_malformed() {
     for document in ["", "<", "<!DOCTYPE a><a/>", "{}"] {

@@ -5,19 +5,20 @@
 //! its grant says so ([`Grant::access_key`]): whether anybody may write there is its caller's to ask. It refuses to know
 //! which access keys there are and what the file holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
-use super::checksum::ChecksumAlgorithm;
 use super::signature::{Keys, MAX_SKEW, Rules, Sigv2};
 use super::sigv4::{Credential, RegionRule, SigningKey};
-use super::{BucketName, ErrorCode, ObjectKey, S3Error, key, op, sigv2, time};
+use super::{BucketName, ErrorCode, ObjectKey, S3Error, op, request_headers, sigv2, time};
 use crate::s3::time::Timestamp;
 use condition::Condition;
 use document::Document;
+pub(super) use file_name::{MAX_BYTES_BEFORE_FILE, MAX_FIELD_BYTES};
 pub use presign::{PostPolicy, PresignedPost};
 use std::ops::RangeInclusive;
 pub use success::{SuccessAnswer, redirect_location};
 
 mod condition;
 mod document;
+mod file_name;
 mod presign;
 mod success;
 #[cfg(test)]
@@ -29,8 +30,6 @@ const MAX_OBJECT_BYTES: u64 = 5 << 30;
 /// Bytes of all names (without `x-amz-meta-`) and values of user metadata. AWS: 2 KB.
 const MAX_METADATA_BYTES: usize = 2048;
 const METADATA_PREFIX: &str = "x-amz-meta-";
-/// What `key` may have where the file's name is to stand.
-const FILE_NAME_VARIABLE: &str = "${filename}";
 
 /// The fields of a form that stand before `file`. Names lower case, unique.
 #[derive(Debug, Clone, Default)]
@@ -47,17 +46,25 @@ impl FormFields {
     }
     /// As [`FormFields::get`], for a field that the form must have.
     fn required(&self, name: &'static str) -> Result<&str, S3Error> {
-        // AWS: the words for a missing field, whichever it is
-        self.get(&name.to_ascii_lowercase()).ok_or_else(|| {
-            S3Error::invalid_argument(
-                format!(
-                    "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
-                ),
-                name,
-                "",
-            )
-        })
+        self.get(&name.to_ascii_lowercase())
+            .ok_or_else(|| missing_field(name, ""))
     }
+    /// Those of `names` that the form does not have.
+    fn missing_of(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let is_missing = |name: &&&str| self.get(&name.to_ascii_lowercase()).is_none();
+        names.iter().filter(is_missing).copied().collect()
+    }
+}
+
+// AWS: the words for a missing field, whichever it is
+fn missing_field(name: &'static str, more: &str) -> S3Error {
+    S3Error::invalid_argument(
+        format!(
+            "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields.{more}"
+        ),
+        name,
+        "",
+    )
 }
 
 /// The fields that sign a policy by Signature Version 4, well formed.
@@ -127,6 +134,45 @@ impl V4Fields {
     }
 }
 
+/// The refusal of a form that has a policy and not all fields of either version of the signature: it says which ones
+/// are missing of the version, or versions, of which it has some.
+fn incompletely_signed(
+    lacks_v4: &[&'static str],
+    lacks_v2: &[&'static str],
+    sigv2: Sigv2,
+) -> S3Error {
+    let begins_v4 = lacks_v4.len() < V4_FIELDS.len();
+    let begins_v2 = lacks_v2.len() < V2_FIELDS.len();
+    let accepts_v2 = sigv2 != Sigv2::Off;
+    let lacks = |version: u8, names: &[&str]| {
+        let names = names.join("', '");
+        format!(" Of Signature Version {version} the form lacks '{names}'.")
+    };
+    let mut more = String::new();
+    if begins_v4 || !accepts_v2 {
+        more += &lacks(4, lacks_v4);
+    }
+    if begins_v2 && accepts_v2 {
+        more += &lacks(2, lacks_v2);
+    }
+    if begins_v2 && !accepts_v2 {
+        more += " Signature Version 2 is not accepted here.";
+    }
+    let named = if begins_v4 || !accepts_v2 {
+        lacks_v4
+    } else {
+        lacks_v2
+    };
+    let first = named.first().copied().unwrap_or("signature");
+    let refusal = missing_field(first, &more);
+    if begins_v2 && !accepts_v2 {
+        return refusal.logged(
+            "a form signed by Signature Version 2, which HANGAR_S3_SIGV2=presigned accepts",
+        );
+    }
+    refusal
+}
+
 /// Who a form says has signed its policy.
 #[derive(Debug)]
 enum Signed {
@@ -140,26 +186,29 @@ enum Signed {
 }
 impl Signed {
     fn parse(fields: &FormFields, rules: &Rules) -> Result<Self, S3Error> {
-        let states = |names: &[&str]| names.iter().any(|name| fields.get(name).is_some());
         if fields.get("policy").is_none() {
             return Ok(Self::Nobody);
         }
-        if states(V4_FIELDS) || !states(V2_FIELDS) {
+        let has = |name: &str| fields.get(name).is_some();
+        if has("x-amz-signature") && has("signature") {
+            return Err(S3Error::invalid_argument(
+                "The form is signed twice: 'x-amz-signature' is a field of Signature Version 4, 'signature' one of Version 2. Post one of them.",
+                "signature",
+                "",
+            ));
+        }
+        let lacks_v4 = fields.missing_of(V4_FIELDS);
+        if lacks_v4.is_empty() {
             return V4Fields::parse(fields, &rules.regions).map(Self::V4);
         }
-        if rules.sigv2 == Sigv2::Off {
-            return V4Fields::parse(fields, &rules.regions)
-                .map(Self::V4)
-                .map_err(|refusal| {
-                    refusal.logged(
-                        "a form signed by Signature Version 2, which HANGAR_S3_SIGV2 would allow",
-                    )
-                });
+        let lacks_v2 = fields.missing_of(V2_FIELDS);
+        if lacks_v2.is_empty() && rules.sigv2 != Sigv2::Off {
+            return Ok(Self::V2 {
+                access_key: fields.required("AWSAccessKeyId")?.to_owned(),
+                signature: fields.required("signature")?.to_owned(),
+            });
         }
-        Ok(Self::V2 {
-            access_key: fields.required("AWSAccessKeyId")?.to_owned(),
-            signature: fields.required("signature")?.to_owned(),
-        })
+        Err(incompletely_signed(&lacks_v4, &lacks_v2, rules.sigv2))
     }
 
     /// Step 4, and the form's date.
@@ -218,7 +267,7 @@ impl UnverifiedForm {
         Ok(Self {
             bucket: bucket.clone(),
             fields,
-            file_name: without_path(file_name.unwrap_or_default()).to_owned(),
+            file_name: file_name::without_path(file_name.unwrap_or_default()).to_owned(),
             signed,
         })
     }
@@ -243,16 +292,20 @@ impl UnverifiedForm {
             if document.expiration <= now {
                 return Err(denied("Policy expired."));
             }
-            self.substitute_file_name()?;
+            file_name::fill_in(&mut self.fields, &self.file_name)?;
             self.check_conditions(&document.conditions)?;
             length = strictest_length(&document.conditions)?;
         } else {
-            self.substitute_file_name()?;
+            file_name::fill_in(&mut self.fields, &self.file_name)?;
         }
         let key = self.fields.get("key").unwrap_or_default();
         let key = ObjectKey::parse(key).map_err(|invalid| invalid.refuse(key))?;
         check_metadata(&self.fields)?;
-        refuse_encryption(&self.fields)?;
+        let fields = self.fields.fields.iter();
+        request_headers::judge(
+            op::POST_OBJECT,
+            fields.map(|(name, value)| (name.as_str(), value.as_str())),
+        )?;
         Ok(Grant {
             length,
             success: SuccessAnswer::from_fields(&self.fields),
@@ -306,23 +359,6 @@ impl UnverifiedForm {
             Some(field) => condition.holds(self.fields.get(field)),
         }
     }
-    /// Puts the file's name into `key`, before any condition looks at it.
-    fn substitute_file_name(&mut self) -> Result<(), S3Error> {
-        let Some((_, key)) = self
-            .fields
-            .fields
-            .iter_mut()
-            .find(|(name, value)| name == "key" && value.contains(FILE_NAME_VARIABLE))
-        else {
-            return Ok(());
-        };
-        // a short key and a long name can make a key that is far beyond what they were bounded to
-        if self.file_name.len() > key::MAX_KEY_BYTES {
-            return Err(key::InvalidKey::TooLong.refuse(&self.file_name));
-        }
-        *key = key.replace(FILE_NAME_VARIABLE, &self.file_name);
-        Ok(())
-    }
 }
 /// Step 2, and forms that something on their way has mangled: they are told so, and not that their signature is wrong.
 fn refuse_mangled(fields: &FormFields) -> Result<(), S3Error> {
@@ -335,10 +371,8 @@ fn refuse_mangled(fields: &FormFields) -> Result<(), S3Error> {
     let denied =
         |message: &'static str| Err(S3Error::with_message(ErrorCode::AccessDenied, message));
     let policy = fields.get("policy");
-    let is_signed = V4_FIELDS
-        .iter()
-        .chain(V2_FIELDS)
-        .any(|name| fields.get(name).is_some());
+    let is_signed = fields.missing_of(V4_FIELDS).len() < V4_FIELDS.len()
+        || fields.missing_of(V2_FIELDS).len() < V2_FIELDS.len();
     if fields.fields.is_empty() {
         return malformed(
             "The form has no field before its part named 'file'; fields that follow the file are ignored.",
@@ -366,12 +400,8 @@ const V4_FIELDS: &[&str] = &[
     "x-amz-date",
     "x-amz-signature",
 ];
-/// The fields that sign a form by Version 2, lower case as all fields are.
-const V2_FIELDS: &[&str] = &["awsaccesskeyid", "signature"];
-/// The client's own path goes, whichever slash it uses.
-fn without_path(file_name: &str) -> &str {
-    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
-}
+/// The fields that sign a form by Version 2, as AWS writes them.
+const V2_FIELDS: &[&str] = &["AWSAccessKeyId", "signature"];
 /// AWS: the fields that may be posted though no condition names them. A checksum as well: it widens nothing that the
 /// policy allows, and Ceph's suite posts one so.
 fn needs_no_condition(name: &str) -> bool {
@@ -379,7 +409,7 @@ fn needs_no_condition(name: &str) -> bool {
         name,
         "x-amz-signature" | "file" | "policy" | "awsaccesskeyid" | "signature"
     ) || name.starts_with("x-ignore-")
-        || ChecksumAlgorithm::from_header(name).is_some()
+        || request_headers::states_a_checksum(name)
 }
 fn denied(reason: &str) -> S3Error {
     S3Error::with_message(
@@ -400,15 +430,6 @@ fn check_metadata(fields: &FormFields) -> Result<(), S3Error> {
             .extra("MaxSizeAllowed", MAX_METADATA_BYTES.to_string()));
     }
     Ok(())
-}
-fn refuse_encryption(fields: &FormFields) -> Result<(), S3Error> {
-    match op::ENCRYPTION_HEADERS
-        .iter()
-        .find(|name| fields.get(name).is_some())
-    {
-        Some(name) => Err(op::encryption_not_implemented(name)),
-        None => Ok(()),
-    }
 }
 /// What all length ranges allow together.
 fn strictest_length(conditions: &[Condition]) -> Result<RangeInclusive<u64>, S3Error> {
@@ -455,7 +476,7 @@ impl Grant {
     pub fn length(&self) -> std::ops::RangeInclusive<u64> {
         self.length.clone()
     }
-    /// All fields before the file; `key` has the file's name where `${filename}` stood.
+    /// All fields before the file, with its name where `${filename}` stood.
     #[must_use]
     pub fn fields(&self) -> &FormFields {
         &self.fields

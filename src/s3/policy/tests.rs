@@ -441,14 +441,68 @@ fn signed_v2(access_key: &str, signature: &str) -> FormFields {
 /// HMAC-SHA1 of the base64 of [`OLD_DOCUMENT`] with `secret-key`, by OpenSSL.
 const OLD_SIGNATURE: &str = "oZMnNokxJM1+sQD1zKSBq7oa1Ks=";
 
-#[test]
-fn a_form_of_version_2_is_granted_where_it_is_on() {
+#[rstest]
+#[case(Sigv2::Off, false)]
+#[case(Sigv2::Presigned, true)]
+#[case(Sigv2::On, true)]
+fn a_form_of_version_2_is_granted_where_it_is_accepted(
+    #[case] sigv2: Sigv2,
+    #[case] accepted: bool,
+) {
     let form = signed_v2("access-key", OLD_SIGNATURE);
-    let grant = evaluate(form.clone(), None, asked_at()).unwrap();
-    assert_eq!(grant.access_key(), Some("access-key"));
-    let error = evaluate_by(&Rules::default(), SECRET, form, None, asked_at()).unwrap_err();
+    let rules = Rules {
+        sigv2,
+        ..Rules::default()
+    };
+    match evaluate_by(&rules, SECRET, form, None, asked_at()) {
+        Ok(grant) => {
+            assert!(accepted);
+            assert_eq!(grant.access_key(), Some("access-key"));
+        }
+        Err(refusal) => {
+            assert!(!accepted);
+            assert_eq!(refusal.code, ErrorCode::InvalidArgument);
+            insta::assert_snapshot!(refusal.message, @"Bucket POST must contain a field named 'x-amz-algorithm'.  If it is specified, please check the order of the fields. Of Signature Version 4 the form lacks 'x-amz-algorithm', 'x-amz-credential', 'x-amz-date', 'x-amz-signature'. Signature Version 2 is not accepted here.");
+            insta::assert_snapshot!(refusal.log.unwrap(), @"a form signed by Signature Version 2, which HANGAR_S3_SIGV2=presigned accepts");
+        }
+    }
+}
+
+#[rstest]
+#[case::of_version_4(&["x-amz-credential", "x-amz-date"], "x-amz-algorithm", " Of Signature Version 4 the form lacks 'x-amz-algorithm', 'x-amz-signature'.")]
+#[case::of_version_2(&["awsaccesskeyid"], "signature", " Of Signature Version 2 the form lacks 'signature'.")]
+#[case::of_both(
+    &["x-amz-algorithm", "x-amz-credential", "x-amz-date", "signature"],
+    "x-amz-signature",
+    " Of Signature Version 4 the form lacks 'x-amz-signature'. Of Signature Version 2 the form lacks 'AWSAccessKeyId'."
+)]
+fn a_form_that_is_not_wholly_signed_says_what_it_lacks_of_which_version(
+    #[case] posted: &[&str],
+    #[case] argument: &str,
+    #[case] lacks: &str,
+) {
+    let mut form = vec![("key", "a".to_owned()), ("policy", "e30=".to_owned())];
+    form.extend(posted.iter().map(|name| (*name, "x".to_owned())));
+    let error = evaluate(fields(form), None, asked_at()).unwrap_err();
     assert_eq!(error.code, ErrorCode::InvalidArgument);
-    assert!(error.message.contains("x-amz-algorithm"));
+    assert_eq!(error.extras[0], ("ArgumentName", argument.to_owned()));
+    assert!(error.message.ends_with(lacks), "{}", error.message);
+}
+
+#[test]
+fn a_form_is_signed_by_one_version() {
+    let signed = Form::new(&[ANY_KEY], &[("key", "a")]).signed();
+    let with = |name: &str| {
+        let mut form = signed.clone();
+        form.fields.push((name.to_owned(), "x".to_owned()));
+        evaluate(form, None, asked_at())
+    };
+    assert_eq!(
+        with("signature").unwrap_err().code,
+        ErrorCode::InvalidArgument
+    );
+    // No part of a signature alone: a form of version 4 may name the key once more.
+    with("awsaccesskeyid").unwrap();
 }
 
 #[rstest]
@@ -580,12 +634,31 @@ fn the_sizes_of_key_and_metadata_are_judged_last() {
     assert_eq!(uncovered.refusal().0, ErrorCode::AccessDenied);
 }
 
+#[rstest]
+#[case("x-amz-server-side-encryption", "AES256", ErrorCode::NotImplemented)]
+#[case("x-amz-write-offset-bytes", "10", ErrorCode::NotImplemented)]
+#[case("content-range", "bytes 0-1/2", ErrorCode::InvalidRequest)]
+#[case("if-none-match", "*", ErrorCode::NotImplemented)]
+#[case("x-amz-object-lock-mode", "GOVERNANCE", ErrorCode::InvalidRequest)]
+#[case("x-amz-expected-bucket-owner", "111122223333", ErrorCode::AccessDenied)]
+#[case("x-amz-checksum-sha512", "AAAA", ErrorCode::InvalidRequest)]
+fn a_form_that_asks_for_what_is_not_done_is_not_taken(
+    #[case] field: &str,
+    #[case] value: &str,
+    #[case] code: ErrorCode,
+) {
+    let condition = format!(r#"{{"{field}":"{value}"}}"#);
+    let form = Form::new(&[ANY_KEY, &condition], &[("key", "a"), (field, value)]);
+    assert_eq!(form.refusal().0, code);
+}
+
 #[test]
-fn a_form_that_asks_for_encryption_is_not_taken() {
-    let field = "x-amz-server-side-encryption";
-    let condition = format!(r#"{{"{field}":"AES256"}}"#);
-    let form = Form::new(&[ANY_KEY, &condition], &[("key", "a"), (field, "AES256")]);
-    assert_eq!(form.refusal().0, ErrorCode::NotImplemented);
+fn a_checksum_of_an_unknown_algorithm_is_refused_though_no_condition_names_it() {
+    let form = Form::new(
+        &[ANY_KEY],
+        &[("key", "a"), ("x-amz-checksum-sha512", "AAAA")],
+    );
+    assert_eq!(form.refusal().0, ErrorCode::InvalidRequest);
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 use super::*;
 use crate::s3::signature::{self, Keys, Rules, Sigv2, Verified};
 use crate::s3::sigv4::SigningKey;
+use crate::s3::uri::Plus;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -161,11 +162,24 @@ fn awss_signed_query_verifies_until_it_expires() {
 
 // ---- What is refused
 
-#[test]
-fn where_it_is_off_it_is_unsupported() {
-    for mut request in [puppy(), presigned()] {
-        request.sigv2 = Sigv2::Off;
-        assert_eq!(request.refusal(), ErrorCode::InvalidRequest);
+#[rstest]
+#[case(Sigv2::Off, false, false)]
+#[case(Sigv2::Presigned, false, true)]
+#[case(Sigv2::On, true, true)]
+fn it_is_accepted_where_the_setting_says(
+    #[case] sigv2: Sigv2,
+    #[case] in_header: bool,
+    #[case] in_query: bool,
+) {
+    for (mut request, accepted) in [(puppy(), in_header), (presigned(), in_query)] {
+        request.sigv2 = sigv2;
+        match request.verify() {
+            Ok(_) => assert!(accepted),
+            Err(refusal) => {
+                assert!(!accepted);
+                assert_eq!(refusal.code, ErrorCode::InvalidRequest);
+            }
+        }
     }
 }
 
@@ -241,6 +255,143 @@ fn a_broken_signed_query_is_denied(#[case] query: &str) {
 fn what_a_signed_query_covers_cannot_be_added_to(#[case] added: &str) {
     let mut request = presigned();
     request.target.push_str(added);
+    assert_eq!(request.refusal(), ErrorCode::SignatureDoesNotMatch);
+}
+
+// ---- One string to sign, one meaning
+
+/// A presigned request with a query of its own, signed as a client would.
+fn presigned_with(method: &'static str, path: &str, query: &str) -> Request {
+    let mut request = Request::of_aws(method, &format!("{path}?{query}"), &[]);
+    let signature = {
+        let expires = "1175139620";
+        let unverified = Unverified {
+            access_key: AWS_KEY.to_owned(),
+            signature: String::new(),
+            place: Place::Query {
+                expires_at: Timestamp::from_secs(1_175_139_620),
+                signed_date: expires.to_owned(),
+            },
+        };
+        let query = decoded(query, Plus::Space);
+        let text = unverified.string_to_sign(&request.head(), &query, path);
+        let mut mac = Hmac::<Sha1>::new_from_slice(AWS_SECRET.as_bytes()).unwrap();
+        mac.update(text.as_bytes());
+        STANDARD.encode(mac.finalize().into_bytes())
+    };
+    let signature = uri::encode_query(&signature);
+    let target = &request.target;
+    request.target =
+        format!("{target}&AWSAccessKeyId={AWS_KEY}&Expires=1175139620&Signature={signature}");
+    request
+}
+
+#[rstest]
+#[case::another_sub_resource("response-content-disposition=a%26tagging")]
+#[case::with_a_value("response-content-disposition=a%26versionId=null")]
+#[case::at_its_end("response-content-type=a%26b%26acl")]
+#[case::another_override("response-cache-control=a%26response-content-type=text/html")]
+#[case::an_operation_that_is_not_built("versionId=null%26website")]
+#[case::twice("versionId=null&versionId=null")]
+#[case::a_line_break("x-amz-meta-a=1%0Ax-amz-acl:public-read")]
+#[case::a_carriage_return("x-amz-meta-a=1%0D")]
+#[case::a_name_that_is_a_line("x-amz-meta-a:1%0Ax-amz-meta-b=2")]
+#[case::a_name_with_a_value("x-amz-meta-a:b=c")]
+#[case::a_header_twice("x-amz-meta-a=1&X-Amz-Meta-A=2")]
+fn what_could_have_been_signed_as_something_else_is_refused(#[case] query: &str) {
+    let refusal = presigned_with("GET", "/b/k", query).verify().unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::InvalidRequest, "{refusal}");
+    assert!(refusal.message.contains("Signature Version 4"), "{refusal}");
+}
+
+#[rstest]
+#[case::an_ampersand("response-content-disposition=attachment;%20filename=%22a%20%26%20b.pdf%22")]
+#[case::a_name_that_is_no_sub_resource("response-content-disposition=a%26tag=1%26aclx")]
+#[case::equals_signs("response-content-type=a=b=c")]
+#[case::a_question_mark("response-content-type=a?acl")]
+#[case::a_sub_resource_and_a_version("acl&versionId=null")]
+#[case::a_header("x-amz-meta-a=1:2,3")]
+#[case::an_ignored_name("userId=5%26acl&v2")]
+fn what_was_signed_without_doubt_holds(#[case] query: &str) {
+    presigned_with("GET", "/b/k", query).verify().unwrap();
+}
+
+/// All that a request asks for, as the server reads it; names that are ignored left out.
+fn meaning(request: &Request) -> String {
+    let (path, query) = request.target.split_once('?').unwrap();
+    let query = uri::parse_query(query).unwrap();
+    let mut said: Vec<String> = query
+        .iter()
+        .filter(|(name, _)| is_signed(name) || is_amz(name))
+        .map(|(name, value)| format!("{}={value}", name.to_ascii_lowercase()))
+        .collect();
+    said.sort();
+    format!("{} {path} {said:?}", request.method)
+}
+
+/// Every pair of requests that are made of a few pieces which were chosen to collide.
+#[test]
+fn no_two_requests_with_one_signature_mean_different_things() {
+    const PIECES: [&str; 16] = [
+        "",
+        "acl",
+        "acl=",
+        "tagging",
+        "versionId=null",
+        "versionId=null%26acl",
+        "acl=a%26versionId=null",
+        "response-content-type=a",
+        "response-content-type=a%26tagging",
+        "response-content-type=a%26versionId=null",
+        "response-cache-control=b%26response-content-type=a",
+        "response-cache-control=b",
+        "x-amz-meta-a=1",
+        "x-amz-meta-a=1%0Ax-amz-meta-b:2",
+        "x-amz-meta-b=2",
+        "x-amz-meta-a=1,2",
+    ];
+    let mut meanings: BTreeMap<String, String> = BTreeMap::new();
+    let (mut accepted, mut refused) = (0, 0);
+    for path in ["/b/k", "/b/k%3Facl", "/b/k%26tagging"] {
+        for pieces in PIECES
+            .iter()
+            .flat_map(|one| PIECES.iter().map(move |two| [one, two]))
+        {
+            for third in ["", "x-amz-meta-a=2", "tagging", "foo=bar", "list-type=2"] {
+                let query = [*pieces[0], *pieces[1], third].join("&");
+                let request = presigned_with("GET", path, &query);
+                if request.verify().is_err() {
+                    refused += 1;
+                    continue;
+                }
+                accepted += 1;
+                let (_, signature) = request.target.rsplit_once('=').unwrap();
+                let meant = meaning(&request);
+                let before = meanings.insert(signature.to_owned(), meant.clone());
+                assert!(before.is_none_or(|before| before == meant), "{meant}");
+            }
+        }
+    }
+    assert!(accepted > 500 && refused > 500, "{accepted} {refused}");
+}
+
+#[test]
+fn a_plus_in_a_query_is_what_its_client_signed() {
+    let spaces = presigned_with("GET", "/b/k", "response-content-type=a%20b");
+    let mut plus = spaces.clone();
+    plus.target = plus.target.replace("a%20b", "a+b");
+    assert_eq!(plus.verify().unwrap().plus(), Plus::Space);
+    let mut sign = presigned_with("GET", "/b/k", "response-content-type=a%2Bb");
+    assert_eq!(sign.verify().unwrap().plus(), Plus::Space);
+    sign.target = sign.target.replace("a%2Bb", "a+b");
+    assert_eq!(sign.verify().unwrap().plus(), Plus::Sign);
+}
+
+#[test]
+fn the_path_is_signed_as_it_was_sent() {
+    let mut request = presigned_with("GET", "/b/k%61", "v=1");
+    request.verify().unwrap();
+    request.target = request.target.replace("%61", "a");
     assert_eq!(request.refusal(), ErrorCode::SignatureDoesNotMatch);
 }
 

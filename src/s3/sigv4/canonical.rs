@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use sha2::{Digest, Sha256};
 
 use super::{ALGORITHM, RequestHead, Scope};
-use crate::s3::uri;
+use crate::s3::uri::{self, Plus};
 
 /// Names in one `SignedHeaders` list. No client comes near; each is looked up among all headers.
 const MAX_SIGNED_HEADERS: usize = 128;
@@ -52,11 +52,15 @@ impl SignedHeaders {
     }
 
     /// The signed headers that did not arrive, which is what a proxy that drops them leaves.
-    pub(super) fn missing_from(&self, head: &RequestHead<'_>) -> Vec<&str> {
+    pub(super) fn missing_from(&self, head: &RequestHead<'_>, reading: &Reading) -> Vec<&str> {
+        let arrived = |name: &str| {
+            let mut names = head.headers.iter().chain(&reading.stated);
+            names.any(|(sent, _)| sent == name)
+        };
         self.0
             .iter()
             .map(String::as_str)
-            .filter(|name| *name != "host" && !head.headers.iter().any(|(sent, _)| sent == name))
+            .filter(|name| *name != "host" && !arrived(name))
             .collect()
     }
 }
@@ -66,16 +70,25 @@ impl fmt::Display for SignedHeaders {
     }
 }
 
+/// How a query is read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reading {
+    pub(super) plus: Plus,
+    /// The headers that a presigned query states: those of them that are signed and were not sent count as sent.
+    pub(super) stated: Vec<(String, String)>,
+}
+
 /// The canonical request, with `host` as the value of the `host` header.
 pub(super) fn canonical_request(
     head: &RequestHead<'_>,
     signed: &SignedHeaders,
     host: &str,
     payload_term: &str,
+    reading: &Reading,
 ) -> String {
     let (path, query) = (
         canonical_path(head.raw_path),
-        canonical_query(head.raw_query),
+        canonical_query(head.raw_query, reading.plus),
     );
     let mut text = format!("{}\n{path}\n{query}\n", head.method);
     for name in &signed.0 {
@@ -84,7 +97,7 @@ pub(super) fn canonical_request(
         if name == "host" {
             push_folded(&mut text, host);
         } else {
-            push_header_values(&mut text, head, name);
+            push_header_values(&mut text, head, reading, name);
         }
         text.push('\n');
     }
@@ -107,8 +120,8 @@ fn canonical_path(raw: &str) -> String {
 }
 
 /// Each name and value decoded, encoded again and sorted; without `X-Amz-Signature`, which can't sign itself.
-fn canonical_query(raw: &str) -> String {
-    let encode_again = |text| uri::encode_query_bytes(&uri::decode_bytes(text));
+fn canonical_query(raw: &str, plus: Plus) -> String {
+    let encode_again = |text| uri::encode_query_bytes(&uri::decode_query_bytes(text, plus));
     let mut pairs: Vec<(String, String)> = uri::split_query(raw)
         .map(|(name, value)| (encode_again(name), encode_again(value)))
         .filter(|(name, _)| name != "X-Amz-Signature")
@@ -121,9 +134,15 @@ fn canonical_query(raw: &str) -> String {
     pairs.join("&")
 }
 
-/// The values of one header, repeated ones joined by `,`.
-fn push_header_values(text: &mut String, head: &RequestHead<'_>, name: &str) {
-    let values = head.headers.iter().filter(|(sent, _)| sent == name);
+/// The values of one header, repeated ones joined by `,`; of one that was not sent what the query states.
+fn push_header_values(text: &mut String, head: &RequestHead<'_>, reading: &Reading, name: &str) {
+    let of_name = |fields: &'_ [(String, String)]| fields.iter().any(|(sent, _)| sent == name);
+    let fields = if of_name(head.headers) {
+        head.headers
+    } else {
+        reading.stated.as_slice()
+    };
+    let values = fields.iter().filter(|(sent, _)| sent == name);
     for (index, (_, value)) in values.enumerate() {
         if index > 0 {
             text.push(',');
@@ -175,13 +194,49 @@ mod tests {
     #[case("acl", "acl=")]
     #[case("prefix=J&max-keys=2", "max-keys=2&prefix=J")]
     #[case("b=2&b=10&a", "a=&b=10&b=2")]
-    #[case("k=a+b&l=a%20b", "k=a%2Bb&l=a%20b")]
+    #[case("k=a+b&l=a%20b&m=a%2Bb", "k=a%20b&l=a%20b&m=a%2Bb")]
+    #[case("a+b=", "a%20b=")]
     #[case("k=a/b=c", "k=a%2Fb%3Dc")]
     #[case("a&X-Amz-Signature=00&b", "a=&b=")]
     #[case("a&X-Amz%2DSignature=00", "a=")]
     #[case("a-b=1&a=2", "a=2&a-b=1")]
     fn a_query_is_encoded_again_and_sorted(#[case] raw: &str, #[case] canonical: &str) {
-        assert_eq!(canonical_query(raw), canonical);
+        assert_eq!(canonical_query(raw, Plus::Space), canonical);
+    }
+
+    #[test]
+    fn a_plus_that_was_signed_as_a_plus_sign_is_one() {
+        assert_eq!(canonical_query("k=a+b%20c", Plus::Sign), "k=a%2Bb%20c");
+    }
+
+    #[test]
+    fn a_header_that_only_the_query_states_has_its_value() {
+        let headers = [("x-amz-meta-a".to_owned(), "sent".to_owned())];
+        let head = RequestHead {
+            method: "PUT",
+            raw_path: "/",
+            raw_query: "",
+            headers: &headers,
+        };
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let reading = Reading {
+            stated: vec![
+                field("x-amz-meta-a", "stated"),
+                field("x-amz-acl", " private "),
+            ],
+            ..Reading::default()
+        };
+        let signed = SignedHeaders::parse("host;x-amz-acl;x-amz-meta-a;x-amz-meta-b").unwrap();
+        let canonical = canonical_request(&head, &signed, "h", "UNSIGNED-PAYLOAD", &reading);
+        let lines: Vec<&str> = canonical.lines().skip(3).take(4).collect();
+        let expected = [
+            "host:h",
+            "x-amz-acl:private",
+            "x-amz-meta-a:sent",
+            "x-amz-meta-b:",
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(signed.missing_from(&head, &reading), ["x-amz-meta-b"]);
     }
 
     #[test]
@@ -198,7 +253,8 @@ mod tests {
             headers: &headers,
         };
         let signed = SignedHeaders::parse("x-amz-meta-b;host;X-Amz-Meta-A;range").unwrap();
-        insta::assert_snapshot!(canonical_request(&head, &signed, "h", "UNSIGNED-PAYLOAD"), @r"
+        let reading = Reading::default();
+        insta::assert_snapshot!(canonical_request(&head, &signed, "h", "UNSIGNED-PAYLOAD", &reading), @r"
         GET
         /
 
@@ -210,7 +266,7 @@ mod tests {
         host;range;x-amz-meta-a;x-amz-meta-b
         UNSIGNED-PAYLOAD
         ");
-        assert_eq!(signed.missing_from(&head), ["range"]);
+        assert_eq!(signed.missing_from(&head, &reading), ["range"]);
     }
 
     #[rstest]
@@ -244,13 +300,16 @@ mod tests {
         ) {
             let mut turned = pieces.clone();
             turned.rotate_left(seed.index(pieces.len().max(1)));
-            prop_assert_eq!(canonical_query(&pieces.join("&")), canonical_query(&turned.join("&")));
+            let canonical = |pieces: &[String]| canonical_query(&pieces.join("&"), Plus::Space);
+            prop_assert_eq!(canonical(&pieces), canonical(&turned));
         }
 
         #[test]
         fn a_canonical_query_is_its_own_canonical_form_and_sorted(raw in "[ -~]{0,60}") {
-            let canonical = canonical_query(&raw);
-            prop_assert_eq!(canonical_query(&canonical), canonical.clone());
+            let canonical = canonical_query(&raw, Plus::Space);
+            for plus in [Plus::Space, Plus::Sign] {
+                prop_assert_eq!(canonical_query(&canonical, plus), canonical.clone());
+            }
             let pairs: Vec<_> = uri::split_query(&canonical).collect();
             prop_assert!(pairs.is_sorted());
         }

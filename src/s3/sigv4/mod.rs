@@ -9,10 +9,11 @@
 //! there are, and what the request asks for.
 use std::time::Duration;
 
-use super::signature::{MAX_SKEW, RequestHead, check_skew};
+use super::signature::{MAX_SKEW, RequestHead, check_skew, stated_headers};
+use super::uri::Plus;
 use super::{ErrorCode, S3Error, time};
 use crate::s3::time::Timestamp;
-use canonical::{SignedHeaders, canonical_request, string_to_sign};
+use canonical::{Reading, SignedHeaders, canonical_request, string_to_sign};
 use payload::{PayloadTerm, TermKind};
 
 mod canonical;
@@ -62,15 +63,15 @@ impl Unverified {
         matches!(self.place, Place::Query { .. })
     }
 
-    /// Checks time, signed headers and signature, and answers how the body was signed. What it needs and refuses is what
-    /// [`Verified`](super::signature::Verified)'s maker does.
+    /// Checks time, signed headers and signature, and answers how the body was signed and how the query is to be read.
+    /// What it needs and refuses is what [`Verified`](super::signature::Verified)'s maker does.
     pub(super) fn check(
         &self,
         head: &RequestHead<'_>,
         key: &SigningKey,
         now: Timestamp,
         hosts: &[&str],
-    ) -> Result<Payload, S3Error> {
+    ) -> Result<(Payload, Plus), S3Error> {
         self.check_time(now)?;
         let unsigned = self.signed_headers.unsigned_of(head);
         if !unsigned.is_empty() {
@@ -81,10 +82,25 @@ impl Unverified {
             .extra("HeadersNotSigned", unsigned.join(", ")));
         }
         let tried = &hosts[..hosts.len().min(MAX_HOSTS)];
-        if !tried.iter().any(|host| self.holds(head, key, host)) {
-            return Err(self.mismatch(head, key, tried));
+        for plus in Plus::readings(head.raw_query) {
+            let reading = self.reading(head, *plus);
+            if tried
+                .iter()
+                .any(|host| self.holds(head, key, host, &reading))
+            {
+                return Ok((self.payload(head, key)?, *plus));
+            }
         }
-        self.payload(head, key)
+        Err(self.mismatch(head, key, tried))
+    }
+
+    fn reading(&self, head: &RequestHead<'_>, plus: Plus) -> Reading {
+        let stated = if self.is_presigned() && !self.signed_headers.are_host_alone() {
+            stated_headers(head.raw_query, plus)
+        } else {
+            Vec::new()
+        };
+        Reading { plus, stated }
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), S3Error> {
@@ -117,8 +133,9 @@ impl Unverified {
         }
     }
 
-    fn canonical_request(&self, head: &RequestHead<'_>, host: &str) -> String {
-        canonical_request(head, &self.signed_headers, host, self.payload.as_str())
+    fn canonical_request(&self, head: &RequestHead<'_>, host: &str, reading: &Reading) -> String {
+        let term = self.payload.as_str();
+        canonical_request(head, &self.signed_headers, host, term, reading)
     }
 
     fn string_to_sign(&self, canonical_request: &str) -> String {
@@ -126,8 +143,14 @@ impl Unverified {
         string_to_sign(&date, &self.credential.scope, canonical_request)
     }
 
-    fn holds(&self, head: &RequestHead<'_>, key: &SigningKey, host: &str) -> bool {
-        let string_to_sign = self.string_to_sign(&self.canonical_request(head, host));
+    fn holds(
+        &self,
+        head: &RequestHead<'_>,
+        key: &SigningKey,
+        host: &str,
+        reading: &Reading,
+    ) -> bool {
+        let string_to_sign = self.string_to_sign(&self.canonical_request(head, host, reading));
         key.matches(string_to_sign.as_bytes(), &self.signature)
     }
 
@@ -151,15 +174,16 @@ impl Unverified {
 
     fn mismatch(&self, head: &RequestHead<'_>, key: &SigningKey, tried: &[&str]) -> S3Error {
         let shown = tried.first().copied().unwrap_or_default();
-        let canonical_request = self.canonical_request(head, shown);
+        let reading = self.reading(head, Plus::default());
+        let canonical_request = self.canonical_request(head, shown, &reading);
         let string_to_sign = self.string_to_sign(&canonical_request);
         let headers = without_credentials(head.headers);
         let shown_head = RequestHead {
             headers: &headers,
             ..*head
         };
-        let canonical_request = self.canonical_request(&shown_head, shown);
-        let missing = self.signed_headers.missing_from(head).join(", ");
+        let canonical_request = self.canonical_request(&shown_head, shown, &reading);
+        let missing = self.signed_headers.missing_from(head, &reading).join(", ");
         let mut message = vec![SIGNATURE_DOES_NOT_MATCH.to_owned()];
         let mut log = vec![format!(
             "no signature by {:?} holds for the hosts {tried:?}",
@@ -171,10 +195,23 @@ impl Unverified {
             ));
             log.push(format!("the signed headers {missing} are missing"));
         }
-        if let Some(host) = self.forwarded_host_that_holds(head, key) {
-            log.push(format!(
-                "it would hold for {host:?}, which X-Forwarded-Host claims: set HANGAR_PUBLIC_URL to that host, or name the proxy in HANGAR_TRUSTED_PROXIES"
-            ));
+        let claimed = claimed_hosts(head, shown).into_iter();
+        let mut claimed = claimed.filter(|claimed| !tried.contains(&claimed.host.as_str()));
+        match claimed.find(|claimed| self.holds(head, key, &claimed.host, &reading)) {
+            Some(claimed) => {
+                message.push(format!(
+                    "The signature holds for the host {:?}, and the request arrived with the host {shown:?}: a proxy on the way changed the Host header.",
+                    claimed.host
+                ));
+                log.push(claimed.explained());
+            }
+            None if missing.is_empty() => {
+                message.push(format!(
+                    "Or a proxy on the way changed the Host header: the request arrived with the host {shown:?}."
+                ));
+                log.push(WRONG_SECRET_OR_HOST.to_owned());
+            }
+            None => {}
         }
         S3Error::with_message(ErrorCode::SignatureDoesNotMatch, message.join(" "))
             .extra("AWSAccessKeyId", self.credential.access_key.clone())
@@ -183,18 +220,64 @@ impl Unverified {
             .extra("CanonicalRequest", canonical_request)
             .logged(log.join("; "))
     }
+}
 
-    /// A host that was claimed but not trusted is tried too, for the administrator's log and never to let anyone in.
-    fn forwarded_host_that_holds<'a>(
-        &self,
-        head: &RequestHead<'a>,
-        key: &SigningKey,
-    ) -> Option<&'a str> {
-        head.values("x-forwarded-host")
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .take(2)
-            .find(|host| self.holds(head, key, host))
+/// For the administrator: what makes a signature fail, and the line that mends each cause.
+const WRONG_SECRET_OR_HOST: &str = "either the client signs with another secret key, or a proxy changed the Host header: \
+     let it pass the header on with its port (nginx: `proxy_set_header Host $http_host;`), \
+     or set HANGAR_PUBLIC_URL to the address that clients use";
+
+/// A host that a header names beside `Host`. It is never believed: a signature is tried with it for the log alone.
+struct ClaimedHost {
+    host: String,
+    header: &'static str,
+}
+impl ClaimedHost {
+    fn explained(&self) -> String {
+        let Self { host, header } = self;
+        if *header == FORWARDED_HOST {
+            return format!(
+                "it would hold for {host:?}, which X-Forwarded-Host claims: set HANGAR_PUBLIC_URL to that host, or name the proxy in HANGAR_TRUSTED_PROXIES"
+            );
+        }
+        format!(
+            "it would hold for {host:?}, which the header {header} names: a proxy changed the Host header. Let it pass the header on with its port (nginx: `proxy_set_header Host $http_host;`), or set HANGAR_PUBLIC_URL to the address with that host"
+        )
+    }
+}
+
+const FORWARDED_HOST: &str = "x-forwarded-host";
+
+/// The hosts that a client may have signed before a proxy changed `Host`: as the headers of proxies and browsers tell it.
+fn claimed_hosts(head: &RequestHead<'_>, received: &str) -> Vec<ClaimedHost> {
+    const MOST_OF_EACH: usize = 2;
+    let listed = |name: &'static str| {
+        let values = head.values(name).flat_map(|value| value.split(','));
+        values.map(str::trim).take(MOST_OF_EACH)
+    };
+    let mut claimed: Vec<ClaimedHost> = listed(FORWARDED_HOST)
+        .map(|host| (host.to_owned(), FORWARDED_HOST))
+        .chain(listed("x-forwarded-port").map(|port| {
+            (
+                format!("{}:{port}", without_port(received)),
+                "x-forwarded-port",
+            )
+        }))
+        .chain(["origin", "referer"].into_iter().filter_map(|header| {
+            let (_, rest) = head.values(header).next()?.split_once("://")?;
+            let host = rest.split('/').next().unwrap_or_default();
+            Some((host.to_owned(), header))
+        }))
+        .map(|(host, header)| ClaimedHost { host, header })
+        .collect();
+    claimed.dedup_by(|one, other| one.host == other.host);
+    claimed
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
     }
 }
 

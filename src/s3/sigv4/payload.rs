@@ -5,6 +5,8 @@ use crate::s3::signature::RequestHead;
 use crate::s3::{ErrorCode, S3Error};
 
 pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// The SHA-256 of no bytes.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const UNSIGNED_WITH_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
 
 /// How the body of a verified request is to be read.
@@ -63,6 +65,13 @@ impl PayloadTerm {
         Self {
             text: UNSIGNED.to_owned(),
             kind: TermKind::Unsigned,
+        }
+    }
+
+    pub(super) fn of_no_bytes() -> Self {
+        Self {
+            text: EMPTY.to_owned(),
+            kind: TermKind::Sha256,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::canonical::{SignedHeaders, canonical_request, string_to_sign};
+use super::canonical::{Reading, SignedHeaders, canonical_request, string_to_sign};
 use super::payload::{self, PayloadTerm};
 use super::{
     ALGORITHM, Credential, Place, RegionRule, RequestHead, SigningKey, UNREADABLE_CREDENTIAL,
@@ -51,6 +51,7 @@ impl Parameters {
             _ if name.eq_ignore_ascii_case(b"x-amz-content-sha256") => &mut self.content_sha256,
             _ => return false,
         };
+        // No value of these holds a space: an unescaped `+` is itself.
         let value = String::from_utf8_lossy(&uri::decode_bytes(raw_value)).into_owned();
         self.repeated |= slot.replace(value).is_some();
         true
@@ -213,7 +214,8 @@ pub fn presign_query(
         headers: &[],
     };
     let signed = SignedHeaders::parse("host").expect("host is a header's name");
-    let canonical = canonical_request(&head, &signed, host, payload::UNSIGNED);
+    let reading = Reading::default();
+    let canonical = canonical_request(&head, &signed, host, payload::UNSIGNED, &reading);
     let signature = key.sign(string_to_sign(&date, &credential.scope, &canonical).as_bytes());
     format!("{query}&X-Amz-Signature={signature}")
 }

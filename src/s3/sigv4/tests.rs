@@ -101,7 +101,7 @@ impl Request {
         let signed = SignedHeaders::parse(&names.join(";")).unwrap();
         let (host, date) = (self.header("host"), self.header("x-amz-date"));
         let term = self.header("x-amz-content-sha256");
-        let canonical = canonical_request(&head, &signed, host, term);
+        let canonical = canonical_request(&head, &signed, host, term, &Reading::default());
         let scope = Credential::parse(credential).unwrap().scope;
         let signature = SigningKey::derive(&self.secret, &scope)
             .sign(string_to_sign(date, &scope, &canonical).as_bytes());
@@ -212,7 +212,8 @@ fn another_version_of_the_signature_is_named_unsupported(
     #[case] target: &str,
     #[case] authorization: &str,
 ) {
-    let request = Request::get(target).with("authorization", authorization);
+    let mut request = Request::get(target).with("authorization", authorization);
+    request.rules.sigv2 = signature::Sigv2::Off;
     assert_eq!(
         shown(request.parse()),
         "InvalidRequest: The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
@@ -304,7 +305,7 @@ fn the_date_header_dates_a_request_without_x_amz_date(#[case] date: &str) {
     let request = signed.clone().without("x-amz-date");
     let head = request.head();
     let names = SignedHeaders::parse("date;host;x-amz-content-sha256").unwrap();
-    let canonical = canonical_request(&head, &names, "h", EMPTY);
+    let canonical = canonical_request(&head, &names, "h", EMPTY, &Reading::default());
     let credential = Credential::parse(scope).unwrap();
     let signature = SigningKey::derive("secret-key", &credential.scope)
         .sign(string_to_sign("20261123T091813Z", &credential.scope, &canonical).as_bytes());
@@ -318,11 +319,13 @@ fn the_date_header_dates_a_request_without_x_amz_date(#[case] date: &str) {
 
 #[test]
 fn a_header_signature_says_what_the_body_is() {
-    let missing = Request::get("/").sign().without("x-amz-content-sha256");
-    assert_eq!(
-        shown(missing.parse()),
-        "InvalidRequest: Missing required header for this request: x-amz-content-sha256"
-    );
+    for (name, value) in [("content-length", "3"), ("transfer-encoding", "chunked")] {
+        let missing = Request::get("/").sign().without("x-amz-content-sha256");
+        assert_eq!(
+            shown(missing.with(name, value).parse()),
+            "InvalidRequest: Missing required header for this request: x-amz-content-sha256"
+        );
+    }
     for term in [
         "",
         "bad",
@@ -340,6 +343,29 @@ fn a_header_signature_says_what_the_body_is() {
     assert!(matches!(verified.payload(), Payload::Unsigned));
     let upper = Request::get("/").replacing("x-amz-content-sha256", &EMPTY.to_uppercase());
     let verified = upper.sign().verify().unwrap();
+    assert!(matches!(verified.payload(), Payload::Sha256(sha) if sha == EMPTY));
+}
+
+/// As curl 7.88 signs it: the hash is signed and not sent.
+#[rstest]
+#[case::no_length(None)]
+#[case::length_of_nothing(Some("0"))]
+fn a_request_without_a_body_need_not_say_its_hash(#[case] length: Option<&str>) {
+    let request = Request::get("/b/k").without("x-amz-content-sha256");
+    let head = request.head();
+    let names = SignedHeaders::parse("host;x-amz-date").unwrap();
+    let canonical = canonical_request(&head, &names, "h", EMPTY, &Reading::default());
+    let scope = "access-key/20261123/us-east-1/s3/aws4_request";
+    let credential = Credential::parse(scope).unwrap();
+    let signature = SigningKey::derive("secret-key", &credential.scope)
+        .sign(string_to_sign("20261123T091813Z", &credential.scope, &canonical).as_bytes());
+    let authorization =
+        format!("{ALGORITHM} Credential={scope}, SignedHeaders={names}, Signature={signature}");
+    let mut request = request.with("authorization", &authorization);
+    if let Some(length) = length {
+        request = request.with("content-length", length);
+    }
+    let verified = request.verify().unwrap();
     assert!(matches!(verified.payload(), Payload::Sha256(sha) if sha == EMPTY));
 }
 
@@ -457,6 +483,49 @@ fn a_claimed_host_that_would_match_is_logged_and_not_believed() {
     let error = request.verify().unwrap_err();
     assert_eq!(error.code, ErrorCode::SignatureDoesNotMatch);
     insta::assert_snapshot!(error.log.unwrap(), @r#"no signature by "access-key" holds for the hosts ["hangar:9000"]; it would hold for "127.0.0.1:8080", which X-Forwarded-Host claims: set HANGAR_PUBLIC_URL to that host, or name the proxy in HANGAR_TRUSTED_PROXIES"#);
+}
+
+#[rstest]
+#[case::page("referer", "http://127.0.0.1:8080/acme/", "referer")]
+#[case::origin("origin", "http://127.0.0.1:8080", "origin")]
+#[case::port("x-forwarded-port", "8080", "x-forwarded-port")]
+fn a_host_whose_port_a_proxy_dropped_is_logged_with_what_mends_it(
+    #[case] header: &str,
+    #[case] value: &str,
+    #[case] named: &str,
+) {
+    let request = plane_presigned().replacing("host", "127.0.0.1");
+    let error = request.clone().with(header, value).verify().unwrap_err();
+    assert_eq!(error.code, ErrorCode::SignatureDoesNotMatch);
+    assert_eq!(
+        error.log.unwrap(),
+        format!(
+            "no signature by \"access-key\" holds for the hosts [\"127.0.0.1\"]; it would hold for \"127.0.0.1:8080\", which the header {named} names: a proxy changed the Host header. Let it pass the header on with its port (nginx: `proxy_set_header Host $http_host;`), or set HANGAR_PUBLIC_URL to the address with that host"
+        )
+    );
+    assert!(error.message.ends_with("The signature holds for the host \"127.0.0.1:8080\", and the request arrived with the host \"127.0.0.1\": a proxy on the way changed the Host header."));
+    // What is claimed is tried for the log alone, and only a host that holds is named.
+    let other = request.with(header, &value.replace("8080", "8081"));
+    assert!(!other.verify().unwrap_err().message.contains("808"));
+}
+
+#[test]
+fn a_signature_that_holds_for_no_host_names_both_causes() {
+    let error = plane_presigned()
+        .replacing("host", "127.0.0.1")
+        .verify()
+        .unwrap_err();
+    insta::assert_snapshot!(error.log.unwrap(), @r#"no signature by "access-key" holds for the hosts ["127.0.0.1"]; either the client signs with another secret key, or a proxy changed the Host header: let it pass the header on with its port (nginx: `proxy_set_header Host $http_host;`), or set HANGAR_PUBLIC_URL to the address that clients use"#);
+    insta::assert_snapshot!(error.message, @r#"The request signature we calculated does not match the signature you provided. Check your key and signing method. Or a proxy on the way changed the Host header: the request arrived with the host "127.0.0.1"."#);
+}
+
+#[rstest]
+#[case("h:80", "h")]
+#[case("h", "h")]
+#[case("[::1]:80", "[::1]")]
+#[case("[::1]", "[::1]")]
+fn a_port_is_cut_off_a_host(#[case] host: &str, #[case] name: &str) {
+    assert_eq!(without_port(host), name);
 }
 
 // ---- The region

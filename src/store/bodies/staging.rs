@@ -272,6 +272,12 @@ impl Staging {
     /// # Errors
     /// `TooLong` past the limit, or the disk's trouble. After an error nothing of it is kept.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StageError> {
+        let written = self.take(bytes).await;
+        note_trouble(&self.space, &written);
+        written
+    }
+
+    async fn take(&mut self, bytes: Bytes) -> Result<(), StageError> {
         self.size_bytes += bytes.len() as u64;
         if self.size_bytes > self.limit_bytes {
             self.place = Place::Given;
@@ -330,7 +336,14 @@ impl Staging {
 
     /// # Errors
     /// The first thing of `expected` that does not hold. Nothing is kept then.
-    pub async fn seal(mut self, expected: &Expected) -> Result<Sealed, StageError> {
+    pub async fn seal(self, expected: &Expected) -> Result<Sealed, StageError> {
+        let space = self.space.clone();
+        let sealed = self.finish(expected).await;
+        note_trouble(&space, &sealed);
+        sealed
+    }
+
+    async fn finish(mut self, expected: &Expected) -> Result<Sealed, StageError> {
         if self.size_bytes < expected.min_bytes {
             return Err(StageError::TooShort {
                 actual_bytes: self.size_bytes,
@@ -412,6 +425,13 @@ impl Staging {
             writing: Writing::start(buffer, None, md5, |full| writer.write(full)),
         };
         Ok(())
+    }
+}
+
+/// Where the disk did not take a body, it may take none: a quota, a folder that became read-only.
+fn note_trouble<T>(space: &Space, staged: &Result<T, StageError>) {
+    if matches!(staged, Err(StageError::Store(_))) && space.admits_bytes() {
+        space.doubt();
     }
 }
 

@@ -33,6 +33,8 @@ pub(in crate::store) struct Found {
 #[derive(Debug)]
 pub(in crate::store) struct IndexDamage {
     home: Dir,
+    /// The folder is only looked at: nothing in it says that damage was found.
+    is_looked_at: bool,
     is_found: watch::Sender<bool>,
     found: Mutex<Option<Found>>,
     /// A damaged page that is reported a moment later, or when the store is closed.
@@ -46,6 +48,15 @@ pub(in crate::store) struct IndexDamage {
 impl IndexDamage {
     /// Reports damage that connections meet from here on.
     pub(in crate::store) fn of(folder: &Folder) -> io::Result<Arc<Self>> {
+        Self::new(folder, false)
+    }
+
+    /// Of a folder that is looked at and not changed.
+    pub(in crate::store) fn looked_at(folder: &Folder) -> io::Result<Arc<Self>> {
+        Self::new(folder, true)
+    }
+
+    fn new(folder: &Folder, is_looked_at: bool) -> io::Result<Arc<Self>> {
         let mut trouble = None;
         let damage = Arc::new_cyclic(|this: &Weak<Self>| {
             let this = this.clone();
@@ -60,6 +71,7 @@ impl IndexDamage {
             });
             Self {
                 home: folder.home().clone(),
+                is_looked_at,
                 is_found: watch::Sender::new(false),
                 found: Mutex::default(),
                 postponed: Mutex::default(),
@@ -129,6 +141,10 @@ impl IndexDamage {
             return;
         }
         *found = Some(first);
+        if self.is_looked_at {
+            self.is_found.send_replace(true);
+            return;
+        }
         tracing::error!(
             "the index is damaged: {what}; it is made again from a snapshot and the log, and nothing is written until then"
         );

@@ -162,7 +162,8 @@ pub(in crate::store) struct NewBytes {
 
 /// Which object of a key is to go.
 pub(in crate::store) enum Which {
-    Current(WritePrecondition),
+    /// Whichever is there.
+    Current,
     /// One as it was looked up.
     This {
         sequence: u64,
@@ -338,13 +339,10 @@ impl Judging {
         self.require_bucket(&bucket)?;
         let current = index::current(&mut self.index, &bucket, &key).await?;
         let is_meant = match (&which, &current) {
-            (Which::Current(precondition), current) => {
-                precondition.holds(current.as_ref().map(|current| &current.etag))
-            }
             (Which::This { sequence, tagging }, Some(current)) => {
                 current.sequence == *sequence && current.tagging == *tagging
             }
-            (Which::This { .. }, None) => true,
+            (Which::Current, _) | (Which::This { .. }, None) => true,
         };
         if !is_meant {
             return Err(StoreError::PreconditionFailed);

@@ -3,12 +3,14 @@
 
 use crate::cache::Memory;
 use crate::s3::BucketName;
+use crate::s3::bucket_policy::Opening;
 use crate::store::bucket::Bucket;
 use crate::store::content::Content;
 use crate::store::effect::Companion;
 use crate::store::index::damage::IndexDamage;
 use crate::store::record::{Change, Record};
 use crate::store::space::Space;
+use crate::warnings::Warning;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
@@ -27,6 +29,8 @@ pub(in crate::store) struct State {
     held: Arc<()>,
     /// Bodies that were found damaged in the background.
     damages: AtomicU64,
+    /// What of other programs' files in the data folder is to be warned of, as of the last look.
+    foreign_files: Mutex<Option<Warning>>,
 }
 
 /// Contents that were looked up, for as long as anybody holds them: their bytes are read, or named by a copy.
@@ -54,6 +58,7 @@ impl State {
             in_use: Mutex::default(),
             held: Arc::default(),
             damages: AtomicU64::new(0),
+            foreign_files: Mutex::default(),
         }
     }
 
@@ -72,10 +77,28 @@ impl State {
         self.damages.store(damages, Ordering::Relaxed);
     }
 
-    /// What readiness warns of.
-    pub(in crate::store) fn damages(&self) -> Option<String> {
-        let damages = self.damages.load(Ordering::Relaxed);
-        (damages > 0).then(|| format!("{damages} stored bodies are damaged: run hangar fsck"))
+    pub(in crate::store) fn set_foreign_files(&self, found: Option<Warning>) {
+        let mut foreign_files = (self.foreign_files.lock()).unwrap_or_else(PoisonError::into_inner);
+        *foreign_files = found;
+    }
+
+    /// What the operator should know of the folder and its disk.
+    pub(in crate::store) fn warnings(&self) -> Vec<Warning> {
+        let count = self.damages.load(Ordering::Relaxed);
+        let damaged = (count > 0).then_some(Warning::DamagedBodies { count });
+        let foreign_files = (self.foreign_files.lock()).unwrap_or_else(PoisonError::into_inner);
+        let warnings = [self.space.warning(), damaged, foreign_files.clone()];
+        warnings.into_iter().flatten().collect()
+    }
+
+    /// The buckets that everybody gains from, and what of them.
+    pub(in crate::store) fn open_buckets(&self) -> Vec<(BucketName, Opening)> {
+        let buckets = self.read();
+        let open = buckets.values().filter_map(|bucket| {
+            let opening = bucket.opening()?;
+            Some((bucket.name.clone(), opening.clone()))
+        });
+        open.collect()
     }
 
     /// Keeps all bytes on the disk until it is dropped.

@@ -8,21 +8,19 @@ use crate::store::bodies::blobs;
 use crate::store::bodies::free::free_bytes;
 use crate::store::dir::Dir;
 use crate::store::effect::EffectKind;
-use crate::store::error::OpenError;
-use crate::store::error::is_full;
+use crate::store::error::{OpenError, is_full};
 use crate::store::folder::{
     ASIDE_LOG, CHECKPOINT_NOTE, DATABASE, Folder, Identity, identity, remove_database,
-    remove_journals,
+    remove_journals, way_out,
 };
 use crate::store::index;
 use crate::store::index::damage::{self, IndexFile};
 use crate::store::journal::locks::{Held, Name};
 use crate::store::journal::log::Log;
 use crate::store::progress::Progress;
-use crate::store::record::reader::{Before, Found, Reader, ScanError};
-use crate::store::record::segments::{End, segments};
+use crate::store::record::reader::{self, Before, Found, Reader, ScanError};
+use crate::store::record::segments::{self, End};
 use crate::store::record::{Change, Draft, LogId, Record, Unreferenced};
-use crate::store::record::{reader, segments};
 use crate::store::recovery::salvage::{SalvageError, Salvaged, salvage};
 use crate::store::recovery::snapshot;
 use crate::store::recovery::snapshot::Survey;
@@ -120,7 +118,7 @@ pub(in crate::store) async fn replay(
                     "is missing, and {trace} says that there was one"
                 )));
             }
-            set_index_aside(folder, clock, file, was_damaged, Origin::Unknown)?;
+            set_index_aside(folder, clock, file, was_damaged, Origin::New)?;
             let mut index = new_index(folder).await?;
             let log = begin(folder, clock, &mut index, effects).await?;
             return Ok(Replayed {
@@ -137,22 +135,9 @@ pub(in crate::store) async fn replay(
     let is_copy = !is_own.unwrap_or(source == Source::Index);
     let reader = Reader::new(folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
     reader.sync().map_err(|error| log_trouble(&error.into()))?;
-    let replay = Replay {
-        reader,
-        index: &mut index,
-        checkpoints: &mut file.checkpoints,
-        effects,
-        id,
-        batch: Vec::new(),
-        held: Held::default(),
-        rows: 0,
-        end: from,
-        applied: 0,
-        freed: Vec::new(),
-        begun: from,
-        dir: folder.log().clone(),
-        progress,
-    };
+    let index_and_notes = (&mut index, &mut file.checkpoints);
+    let log = (folder.log(), reader, id);
+    let replay = Replay::new(log, from, index_and_notes, effects, progress);
     let ends_at_damage = rebuilt.is_some() && is_copy;
     let (end, applied) = replay.run(ends_at_damage, folder, clock).await?;
     if let Some((name, sequence)) = &said.unread
@@ -195,6 +180,15 @@ fn tell(rebuilt: &Rebuilt, was_damaged: bool) {
         );
         return;
     }
+    if fell_back + dropped == 0 {
+        tracing::info!(
+            snapshot = rebuilt.snapshot,
+            records = rebuilt.records,
+            "the database was made again: from the snapshot, or without one from the beginning, and from the records of \
+             the log after it"
+        );
+        return;
+    }
     tracing::warn!(
         snapshot = rebuilt.snapshot,
         records = rebuilt.records,
@@ -231,20 +225,11 @@ async fn other_index(
     let survey = snapshot::survey(home, folder.log(), id)
         .await
         .map_err(|error| log_trouble(&error))?;
-    if source == Source::Index
-        && let Some(name) = &survey.own_of_another
-    {
-        return Err(lost(&format!(
-            "is not the one that {name} was made from ({MAKE_DO})"
-        )));
+    if source == Source::Index {
+        refuse_lost_records(&survey)?;
     }
     for (snapshot, _) in survey.of_log.iter().filter(|(_, is_reached)| !is_reached) {
         let (sequence, name) = (snapshot.end.sequence, &snapshot.name);
-        if source == Source::Index && snapshot.is_own {
-            return Err(lost(&format!(
-                "does not go on to record {sequence} without damage, which {name} holds ({MAKE_DO})"
-            )));
-        }
         tracing::warn!(
             sequence,
             snapshot = name,
@@ -287,6 +272,36 @@ async fn other_index(
     Ok((new_index(folder).await?, begin, None, survey))
 }
 
+/// Whether the snapshots of this folder say that its log was another one, or went on.
+pub(in crate::store) fn refuse_lost_records(survey: &Survey) -> Result<(), OpenError> {
+    if let Some(name) = &survey.own_of_another {
+        return Err(lost(&format!(
+            "is not the one that {name} was made from ({MAKE_DO})"
+        )));
+    }
+    let mut lost_ones = survey.of_log.iter().filter(|(_, is_reached)| !is_reached);
+    match lost_ones.find(|(snapshot, _)| snapshot.is_own) {
+        None => Ok(()),
+        Some((snapshot, _)) => Err(lost(&format!(
+            "does not go on to record {} without damage, which {} holds ({MAKE_DO})",
+            snapshot.end.sequence, snapshot.name
+        ))),
+    }
+}
+
+/// Why an index that knows a record does not belong to the log that lies beside it; `None`: it does.
+pub(in crate::store) fn not_before(before: Before, sequence: u64) -> Option<OpenError> {
+    match before {
+        Before::ThisLog => None,
+        Before::Shorter => Some(lost(&format!(
+            "ends before record {sequence}, which its database knows ({MAKE_DO})"
+        ))),
+        Before::Other => Some(lost(&format!(
+            "is not the one that its database knows: a segment before record {sequence} is missing, or belongs to another log"
+        ))),
+    }
+}
+
 /// Whether the log can be read from a position to its end.
 fn read_through(log: &Dir, id: LogId, from: End) -> Result<(), ScanError> {
     let mut reader = Reader::new(log, id, from)?;
@@ -310,14 +325,14 @@ enum Index {
 }
 
 /// What an index says of itself.
-struct Said {
-    tables: Tables,
+pub(in crate::store) struct Said {
+    pub(in crate::store) tables: Tables,
     /// Of the database, and of `run`.
-    identities: (Option<Identity>, Option<Identity>),
-    position: Option<(LogId, End)>,
+    pub(in crate::store) identities: (Option<Identity>, Option<Identity>),
+    pub(in crate::store) position: Option<(LogId, End)>,
 }
 
-async fn ask(index: &mut SqliteConnection) -> Result<Said, DatabaseError> {
+pub(in crate::store) async fn ask(index: &mut SqliteConnection) -> Result<Said, DatabaseError> {
     let tables = db::tables(index).await?;
     if tables == Tables::None {
         return Ok(Said {
@@ -352,6 +367,10 @@ async fn known_index(
     let path = folder.database();
     let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
     let look = |name: &str| identity(home, name).map_err(io_trouble);
+    if let (Some(Origin::New), Found::Nothing) = (making, log) {
+        // The first start was cut off before its log was there: whatever lies in the index is of that start.
+        return Ok(Index::None);
+    }
     if let Some(origin) = making
         && log != Found::Nothing
     {
@@ -359,7 +378,7 @@ async fn known_index(
         return Ok(match origin {
             Origin::Own => Index::Untrusted { is_own: true },
             Origin::Copy => Index::Untrusted { is_own: false },
-            Origin::Unknown => Index::None,
+            Origin::Unknown | Origin::New => Index::None,
         });
     }
     let damaged = Index::Untrusted {
@@ -435,21 +454,16 @@ async fn known_index(
         return Ok(Index::Untrusted { is_own: false });
     }
     let before = reader::look_before(folder.log(), id, end);
-    let before = before.map_err(|error| log_trouble(&error));
-    if !matches!(before, Ok(Before::ThisLog)) {
+    let refusal = match before {
+        Ok(before) => not_before(before, end.sequence),
+        Err(error) => Some(log_trouble(&error)),
+    };
+    if let Some(refusal) = refusal {
         drop(index.close().await);
-        let sequence = end.sequence;
         if source != Source::Index {
             return Ok(Index::Untrusted { is_own });
         }
-        return Err(match before? {
-            Before::Shorter => lost(&format!(
-                "ends before record {sequence}, which its database knows ({MAKE_DO})"
-            )),
-            _ => lost(&format!(
-                "is not the one that its database knows: a segment before record {sequence} is missing, or belongs to another log"
-            )),
-        });
+        return Err(refusal);
     }
     let broken = match trust {
         Trust::Whole { sequence, .. } if end.sequence >= sequence => None,
@@ -668,7 +682,7 @@ async fn begin(
     Ok(log)
 }
 
-struct Replay<'a> {
+pub(in crate::store) struct Replay<'a> {
     reader: Reader,
     index: &'a mut SqliteConnection,
     checkpoints: &'a mut Checkpoints,
@@ -688,7 +702,32 @@ struct Replay<'a> {
     progress: &'a Progress,
 }
 
-impl Replay<'_> {
+impl<'a> Replay<'a> {
+    pub(in crate::store) fn new(
+        (dir, reader, id): (&Dir, Reader, LogId),
+        from: End,
+        (index, checkpoints): (&'a mut SqliteConnection, &'a mut Checkpoints),
+        effects: &'a [EffectKind],
+        progress: &'a Progress,
+    ) -> Self {
+        Self {
+            reader,
+            index,
+            checkpoints,
+            effects,
+            id,
+            batch: Vec::new(),
+            held: Held::default(),
+            rows: 0,
+            end: from,
+            applied: 0,
+            freed: Vec::new(),
+            begun: from,
+            dir: dir.clone(),
+            progress,
+        }
+    }
+
     /// Applies all that the log holds and answers where it ends, and how many records that were.
     async fn run(
         mut self,
@@ -696,7 +735,27 @@ impl Replay<'_> {
         folder: &Folder,
         clock: &Clock,
     ) -> Result<(End, u64), OpenError> {
-        let last = segments(&self.dir).and_then(|segments| {
+        let is_damaged = self.apply_all(ends_at_damage).await?;
+        let end = self.reader.sure_end();
+        if is_damaged {
+            set_rest_aside(folder, clock, end.segment)
+                .map_err(|error| log_trouble(&error.into()))?;
+        }
+        // A crash may have come between the record and the deed.
+        free_bytes(folder.places(), &self.freed);
+        if self.applied > 0 {
+            tracing::info!(records = self.applied, "replayed the log");
+        }
+        Ok((end, self.applied))
+    }
+
+    /// Applies all that the log holds to the index, and changes nothing else. `ends_at_damage`: the log ends at damage,
+    /// and this answers whether it did.
+    pub(in crate::store) async fn apply_all(
+        &mut self,
+        ends_at_damage: bool,
+    ) -> Result<bool, OpenError> {
+        let last = segments::segments(&self.dir).and_then(|segments| {
             let last = segments.last().copied().unwrap_or(self.begun.segment);
             let offset = segments::length(&self.dir, last)?;
             let end = End {
@@ -722,7 +781,7 @@ impl Replay<'_> {
                         sequence,
                         segment,
                         offset,
-                        "the copied log ends here; what lies behind is set aside"
+                        "the copied log ends here; what lies behind is not used"
                     );
                     damaged = true;
                 }
@@ -730,17 +789,7 @@ impl Replay<'_> {
             }
         }
         self.apply().await?;
-        let end = self.reader.sure_end();
-        if damaged {
-            set_rest_aside(folder, clock, end.segment)
-                .map_err(|error| log_trouble(&error.into()))?;
-        }
-        // A crash may have come between the record and the deed.
-        free_bytes(folder.places(), &self.freed);
-        if self.applied > 0 {
-            tracing::info!(records = self.applied, "replayed the log");
-        }
-        Ok((end, self.applied))
+        Ok(damaged)
     }
 
     async fn take(&mut self, record: Record, end: End) -> Result<(), OpenError> {
@@ -803,7 +852,7 @@ fn set_snapshots_aside(folder: &Folder, clock: &Clock, names: &[String]) -> std:
 fn set_rest_aside(folder: &Folder, clock: &Clock, last: u64) -> std::io::Result<()> {
     let aside = folder.make_aside(&format!("{ASIDE_LOG}{}", clock.now().as_millis()))?;
     let log = folder.log();
-    for first in segments(log)? {
+    for first in segments::segments(log)? {
         let name = segments::segment_name(first);
         match first.cmp(&last) {
             std::cmp::Ordering::Less => {}
@@ -829,21 +878,21 @@ fn trace_of_a_log(folder: &Folder) -> std::io::Result<Option<String>> {
     Ok(blob.map(|page| format!("blobs/{}", page[0])))
 }
 
-fn lost(how: &str) -> OpenError {
+pub(in crate::store) fn lost(how: &str) -> OpenError {
     OpenError::Refused(format!(
         "the log in the data folder {how}; restore the folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to \
          another folder"
     ))
 }
 
-fn newer(what: &str) -> OpenError {
+pub(in crate::store) fn newer(what: &str) -> OpenError {
     OpenError::Refused(format!(
         "the {what} in the data folder was written by a newer hangar; start that version, or set HANGAR_DATA_DIR \
          (--data-dir) to another folder"
     ))
 }
 
-fn log_trouble(error: &ScanError) -> OpenError {
+pub(in crate::store) fn log_trouble(error: &ScanError) -> OpenError {
     match error {
         ScanError::Newer(_) | ScanError::Unread(_) => newer("log"),
         ScanError::Damaged { .. } | ScanError::Mixed { .. } => OpenError::Refused(format!(
@@ -851,8 +900,8 @@ fn log_trouble(error: &ScanError) -> OpenError {
         )),
         ScanError::Io(source) if is_full(source) => full(),
         ScanError::Io(source) => OpenError::Refused(format!(
-            "the log in the data folder cannot be used: {source}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
-             this user may write"
+            "the log in the data folder cannot be used: {source}; {}",
+            way_out(source)
         )),
     }
 }
@@ -863,8 +912,8 @@ fn salvage_trouble(error: &SalvageError) -> OpenError {
         SalvageError::Log(error) => log_trouble(error),
         SalvageError::Io(error) if is_full(error) => full(),
         SalvageError::Io(error) => OpenError::Refused(format!(
-            "the bodies in the data folder cannot be looked at: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder \
-             that this user may write"
+            "the bodies in the data folder cannot be looked at: {error}; {}",
+            way_out(error)
         )),
     }
 }
@@ -876,8 +925,11 @@ pub(in crate::store) fn database_trouble(
     if is_full {
         return full();
     }
+    let cause = error
+        .source()
+        .map_or_else(String::new, |cause| format!(" ({cause})"));
     OpenError::Refused(format!(
-        "the database in the data folder cannot be used: {error}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
+        "the database in the data folder cannot be used: {error}{cause}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
          this user may write"
     ))
 }

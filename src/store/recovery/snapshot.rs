@@ -9,10 +9,9 @@ use crate::faults;
 use crate::store::dir::{self, Dir};
 use crate::store::folder::{DATABASE, Folder, identity, remove_database};
 use crate::store::index;
-use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
-use crate::store::record::segments;
 use crate::store::record::segments::End;
+use crate::store::record::{LogId, segments};
 use sqlx::{Connection, SqliteConnection};
 use std::io;
 use std::path::Path;
@@ -350,6 +349,14 @@ pub(in crate::store) struct Renewal {
 }
 
 impl Renewal {
+    /// Of a folder that is looked at: none is ever made.
+    pub(in crate::store) fn none() -> Self {
+        Self {
+            last: None,
+            taken: None,
+        }
+    }
+
     pub(in crate::store) async fn after(home: &Dir, log: LogId) -> Self {
         drop(remove_database(home, NEW));
         let snapshots = all(home).await.unwrap_or_default();

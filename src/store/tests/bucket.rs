@@ -10,7 +10,7 @@ async fn a_bucket_that_holds_an_object_is_not_deleted() {
     put(&store, "a", b"a").await;
     let refused = store.delete_bucket(name("uploads")).await;
     assert!(matches!(refused, Err(StoreError::BucketNotEmpty)));
-    let delete = store.delete(name("uploads"), key("a"), WritePrecondition::None);
+    let delete = store.delete(name("uploads"), key("a"));
     delete.await.unwrap();
     store.delete_bucket(name("uploads")).await.unwrap();
     assert!(store.bucket(&name("uploads")).is_none());

@@ -18,9 +18,7 @@ async fn free(janitor: &mut Janitor) -> (u64, u64, u64) {
 }
 
 async fn delete(store: &Store, at: &str) {
-    let deleted = store
-        .delete(name("uploads"), key(at), WritePrecondition::None)
-        .await;
+    let deleted = store.delete(name("uploads"), key(at)).await;
     assert_eq!(deleted.unwrap(), Deletion::Deleted);
 }
 

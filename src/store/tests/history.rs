@@ -416,7 +416,7 @@ impl World {
                 };
                 Box::pin(async move {
                     let (bucket, key) = (bucket_of(at), key_of(at));
-                    let deleted = store.delete(bucket, key, WritePrecondition::None).await;
+                    let deleted = store.delete(bucket, key).await;
                     if let Some(deleted) = expect(is_there, deleted) {
                         assert_eq!(deleted, deletion);
                     }

@@ -66,6 +66,32 @@ async fn a_log_cut_at_every_byte_of_its_last_records_holds_every_whole_record() 
 }
 
 #[tokio::test]
+async fn a_first_start_that_was_cut_off_is_repeated_whatever_it_left_of_the_index() {
+    let other = tempfile::tempdir().unwrap();
+    opened(other.path()).await.close().await;
+    let mut damaged = std::fs::read(other.path().join("@hangar/hangar.db")).unwrap();
+    damaged.truncate(4096);
+    damaged[200] ^= 1;
+    for left in [&damaged[..], &damaged[..100], b"", &[7; 4096]] {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = folder::Folder::open(dir.path(), false, None).unwrap();
+        let mut file = IndexFile::of(&folder).unwrap();
+        file.checkpoints.begin_anew(Some(db::Origin::New)).unwrap();
+        std::fs::write(folder.database(), left).unwrap();
+        drop((file, folder));
+        let store = opened(dir.path()).await;
+        put(&store, "key", b"body").await;
+        store.close().await;
+        let store = open(dir.path()).await.unwrap();
+        assert_eq!(get(&store, "key").await.unwrap(), b"body");
+        store.close().await;
+        // Once something was answered, a log that is gone is a loss.
+        std::fs::remove_file(dir.path().join(SEGMENT)).unwrap();
+        assert!(refusal(dir.path()).await.contains("is missing"));
+    }
+}
+
+#[tokio::test]
 async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
@@ -249,13 +275,15 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
     let copy = tempfile::tempdir().unwrap();
     copy_identical(dir.path(), copy.path());
     std::fs::write(copy.path().join(SEGMENT), &log).unwrap();
-    let Err(OpenError::Refused(sentence)) = open(copy.path()).await else {
-        panic!("it started")
-    };
-    assert!(
-        sentence.contains("log") && sentence.contains("newer hangar"),
-        "{sentence}"
-    );
+    for opened in [open(copy.path()).await, look(copy.path()).await] {
+        let Err(OpenError::Refused(sentence)) = opened else {
+            panic!("it started")
+        };
+        assert!(
+            sentence.contains("log") && sentence.contains("newer hangar"),
+            "{sentence}"
+        );
+    }
 
     let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
         .await

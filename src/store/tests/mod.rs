@@ -9,6 +9,7 @@ mod hostile;
 mod janitor;
 mod listing;
 mod log;
+mod looking;
 mod multipart;
 mod parts;
 mod rot;
@@ -85,6 +86,11 @@ fn config(dir: &Path) -> StoreConfig {
 
 async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
     Store::open(config(dir), clock, notes()).await
+}
+
+/// As `hangar token list` does it where no server runs.
+async fn look(dir: &Path) -> Result<Store, OpenError> {
+    Store::look(&config(dir), Clock::default(), notes()).await
 }
 
 /// As `hangar rebuild` does it, or a start.
@@ -534,7 +540,7 @@ async fn deleting_says_whether_there_was_something() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "a", b"a").await;
-    let delete = || store.delete(name("uploads"), key("a"), WritePrecondition::None);
+    let delete = || store.delete(name("uploads"), key("a"));
     assert_eq!(delete().await.unwrap(), Deletion::Deleted);
     assert_eq!(delete().await.unwrap(), Deletion::WasAbsent);
     assert_eq!(get(&store, "a").await, None);

@@ -319,10 +319,10 @@ async fn a_copy_shares_the_bytes_and_outlives_its_source() {
         .await
         .unwrap();
     assert_eq!(copied.etag, source.etag);
-    let delete = store.delete(name("uploads"), key("a"), WritePrecondition::None);
+    let delete = store.delete(name("uploads"), key("a"));
     delete.await.unwrap();
     assert_eq!(get(&store, "b").await.unwrap(), pattern(300_000));
-    let delete = store.delete(name("uploads"), key("b"), WritePrecondition::None);
+    let delete = store.delete(name("uploads"), key("b"));
     delete.await.unwrap();
     assert_eq!(referred_bytes(&store).await, 0);
     // As it was looked up, whatever became of it since.
@@ -358,7 +358,7 @@ async fn a_copy_races_with_the_delete_of_its_source() {
         let at = format!("copy {round}");
         let (copied, deleted) = tokio::join!(
             store.copy(&source, target(&at), WritePrecondition::None, None),
-            store.delete(name("uploads"), key("a"), WritePrecondition::None),
+            store.delete(name("uploads"), key("a")),
         );
         copied.unwrap();
         deleted.unwrap();
@@ -445,7 +445,7 @@ async fn ranges_copied_as_parts_are_the_sources_bytes_with_their_digests() {
     // What lies together in one body is one extent again.
     assert_eq!(copy.content.extents, source.content.extents);
     assert_eq!(copy.meta.checksum_type, checksum.checksum_type);
-    let delete = store.delete(name("uploads"), key("source"), WritePrecondition::None);
+    let delete = store.delete(name("uploads"), key("source"));
     delete.await.unwrap();
     assert_eq!(get(&store, "copy").await.unwrap(), body);
     assert_references_hold(&store).await;

@@ -49,7 +49,7 @@ impl Life {
     }
 }
 
-fn files_in(dir: &Path) -> Files {
+pub(super) fn files_in(dir: &Path) -> Files {
     fn read(at: &Path, below: &str, files: &mut Files) {
         for entry in std::fs::read_dir(at).unwrap() {
             let entry = entry.unwrap();

@@ -1,6 +1,7 @@
 //! Bits of the index that flip, in each of the files that it lies in: no wrong byte, no wrong header, no key that is not
 //! found, and in the end everything as it was.
 
+use super::parts::files_in;
 use super::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -95,11 +96,7 @@ async fn left(by: By) -> Left {
         writer.close().await.unwrap();
     }
     for number in (0..KEYS).step_by(11) {
-        let deleted = store.delete(
-            name("uploads"),
-            key(&format!("key {number}")),
-            WritePrecondition::None,
-        );
+        let deleted = store.delete(name("uploads"), key(&format!("key {number}")));
         deleted.await.unwrap();
     }
     change(&store, (0..KEYS).step_by(13)).await;
@@ -197,6 +194,12 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
         if rot == Rot::Snapshot {
             std::fs::write(folder.dir.path().join("@hangar/index-damaged"), b"").unwrap();
         }
+        let before = files_in(folder.dir.path());
+        let looked = look(folder.dir.path()).await.unwrap();
+        assert!(known(&looked).await.unwrap() == folder.known, "{what}");
+        looked.close().await;
+        drop(looked);
+        assert!(files_in(folder.dir.path()) == before, "{what}");
         let store = open(folder.dir.path()).await.unwrap();
         let was_found = store.take_found_at_start().is_some();
         made_again += usize::from(was_found);

@@ -8,25 +8,22 @@
 //! A restore takes a plain copy of a data folder too, and ends where its log ends, or refuses. What it reads is another's:
 //! no text in it becomes a path, no file of it is written or made.
 
+use crate::db;
+use crate::owner::Owner;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
-use crate::store::Store;
-use crate::store::StoreConfig;
 use crate::store::bodies::blobs;
-use crate::store::content::BlobId;
-use crate::store::content::{Body, Place};
+use crate::store::content::{BlobId, Body, Place};
 use crate::store::dir::Dir;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, is_full};
 use crate::store::folder::{BACKUP, DATABASE, Places, RESTORING, make_private, remove_database};
-use crate::store::index;
 use crate::store::progress::Progress;
-use crate::store::record::LogId;
-use crate::store::record::reader::{Found, Reader, ScanError};
-use crate::store::record::segments::End;
-use crate::store::record::{BodyPlace, Change, Record};
-use crate::store::record::{reader, segments};
-use crate::store::recovery::snapshot::{self, Snapshot};
+use crate::store::record::reader::{self, Found, Reader, ScanError};
+use crate::store::record::segments::{self, End};
+use crate::store::record::{BodyPlace, Change, LogId, Record};
+use crate::store::recovery::snapshot::{self, Snapshot, SnapshotError};
 use crate::store::upkeep::check::{Damage, Finding, blocking, read_body, read_records};
 use crate::store::upkeep::mend;
+use crate::store::{Store, StoreConfig, index};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
@@ -87,8 +84,31 @@ pub enum BackupError {
     Refused(String),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("{0} could not be copied: {1}")]
+    /// The folder, or the file in it.
+    #[error("{}", sentence(.0, .1))]
     Copy(PathBuf, #[source] io::Error),
+}
+
+/// What went wrong in a folder that is copied, and the way out.
+fn sentence(path: &Path, error: &io::Error) -> String {
+    let shown = path.display();
+    if is_full(error) {
+        return format!(
+            "{shown} could not be copied: the disk is full; free some room on it and run this again, which goes on"
+        );
+    }
+    let way_out = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "run hangar as a user that may read and write there, or give the folder to the user that it runs as (chown -R); \
+             beside a running server the server makes the backup, as its own user"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "mount it for writing, or name a folder on another file system"
+        }
+        io::ErrorKind::NotADirectory => "name a folder",
+        _ => "run this again, which goes on with what is there",
+    };
+    format!("{shown} could not be copied: {error}; {way_out}")
 }
 
 impl From<sqlx::Error> for BackupError {
@@ -128,14 +148,26 @@ impl Store {
         if path.join(DATABASE).exists() || path.join("run").exists() {
             return Err(refused(to, "holds a data folder, not a backup"));
         }
-        let (home, places) = make_home(to)?;
+        // Later backups are made by the server, as the owner of its folder.
+        let owner = folder.home().owner().map_err(at_dir(folder.home()))?;
+        let (home, places) = make_home(to, owner)?;
         let _lock = lock(to, &home)?;
         let former = snapshot::all(&home).await.map_err(at_dir(&home))?;
         // Nothing is freed from here on.
         let _held = self.inner.state.hold_bytes();
         let new = snapshot::make(&folder.database(), &home, None).await;
-        let new = new.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        if former.iter().any(|former| former.log != new.log) {
+        let new = new.map_err(|error| match error {
+            SnapshotError::Database(error) if db::is_full(&error) => {
+                at_dir(&home)(io::ErrorKind::StorageFull.into())
+            }
+            SnapshotError::Io(error) => at_dir(&home)(error),
+            error => StoreError::Unavailable(error.to_string()).into(),
+        })?;
+        let is_another = match reader::find(&places.log) {
+            Ok(Found::Log(id)) => id != new.log,
+            Ok(Found::Nothing | Found::Damaged) | Err(_) => false,
+        };
+        if is_another || former.iter().any(|former| former.log != new.log) {
             return Err(refused(to, "holds a backup of another data folder"));
         }
         let marked = home.make(BACKUP).and_then(|_| home.make(BACKING_UP));
@@ -151,8 +183,11 @@ impl Store {
         let copies = transfer.back_up(&home, &new, former.first()).await?;
         copy_keys(folder.home(), &home)?;
         let new = snapshot::name_it(&new, &home).map_err(at_dir(&home))?;
-        for old in former.iter().filter(|old| old.name != new.name) {
-            remove_database(&home, &old.name).map_err(at_dir(&home))?;
+        // Those that cannot be read too.
+        for old in snapshot::names(&home).map_err(at_dir(&home))? {
+            if old != new.name {
+                remove_database(&home, &old).map_err(at_dir(&home))?;
+            }
         }
         let copies = prune(&home, &places, &new, copies).await?;
         let ended = home.remove(BACKING_UP).and_then(|_| home.sync());
@@ -184,13 +219,19 @@ pub async fn restore(
             return Err(refused_restore(to, "holds data already"));
         }
     }
+    // Root restores for the user whose backup it is, unless the folder was made for another one.
+    let made_for = Dir::open(to).and_then(|to| to.owner()).ok();
+    let owner = match made_for.filter(|owner| !owner.is_root()) {
+        Some(owner) => owner,
+        None => source.home.owner().map_err(at_dir(&source.home))?,
+    };
     // The marker first: what follows is no data folder until it is gone.
-    make_private(to).map_err(at(to))?;
-    make_private(&path).map_err(at(&path))?;
+    make_given(to, owner)?;
+    make_given(&path, owner)?;
     let home = Dir::open(&path).map_err(at(&path))?;
     let marked = home.make(RESTORING).and_then(|file| file.sync_all());
     marked.and_then(|()| home.sync()).map_err(at_dir(&home))?;
-    let (home, places) = make_home(to)?;
+    let (home, places) = make_home(to, owner)?;
     let lock = lock(to, &home)?;
     clear_away(&home, &places).map_err(at_dir(&home))?;
     let transfer = Transfer {
@@ -373,6 +414,11 @@ impl After {
     }
 }
 
+/// Whether a backup here was written to its end.
+pub(in crate::store) fn was_written(home: &Dir) -> io::Result<bool> {
+    Ok(!home.has(BACKING_UP)? && !snapshot::names(home)?.is_empty())
+}
+
 /// Whether a path, of which the last parts need not be there, is `folder` or in it.
 fn lies_in(path: &Path, folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else {
@@ -399,10 +445,20 @@ fn refused_restore(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-fn make_home(to: &Path) -> Result<(Dir, Places), BackupError> {
+/// Makes a folder where it is missing. A new one that root makes is given to `owner`.
+fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError> {
+    let is_new = !folder.exists();
+    make_private(folder).map_err(at(folder))?;
+    if is_new {
+        Dir::open(folder).map_err(at(folder))?.give_to(owner);
+    }
+    Ok(())
+}
+
+fn make_home(to: &Path, owner: Owner) -> Result<(Dir, Places), BackupError> {
     let path = to.join("@hangar");
     for folder in [to, &path] {
-        make_private(folder).map_err(at(folder))?;
+        make_given(folder, owner)?;
     }
     let made = Dir::open(&path).and_then(|home| {
         let places = Places {

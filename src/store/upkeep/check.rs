@@ -6,21 +6,21 @@
 
 use crate::db::{self, Readers, Verified};
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
-use crate::store::Store;
 use crate::store::bodies::blobs::{self, Blobs};
 use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
+use crate::store::effect::EffectKind;
 use crate::store::error::{StoreError, stopped, unavailable};
 use crate::store::folder::{BACKUP, DATABASE, Places};
-use crate::store::index;
 use crate::store::index::damage::Found;
+use crate::store::looking::{self, IndexRead, ReadIndex};
 use crate::store::progress::Progress;
 use crate::store::record::LogId;
-use crate::store::record::reader::{Reader, ScanError};
-use crate::store::record::segments;
-use crate::store::record::segments::End;
+use crate::store::record::reader::{self, Reader, ScanError};
+use crate::store::record::segments::{self, End};
 use crate::store::recovery::snapshot;
 use crate::store::upkeep::mend;
+use crate::store::{Store, index};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -53,6 +53,18 @@ pub struct Checked {
     pub findings: Vec<Finding>,
 }
 
+/// What makes a damaged index, or a damaged snapshot of it, again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// The server that was asked, by itself.
+    Server,
+    /// The folder was only looked at: the next start, or a repair.
+    NextStart,
+    /// It is a snapshot in a backup: the next backup to the same folder.
+    NextBackup,
+}
+
 /// Whether damaged bytes are to be made whole, and from what beside the folder itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
@@ -70,6 +82,9 @@ pub struct Finding {
     pub offset: u64,
     /// `BUCKET/KEY` of the objects that it hurts; `BUCKET/KEY (upload)` of uploads under way.
     pub hurts: Vec<String>,
+    /// Of damage to the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
 }
 
 impl Finding {
@@ -84,6 +99,7 @@ impl Finding {
             file,
             offset,
             hurts,
+            remedy: None,
         }
     }
 }
@@ -131,13 +147,14 @@ impl Store {
     }
 }
 
-/// Checks a backup, or another folder whose log ends where its newest snapshot does and that has no database. Nothing in
-/// it is changed or made, not even for a moment. `None`: it is a data folder, to be opened and checked.
+/// Checks a backup. Nothing in it is changed or made, not even for a moment. `None`: it is a data folder, to be opened or
+/// looked at and checked.
 ///
 /// # Errors
 /// `Refused` in words where it cannot be read.
 pub async fn check_backup(
     data_dir: &Path,
+    effects: &[EffectKind],
     progress: Arc<Progress>,
 ) -> Result<Option<Checked>, BackupCheckError> {
     let refused = |what: &str| {
@@ -146,35 +163,39 @@ pub async fn check_backup(
     };
     let cannot = |error: &io::Error| refused(&format!("cannot be looked at: {error}"));
     let home = Dir::open(&data_dir.join("@hangar")).map_err(|error| cannot(&error))?;
-    let is_backup = home.has(BACKUP).map_err(|error| cannot(&error))?;
-    if home.has(DATABASE).map_err(|error| cannot(&error))? && !is_backup {
+    if !home.has(BACKUP).map_err(|error| cannot(&error))? {
         return Ok(None);
     }
-    let snapshots = snapshot::all(&home).await.map_err(|error| cannot(&error))?;
-    let newest = snapshot::first_whole(&home, &snapshots).await;
-    let places = Places::of(&home);
-    let ends_there = |snapshot: &snapshot::Snapshot, places: &Places| {
-        let segments = segments::segments(&places.log);
-        segments.is_ok_and(|it| it.last() == Some(&snapshot.end.segment))
-            && segments::length(&places.log, snapshot.end.segment).ok() == Some(snapshot.end.offset)
-    };
-    let (snapshot, places) = match (newest, places) {
-        (Some(snapshot), Ok(places)) if is_backup || ends_there(&snapshot, &places) => {
-            (snapshot, places)
-        }
-        (_, Err(error)) if is_backup => return Err(cannot(&error)),
-        (None, _) if is_backup => {
-            return Err(refused(
-                "holds no backup that is whole: run `hangar backup` to it again",
-            ));
-        }
-        _ => return Ok(None),
-    };
+    let places = Places::of(&home).map_err(|error| cannot(&error))?;
     let _lock = crate::store::upkeep::backup::lock_to_read(&home, data_dir)
         .map_err(|error| BackupCheckError::Refused(error.to_string()))?;
-    let readers = db::open_main_file_readers(&home.path_of(&snapshot.name)).await?;
+    let snapshots = snapshot::all(&home).await.map_err(|error| cannot(&error))?;
+    let index = match snapshot::first_whole(&home, &snapshots).await {
+        Some(snapshot) => ReadIndex {
+            readers: db::open_main_file_readers(&home.path_of(&snapshot.name)).await?,
+            made_in: None,
+        },
+        // A restore goes by the log then, and so does this.
+        None => match reader::find(&places.log) {
+            Ok(reader::Found::Log(id))
+                if crate::store::upkeep::backup::was_written(&home)
+                    .map_err(|it| cannot(&it))? =>
+            {
+                let made = looking::index_of_log(&home, &places, id, effects).await;
+                made.map_err(|error| {
+                    refused(&format!("has no snapshot that is whole, and {error}"))
+                })?
+            }
+            _ => {
+                return Err(refused(
+                    "holds no backup that is whole: run `hangar backup` to it again",
+                ));
+            }
+        },
+    };
+    let readers = index.readers.clone();
     let check = Check {
-        readers: readers.clone(),
+        readers: index.readers,
         home,
         store: None,
         places,
@@ -229,7 +250,9 @@ impl Check {
         self.objects().await?;
         self.left_over().await?;
         self.name_the_hurt().await?;
-        if let (Some(page), Some(store)) = (damaged_page, self.store) {
+        if let (Some(page), Some(store)) = (damaged_page, self.store)
+            && store.inner.looks_at.is_none()
+        {
             let damage = store.inner.state.index_damage.clone();
             damage.report_later(page);
             tokio::spawn(async move {
@@ -257,6 +280,10 @@ impl Check {
         if let Some(Found { file, offset }) = store.take_found_at_start() {
             self.found_in_index(file, offset);
         }
+        // What is not used is not judged: the next start makes it anew.
+        if (store.inner.looks_at.as_ref()).is_some_and(|it| it.index == IndexRead::MadeAgain) {
+            return Ok(None);
+        }
         let file = store.inner.state.index_damage.file();
         let file = file.map_err(|error| unavailable(&error))?;
         let verified = db::verify_in_use(file, Duration::ZERO).await;
@@ -275,7 +302,10 @@ impl Check {
                 continue;
             };
             self.found_in_index(name.clone(), db::offset_of(page));
-            if !is_index_damaged && let Some(store) = &self.store {
+            if !is_index_damaged
+                && let Some(store) = &self.store
+                && store.inner.looks_at.is_none()
+            {
                 store.replace_snapshot(&name).await?;
             }
         }
@@ -303,7 +333,17 @@ impl Check {
             file,
             offset,
             hurts: Vec::new(),
+            remedy: (damage == Damage::Index).then(|| self.remedy()),
         });
+    }
+
+    /// What makes a damaged index again.
+    fn remedy(&self) -> Remedy {
+        match &self.store {
+            None => Remedy::NextBackup,
+            Some(store) if store.inner.looks_at.is_some() => Remedy::NextStart,
+            Some(_) => Remedy::Server,
+        }
     }
 
     /// Every record that the index has taken in.

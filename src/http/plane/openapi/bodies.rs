@@ -1,4 +1,5 @@
 //! What the asset API is asked with: the fields of each body, with an example.
+use super::examples;
 use crate::assets::EntityType;
 use crate::assets::content::{ATTACHMENT_TYPES, IMAGE_TYPES};
 use serde_json::{Map, Value, json};
@@ -52,6 +53,15 @@ impl Takes {
         self.fields().iter().any(|field| field.required)
     }
 
+    /// The fields whose values have one of these forms.
+    pub(super) fn fields_of_form(self, form: Form) -> Vec<&'static str> {
+        let fields = self.fields().into_iter();
+        fields
+            .filter(|field| field.form == form)
+            .map(|field| field.name)
+            .collect()
+    }
+
     pub(super) fn schema(self) -> Value {
         let fields = self.fields();
         let required: Vec<_> = fields.iter().filter(|field| field.required).collect();
@@ -100,31 +110,35 @@ impl Takes {
                 id("entity_identifier", "The comment."),
             ],
             Self::AssetV1 => vec![
-                name().required(),
-                size(),
+                file_name().required(),
+                file_size(),
                 attachment_type().required(),
                 id("project_id", "The project."),
-                external("external_id", "88"),
-                external("external_source", "jira"),
+                external("external_id", examples::EXTERNAL_ID),
+                external("external_source", examples::EXTERNAL_SOURCE),
             ],
             Self::AttachmentV1 => vec![
-                name().required(),
-                size().required(),
+                file_name().required(),
+                file_size().required(),
                 attachment_type().required(),
-                external("external_id", "88"),
-                external("external_source", "jira"),
+                external("external_id", examples::EXTERNAL_ID),
+                external("external_source", examples::EXTERNAL_SOURCE),
             ],
-            Self::AttachmentV2 => vec![name(), size(), attachment_type().required()],
+            Self::AttachmentV2 => {
+                vec![file_name(), file_size(), attachment_type().required()]
+            }
             Self::Attributes => vec![Field::new(
                 "attributes",
-                &json!({"type": "object", "description": "Replaces the stored name, type and size; at most 16 KiB of JSON."}),
-                json!({"name": "me.png", "type": "image/png", "size": 24}),
-            )],
+                &json!({"type": "object", "description": "Replaces the stored object whole; at most 16 KiB of JSON. Its `name` is the name of later downloads."}),
+                json!({"name": "portrait.png", "type": examples::IMAGE_TYPE, "size": examples::IMAGE_SIZE}),
+            )
+            .of_form(Form::Attributes)],
             Self::IsUploaded => vec![Field::new(
                 "is_uploaded",
-                &json!({"type": "boolean", "description": "Accepted and ignored: what is uploaded is known."}),
+                &json!({"type": "boolean", "description": "Checked and then ignored: an asset is uploaded when its bytes are stored."}),
                 json!(true),
-            )],
+            )
+            .of_form(Form::Switch)],
             Self::Duplicate => vec![
                 entity_type(&EntityType::ALL, EntityType::IssueDescription).required(),
                 id("entity_id", "What the copy is for."),
@@ -136,14 +150,28 @@ impl Takes {
                     &json!({
                         "type": "array", "minItems": 1, "maxItems": 1000,
                         "items": {"type": "string", "format": "uuid"},
-                        "description": "Those that are not there are left out.",
+                        "description": "Ids that are not in the workspace are left out.",
                     }),
-                    json!([super::EXAMPLE_ID]),
+                    json!([examples::ASSET]),
                 )
+                .of_form(Form::Id)
                 .required(),
             ],
         }
     }
+}
+
+/// What a field's value has to look like, as far as one refusal stands for several fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A UUID, or a list of them.
+    Id,
+    /// An external id or source.
+    External,
+    Attributes,
+    Switch,
+    /// A refusal of its own names the field.
+    Own,
 }
 
 struct Field {
@@ -152,6 +180,7 @@ struct Field {
     /// `null`: none.
     example: Value,
     required: bool,
+    form: Form,
 }
 impl Field {
     fn new(name: &'static str, schema: &Value, example: Value) -> Self {
@@ -160,7 +189,12 @@ impl Field {
             schema: schema.clone(),
             example,
             required: false,
+            form: Form::Own,
         }
+    }
+    fn of_form(mut self, form: Form) -> Self {
+        self.form = form;
+        self
     }
     fn required(mut self) -> Self {
         self.required = true;
@@ -169,26 +203,38 @@ impl Field {
 }
 
 fn name() -> Field {
+    name_like(examples::IMAGE_NAME)
+}
+fn file_name() -> Field {
+    name_like(examples::FILE_NAME)
+}
+fn name_like(example: &str) -> Field {
     let schema = json!({
         "type": "string",
         "description": "The file's name. Directories, control characters and surrounding white space are taken off; at most 255 bytes of UTF-8 are left.",
     });
-    Field::new("name", &schema, json!("me.png"))
+    Field::new("name", &schema, json!(example))
 }
 fn size() -> Field {
+    size_like(examples::IMAGE_SIZE)
+}
+fn file_size() -> Field {
+    size_like(examples::FILE_SIZE)
+}
+fn size_like(example: u64) -> Field {
     let schema = json!({
         "type": "integer", "minimum": 1,
-        "description": "Bytes that the upload may have: above FILE_SIZE_LIMIT, or left out, that limit.",
+        "description": "The most bytes that the upload may have. `FILE_SIZE_LIMIT` counts where it is larger or left out.",
     });
-    Field::new("size", &schema, json!(24))
+    Field::new("size", &schema, json!(example))
 }
 fn image_type() -> Field {
     let schema = json!({"type": "string", "enum": IMAGE_TYPES, "default": "image/jpeg"});
-    Field::new("type", &schema, json!("image/png"))
+    Field::new("type", &schema, json!(examples::IMAGE_TYPE))
 }
 fn attachment_type() -> Field {
     let schema = json!({"type": "string", "enum": ATTACHMENT_TYPES.as_slice()});
-    Field::new("type", &schema, json!("application/pdf"))
+    Field::new("type", &schema, json!(examples::FILE_TYPE))
 }
 fn entity_type(taken: &[EntityType], example: EntityType) -> Field {
     let taken: Vec<_> = taken.iter().map(|one| one.as_str()).collect();
@@ -197,12 +243,12 @@ fn entity_type(taken: &[EntityType], example: EntityType) -> Field {
 }
 fn id(name: &'static str, description: &str) -> Field {
     let schema = json!({"type": ["string", "null"], "format": "uuid", "description": description});
-    Field::new(name, &schema, Value::Null)
+    Field::new(name, &schema, Value::Null).of_form(Form::Id)
 }
 fn external(name: &'static str, example: &str) -> Field {
     let schema = json!({
         "type": ["string", "null"], "maxLength": 255,
-        "description": "Given both, the pair of external id and source is taken once.",
+        "description": "Where both are given, only one asset can have this pair of external id and source.",
     });
-    Field::new(name, &schema, json!(example))
+    Field::new(name, &schema, json!(example)).of_form(Form::External)
 }

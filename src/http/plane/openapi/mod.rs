@@ -1,13 +1,15 @@
 //! The asset API described for programs: an `OpenAPI` document made from the table of routes, from the types that are
 //! answered and from the refusals themselves. <https://spec.openapis.org/oas/v3.1.0>
 mod bodies;
+mod examples;
 mod operations;
+mod prose;
 
 #[cfg(test)]
 mod tests;
 
-use super::dto::{self, UploadAnswer, UploadData};
-use super::error::{Conflict, PlaneError};
+use super::dto::{self, UploadAnswer};
+use super::error::PlaneError;
 use super::routes::{Endpoint, ROUTES, Route, Version};
 use crate::http::limits::BodyError;
 use crate::store::StoreError;
@@ -16,14 +18,10 @@ use operations::{Gives, Operation};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
-const EXAMPLE_ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
-const EXAMPLE_UUID: Uuid = Uuid::from_u128(0x3999_b15f_7a97_486e_b06b_d08c_e45c_00c9);
+pub(in crate::http) use prose::INTRODUCTION;
+
 const JSON: &str = "application/json";
-const ABOUT: &str = "The API by which Plane's clients upload files. Ask for an upload with a token; the answer's \
-    `upload_data` is a presigned POST policy: send its `fields` and then `file` as multipart/form-data to its `url`. Then \
-    PATCH the asset. An id is a lower-case UUID with dashes, and a path ends in a slash.";
 
 /// The whole document.
 pub(in crate::http) fn document() -> Value {
@@ -36,15 +34,22 @@ pub(in crate::http) fn document() -> Value {
         "info": {
             "title": "hangar",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": ABOUT,
+            "description": prose::introduction(),
             "license": {"name": env!("CARGO_PKG_LICENSE")},
         },
+        "tags": prose::tags(),
         "paths": paths,
         "components": {
             "schemas": schemas(),
             "securitySchemes": {
-                "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-                "Bearer": {"type": "http", "scheme": "bearer"},
+                "ApiKey": {
+                    "type": "apiKey", "in": "header", "name": "X-API-Key",
+                    "description": "A token, as `hangar token create` makes it.",
+                },
+                "Bearer": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The same token. Where both headers are sent, `X-API-Key` counts.",
+                },
             },
         },
     })
@@ -88,19 +93,20 @@ fn parameter((name, may_be_none): (&str, bool)) -> Value {
         "type": "string",
         "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
     });
-    let (schema, example) = match name {
-        "slug" => (
-            json!({"type": "string", "pattern": "^[a-z0-9_-]{1,48}$"}),
-            "acme",
-        ),
-        "anchor" => (
-            json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
-            "3999b15f7a97486eb06bd08ce45c00c9",
-        ),
-        _ if may_be_none => (json!({"anyOf": [id, {"const": "None"}]}), EXAMPLE_ID),
-        _ => (id, EXAMPLE_ID),
+    let schema = match name {
+        "slug" => json!({"type": "string", "pattern": "^[a-z0-9_-]{1,48}$"}),
+        "anchor" => json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+        _ if may_be_none => json!({"anyOf": [id, {"const": "None"}]}),
+        _ => id,
     };
-    json!({"name": name, "in": "path", "required": true, "schema": schema, "example": example})
+    let mut parameter = json!({
+        "name": name, "in": "path", "required": true,
+        "schema": schema, "example": examples::path_parameter(name),
+    });
+    if let Some(description) = prose::parameter(name, may_be_none) {
+        parameter["description"] = json!(description);
+    }
+    parameter
 }
 
 /// The same for one route and method in every release.
@@ -122,6 +128,9 @@ fn operation(route: &Route, method: &str) -> Value {
         "security": security(route, method),
         "responses": responses(route, method, &operation),
     });
+    if let Some(description) = prose::description(route, method) {
+        described["description"] = json!(description);
+    }
     if let Some(takes) = operation.takes {
         let schema = json!({"schema": reference(takes.name())});
         described["requestBody"] = json!({
@@ -134,9 +143,9 @@ fn operation(route: &Route, method: &str) -> Value {
 
 fn tag(route: &Route) -> &'static str {
     match route.version() {
-        Version::V1 => "Public API (v1)",
-        Version::V2 if route.path.contains("<anchor>") => "Published projects",
-        Version::V2 => "App API (v2)",
+        Version::V1 => prose::PUBLIC_API,
+        Version::V2 if route.path.contains("<anchor>") => prose::PUBLISHED,
+        Version::V2 => prose::APP_API,
     }
 }
 
@@ -170,7 +179,11 @@ fn responses(route: &Route, method: &str, operation: &Operation) -> Value {
         let content = if method == "HEAD" {
             json!({})
         } else {
-            let examples: Map<_, _> = texts.iter().enumerate().map(example).collect();
+            let examples: Map<_, _> = texts
+                .iter()
+                .enumerate()
+                .map(|(at, text)| example(at, text, operation.takes))
+                .collect();
             json!({JSON: {"schema": reference("Refusal"), "examples": examples}})
         };
         let status = status.to_string();
@@ -182,9 +195,14 @@ fn responses(route: &Route, method: &str, operation: &Operation) -> Value {
     Value::Object(responses)
 }
 
-fn example((at, text): (usize, &String)) -> (String, Value) {
+/// One refusal. Plane's texts often do not name the field that is wrong: the summary does.
+fn example(at: usize, text: &str, takes: Option<Takes>) -> (String, Value) {
     let value: Value = serde_json::from_str(text).expect("a refusal is JSON");
-    (format!("{}", at + 1), json!({"value": value}))
+    let mut example = json!({"value": value});
+    if let Some(summary) = prose::refusal(text, takes) {
+        example["summary"] = json!(summary);
+    }
+    ((at + 1).to_string(), example)
 }
 
 /// What every route refuses alike, in the order of checks.
@@ -246,20 +264,18 @@ fn successes(route: &Route, method: &str, gives: Gives) -> Map<String, Value> {
         }
     };
     let (status, content) = match gives {
-        Gives::Upload => ("200", json_of("UploadAnswer", false, upload_example())),
-        Gives::Attachments => ("200", json_of("Attachment", true, json!([]))),
-        Gives::Asset => ("200", json_of("AssetV1", false, asset_example())),
-        Gives::Me => ("200", json_of("Me", false, me_example())),
-        Gives::Exists => (
+        Gives::Upload => (
             "200",
-            json_of("Exists", false, json!(dto::Exists { exists: true })),
+            json_of("UploadAnswer", false, examples::upload(route)),
         ),
-        Gives::Duplicate => {
-            let copy = dto::Duplicate {
-                asset_id: EXAMPLE_UUID,
-            };
-            ("200", json_of("Duplicate", false, json!(copy)))
-        }
+        Gives::Attachments => (
+            "200",
+            json_of("Attachment", true, examples::attachments(route)),
+        ),
+        Gives::Asset => ("200", json_of("AssetV1", false, examples::workspace_file())),
+        Gives::Me => ("200", json_of("Me", false, examples::me())),
+        Gives::Exists => ("200", json_of("Exists", false, examples::exists())),
+        Gives::Duplicate => ("200", json_of("Duplicate", false, examples::duplicate())),
         Gives::Nothing => ("204", json!({})),
         Gives::Redirect => ("302", json!({})),
         Gives::Methods => ("200", json!({})),
@@ -335,24 +351,24 @@ fn links(from: &Route) -> Value {
 fn meaning(status: &str) -> &'static str {
     match status {
         "200" => "Done.",
-        "204" => "Done; there is nothing to say.",
-        "206" => "The range asked for.",
-        "302" => "The bytes are at `Location`, for a while.",
-        "304" => "Not changed since.",
-        "400" => "Something in the request is wrong.",
+        "204" => "Done. There is no body.",
+        "206" => "The range that was asked for.",
+        "302" => "The bytes are at the presigned URL in `Location`.",
+        "304" => "The client's copy is current.",
+        "400" => "The request is wrong.",
         "401" => "No token.",
         "403" => "The token is not valid, or does not allow this.",
-        "404" => "There is no such thing, or not for this caller.",
+        "404" => "It does not exist, or not for this caller.",
         "406" => "Only JSON is answered.",
         "408" => "The body came too slowly.",
-        "409" => "It is there already.",
+        "409" => "It exists already.",
         "412" => "A precondition does not hold.",
         "413" => "The body is too large.",
         "415" => "Bodies are JSON or forms.",
         "416" => "The range lies outside the file.",
-        "429" => "Too often; `Retry-After` says when.",
+        "429" => "Too many requests. `Retry-After` says when to try again.",
         "500" => "The stored bytes are damaged.",
-        "503" => "Not now; `Retry-After` says when.",
+        "503" => "Not available now. `Retry-After` says when to try again.",
         _ => "The disk is full.",
     }
 }
@@ -391,64 +407,4 @@ fn schemas() -> Map<String, Value> {
     });
     schemas.insert("Refusal".to_owned(), refusal);
     schemas
-}
-
-fn taken_asset() -> PlaneError {
-    PlaneError::Taken(Conflict::Asset {
-        message: "Asset with same external id and source already exists",
-        asset_id: EXAMPLE_UUID,
-        asset_url: None,
-    })
-}
-fn taken_attachment() -> PlaneError {
-    PlaneError::Taken(Conflict::Attachment {
-        error: "Issue with the same external id and external source already exists",
-        id: EXAMPLE_UUID,
-    })
-}
-
-fn upload_example() -> Value {
-    let field = |name, value: &str| (name, value.to_owned());
-    json!(UploadAnswer {
-        upload_data: UploadData {
-            url: "https://files.example.com/uploads".to_owned(),
-            fields: vec![
-                field("Content-Type", "image/png"),
-                field("key", "user-assets/3999b15f-me.png"),
-                field("x-amz-algorithm", "AWS4-HMAC-SHA256"),
-                field("policy", "eyJleHBpcmF0aW9uIjogIi4uLiJ9"),
-                field("x-amz-signature", "9a0f..."),
-            ],
-        },
-        asset_id: EXAMPLE_UUID,
-        attachment: None,
-        asset_url: Some(crate::assets::entity::static_url(EXAMPLE_UUID)),
-        id: None,
-        asset: None,
-    })
-}
-
-fn asset_example() -> Value {
-    json!(dto::AssetV1 {
-        asset_id: EXAMPLE_UUID,
-        asset_url: "https://files.example.com/uploads/...".to_owned(),
-        asset_name: "spec.pdf".to_owned(),
-        asset_type: "application/pdf".to_owned(),
-        id: EXAMPLE_UUID,
-        name: "spec.pdf".to_owned(),
-        content_type: "application/pdf".to_owned(),
-        attributes: Map::new(),
-    })
-}
-
-fn me_example() -> Value {
-    json!(dto::Me {
-        id: EXAMPLE_UUID,
-        first_name: "",
-        last_name: "",
-        email: "ana@example.com".to_owned(),
-        avatar: "",
-        avatar_url: None,
-        display_name: "ana".to_owned(),
-    })
 }

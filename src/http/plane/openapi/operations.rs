@@ -94,7 +94,7 @@ fn own(route: &Route, method: &str) -> Operation {
         (Endpoint::Me, _) => reads("The user whose token this is.", Gives::Me, vec![]),
         (Endpoint::UserAssets, _) => user_assets(route.version()),
         (Endpoint::UserAsset, "PATCH") => changes(
-            "Say that an avatar or cover is uploaded. By v2 it becomes the current one.",
+            "Change the attributes of an avatar or cover. By v2 it becomes the current one.",
             Some(Takes::Attributes),
             vec![INVALID_PAYLOAD, missing()],
         ),
@@ -106,7 +106,7 @@ fn own(route: &Route, method: &str) -> Operation {
         (Endpoint::AssetsV1 | Endpoint::AssetV1, _) => documented_v1(route.endpoint, method),
         (Endpoint::Attachments | Endpoint::Attachment, _) => attachments(route, method),
         (Endpoint::Static, _) => reads(
-            "An avatar, cover or logo, for anybody.",
+            "The bytes of an avatar, cover or logo. No token is needed.",
             Gives::File,
             vec![
                 NOT_FOUND_V2,
@@ -150,11 +150,11 @@ fn documented_v1(endpoint: Endpoint, method: &str) -> Operation {
                 INVALID_FILE_TYPE,
                 INVALID_DETAIL,
                 NOT_FOUND_V1,
-                super::taken_asset(),
+                super::examples::taken_asset(),
             ],
         ),
         (_, "PATCH") => changes(
-            "Say that a file is uploaded.",
+            "Confirm an upload.",
             Some(Takes::IsUploaded),
             vec![INVALID_PAYLOAD, INVALID_DETAIL, NO_ASSET],
         ),
@@ -177,7 +177,7 @@ fn attachments(route: &Route, method: &str) -> Operation {
             let mut refuses = vec![INVALID_FILE_TYPE];
             if is_v1 {
                 refuses.extend([INVALID_REQUEST, INVALID_DETAIL, MAY_NOT_UPLOAD, missing]);
-                refuses.push(super::taken_attachment());
+                refuses.push(super::examples::taken_attachment());
             }
             let takes = if is_v1 {
                 Takes::AttachmentV1
@@ -192,7 +192,7 @@ fn attachments(route: &Route, method: &str) -> Operation {
             vec![missing],
         ),
         (_, "PATCH") => changes(
-            "Say that an attachment is uploaded. The body is not read.",
+            "Confirm the upload of an attachment. The body is not read.",
             None,
             vec![refusal(MAY_NOT_UPLOAD), missing],
         ),
@@ -222,7 +222,7 @@ fn in_a_workspace(endpoint: Endpoint, method: &str) -> Operation {
             ],
         ),
         (Endpoint::WorkspaceAsset | Endpoint::ProjectAsset, "PATCH") => changes(
-            "Say that an asset is uploaded. Of the workspace's form, a logo or cover becomes the current one.",
+            "Change the attributes of an asset. By the workspace's path a logo or cover becomes the current one.",
             Some(Takes::Attributes),
             vec![INVALID_PAYLOAD, NOT_FOUND_V2],
         ),
@@ -274,7 +274,7 @@ fn published(endpoint: Endpoint, method: &str) -> Operation {
             ],
         ),
         (Endpoint::AnchorAsset, "PATCH") => changes(
-            "Say that a picture is uploaded.",
+            "Change the attributes of a picture.",
             Some(Takes::Attributes),
             vec![INVALID_PAYLOAD, NOT_PUBLISHED, NOT_FOUND_V2],
         ),
@@ -293,7 +293,7 @@ fn published(endpoint: Endpoint, method: &str) -> Operation {
             vec![NO_ASSET_IDS, INVALID_DETAIL, NOT_PUBLISHED, NOT_UPLOADED],
         ),
         _ => reads(
-            "A picture of a published project, for anybody.",
+            "A picture of a published project. No token is needed.",
             Gives::Redirect,
             vec![NO_ANCHOR, NOT_FOUND_V2, NOT_UPLOADED],
         ),

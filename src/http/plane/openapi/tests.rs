@@ -52,6 +52,83 @@ fn every_reference_and_link_leads_somewhere() {
 }
 
 #[test]
+fn an_example_of_an_upload_has_all_fields_signed_as_the_contract_has_them() {
+    let document = document();
+    let post = &document["paths"]["/api/v1/assets/user-assets/"]["post"];
+    let answer = &post["responses"]["200"]["content"][JSON]["example"];
+    let fields = answer["upload_data"]["fields"].as_object().unwrap();
+    let mut names: Vec<_> = fields.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let seven = [
+        "Content-Type",
+        "key",
+        "policy",
+        "x-amz-algorithm",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-signature",
+    ];
+    assert_eq!(names, seven);
+    // Plane contract, section 7: the third vector.
+    let signature = "a02ac78e479d7bc6b99a1ae370ae9e05c9aa441319cd0b4b1a80e85d05b58f3e";
+    assert_eq!(fields["x-amz-signature"], signature);
+}
+
+#[test]
+fn an_attachments_example_is_its_own_answer_and_nothing_bound_is_none() {
+    let document = document();
+    let example = |path: &str| {
+        let post = &document["paths"][path]["post"];
+        post["responses"]["200"]["content"][JSON]["example"].clone()
+    };
+    let attachments = "projects/{project_id}/work-items/{issue_id}/attachments/";
+    let attachment = example(&format!("/api/v1/workspaces/{{slug}}/{attachments}"));
+    assert_eq!(attachment["attachment"]["attributes"]["name"], "spec.pdf");
+    assert_eq!(attachment["id"], attachment["attachment"]["id"]);
+    assert_eq!(attachment["asset"], attachment["attachment"]["asset"]);
+    let unbound = example("/api/assets/v2/workspaces/{slug}/");
+    let url = unbound["asset_url"].as_str().unwrap();
+    assert!(
+        url.starts_with("/api/assets/v2/workspaces/acme/projects/None/"),
+        "{url}"
+    );
+    assert_eq!(unbound.get("attachment"), None);
+}
+
+#[test]
+fn each_patch_says_what_it_changes() {
+    let document = document();
+    for route in &ROUTES {
+        if route.allow.contains("PATCH") {
+            let patch = &document["paths"][path(route)]["patch"];
+            assert!(patch["description"].is_string(), "{}", route.path);
+        }
+    }
+}
+
+/// Of 400s with a body: a text that names no field has a summary which does.
+#[test]
+fn each_refusal_of_a_field_names_the_field() {
+    let document = document();
+    for route in &ROUTES {
+        for method in ["post", "patch"] {
+            let operation = &document["paths"][path(route)][method];
+            let examples = &operation["responses"]["400"]["content"][JSON]["examples"];
+            for example in examples.as_object().into_iter().flat_map(Map::values) {
+                let Some(text) = example["value"]["error"].as_str() else {
+                    continue;
+                };
+                if text.contains("body") || text.contains("Host") {
+                    continue;
+                }
+                let summary = example["summary"].as_str().unwrap_or_default();
+                assert!(summary.contains('`'), "{method} {}: {text}", route.path);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_document_changes_only_on_purpose() {
     let document = document();
     let mut lines = Vec::new();

@@ -10,6 +10,11 @@ const ACTIONS: [Action; 6] = [
     Action::PutObjectAcl,
 ];
 
+fn tags() -> &'static Tags {
+    static TAGS: std::sync::LazyLock<Tags> = std::sync::LazyLock::new(|| Tags::stored("k=v"));
+    &TAGS
+}
+
 /// Questions of several kinds.
 fn questions(bucket: &BucketName) -> Vec<Asked<'_>> {
     let mut questions = Vec::new();
@@ -27,6 +32,7 @@ fn questions(bucket: &BucketName) -> Vec<Asked<'_>> {
                 prefix: Some("a/"),
                 delimiter: Some("/"),
                 canned_acl: Some("private"),
+                existing_tags: Some(tags()),
                 ..plain.clone()
             });
             questions.push(plain);

@@ -2,6 +2,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::s3::uri::Plus;
 
 fn presigned_for(expires_seconds: u64, extra: &[(&str, &str)]) -> Request {
     let credential = Credential::parse("access-key/20261123//s3/aws4_request").unwrap();
@@ -151,7 +152,8 @@ fn a_content_hash_of_a_presigned_url_is_what_was_signed() {
         .unwrap()
         .scope;
     let signed = SignedHeaders::parse("host;x-amz-content-sha256").unwrap();
-    let canonical = canonical_request(&request.head(), &signed, "h", EMPTY);
+    let reading = Reading::default();
+    let canonical = canonical_request(&request.head(), &signed, "h", EMPTY, &reading);
     let signature = SigningKey::derive("secret-key", &scope)
         .sign(string_to_sign("20261123T091813Z", &scope, &canonical).as_bytes());
     request.query = format!("{}&X-Amz-Signature={signature}", request.query);
@@ -166,4 +168,128 @@ fn a_signature_of_another_form_does_not_match(#[values("", "x", "%C5%BC")] signa
     request.query.replace_range(cut.., signature);
     let error = request.verify().unwrap_err();
     assert_eq!(error.code, ErrorCode::SignatureDoesNotMatch);
+}
+
+// ---- Headers in the query
+
+/// Presigned for a PUT: `query` as it is sent, `signed` the headers and values that the client signed.
+fn presigned_put(query: &str, signed: &[(&str, &str)]) -> Request {
+    let credential = Credential::parse("access-key/20261123//s3/aws4_request").unwrap();
+    let mut names = vec!["host"];
+    names.extend(signed.iter().map(|(name, _)| *name));
+    names.sort_unstable();
+    let query = format!(
+        "{query}&X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={}&X-Amz-Date=20261123T091813Z&X-Amz-Expires=60&X-Amz-SignedHeaders={}",
+        uri::encode_query(&credential.to_string()),
+        uri::encode_query(&names.join(";")),
+    );
+    let headers: Vec<(String, String)> = signed
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let head = RequestHead {
+        method: "PUT",
+        raw_path: "/b/k",
+        raw_query: &query,
+        headers: &headers,
+    };
+    let names = SignedHeaders::parse(&names.join(";")).unwrap();
+    let canonical = canonical_request(&head, &names, "h", "UNSIGNED-PAYLOAD", &Reading::default());
+    let signature = SigningKey::derive("secret-key", &credential.scope)
+        .sign(string_to_sign("20261123T091813Z", &credential.scope, &canonical).as_bytes());
+    let target = format!("/b/k?{query}&X-Amz-Signature={signature}");
+    Request::new("PUT", &target, &[("host", "h")])
+}
+
+#[rstest]
+#[case("x-amz-acl", "private")]
+#[case("X-Amz-Meta-Foo", "two%20words")]
+#[case(
+    "x-amz-checksum-sha256",
+    "47DEQpj8HBSa%2B%2FTImW%2B5JCeuQeRkm5NMpJWZG3hSuFU%3D"
+)]
+fn a_signed_header_that_only_the_query_states_counts_as_sent(
+    #[case] name: &str,
+    #[case] value: &str,
+) {
+    let decoded = uri::decode(value).unwrap();
+    let lower = name.to_ascii_lowercase();
+    let request = presigned_put(
+        &format!("{name}={value}"),
+        &[(lower.as_str(), decoded.as_str())],
+    );
+    request.verify().unwrap();
+    let headers = signature::presigned_headers(&uri::parse_query(&request.query).unwrap());
+    assert_eq!(headers, [(lower, decoded)]);
+}
+
+#[rstest]
+#[case::another_value("x-amz-acl=private", &[("x-amz-acl", "private")], &[("x-amz-acl", "public-read")], "SignatureDoesNotMatch")]
+#[case::another_in_the_query("x-amz-acl=private", &[("x-amz-acl", "other")], &[("x-amz-acl", "other")], "InvalidArgument")]
+#[case::not_signed("x-amz-acl=private", &[], &[("x-amz-acl", "private")], "AccessDenied")]
+#[case::twice("x-amz-acl=private&X-Amz-Acl=other", &[], &[], "InvalidArgument")]
+#[case::another_type("Content-Type=image%2Fpng", &[], &[("content-type", "text/html")], "InvalidArgument")]
+#[case::another_signed_type("Content-Type=image%2Fpng", &[("content-type", "text/html")], &[("content-type", "text/html")], "InvalidArgument")]
+#[case::a_type_that_was_not_sent("Content-Type=image%2Fpng", &[("content-type", "image/png")], &[], "SignatureDoesNotMatch")]
+fn a_header_that_contradicts_the_query_is_refused(
+    #[case] query: &str,
+    #[case] signed: &[(&str, &str)],
+    #[case] sent: &[(&str, &str)],
+    #[case] code: &str,
+) {
+    let mut request = presigned_put(query, signed);
+    for (name, value) in sent {
+        request = request.with(name, value);
+    }
+    assert_eq!(request.verify().unwrap_err().code.as_str(), code);
+}
+
+#[rstest]
+#[case::in_the_query_alone(&[], &[])]
+#[case::sent(&[], &[("content-type", "image/png")])]
+#[case::signed_and_sent(&[("content-type", "image/png")], &[("content-type", "image/png")])]
+fn a_plain_header_in_the_query_is_ignored(
+    #[case] signed: &[(&str, &str)],
+    #[case] sent: &[(&str, &str)],
+) {
+    let mut request = presigned_put("Content-Type=image%2Fpng&userId=5&v2", signed);
+    for (name, value) in sent {
+        request = request.with(name, value);
+    }
+    request.verify().unwrap();
+}
+
+#[test]
+fn a_checksum_that_is_not_among_the_signed_headers_is_none() {
+    let query = "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32";
+    let request = presigned_put(query, &[]);
+    request.verify().unwrap();
+    let query = uri::parse_query(&request.query).unwrap();
+    assert!(signature::presigned_headers(&query).is_empty());
+}
+
+#[test]
+fn a_query_that_no_presigned_url_has_states_no_headers() {
+    let query = uri::parse_query("x-amz-acl=private&Signature=1").unwrap();
+    assert!(signature::presigned_headers(&query).is_empty());
+}
+
+#[rstest]
+#[case::space("a%20b", "a+b", Plus::Space)]
+#[case::plus_sign("a%2Bb", "a+b", Plus::Sign)]
+#[case::as_signed("a%2Bb", "a%2Bb", Plus::Space)]
+fn a_plus_is_what_its_client_signed(#[case] signed: &str, #[case] sent: &str, #[case] plus: Plus) {
+    let mut request = presigned_put(&format!("x-amz-meta-a={signed}"), &[]);
+    request.query = request.query.replace(signed, sent);
+    assert_eq!(request.verify().unwrap().plus(), plus);
+}
+
+#[test]
+fn a_space_is_never_taken_for_a_plus_sign() {
+    for (signed, sent) in [("a%20b", "a%2Bb"), ("a%2Bb", "a%20b")] {
+        let mut request = presigned_put(&format!("x-amz-meta-a={signed}"), &[]);
+        request.query = request.query.replace(signed, sent);
+        let refusal = request.verify().unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::SignatureDoesNotMatch);
+    }
 }

@@ -1,0 +1,96 @@
+//! A store that is looked at: it tells what the next start tells, and takes no change.
+
+use super::parts::files_in;
+use super::*;
+
+#[tokio::test]
+async fn a_store_that_is_looked_at_reads_everything_and_takes_no_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "small", b"in the log").await;
+    put(&store, "large", &pattern(300_000)).await;
+    store.record_new(note("a", "a note")).await.unwrap();
+    store.close().await;
+    drop(store);
+    let before = files_in(dir.path());
+    let looked = look(dir.path()).await.unwrap();
+    assert_eq!(get(&looked, "small").await.unwrap(), b"in the log");
+    assert_eq!(get(&looked, "large").await.unwrap(), pattern(300_000));
+    let refused = looked.record_new(note("b", "another")).await;
+    assert!(refused.is_err());
+    let refused = looked.create_bucket(name("another")).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    let deleted = looked.delete(name("uploads"), key("small"));
+    assert!(deleted.await.is_err());
+    let checked = looked
+        .check(Arc::default(), Repair::default())
+        .await
+        .unwrap();
+    assert_eq!((checked.damages, checked.objects), (0, 2));
+    looked.close().await;
+    assert!(files_in(dir.path()) == before);
+    // Others may look too, and no server starts meanwhile.
+    let another = look(dir.path()).await.unwrap();
+    assert!(matches!(open(dir.path()).await, Err(OpenError::Locked(_))));
+    drop((looked, another));
+    let store = open(dir.path()).await.unwrap();
+    assert!(matches!(look(dir.path()).await, Err(OpenError::Locked(_))));
+    assert_eq!(get(&store, "small").await.unwrap(), b"in the log");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_look_at_a_folder_with_nothing_in_it_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let none = dir.path().join("none");
+    for path in ["none", "empty", "home/@hangar", "log/@hangar/log"] {
+        let path = dir.path().join(path);
+        if path != none {
+            std::fs::create_dir_all(&path).unwrap();
+        }
+    }
+    for folder in ["none", "empty", "home", "log"] {
+        let path = dir.path().join(folder);
+        assert!(look(&path).await.is_err(), "{folder}");
+        assert!(!matches!(holds_data(&path), Ok(true)), "{folder}");
+    }
+    assert!(!none.exists());
+    assert!(!dir.path().join("empty/@hangar").exists());
+    assert!(!dir.path().join("home/@hangar/log").exists());
+    assert!(!dir.path().join("log/@hangar/blobs").exists());
+}
+
+/// The rows that no snapshot has are the log's.
+#[tokio::test]
+async fn a_look_at_a_folder_that_was_not_closed_tells_what_its_next_start_tells() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "kept", b"kept").await;
+    put(&store, "gone", b"gone").await;
+    store.close().await;
+    let store = open(dir.path()).await.unwrap();
+    store.announce("{}").await.unwrap();
+    put(&store, "kept", b"replaced").await;
+    let deleted = store.delete(name("uploads"), key("gone"));
+    deleted.await.unwrap();
+    // As a killed server leaves it.
+    let copy = tempfile::tempdir().unwrap();
+    for (path, bytes) in files_in(dir.path()) {
+        let path = copy.path().join("@hangar").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    std::fs::create_dir_all(copy.path().join("@hangar/blobs")).unwrap();
+    store.close().await;
+    for is_there in [true, false] {
+        if !is_there {
+            std::fs::remove_file(copy.path().join("@hangar/hangar.db")).unwrap();
+        }
+        let before = files_in(copy.path());
+        let looked = look(copy.path()).await.unwrap();
+        assert_eq!(get(&looked, "kept").await.unwrap(), b"replaced");
+        assert!(get(&looked, "gone").await.is_none());
+        looked.close().await;
+        assert!(files_in(copy.path()) == before);
+    }
+}
