@@ -28,16 +28,12 @@ impl ETag {
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
-    /// Whether it has the form that [`from_md5`](Self::from_md5) and [`of_parts`](Self::of_parts) give.
+    /// Whether a server could have given it: six letters, digits or `-`, or more. Not a word such as `true`.
     #[must_use]
-    pub fn is_well_formed(&self) -> bool {
-        let (md5, count) = match self.0.split_once('-') {
-            Some((md5, count)) => (md5, Some(count)),
-            None => (self.0.as_str(), None),
-        };
-        let hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let is_count = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        md5.len() == 32 && md5.bytes().all(hex) && count.is_none_or(is_count)
+    pub fn is_plausible(&self) -> bool {
+        const FEWEST: usize = 6;
+        let is_of_a_tag = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        self.0.len() >= FEWEST && self.0.bytes().all(is_of_a_tag)
     }
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -60,7 +56,19 @@ mod tests {
         let raw: Vec<u8> = [Md5::digest(b"hello"), Md5::digest(b"hello")].concat();
         let expected = format!("{}-2", hex::encode(Md5::digest(&raw)));
         assert_eq!(ETag::of_parts(parts.iter()).as_str(), expected);
-        assert!(ETag::of_parts(parts.iter()).is_well_formed());
-        assert!(parts[0].is_well_formed());
+        assert!(ETag::of_parts(parts.iter()).is_plausible());
+        assert!(parts[0].is_plausible());
+    }
+
+    #[test]
+    fn what_clients_say_in_place_of_an_asterisk_is_no_tag() {
+        for word in [
+            "", "true", "false", "1", "yes", "none", "*", "**", "*, *", "'*'", "%2A", "a b c d",
+        ] {
+            assert!(
+                !ETag::from_stored(word.to_owned()).is_plausible(),
+                "{word:?}"
+            );
+        }
     }
 }

@@ -75,7 +75,10 @@ def test_a_url_names_the_file_that_is_saved(endpoint, client, key):
         disposition = f'attachment; filename="{name}"'
         answer = ask(endpoint, "GET", url(disposition))
         assert answer.status_code == 200, answer.text
-        assert answer.headers["Content-Disposition"].encode("latin-1").decode() == disposition
+        if name.isascii():
+            assert answer.headers["Content-Disposition"] == disposition
+        else:
+            assert answer.headers["Content-Disposition"].endswith(f"; filename*=UTF-8''{quote(name)}")
         assert answer.headers["Content-Type"].startswith("text/csv")
     # What this version signs of such a name could be another request: it is refused, and says what to do.
     for name in ("a&tagging", "a&versionId=null", "R&acl"):

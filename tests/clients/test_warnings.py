@@ -98,7 +98,7 @@ def test_a_folder_of_hangars_own_is_warned_of_nothing(tmp_path):
     (server.data / "lost+found").mkdir()
     server.start()
     assert warnings(server) == []
-    assert run("gc", "--data-dir", server.data).stderr == ""
+    assert run("gc", "--data-dir", server.data).stderr == f"Data folder: {server.data}\n"
     assert server.stop() == 0
     assert "WARN" not in server.said()
 
