@@ -59,7 +59,7 @@ pub(super) async fn permit(
         ),
         None => (
             Requester::Anybody,
-            Payload::without_sigv4(&verify::head(exchange))?,
+            Payload::without_sigv4(&verify::head(exchange), None)?,
         ),
     };
     let mut question = Question::of(exchange, operation);

@@ -26,6 +26,7 @@ mod scope;
 mod tests;
 
 pub(super) use header::parse as parse_header;
+pub(super) use payload::CONTENT_SHA256;
 pub use payload::Payload;
 pub(super) use presigned::Parameters;
 pub use presigned::presign_query;
