@@ -429,7 +429,11 @@ impl Requester {
 }
 
 /// Whether the policy of a bucket looks at the tags of an object when it is asked about one of these actions.
-fn looks_at_tags(exchange: &Exchange<'_>, bucket: &BucketName, actions: [&[Action]; 2]) -> bool {
+pub(super) fn looks_at_tags(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+    actions: [&[Action]; 2],
+) -> bool {
     exchange.rooms.store.bucket(bucket).is_some_and(|bucket| {
         let policy = bucket.policy().ok().flatten();
         let mut actions = actions.into_iter().flatten();
