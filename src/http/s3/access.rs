@@ -92,7 +92,7 @@ pub(super) async fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Resul
     let fields = grant.fields();
     let stated = |names: [&str; 2]| names.into_iter().find_map(|name| fields.get(name));
     let mut question = Question {
-        canned_acl: stated(["acl", "x-amz-acl"]),
+        canned_acl: stated(["x-amz-acl", "acl"]),
         sets_tags: stated(["tagging", "x-amz-tagging"]).is_some(),
         ..Question::about(grant.bucket(), Some(grant.key()))
     };
