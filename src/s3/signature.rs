@@ -13,6 +13,7 @@ use super::uri::Plus;
 use super::{ErrorCode, S3Error, sigv2, time, uri};
 use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::SecretString;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How far a client's clock may be off.
@@ -334,7 +335,7 @@ const REPEATED_IN_QUERIES: [&str; 6] = [
 /// A presigned query states each header once, and nothing else than the headers that came with it.
 fn refuse_contradictions(head: &RequestHead<'_>, plus: Plus) -> Result<(), S3Error> {
     let query = uri::parse_query_as(head.raw_query, plus).unwrap_or_default();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
     let is_upload = matches!(head.method, "PUT" | "POST");
     for (name, value) in &query {
         let name = name.to_ascii_lowercase();
@@ -358,7 +359,7 @@ fn refuse_contradictions(head: &RequestHead<'_>, plus: Plus) -> Result<(), S3Err
                 value,
             ));
         }
-        seen.push(name);
+        seen.insert(name);
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use subtle::ConstantTimeEq;
 
 #[cfg(test)]
@@ -267,7 +267,7 @@ impl Unverified {
     /// # Errors
     /// `InvalidRequest` where a request with another meaning has the same string to sign, or is likely to.
     fn refuse_ambiguity(&self, query: &Query) -> Result<(), S3Error> {
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (name, value) in query {
             let is_header = self.is_presigned() && is_amz(name);
             if !is_header && !is_signed(name) {
@@ -285,10 +285,9 @@ impl Unverified {
             } else {
                 name.clone()
             };
-            if seen.contains(&name) {
-                return Err(ambiguous(&name, "is given more than once"));
+            if let Some(again) = seen.replace(name) {
+                return Err(ambiguous(&again, "is given more than once"));
             }
-            seen.push(name);
         }
         Ok(())
     }
