@@ -13,7 +13,7 @@ use super::record::{
 };
 use super::staging::{Sealed, SealedBody};
 use super::state::State;
-use super::{Effect, Part, StoreError, Target, Upload, UploadId, share};
+use super::{Effect, Object, Part, StoreError, Target, Upload, UploadId, share};
 use crate::clock::Clock;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};
 use crate::s3::conditional::WritePrecondition;
@@ -55,6 +55,7 @@ pub(super) enum Work {
     SetTags {
         bucket: BucketName,
         key: ObjectKey,
+        which: Which,
         tagging: Option<String>,
     },
     CreateUpload(Box<UploadCreated>),
@@ -156,7 +157,7 @@ pub(super) struct NewBytes {
     pub(super) effect: Option<Effect>,
 }
 
-/// Which object of a key is to go.
+/// Which object of a key is to go, or to get tags.
 pub(super) enum Which {
     /// Whichever is there.
     Current,
@@ -165,6 +166,15 @@ pub(super) enum Which {
         sequence: u64,
         tagging: Option<String>,
     },
+}
+
+impl Which {
+    pub(super) fn as_seen(object: &Object) -> Self {
+        Self::This {
+            sequence: object.sequence,
+            tagging: object.meta.tagging.clone(),
+        }
+    }
 }
 
 /// What is to be done of a change.
@@ -243,8 +253,9 @@ impl Judging {
             Work::SetTags {
                 bucket,
                 key,
+                which,
                 tagging,
-            } => self.set_tags(bucket, key, tagging).await,
+            } => self.set_tags(bucket, key, &which, tagging).await,
             Work::CreateUpload(created) => self.create_upload(created),
             Work::PutPart {
                 upload,
@@ -330,20 +341,33 @@ impl Judging {
         which: Which,
     ) -> Result<Verdict, StoreError> {
         self.require_bucket(&bucket)?;
-        let current = meta::current(&mut self.index, &bucket, &key).await?;
-        let is_meant = match (&which, &current) {
-            (Which::This { sequence, tagging }, Some(current)) => {
-                current.sequence == *sequence && current.tagging == *tagging
-            }
-            (Which::Current, _) | (Which::This { .. }, None) => true,
-        };
-        if !is_meant {
-            return Err(StoreError::PreconditionFailed);
-        }
-        if current.is_none() {
+        if !self.is_there(&bucket, &key, &which).await? {
             return Ok(Verdict::Nothing);
         }
         Ok(self.record(Change::Delete { bucket, key }, None))
+    }
+
+    /// Whether the key has an object.
+    ///
+    /// # Errors
+    /// `PreconditionFailed` where it is not the one that is meant.
+    async fn is_there(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        which: &Which,
+    ) -> Result<bool, StoreError> {
+        let Some(current) = meta::current(&mut self.index, bucket, key).await? else {
+            return Ok(false);
+        };
+        match which {
+            Which::This { sequence, tagging }
+                if current.sequence != *sequence || current.tagging != *tagging =>
+            {
+                Err(StoreError::PreconditionFailed)
+            }
+            Which::Current | Which::This { .. } => Ok(true),
+        }
     }
 
     async fn delete_with(
@@ -389,10 +413,11 @@ impl Judging {
         &mut self,
         bucket: BucketName,
         key: ObjectKey,
+        which: &Which,
         tagging: Option<String>,
     ) -> Result<Verdict, StoreError> {
         self.require_bucket(&bucket)?;
-        if self.etag(&bucket, &key).await?.is_none() {
+        if !self.is_there(&bucket, &key, which).await? {
             return Err(StoreError::NoSuchKey);
         }
         let change = Change::Tagged {

@@ -2,6 +2,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
+use super::canonical::canonical_request;
 use super::*;
 use crate::s3::signature::{self, Keys, Rules, Verified};
 use crate::s3::uri;
