@@ -165,6 +165,7 @@ impl Store {
             Ok(Found::Nothing | Found::Damaged) | Err(_) => false,
         };
         if is_another || former.iter().any(|former| former.log != new.log) {
+            remove_database(&home, &new.name).map_err(at_dir(&home))?;
             return Err(refused(to, "holds a backup of another data folder"));
         }
         let marked = home.make(BACKUP).and_then(|_| home.make(BACKING_UP));
@@ -447,14 +448,18 @@ fn refused_restore(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-/// Makes a folder where it is missing. A new one that root makes is given to `owner`.
+/// Makes a folder where it is missing, and those that lead to it. New ones that root makes are given to `owner`, who could
+/// not come to it otherwise.
 fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError> {
-    let is_new = !folder.exists();
-    make_private(folder).map_err(at(folder))?;
-    if is_new {
-        Dir::open(folder).map_err(at(folder))?.give_to(owner);
+    let missing = folder.ancestors();
+    let missing: Vec<_> = missing
+        .take_while(|part| !part.as_os_str().is_empty() && !part.exists())
+        .collect();
+    for part in missing.into_iter().rev() {
+        make_private(part).map_err(at(part))?;
+        owner.take_at(part);
     }
-    Ok(())
+    make_private(folder).map_err(at(folder))
 }
 
 fn make_home(to: &Path, owner: Owner) -> Result<(Dir, Places), BackupError> {
