@@ -136,6 +136,9 @@ impl Space {
     /// What this user may still write; a file system that does not tell has room.
     fn look_now(&self) -> u64 {
         let (free_bytes, is_read_only) = match statvfs(self.home.path()) {
+            Ok(stat) if stat.f_blocks == 0 => {
+                (u64::MAX, stat.f_flag.contains(StatVfsMountFlags::RDONLY))
+            }
             Ok(stat) => (
                 stat.f_bavail.saturating_mul(stat.f_frsize),
                 stat.f_flag.contains(StatVfsMountFlags::RDONLY),

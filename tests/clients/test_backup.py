@@ -145,8 +145,11 @@ def test_a_folder_that_holds_something_else_is_no_place_for_a_backup(filled, sta
     if place == "another backup":
         to = tmp_path / "backup"
         backup(other, to)
+        before = sorted(to.rglob("*"))
     refused = run("backup", to, "--data-dir", filled.data)
     assert refused.returncode == 1 and "name a folder of its own" in refused.stderr
+    if place == "another backup":
+        assert sorted(to.rglob("*")) == before
     assert "Traceback" not in refused.stderr
 
 
