@@ -179,6 +179,20 @@ impl Store {
             copies: Copies::default(),
         };
         let copies = transfer.back_up(&home, &new, former.first()).await?;
+        let lost = (copies.findings.iter()).find(|it| it.damage == Damage::Record);
+        if let (Some(lost), Some(former)) = (lost, former.first()) {
+            // No restore would take the new one.
+            remove_database(&home, &new.name).map_err(at_dir(&home))?;
+            return Err(BackupError::Refused(format!(
+                "{} stays the backup that it was, up to record {}: a record of the data folder's log that came since is \
+                 damaged ({}, byte {}), and a backup with it could not be restored. The server still has what it tells of: \
+                 copy its buckets to a new hangar with an S3 client, and back that one up",
+                to.display(),
+                former.end.sequence,
+                lost.file,
+                lost.offset,
+            )));
+        }
         copy_keys(folder.home(), &home)?;
         let new = snapshot::name_it(&new, &home).map_err(at_dir(&home))?;
         // Those that cannot be read too.
@@ -373,9 +387,14 @@ fn read_after(
         .ok_or(io::ErrorKind::NotFound)
         .map_err(io::Error::from)?;
     let mut reader = Reader::new(log, id, end)?;
-    while until != Some(end)
-        && let Some((record, next)) = reader.next()?
-    {
+    while until != Some(end) {
+        let (record, next) = match reader.next() {
+            Ok(Some(read)) => read,
+            Ok(None) => break,
+            // It may lie behind: then what is before it is handed out, and the end is reached.
+            Err(ScanError::Damaged { .. }) if until.is_some() => continue,
+            Err(error) => return Err(error),
+        };
         end = next;
         if base.is_none_or(|base| record.sequence > base.sequence) {
             after.take(record);
