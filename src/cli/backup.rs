@@ -70,6 +70,13 @@ impl Backup {
             let shown = self.to.display();
             Failure::Failed(format!("{shown} is no path: {error}"))
         })?;
+        // SQLite and orders to a server take no other.
+        if to.to_str().is_none() {
+            let shown = to.display();
+            return Err(Failure::Usage(format!(
+                "{shown} is not UTF-8: name another folder for the backup"
+            )));
+        }
         let verify = if self.quick { Verify::New } else { Verify::All };
         let order = Order::Backup {
             to: to.clone(),

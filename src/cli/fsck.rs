@@ -1,7 +1,7 @@
 //! `hangar fsck`: everything that is kept, read and held against what was stored.
 
 use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
+use super::{Failure, order, signals, terminal};
 use crate::admin::Order;
 use crate::config::Environment;
 use crate::store::{self, Checked, Damage, Finding, Progress, Remedy, Repair};
@@ -61,7 +61,7 @@ impl Fsck {
         let in_backup = if self.repair {
             None
         } else {
-            check_backup(&store.data_dir, shows).await?
+            signals::until_asked_to_stop(check_backup(&store.data_dir, shows)).await?
         };
         let is_backup = in_backup.is_some();
         let checked: Checked = match in_backup {

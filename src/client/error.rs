@@ -40,6 +40,10 @@ pub enum ClientError {
         #[source]
         source: reqwest::Error,
     },
+    #[error(
+        "{address} stopped taking the file, or did not answer once it had it: look at the server's log, and at the log of a proxy in between, then try again"
+    )]
+    Stalled { address: String },
     #[error("{address} does not answer as Plane's asset API does{}: check the address in --url or HANGAR_URL", in_brackets(*.status))]
     NotTheApi {
         address: String,

@@ -180,7 +180,7 @@ pub async fn check_backup(
             Ok(log::Found::Log(id))
                 if super::backup::was_written(&home).map_err(|it| cannot(&it))? =>
             {
-                let made = looking::index_of_log(&home, &places, id, effects).await;
+                let made = looking::index_of_log(&home, &places, id, None, effects).await;
                 made.map_err(|error| {
                     refused(&format!("has no snapshot that is whole, and {error}"))
                 })?

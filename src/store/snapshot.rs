@@ -5,7 +5,7 @@
 //! the newest stays. A snapshot that cannot be made is no failure: the log alone makes the index again, only slower.
 
 use super::dir::Dir;
-use super::folder::{DATABASE, Folder, identity, remove_database};
+use super::folder::{DATABASE, Folder, identity, remove_database, remove_journals};
 use super::log::{self, End, LogId, Reader, ScanError};
 use super::{meta, replay};
 use crate::db::{self, DatabaseError, Verified};
@@ -103,8 +103,8 @@ fn put_on_disk(file: &std::fs::File) -> io::Result<()> {
 pub(super) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
     let name = name(new.end.sequence);
     faults::step("snapshot-made");
-    // A journal that lay beside one of this name would be applied to it.
-    remove_database(home, &name)?;
+    // A journal that lay beside one of this name would be applied to it. The former one itself stays until it is replaced.
+    remove_journals(home, &name)?;
     home.rename(&new.name, home, &name)?;
     faults::step("snapshot-named");
     home.sync()?;

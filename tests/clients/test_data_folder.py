@@ -5,8 +5,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -156,6 +158,46 @@ def test_looking_at_any_other_folder_changes_nothing_and_tells_the_same(filled, 
         again.start()
         assert s3_client(again).get_object(Bucket="uploads", Key="large")["Body"].read() == LARGE
         assert again.stop() == 0
+
+
+def test_a_look_tells_all_that_the_next_start_tells_or_says_what_it_went_by(filled, tmp_path):
+    assert filled.stop() == 0
+    assert run("backup", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
+    shutil.rmtree(filled.data)
+    assert run("restore", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
+    filled.start()
+    s3 = s3_client(filled)
+    for key in ("damaged", "after it"):
+        s3.put_object(Bucket="uploads", Key=key, Body=SMALL)
+    filled.kill()
+    # A record that the index knows already: the start does not read it.
+    segment = filled.data / "@hangar/log/00000000000000000001.log"
+    flip(segment, segment.read_bytes().index(b"damaged"))
+    for command in (["fsck"], ["token", "list"]):
+        done = run(*command, "--data-dir", filled.data)
+        assert done.returncode == 1 and done.stdout == ""
+        assert "this look went by the log alone" in done.stderr
+    filled.start()
+    found = json.loads(filled.command_line("fsck", "--json").stdout)
+    assert (found["objects"], found["damages"]) == (4, 1)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_look_that_is_stopped_leaves_nothing(filled, tmp_path, by):
+    filled.kill()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    settings = bare_environment(HANGAR_DATA_DIR=filled.data, TMPDIR=temporary)
+    look = subprocess.Popen([binary(), "fsck"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while look.poll() is None and not any(temporary.iterdir()):
+        time.sleep(0.0005)
+    modes = [oct(path.stat().st_mode & 0o777) for path in temporary.iterdir()]
+    look.send_signal(by)
+    said = look.communicate(timeout=20)[1]
+    assert not any(temporary.iterdir())
+    # It may have been done already.
+    assert look.returncode == 0 or f"stopped by {by.name}" in said
+    assert all(mode == "0o700" for mode in modes)
 
 
 def test_looking_at_a_backup_changes_nothing_and_the_next_backup_is_taken(filled, tmp_path):
