@@ -62,6 +62,8 @@ impl LogSettings {
             .with_target("hangar", self.level)
             // It answers what it logs.
             .with_target("rustls_platform_verifier", LevelFilter::OFF)
+            // It reports each client that sends no HTTP as an error. hangar logs the refusal itself.
+            .with_target("actix_http::h1::dispatcher", LevelFilter::OFF)
             .with_default(self.level.min(LevelFilter::WARN))
     }
 }
@@ -118,6 +120,8 @@ mod tests {
             assert!(filter.would_enable(other, &Level::WARN), "{other}");
             assert!(!filter.would_enable(other, &Level::INFO), "{other}");
         }
+        // A client that sends no HTTP would be an error of the server.
+        assert!(!filter.would_enable("actix_http::h1::dispatcher", &Level::ERROR));
         let quiet = LogSettings::parse("error").unwrap().filter();
         assert!(!quiet.would_enable("actix_server", &Level::WARN));
     }
