@@ -41,7 +41,7 @@ impl Owner {
             return;
         }
         let (user, group) = self.ids();
-        told(self, rustix::fs::fchown(file, user, group));
+        log_failure(self, rustix::fs::fchown(file, user, group));
     }
 
     fn ids(self) -> (Option<Uid>, Option<Gid>) {
@@ -57,7 +57,7 @@ pub(crate) fn is_root() -> bool {
     user() == 0
 }
 
-/// The user whom this process acts as.
+/// The user that this process runs as.
 pub(crate) fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
@@ -83,11 +83,11 @@ pub(crate) fn follow_at(path: &Path) {
     if !owner.is_root() {
         let (user, group) = owner.ids();
         let given = rustix::fs::chownat(CWD, path, user, group, AtFlags::SYMLINK_NOFOLLOW);
-        told(owner, given);
+        log_failure(owner, given);
     }
 }
 
-fn told(owner: Owner, given: rustix::io::Result<()>) {
+fn log_failure(owner: Owner, given: rustix::io::Result<()>) {
     if let Err(error) = given {
         tracing::debug!(%error, user = owner.user, "a new file could not be given to the owner of its folder");
     }
