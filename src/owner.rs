@@ -42,7 +42,7 @@ impl Owner {
             return;
         }
         let (user, group) = self.ids();
-        told(self, rustix::fs::fchown(file, user, group));
+        log_failure(self, rustix::fs::fchown(file, user, group));
     }
 
     /// As [`Owner::take`], of what was just made at a path: see [`follow_at`].
@@ -54,7 +54,7 @@ impl Owner {
 
     fn take_new(self, folder: &File, name: &OsStr) {
         if !self.is_root() && is_root() {
-            told(self, self.try_take_new(folder, name));
+            log_failure(self, self.try_take_new(folder, name));
         }
     }
 
@@ -96,7 +96,7 @@ pub(crate) fn is_root() -> bool {
     user() == 0
 }
 
-/// The user whom this process acts as.
+/// The user that this process runs as.
 pub(crate) fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
@@ -142,7 +142,7 @@ fn is_new_of_root(stat: &Stat) -> bool {
     is_fit && stat.st_uid == 0
 }
 
-fn told(owner: Owner, given: rustix::io::Result<()>) {
+fn log_failure(owner: Owner, given: rustix::io::Result<()>) {
     if let Err(error) = given {
         tracing::debug!(%error, user = owner.user, "a new file could not be given to the owner of its folder");
     }

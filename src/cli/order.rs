@@ -1,6 +1,6 @@
 //! Who carries out an order: the server that holds the folder, or this command where none does.
 //!
-//! A server tells in `DATA/@hangar/run` where it takes orders and with which secret; the lock on the folder, not that
+//! A server states in `DATA/@hangar/run` where it accepts commands and with which secret; the lock on the folder, not that
 //! file, says whether there is one, for a crash leaves the file behind.
 
 use super::{Failure, signals, terminal};
@@ -154,7 +154,7 @@ async fn try_until_done(
             )));
         }
         if !has_a_server && started.elapsed() > PATIENCE {
-            return Err(takes_no_orders(&config.data_dir, run.as_ref()));
+            return Err(server_is_unreachable(&config.data_dir, run.as_ref()));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -176,19 +176,19 @@ pub(super) fn refused(sentence: &str, data_dir: &Path) -> Failure {
 }
 
 /// Another process holds the folder and was not reached.
-fn takes_no_orders(data_dir: &Path, run: Option<&Run>) -> Failure {
+fn server_is_unreachable(data_dir: &Path, run: Option<&Run>) -> Failure {
     let shown = data_dir.display();
     let file = data_dir.join("@hangar/run");
     let file = file.display();
     let why = match run {
         Some(run) => format!(
-            "nothing takes orders at {}, which {file} names",
+            "no server answers at {}, the address in {file}",
             run.address
         ),
-        None => format!("{file}, which says where it takes orders, is not there"),
+        None => format!("{file}, which names its address, is missing"),
     };
     Failure::Failed(format!(
-        "another hangar holds {shown}, and {why}: while a server starts or stops, or another command works, try again in a moment; where the server runs in a container, run this command in it (docker exec CONTAINER hangar …)"
+        "another hangar process uses {shown}, but {why}: if a server is starting or stopping, or another command is running, try again in a moment; if the server runs in a container, run this command there (docker exec CONTAINER hangar …)"
     ))
 }
 

@@ -291,12 +291,17 @@ impl Source {
         let shown = from.display();
         let none = || {
             BackupError::Refused(format!(
-                "{shown} holds no backup that is whole: name the folder that `hangar backup` was given, and where that \
-                 was cut off, run it again"
+                "{shown} holds no complete backup: name the folder that `hangar backup` was given; if that backup was \
+                 interrupted, run it again"
             ))
         };
         let path = from.join("@hangar");
         let home = match Dir::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => {
+                return Err(BackupError::Refused(format!(
+                    "there is no folder {shown}: name the folder that `hangar backup` was given"
+                )));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(none()),
             opened => opened.map_err(at(&path))?,
         };

@@ -187,7 +187,7 @@ pub async fn check_backup(
             }
             _ => {
                 return Err(refused(
-                    "holds no backup that is whole: run `hangar backup` to it again",
+                    "holds no complete backup: run `hangar backup` to it again",
                 ));
             }
         },

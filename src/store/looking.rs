@@ -322,13 +322,13 @@ fn index_trouble(error: &DatabaseError) -> OpenError {
         return no_room(&io::ErrorKind::StorageFull.into());
     }
     OpenError::Refused(format!(
-        "an index to look at the folder with cannot be made: {error}; start the server, which makes its own again"
+        "no index to read the folder with can be built: {error}; start the server, which rebuilds its own"
     ))
 }
 
 fn no_room(error: &io::Error) -> OpenError {
     OpenError::Refused(format!(
-        "an index to look at the folder with cannot be made in the folder for temporary files: {error}; set TMPDIR to a \
+        "no index to read the folder with can be built in the folder for temporary files: {error}; set TMPDIR to a \
          folder with room, or start the server, which makes its own again"
     ))
 }

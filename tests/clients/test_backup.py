@@ -110,7 +110,7 @@ def test_a_backup_that_was_cut_off_goes_on_and_is_none_until_then(filled, tmp_pa
     (log,) = (cut / "@hangar/log").iterdir()
     log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
     refused = run("restore", cut, "--data-dir", tmp_path / "no/data")
-    assert refused.returncode == 1 and "no backup that is whole" in refused.stderr
+    assert refused.returncode == 1 and "no complete backup" in refused.stderr
     assert not (tmp_path / "no").exists()
     (cut / "@hangar/backing-up").touch()
     backup(filled, cut)

@@ -4,7 +4,7 @@ use super::parts::files_in;
 use super::*;
 
 #[tokio::test]
-async fn a_store_that_is_looked_at_reads_everything_and_takes_no_change() {
+async fn a_store_opened_for_reading_reads_everything_and_refuses_changes() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "small", b"in the log").await;
