@@ -62,6 +62,10 @@ impl LogSettings {
             .with_target("hangar", self.level)
             // It answers what it logs.
             .with_target("rustls_platform_verifier", LevelFilter::OFF)
+            // What any client can bring about is no warning; the connection is closed, and who keeps it says so.
+            .with_target("h2", self.level.min(LevelFilter::ERROR))
+            // It reports each client that sends no HTTP as an error. hangar logs the refusal itself.
+            .with_target("actix_http::h1::dispatcher", LevelFilter::OFF)
             .with_default(self.level.min(LevelFilter::WARN))
     }
 }
@@ -118,6 +122,11 @@ mod tests {
             assert!(filter.would_enable(other, &Level::WARN), "{other}");
             assert!(!filter.would_enable(other, &Level::INFO), "{other}");
         }
+        // A client that sends on after its streams were reset brings this one about.
+        assert!(!filter.would_enable("h2::proto::streams::recv", &Level::WARN));
+        assert!(filter.would_enable("h2::proto::streams::recv", &Level::ERROR));
+        // A client that sends no HTTP would be an error of the server.
+        assert!(!filter.would_enable("actix_http::h1::dispatcher", &Level::ERROR));
         let quiet = LogSettings::parse("error").unwrap().filter();
         assert!(!quiet.would_enable("actix_server", &Level::WARN));
     }

@@ -184,8 +184,8 @@ impl Warning {
             } => format!(
                 "the data folder {} holds files that MinIO wrote{}: hangar does not read them and does not change them, \
                  so its buckets do not have these objects; to have them, run MinIO on this folder on another port and copy \
-                 each bucket over with an S3 client, as with `rclone sync minio:BUCKET hangar:BUCKET`; once nothing of \
-                 them is needed, move them out of the folder, and this warning ends",
+                 each bucket with an S3 client (rclone copy --metadata minio:BUCKET hangar:BUCKET); when you no longer \
+                 need MinIO's files, move them out of the folder, and this warning ends",
                 data_dir.display(),
                 named(buckets, *count)
             ),
@@ -228,9 +228,9 @@ impl Warning {
                 path.display()
             ),
             Self::KnownRootKey { id } => format!(
-                "the root key pair ({id} and its secret) is one that examples ship and everybody knows, and this server \
-                 listens beyond this machine: set another pair (MINIO_ROOT_USER and MINIO_ROOT_PASSWORD, or the pair \
-                 that Plane has)"
+                "the root key pair ({id} and its secret) is published in examples, and other machines can reach this \
+                 server: set another pair (MINIO_ROOT_USER and MINIO_ROOT_PASSWORD; under Plane, AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY in plane.env)"
             ),
         }
     }
@@ -339,7 +339,7 @@ impl WarningLog {
     pub fn update(&self, standing: &[Warning], now: Duration) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, subject) in ended(&mut logged, standing) {
-            tracing::info!(kind, subject, "a warning is over");
+            tracing::info!(kind, subject, "a warning ended");
         }
         for warning in due(&mut logged, standing, now) {
             // Without fields: what follows a command at the end would be copied with it.
@@ -505,13 +505,13 @@ mod tests {
         only 15 MiB are free on the disk; below 10 MiB (HANGAR_MIN_FREE) uploads are refused: delete files, or give the data folder a larger disk
         at the rate of the last day uploads are refused for lack of room in about 5 hours: delete files, or give the data folder a larger disk
         2 stored bodies are damaged: run `hangar fsck`
-        the data folder /export holds files that MinIO wrote (folders "uploads"): hangar does not read them and does not change them, so its buckets do not have these objects; to have them, run MinIO on this folder on another port and copy each bucket over with an S3 client, as with `rclone sync minio:BUCKET hangar:BUCKET`; once nothing of them is needed, move them out of the folder, and this warning ends
+        the data folder /export holds files that MinIO wrote (folders "uploads"): hangar does not read them and does not change them, so its buckets do not have these objects; to have them, run MinIO on this folder on another port and copy each bucket with an S3 client (rclone copy --metadata minio:BUCKET hangar:BUCKET); when you no longer need MinIO's files, move them out of the folder, and this warning ends
         the policy of bucket uploads lets everybody read all objects, without a key; if that is not meant, close it with the root key pair: aws s3api delete-bucket-policy --endpoint-url http://127.0.0.1:9000 --bucket uploads
         the TLS certificate in /etc/tls/cert.pem is not valid before 2027-01-15T08:00:00Z: clients refuse it; look at the clock of this machine, or put a valid certificate there
         the TLS certificate in /etc/tls/cert.pem expires at 2027-01-15T08:00:00Z, in 13 days: renew it; it is read again when the file changes
         the TLS certificate in /etc/tls/cert.pem expired at 2027-01-15T08:00:00Z: clients refuse it; renew it, it is read again when the file changes
         HANGAR_KEY_FILE: other users of this machine may read or change /etc/hangar/key (mode 644): chmod 600 it
-        the root key pair (minioadmin and its secret) is one that examples ship and everybody knows, and this server listens beyond this machine: set another pair (MINIO_ROOT_USER and MINIO_ROOT_PASSWORD, or the pair that Plane has)
+        the root key pair (minioadmin and its secret) is published in examples, and other machines can reach this server: set another pair (MINIO_ROOT_USER and MINIO_ROOT_PASSWORD; under Plane, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in plane.env)
         "#);
     }
 

@@ -75,14 +75,14 @@ impl KeyFile {
         let mode = std::fs::metadata(path).map_or(0, |file| file.mode() & 0o777);
         if mode & Self::OPEN_TO_OTHERS != 0 {
             warnings.push(format!(
-                "HANGAR_KEY_FILE names {shown}, which other users may open (mode {mode:04o}): `chmod 600` it"
+                "HANGAR_KEY_FILE names {shown}, which other users can read or change (mode {mode:04o}): `chmod 600` it"
             ));
         }
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let lies_inside = path.starts_with(data_dir) || real(path).starts_with(real(data_dir));
         if lies_inside {
             warnings.push(format!(
-                "HANGAR_KEY_FILE lies in the data folder ({shown}), so whoever has a copy of that folder has the key too: keep it elsewhere"
+                "HANGAR_KEY_FILE lies in the data folder ({shown}), so each copy of that folder holds the key too: keep it elsewhere"
             ));
         }
         warnings

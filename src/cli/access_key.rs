@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A running server is asked to do it; what changes holds from its next request on. The root key pair is none of these:
-/// it is the one of the settings, or of the file @hangar/keys in the data folder.
+/// A change takes effect at the next request, also beside a running server. The root key pair is not among these keys: it
+/// comes from the settings, or from the file @hangar/keys in the data folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar access-key create --name backup
@@ -43,16 +43,16 @@ Examples:
   hangar access-key create --read-only --bucket uploads --prefix avatars/ --json"
 )]
 struct Create {
-    /// It may read and list, and change nothing
+    /// Allow reads and listings only
     #[arg(long)]
     read_only: bool,
-    /// The one bucket that it may reach [default: every bucket]
+    /// Limit the key to this bucket [default: every bucket]
     #[arg(long, value_name = "BUCKET", value_parser = parse_bucket)]
     bucket: Option<BucketName>,
-    /// What the keys of that bucket begin with that it may reach [default: all of the bucket]
+    /// Limit the key to objects whose names begin with this [default: the whole bucket]
     #[arg(long, value_name = "PREFIX", requires = "bucket", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     prefix: Option<String>,
-    /// What it is for
+    /// A name for the key
     #[arg(long)]
     name: Option<String>,
     /// Print JSON
@@ -70,12 +70,12 @@ struct List {
     json: bool,
 }
 
-/// End a key: the next request that it signed is refused, presigned ones too
+/// Revoke a key: the next request signed with it is refused, presigned ones too
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar access-key revoke \"$(hangar access-key list --json | jq -r '.access_keys[0].id')\"")]
 struct Revoke {
-    /// As `hangar access-key list` shows it
+    /// The id, as `hangar access-key list` shows it
     id: String,
     /// Print JSON
     #[arg(long)]

@@ -8,8 +8,8 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// An anchor publishes a project: whoever knows it reads the files in the project's descriptions and comments, without a
-/// token. A running server is asked to do it; what changes holds from its next request on.
+/// An anchor publishes a project: everybody who knows it can read the files in the project's descriptions and comments,
+/// without a token. A change takes effect at the next request, also beside a running server.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar anchor create --workspace acme --project 3e41196c-089a-46f7-a962-d79cb6cf65ef
@@ -56,7 +56,7 @@ struct List {
     json: bool,
 }
 
-/// End an anchor: the project is published by it no longer
+/// Revoke an anchor: it no longer publishes the project
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar anchor revoke 0123456789abcdef0123456789abcdef")]

@@ -7,28 +7,29 @@ use crate::clock::Clock;
 use crate::config::{self, Environment};
 use crate::store::{self, Copies, Progress, Store, Verify};
 use clap::Args;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Copy everything to another folder: objects, assets, people, tokens and keys, as they are at one moment. A running server
-/// is asked to do it, and serves on meanwhile; it must be able to write there. The next backup to the same folder copies
-/// what is new, and one that was cut off goes on. Every byte of the backup is held against its checksum, also those of former
-/// backups, and what has rotted is copied again.
+/// Copy everything to another folder: objects, assets, users, tokens and keys, as they are at one moment. A running server
+/// makes the backup itself and goes on serving, so its user must be able to write to that folder. The next backup to the
+/// same folder copies new data only, and an interrupted one continues. Every byte of the backup is compared with its
+/// checksum, also the bytes of former backups, and damaged ones are copied again.
 ///
-/// Run by root without a server beside it, what it makes belongs to the owner of the data folder. The backup holds the
-/// secrets of the folder: keep it as safe as the folder. Exits with 1 where anything is damaged.
+/// Where root runs it without a server, the new files belong to the owner of the data folder. The backup holds the secrets
+/// of the folder: keep it as safe as the folder. Exits with 1 if anything is damaged.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar backup /mnt/backup/hangar
   hangar backup /mnt/backup/hangar --data-dir /srv/hangar --json
-  hangar backup --quiet /mnt/backup/hangar    in a cron job: says only what went wrong")]
+  hangar backup --quiet /mnt/backup/hangar    in a cron job: prints errors only")]
 pub(super) struct Backup {
-    /// The folder that holds the backup; it is made where it is missing
+    /// The folder of the backup; made if it is missing
     #[arg(value_name = "DEST")]
     to: PathBuf,
-    /// Do not read again what the backup holds already: what has rotted in it is not found
+    /// Do not read former backups again: damage in them is not found
     #[arg(long)]
     quick: bool,
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
@@ -39,10 +40,11 @@ pub(super) struct Backup {
     json: bool,
 }
 
-/// Put a backup, or a plain copy of a data folder, into a new data folder. Of a copy all that its log holds is restored; a copy
-/// whose log is damaged is refused. A restore that was cut off goes on when it is run again.
+/// Restore a backup, or a plain copy of a data folder, into a new data folder. From a copy it restores all that the copy's
+/// log holds; it refuses a copy whose log is damaged. An interrupted restore continues when it is run again.
 ///
-/// Run by root, what it makes belongs to the owner of the backup, or of the folder to restore into where that is there.
+/// Where root runs it, the new files belong to the owner of the target folder, or to the owner of the backup if that folder
+/// is missing or belongs to root.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar restore /mnt/backup/hangar --data-dir /srv/hangar
@@ -51,7 +53,7 @@ pub(super) struct Restore {
     /// The folder that `hangar backup` was given, or a copy of a data folder
     #[arg(value_name = "SOURCE")]
     from: PathBuf,
-    /// The data folder to be made [default: data] [env: HANGAR_DATA_DIR]
+    /// The new data folder [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
     /// Print JSON
@@ -70,14 +72,28 @@ impl Backup {
             let shown = self.to.display();
             Failure::Failed(format!("{shown} is no path: {error}"))
         })?;
+        // SQLite and orders to a server take no other.
+        if to.to_str().is_none() {
+            let shown = to.display();
+            return Err(Failure::Usage(format!(
+                "{shown} is not UTF-8: name another folder for the backup"
+            )));
+        }
         let verify = if self.quick { Verify::New } else { Verify::All };
         let order = Order::Backup {
             to: to.clone(),
             verify,
         };
+        let before = last_change(&to);
         let copies: Copies = order::carry_out_watched(store, order, "copied", shows).await?;
-        let to = to.display();
-        told(&copies, &format!("backed up to {to}"), &data_dir, output)
+        let shown = to.display();
+        if !is_written(before.as_ref().ok(), last_change(&to)) {
+            return Err(Failure::Failed(format!(
+                "the server wrote the backup to {shown} as it sees that path, but the folder of that name here did not change: the server runs in a container, or under systemd with PrivateTmp; mount the folder in the server's container and run this command there, or name a folder outside /tmp"
+            )));
+        }
+        let to = shown;
+        report(&copies, &format!("backed up to {to}"), &data_dir, output)
     }
 }
 
@@ -101,24 +117,44 @@ impl Restore {
         let opened = Store::open(config, Clock::default(), order::effects()).await;
         opened.map_err(|error| failed(&error))?.close().await;
         let shown = data_dir.display();
-        if belongs_to_root(&data_dir) {
+        if only_root_can_open(&data_dir) {
             let folder = terminal::quoted(data_dir.as_os_str());
             terminal::talk(&format!(
-                "hangar: {shown} belongs to root, as the backup does: where the server runs as another user, run `chown -R USER:GROUP {folder}` before its start"
+                "hangar: {shown} belongs to root: if the server runs as another user, run `chown -R USER:GROUP {folder}` before its start"
             ));
         }
         let output = Output::of(self.json);
-        told(&copies, &format!("restored to {shown}"), &data_dir, output)
+        report(&copies, &format!("restored to {shown}"), &data_dir, output)
     }
 }
 
-/// Whether a server that runs as another user could not open it.
-fn belongs_to_root(data_dir: &Path) -> bool {
-    let home = std::fs::metadata(data_dir.join("@hangar"));
-    home.is_ok_and(|home| home.uid() == 0)
+/// When the files of a backup last changed: each backup makes and removes a marker among them.
+fn last_change(to: &Path) -> io::Result<(i64, i64)> {
+    let home = std::fs::metadata(to.join("@hangar"))?;
+    Ok((home.mtime(), home.mtime_nsec()))
 }
 
-fn told(copies: &Copies, what: &str, data_dir: &Path, output: Output) -> Result<(), Failure> {
+/// Whether the backup that a server reports is in the folder that this command sees. A server in a container has other
+/// folders by the same names.
+fn is_written(before: Option<&(i64, i64)>, after: io::Result<(i64, i64)>) -> bool {
+    match after {
+        Ok(after) => before != Some(&after),
+        // Another error (the server's user is another one) says nothing.
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// Whether a server that runs as another user could not open it: the files belong to root, or their owner cannot enter the
+/// folder, which root made for itself.
+fn only_root_can_open(data_dir: &Path) -> bool {
+    const OTHERS_ENTER: u32 = 0o001;
+    let home = std::fs::metadata(data_dir.join("@hangar"));
+    let is_of_root = home.is_ok_and(|home| home.uid() == 0);
+    let folder = std::fs::metadata(data_dir);
+    is_of_root || folder.is_ok_and(|it| it.uid() == 0 && it.mode() & OTHERS_ENTER == 0)
+}
+
+fn report(copies: &Copies, what: &str, data_dir: &Path, output: Output) -> Result<(), Failure> {
     if output == Output::Json {
         let value = serde_json::to_value(copies).unwrap_or_default();
         let value = data_folder::named(value, data_dir);
@@ -135,13 +171,13 @@ fn told(copies: &Copies, what: &str, data_dir: &Path, output: Output) -> Result<
         ));
         if copies.renewed > 0 {
             lines.push(format!(
-                "{} bodies had rotted in the backup, and are whole again",
+                "{} bodies were damaged in the backup, and were copied again",
                 terminal::grouped(copies.renewed)
             ));
         }
         if copies.unverified > 0 {
             lines.push(format!(
-                "{} bodies were in the backup already and were not read again; without --quick they are",
+                "{} bodies were in the backup already and were not read (--quick)",
                 terminal::grouped(copies.unverified)
             ));
         }
@@ -154,7 +190,7 @@ fn told(copies: &Copies, what: &str, data_dir: &Path, output: Output) -> Result<
     }
     if copies.damages > 0 {
         return Err(Failure::Failed(format!(
-            "{} bodies are damaged where they were copied from: `hangar fsck` tells which keys they hurt",
+            "{} bodies are damaged in the source: `hangar fsck` lists the keys of their objects",
             copies.damages
         )));
     }

@@ -67,10 +67,10 @@ fn require_data(data_dir: &Path) -> Result<(), Failure> {
                 "{shown} is not a folder: name the server's data folder with --data-dir or HANGAR_DATA_DIR"
             ),
             std::io::ErrorKind::PermissionDenied => format!(
-                "the data folder {shown} cannot be looked at: {error}; run this command as the user that owns it (sudo -u USER hangar …), or name another folder with --data-dir or HANGAR_DATA_DIR"
+                "the data folder {shown} cannot be read: {error}; run this command as the user that owns it (sudo -u USER hangar …), or name another folder with --data-dir or HANGAR_DATA_DIR"
             ),
             _ => format!(
-                "the data folder {shown} cannot be looked at: {error}; name another one with --data-dir or HANGAR_DATA_DIR"
+                "the data folder {shown} cannot be read: {error}; name another one with --data-dir or HANGAR_DATA_DIR"
             ),
         })),
     }

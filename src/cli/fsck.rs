@@ -1,7 +1,7 @@
 //! `hangar fsck`: everything that is kept, read and held against what was stored.
 
 use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
+use super::{Failure, order, signals, terminal};
 use crate::admin::Order;
 use crate::config::Environment;
 use crate::store::{self, Checked, Damage, Finding, Progress, Remedy, Repair};
@@ -12,26 +12,24 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Read every record, every body, every object and the database, and report damage: flipped bytes, missing and truncated
-/// files, and the keys that they hurt. Only --repair changes anything. A running server does this itself, and serves on
-/// meanwhile; a damaged database it makes again from the log, as it would have without being asked. --data-dir may name a
-/// backup too.
+/// files, and the keys of the objects that are damaged. Only --repair changes anything. A running server does the work itself
+/// and goes on serving; it rebuilds a damaged database by itself. --data-dir may also name a backup.
 ///
-/// Exits with 0 where all is as it was stored, and with 1 where anything is damaged. With --quiet it prints nothing where
-/// nothing is.
+/// Exits with 0 if nothing is damaged, and with 1 if anything is. With --quiet it prints damage only.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar fsck
   hangar fsck --repair --from /mnt/backup/hangar
   hangar fsck --data-dir /mnt/backup/hangar --json
-  hangar fsck --quiet    in a cron job: says only what is damaged")]
+  hangar fsck --quiet    in a cron job: prints damage only")]
 pub(super) struct Fsck {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Make damaged bytes whole again where the same bytes lie elsewhere in the folder
+    /// Restore damaged bytes from the same bytes elsewhere in the folder
     #[arg(long)]
     repair: bool,
-    /// With --repair: a backup of this folder, for what lies nowhere else in it
+    /// With --repair: a backup of this folder, as another source of the same bytes
     #[arg(long, value_name = "BACKUP", requires = "repair")]
     from: Option<PathBuf>,
     /// Print JSON
@@ -61,7 +59,7 @@ impl Fsck {
         let in_backup = if self.repair {
             None
         } else {
-            check_backup(&store.data_dir, shows).await?
+            signals::until_asked_to_stop(check_backup(&store.data_dir, shows)).await?
         };
         let is_backup = in_backup.is_some();
         let checked: Checked = match in_backup {
@@ -87,16 +85,16 @@ impl Fsck {
                 Err(Failure::Failed(sentence.to_owned()))
             }
             1 if is_backup => Err(Failure::Failed(
-                "1 damage was found in this backup: run `hangar backup` to it again, which copies what is damaged anew".to_owned(),
+                "1 damage was found in this backup: run `hangar backup` to it again, which copies the damaged data again".to_owned(),
             )),
             damages if is_backup => Err(Failure::Failed(format!(
-                "{damages} damages were found in this backup: run `hangar backup` to it again, which copies what is damaged anew"
+                "{damages} damages were found in this backup: run `hangar backup` to it again, which copies the damaged data again"
             ))),
             1 => Err(Failure::Failed(
-                "1 damage was found: restore what it hurts from a backup".to_owned(),
+                "1 damage was found: repair it from a backup (hangar fsck --repair --from BACKUP)".to_owned(),
             )),
             damages => Err(Failure::Failed(format!(
-                "{damages} damages were found: restore what they hurt from a backup"
+                "{damages} damages were found: repair them from a backup (hangar fsck --repair --from BACKUP)"
             ))),
         }
     }
@@ -106,13 +104,13 @@ impl Fsck {
 fn of_damaged_index(remedy: Remedy) -> &'static str {
     match remedy {
         Remedy::Server => {
-            "the index was damaged, and nothing that is stored: it is made again from the log by itself"
+            "the index was damaged, but no stored data: the server rebuilds it from the log by itself"
         }
         Remedy::NextStart => {
-            "the index is damaged, and nothing that is stored: the next start of the server makes it again from the log, and `hangar fsck --repair` does so now"
+            "the index is damaged, but no stored data: the next start of the server rebuilds it from the log, and `hangar fsck --repair` does so now"
         }
         Remedy::NextBackup => {
-            "the snapshot of the index in this backup is damaged, and nothing that is stored: `hangar restore` makes the index from the log, and the next `hangar backup` to this folder replaces the snapshot"
+            "the snapshot of the index in this backup is damaged, but no stored data: `hangar restore` builds the index from the log, and the next `hangar backup` to this folder replaces the snapshot"
         }
     }
 }
@@ -136,15 +134,15 @@ fn report(checked: &Checked) -> String {
     let mut lines: Vec<String> = checked.findings.iter().map(finding).collect();
     if checked.mended > 0 {
         lines.push(format!(
-            "{} bodies are whole again",
+            "{} bodies were repaired",
             terminal::grouped(checked.mended)
         ));
     }
     if checked.index_mended > 0 {
-        lines.push("the index was damaged and is made again from the log".to_owned());
+        lines.push("the index was damaged and was rebuilt from the log".to_owned());
     }
     lines.push(format!(
-        "{} records, {} bodies of {}, {} objects read; {} damaged; {} files left over of uploads cut off",
+        "{} records, {} bodies of {}, {} objects read; {} damaged; {} files of interrupted uploads",
         terminal::grouped(checked.records),
         terminal::grouped(checked.bodies),
         terminal::size(checked.bytes),
@@ -155,16 +153,16 @@ fn report(checked: &Checked) -> String {
     lines.join("\n")
 }
 
-/// What is damaged, and whom it hurts.
+/// What is damaged, and the objects that it concerns.
 pub(super) fn finding(finding: &Finding) -> String {
     let what = match finding.damage {
         Damage::Changed => "bytes have changed",
         Damage::Missing => "is missing",
         Damage::Truncated => "ends too early",
         Damage::Record => "a record cannot be read",
-        Damage::Reference => "names bytes that are not there",
+        Damage::Reference => "refers to missing bytes",
         Damage::Unreadable => "cannot be read",
-        Damage::Index => "is not what was written",
+        Damage::Index => "differs from what was written",
     };
     let (file, offset) = (terminal::printable(&finding.file), finding.offset);
     let mut lines = vec![format!("{file}, byte {offset}: {what}")];

@@ -1,4 +1,4 @@
-//! `hangar gc`: what is to be cleared away, told or done.
+//! `hangar gc`: deletes what has expired, or prints what would be deleted.
 
 use super::data_folder::{self, Output};
 use super::{Failure, order, terminal};
@@ -6,21 +6,21 @@ use crate::admin::{Cleared, Order};
 use crate::config::{self, Environment};
 use clap::Args;
 
-/// Clear away what has ended: assets that never got bytes or were deleted long ago, objects and uploads whose time is
-/// over, and the bytes of all that nothing names any more. A server does this by itself, each hour.
+/// Delete what has expired: assets that never got bytes, assets that were deleted long ago, objects by lifecycle rules,
+/// abandoned uploads, and bytes that nothing refers to. A server does this by itself, each hour.
 ///
-/// Beside a running server bytes wait for HANGAR_GRACE, and nothing ends by its age in the hour after a start. Without
-/// one, nothing is waited for: make sure that no copy of the folder is being made meanwhile.
+/// Beside a running server, bytes are kept for HANGAR_GRACE, and nothing expires in the first hour after a start. Without a
+/// server, bytes are freed at once: make sure that no copy of the folder is being made meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar gc --dry-run
   hangar gc --json
-  hangar gc --quiet --data-dir /srv/hangar    in a cron job: says only what went wrong")]
+  hangar gc --quiet --data-dir /srv/hangar    in a cron job: prints errors only")]
 pub(super) struct Gc {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Only tell what would be cleared away: nothing in the folder changes
+    /// Only print what would be deleted: nothing in the folder changes
     #[arg(long)]
     dry_run: bool,
     /// Print JSON
@@ -64,18 +64,22 @@ fn summary(cleared: &Cleared) -> String {
         ("assets that never got bytes", assets.unuploaded, None),
         ("assets deleted long ago", assets.deleted, None),
         ("objects by lifecycle rules", ended.objects, None),
-        ("uploads given up", ended.uploads, None),
-        ("bodies that nothing names", freed.bodies, Some(freed.bytes)),
+        ("abandoned uploads", ended.uploads, None),
         (
-            "files of uploads cut off",
+            "bodies that nothing refers to",
+            freed.bodies,
+            Some(freed.bytes),
+        ),
+        (
+            "files of interrupted uploads",
             freed.left_over,
             Some(freed.left_over_bytes),
         ),
     ];
     let mut lines = vec![if *dry_run {
-        "Would be cleared away:".to_owned()
+        "Would be deleted:".to_owned()
     } else {
-        "Cleared away:".to_owned()
+        "Deleted:".to_owned()
     }];
     for (what, count, bytes) in rows {
         let bytes = bytes.map_or_else(String::new, |bytes| format!("  {}", terminal::size(bytes)));
@@ -83,14 +87,14 @@ fn summary(cleared: &Cleared) -> String {
     }
     if freed.waiting > 0 {
         lines.push(format!(
-            "  {:>8}  more wait for their grace (HANGAR_GRACE)  {}",
+            "  {:>8}  more are kept for now (HANGAR_GRACE)  {}",
             freed.waiting,
             terminal::size(freed.waiting_bytes)
         ));
     }
     if !by_age {
         lines.push(
-            "Nothing ends by its age yet: the server's clock is watched for an hour first."
+            "Nothing expires by age yet: the server first observes its clock for an hour."
                 .to_owned(),
         );
     }

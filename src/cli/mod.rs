@@ -57,7 +57,7 @@ pub struct Cli {
     /// How much is logged to stderr: LEVEL[,json], where LEVEL is error, warn, info, debug, trace or off [env: HANGAR_LOG]
     #[arg(long, global = true, value_name = "LOG")]
     log: Option<String>,
-    /// Say only what went wrong, as for cron: the same as --log error
+    /// Print errors only, as for cron: the same as --log error
     #[arg(long, short, global = true, conflicts_with = "log")]
     quiet: bool,
     #[command(subcommand)]
@@ -73,27 +73,27 @@ enum Command {
     Server(serve::Server),
     #[command(about = "Make, list and revoke tokens of the asset API")]
     Token(token::Token),
-    #[command(about = "Make and list workspaces, and who is in them")]
+    #[command(about = "Make and list workspaces, and add and remove their members")]
     Workspace(workspace::Workspace),
-    #[command(about = "List and remove people")]
+    #[command(about = "List and remove users")]
     User(user::User),
-    #[command(about = "Publish projects by an anchor")]
+    #[command(about = "Publish projects to everybody who knows an anchor")]
     Anchor(anchor::Anchor),
-    #[command(about = "Make, list and revoke keys of the S3 side")]
+    #[command(about = "Make, list and revoke keys of S3 clients")]
     AccessKey(access_key::AccessKey),
-    #[command(about = "Read everything that is kept, and tell what is damaged")]
+    #[command(about = "Read everything in the data folder, and report damage")]
     Fsck(fsck::Fsck),
-    #[command(about = "Copy everything to another folder, while a server runs")]
+    #[command(about = "Copy everything to another folder, also while a server runs")]
     Backup(backup::Backup),
-    #[command(about = "Put a backup back into a new data folder")]
+    #[command(about = "Restore a backup into a new data folder")]
     Restore(backup::Restore),
-    #[command(about = "Make the database again from what the log says")]
+    #[command(about = "Rebuild the database from the log")]
     Rebuild(rebuild::Rebuild),
-    #[command(about = "Clear away what has ended, and free its bytes")]
+    #[command(about = "Delete expired assets and uploads, and free their space")]
     Gc(gc::Gc),
     #[command(about = "Upload a file and print its address")]
     Upload(upload::Upload),
-    #[command(about = "Watch an upload from ask to picture, on a server made for it")]
+    #[command(about = "Start a temporary server, and show an upload step by step")]
     Demo(demo::Demo),
 }
 
@@ -105,7 +105,7 @@ impl Cli {
         Self::try_parse().map_err(Failure::from)
     }
 
-    /// Servers tell what they do; other commands only what went wrong, unless `HANGAR_LOG` asks for more.
+    /// Servers log what they do; other commands log warnings and errors only, unless `HANGAR_LOG` asks for more.
     /// # Errors
     /// When it is no level.
     pub fn log_settings(&self, environment: &Environment) -> Result<LogSettings, Failure> {

@@ -1,9 +1,9 @@
 //! Who carries out an order: the server that holds the folder, or this command where none does.
 //!
-//! A server tells in `DATA/@hangar/run` where it takes orders and with which secret; the lock on the folder, not that
+//! A server states in `DATA/@hangar/run` where it accepts commands and with which secret; the lock on the folder, not that
 //! file, says whether there is one, for a crash leaves the file behind.
 
-use super::{Failure, terminal};
+use super::{Failure, signals, terminal};
 use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
@@ -16,6 +16,12 @@ use std::time::{Duration, Instant};
 
 /// A server that starts or stops holds the lock a moment longer than it takes orders.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A server that has begun an order and is gone may be starting anew.
+const PATIENCE_FOR_A_RESTART: Duration = if cfg!(test) {
+    Duration::from_secs(1)
+} else {
+    Duration::from_mins(1)
+};
 const PAUSE: Duration = Duration::from_millis(100);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const MAX_RUN_BYTES: u64 = 4096;
@@ -91,13 +97,30 @@ async fn carry_out_while(
     config: StoreConfig,
     key_file: Option<KeyFile>,
     order: Order,
-    mut goes_on: impl FnMut(&Value) -> bool,
+    goes_on: impl FnMut(&Value) -> bool,
 ) -> Result<Value, Failure> {
     report_warnings(&config);
+    if order.only_looks() {
+        return signals::until_asked_to_stop(try_until_done(config, key_file, order, goes_on))
+            .await;
+    }
+    try_until_done(config, key_file, order, goes_on).await
+}
+
+async fn try_until_done(
+    config: StoreConfig,
+    key_file: Option<KeyFile>,
+    order: Order,
+    mut goes_on: impl FnMut(&Value) -> bool,
+) -> Result<Value, Failure> {
     let mut started = Instant::now();
+    let mut has_a_server = false;
     loop {
         let clock = Clock::default();
-        let opened = if order.only_looks() {
+        let opened = if has_a_server {
+            // Whoever takes the folder now keeps the server from starting anew.
+            Err(OpenError::Locked(String::new()))
+        } else if order.only_looks() {
             Store::look(&config, clock.clone(), effects()).await
         } else {
             Store::open(config.clone(), clock.clone(), effects()).await
@@ -121,10 +144,17 @@ async fn carry_out_while(
                 return Ok(value);
             }
             started = Instant::now();
+            has_a_server = true;
             continue;
         }
-        if started.elapsed() > PATIENCE {
-            return Err(takes_no_orders(&config.data_dir, run.as_ref()));
+        if has_a_server && started.elapsed() > PATIENCE_FOR_A_RESTART {
+            return Err(Failure::Failed(format!(
+                "the server of {} stopped before it was done, and none has started since: run this command again",
+                config.data_dir.display()
+            )));
+        }
+        if !has_a_server && started.elapsed() > PATIENCE {
+            return Err(server_is_unreachable(&config.data_dir, run.as_ref()));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -146,19 +176,19 @@ pub(super) fn refused(sentence: &str, data_dir: &Path) -> Failure {
 }
 
 /// Another process holds the folder and was not reached.
-fn takes_no_orders(data_dir: &Path, run: Option<&Run>) -> Failure {
+fn server_is_unreachable(data_dir: &Path, run: Option<&Run>) -> Failure {
     let shown = data_dir.display();
     let file = data_dir.join("@hangar/run");
     let file = file.display();
     let why = match run {
         Some(run) => format!(
-            "nothing takes orders at {}, which {file} names",
+            "no server answers at {}, the address in {file}",
             run.address
         ),
-        None => format!("{file}, which says where it takes orders, is not there"),
+        None => format!("{file}, which names its address, is missing"),
     };
     Failure::Failed(format!(
-        "another hangar holds {shown}, and {why}: while a server starts or stops, or another command works, try again in a moment; where the server runs in a container, run this command in it (docker exec CONTAINER hangar …)"
+        "another hangar process uses {shown}, but {why}: if a server is starting or stopping, or another command is running, try again in a moment; if the server runs in a container, run this command there (docker exec CONTAINER hangar …)"
     ))
 }
 
@@ -382,5 +412,41 @@ mod tests {
         std::fs::write(&elsewhere, r#"{"address":"127.0.0.1:1","secret":"x"}"#).unwrap();
         std::os::unix::fs::symlink(elsewhere, &path).unwrap();
         assert!(running(folder.path()).is_err());
+    }
+
+    /// Else a check that takes hours would keep it from starting anew.
+    #[tokio::test]
+    async fn a_command_does_not_take_the_folder_of_a_server_that_has_begun_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = [("HANGAR_DATA_DIR", folder.path())];
+        let environment = crate::config::Environment::from_pairs(settings);
+        let config = crate::config::store_config(None, &environment).unwrap();
+        let open = || Store::open(config.clone(), Clock::default(), effects());
+        let store = open().await.unwrap();
+        let running = r#"{"ok":{"running":{"done_bytes":0,"total_bytes":1}}}"#;
+        let (run, seen) = run_beside("200 OK", running).await;
+        let said = serde_json::json!({"address": run.address, "secret": run.secret});
+        store.announce(&said.to_string()).await.unwrap();
+        let order = Order::Fsck(store::Repair::default());
+        let asked = carry_out_watched::<Value>(config.clone(), order, "read", false);
+        let stopped = async {
+            seen.await.unwrap();
+            // Another test may get its port.
+            std::fs::remove_file(folder.path().join("@hangar/run")).unwrap();
+            store.close().await;
+            // Starts and stops as it likes.
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                open().await.unwrap().close().await;
+            }
+        };
+        let (outcome, ()) = tokio::join!(asked, stopped);
+        let Err(Failure::Failed(sentence)) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(
+            sentence.contains("stopped before it was done"),
+            "{sentence}"
+        );
     }
 }

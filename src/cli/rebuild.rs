@@ -1,4 +1,4 @@
-//! `hangar rebuild`: the database made again.
+//! `hangar rebuild`: rebuilds the database from the log.
 
 use super::data_folder::{self, Output};
 use super::{Failure, order, terminal};
@@ -9,10 +9,10 @@ use clap::Args;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Make the database again: from the newest snapshot and what the log says since, or from the log alone. The database that
-/// was there is set aside in the data folder, as `aside-…`. No server may hold the folder meanwhile.
+/// Rebuild the database from the newest snapshot and the log after it, or from the log alone. The former database is kept in
+/// the data folder, as `aside-…`. Stop the server first.
 ///
-/// A start does the same by itself where the folder was copied or its database is damaged.
+/// A start does the same by itself if the folder was copied or its database is damaged.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar rebuild
@@ -70,14 +70,14 @@ fn report(rebuilt: &Rebuilt, took: Duration) -> String {
         |snapshot| format!("the snapshot at record {}", terminal::grouped(snapshot)),
     );
     let mut lines = vec![format!(
-        "made the database again from {from}; {} records applied in {:.1} s",
+        "rebuilt the database from {from}; {} records applied in {:.1} s",
         terminal::grouped(rebuilt.records),
         took.as_secs_f64()
     )];
     let salvaged = rebuilt.salvaged;
     if salvaged.fell_back + salvaged.dropped > 0 {
         lines.push(format!(
-            "{} rows whose bytes are not there are what they were before, {} are dropped",
+            "the bytes of some rows are missing: {} rows have their former content, {} were dropped",
             terminal::grouped(salvaged.fell_back),
             terminal::grouped(salvaged.dropped)
         ));

@@ -1,4 +1,4 @@
-//! `hangar serve`, and `hangar server DIR` for whoever ran MinIO.
+//! `hangar serve`, and `hangar server DIR` with MinIO's command line.
 
 use super::signals::Signals;
 use super::{Failure, flag, terminal};
@@ -20,45 +20,57 @@ use std::time::{Duration, Instant};
   hangar serve
   hangar serve --listen :9000 --data-dir /var/lib/hangar --public-url https://files.example.com
 
-Environment:
+Environment (docs/settings.md describes each):
   HANGAR_LISTEN, HANGAR_DATA_DIR, HANGAR_PUBLIC_URL, HANGAR_LOG    as the flags
-  HANGAR_ALLOW_UNSAFE_FS     true: start on NFS, CIFS and their like (default false)
+  HANGAR_ALLOW_UNSAFE_FS     true: start on NFS, CIFS, 9p or FUSE (default false)
 
-Environment, where clients come in:
-  HANGAR_TLS_CERT and HANGAR_TLS_KEY    PEM files: serve HTTPS and nothing else (default: HTTP)
-  HANGAR_TRUSTED_PROXIES     whose X-Forwarded-* counts: private (default), none, or networks
-  CORS_ALLOWED_ORIGINS       which pages may call the asset API (default: any)
+Environment, connections:
+  HANGAR_TLS_CERT and HANGAR_TLS_KEY
+                             PEM files: serve HTTPS and nothing else (default: HTTP)
+  HANGAR_TRUSTED_PROXIES     proxies whose X-Forwarded-* count: private (default),
+                             none, or networks
+  CORS_ALLOWED_ORIGINS       pages that may call the asset API (default: any)
 
 Environment, keys:
-  HANGAR_ACCESS_KEY_ID and HANGAR_SECRET_ACCESS_KEY, MINIO_ROOT_USER and MINIO_ROOT_PASSWORD,
-  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY    the root key pair; each may be NAME_FILE
-                             (default: a random pair, made once and kept in the data folder)
-  HANGAR_KEY_FILE            seals the secrets of all kept keys; a file outside of the data folder that
-                             `head -c 32 /dev/urandom | base64` makes (default: they lie open, mode 0600)
+  HANGAR_ACCESS_KEY_ID and HANGAR_SECRET_ACCESS_KEY,
+  MINIO_ROOT_USER and MINIO_ROOT_PASSWORD,
+  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+                             the root key pair; each may be NAME_FILE (default: a
+                             random pair, made once and kept in the data folder)
+  HANGAR_KEY_FILE            seals the secrets of all kept keys; a file outside the
+                             data folder that `head -c 32 /dev/urandom | base64`
+                             makes (default: not sealed, in files of mode 0600)
 
 Environment, S3:
   AWS_S3_BUCKET_NAME         the bucket of assets (default uploads)
-  AWS_REGION                 the region in signatures; us-east-1 and an empty one pass too (default: any)
-  HANGAR_S3_DOMAIN           serve buckets as BUCKET.DOMAIN too
-  HANGAR_S3_SIGV2            where Signature Version 2 is accepted too: off, presigned (URLs and forms), or
-                             on (Authorization headers as well) (default presigned)
-  HANGAR_SAFE_READS          false: serve HTML, SVG and scripts as they are, also to browsers (default true)
-  HANGAR_GRACE               how long bytes that nothing names any more stay on the disk (default 24h)
-  HANGAR_MIN_FREE            with less than this free on the disk no uploads are taken (default 1 % of it, at most 1GiB)
-  HANGAR_SCRUB_INTERVAL      how often all stored bytes are read and held against their checksums (default 30d; or off)
-  HANGAR_MULTIPART_EXPIRES   when an upload in parts that nobody completed is given up (default 7d)
+  AWS_REGION                 the region of signatures; us-east-1 and an empty region
+                             are accepted too (default: any)
+  HANGAR_S3_DOMAIN           also serve buckets as BUCKET.DOMAIN
+  HANGAR_S3_SIGV2            where Signature Version 2 is also accepted: off,
+                             presigned (URLs and forms), or on (Authorization
+                             headers as well) (default presigned)
+  HANGAR_SAFE_READS          false: let browsers run HTML, SVG and scripts from
+                             buckets (default true)
+  HANGAR_GRACE               how long the bytes of deleted objects stay on the disk
+                             (default 24h)
+  HANGAR_MIN_FREE            with less than this free on the disk no uploads are
+                             taken (default 1 % of the disk, at most 1GiB)
+  HANGAR_SCRUB_INTERVAL      how often all stored bytes are compared with their
+                             checksums (default 30d; or off)
+  HANGAR_MULTIPART_EXPIRES   when an unfinished upload in parts is aborted
+                             (default 7d)
 
 Environment, assets:
   FILE_SIZE_LIMIT            default 5242880; 5MiB and 1GB too
   SIGNED_URL_EXPIRATION      default 3600; 15m and 12h too
-  HANGAR_VERIFY_CONTENT      false: do not look whether an image is one (default true)
+  HANGAR_VERIFY_CONTENT      false: do not check that a picture is one (default true)
   API_KEY_RATE_LIMIT         default 60/minute; or off
   UNUPLOADED_ASSET_DELETE_DAYS, HARD_DELETE_AFTER_DAYS    default 7 and 60")]
 pub(super) struct Serve {
     /// Where to listen: HOST:PORT, or :PORT for all addresses [default: 127.0.0.1:9000] [env: HANGAR_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// The data folder; made where it is missing [default: data] [env: HANGAR_DATA_DIR]
+    /// The data folder; made if it is missing [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
     /// Scheme and host under which clients know this server [env: HANGAR_PUBLIC_URL]
@@ -72,16 +84,16 @@ pub(super) struct Serve {
 #[command(after_help = "Example, as in a compose file that ran MinIO:
   MINIO_ROOT_USER=… MINIO_ROOT_PASSWORD=… hangar server /export --console-address :9090
 
-Plane finds it by its own AWS_S3_ENDPOINT_URL, with the same key pair. The environment is that of
-`hangar serve`, whose --help names it.")]
+Set Plane's AWS_S3_ENDPOINT_URL to this server, and the same key pair in both. The environment is the
+same as for `hangar serve`: see its --help.")]
 pub(super) struct Server {
-    /// The data folder; made where it is missing [env: HANGAR_DATA_DIR]
+    /// The data folder; made if it is missing [env: HANGAR_DATA_DIR]
     #[arg(value_name = "DIR")]
     dir: Option<String>,
     /// Where to listen: HOST:PORT, or :PORT for all addresses [default: :9000] [env: HANGAR_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     address: Option<String>,
-    /// Accepted, since MinIO has it; hangar has no console
+    /// Accepted as MinIO does, and ignored: hangar has no console
     #[arg(long, value_name = "ADDRESS")]
     console_address: Option<String>,
 }
@@ -121,7 +133,7 @@ impl Server {
         let composed = Config::compose(Role::InPlaceOfMinio, &flags, environment)?;
         if let Some(address) = &self.console_address {
             tracing::info!(
-                "--console-address {} is accepted since MinIO has it; hangar has no console, and nothing listens there",
+                "--console-address {} is ignored: hangar has no console",
                 terminal::printable(address)
             );
         }
@@ -242,7 +254,7 @@ fn command_that_makes_a_token(config: &Config) -> String {
 /// In MinIO's place it is Plane that has to find it, and that signs with the pair of its own environment.
 fn point_plane_here(scheme: &str, port: u16, has_pair: bool) {
     tracing::info!(
-        "Plane finds it by AWS_S3_ENDPOINT_URL={scheme}://HOST:{port}, where HOST is the name of this machine or container to Plane's, such as plane-minio"
+        "set Plane's AWS_S3_ENDPOINT_URL={scheme}://HOST:{port}, where HOST is the name of this machine or container to Plane's, such as plane-minio"
     );
     if !has_pair {
         tracing::warn!(

@@ -80,19 +80,23 @@ fn exit_codes_tell_help_from_wrong_use(#[case] line: &str, #[case] code: u8) {
 }
 
 #[rstest]
-#[case("fsck", "Only --repair changes anything", "Exits with 0")]
+#[case(
+    "fsck",
+    "Only --repair changes anything",
+    "Exits with 0 if nothing is damaged"
+)]
 #[case("gc", "A server does this by itself", "make sure that no copy")]
 #[case(
     "backup",
     "The next backup to the same folder",
     "keep it as safe as the folder"
 )]
-#[case("restore", "Put a backup", "belongs to the owner of the backup")]
 #[case(
-    "rebuild",
-    "Make the database again",
-    "A start does the same by itself"
+    "restore",
+    "Restore a backup",
+    "belong to the owner of the target folder"
 )]
+#[case("rebuild", "Rebuild the database", "A start does the same by itself")]
 fn the_help_of_a_command_teaches_what_it_does_to_the_folder(
     #[case] command: &str,
     #[case] says: &str,
@@ -132,11 +136,11 @@ fn a_wrong_setting_ends_the_start_as_a_wrong_use() {
 #[case("hangar upload f.png", "an upload needs a token")]
 #[case(
     "hangar upload f.png --token t --url ftp://x",
-    "\"ftp://x\" is no address of a server"
+    "\"ftp://x\" is not the address of a server"
 )]
 #[case(
     "hangar upload f.png --token t --url http://x/path",
-    "\"http://x/path\" is no address of a server"
+    "\"http://x/path\" is not the address of a server"
 )]
 fn what_is_missing_or_wrong_is_named(#[case] line: &str, #[case] says: &str) {
     let Failure::Usage(sentence) = failure(line, &[("HANGAR_DATA_DIR", "")]) else {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A running server is asked to do it; what changes holds from its next request on.
+/// A change takes effect at the next request, also beside a running server.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar token create --user me@example.com --expires 90d
@@ -31,25 +31,25 @@ enum Action {
     Revoke(Revoke),
 }
 
-/// Make a token and show it, once; an unknown person is made too
+/// Make a token and show it, once; an unknown user is created
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar token create --user me@example.com
   hangar token create --user ci@example.com --name ci --scope assets:write --expires 90d --json")]
 struct Create {
-    /// Whose token it is
+    /// The user of the token
     #[arg(long, value_name = "EMAIL")]
     user: String,
-    /// What it is for
+    /// A name for the token
     #[arg(long)]
     name: Option<String>,
-    /// What it may do; can be given again [default: assets:read and assets:write]
+    /// What the token allows; can be repeated [default: assets:read and assets:write]
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// When it ends: a number and its unit, such as 30s, 15m, 12h or 90d [default: never]
+    /// The token's lifetime: a number and its unit, such as 30s, 15m, 12h or 90d [default: no end]
     #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
     expires: Option<Duration>,
-    /// '*' lets it act in every workspace, as a member of each
+    /// '*' makes the token valid in every workspace
     #[arg(long, value_name = "WORKSPACE", value_parser = ["*"])]
     workspace: Option<String>,
     /// Print JSON
@@ -57,7 +57,7 @@ struct Create {
     json: bool,
 }
 
-/// Show all tokens, without what they are
+/// Show all tokens, without their secrets
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar token list --json")]
@@ -67,12 +67,12 @@ struct List {
     json: bool,
 }
 
-/// End a token: the next request with it is refused
+/// Revoke a token: the next request with it is refused
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar token revoke \"$(hangar token list --json | jq -r '.tokens[0].id')\"")]
 struct Revoke {
-    /// As `hangar token list` shows it
+    /// The id, as `hangar token list` shows it
     id: String,
     /// Print JSON
     #[arg(long)]

@@ -18,21 +18,21 @@ const HEAD_BYTES: u64 = 8192;
   HANGAR_TOKEN=plane_api_… hangar upload me.png
   hangar upload cover.jpg --entity-type USER_COVER --url https://files.example.com --json")]
 pub(super) struct Upload {
-    /// The file
+    /// The file to upload
     file: PathBuf,
-    /// What it is for
+    /// The use of the picture
     #[arg(long, value_name = "TYPE", default_value = "USER_AVATAR", value_parser = PossibleValuesParser::new(["USER_AVATAR", "USER_COVER"]))]
     entity_type: String,
-    /// Its media type [default: what its first bytes say]
+    /// The file's media type [default: found from its first bytes]
     #[arg(long = "type", value_name = "MIME")]
     content_type: Option<String>,
-    /// Its name there [default: the name it has]
+    /// The file's name on the server [default: its own name]
     #[arg(long)]
     name: Option<String>,
     /// Scheme and host of the server [default: HANGAR_PUBLIC_URL, HANGAR_LISTEN, or http://127.0.0.1:9000] [env: HANGAR_URL]
     #[arg(long)]
     url: Option<String>,
-    /// Of the asset API [env: HANGAR_TOKEN, which other people on this machine cannot see]
+    /// A token of the asset API [env: HANGAR_TOKEN, which other users of this machine cannot see]
     #[arg(long)]
     token: Option<String>,
     /// Print JSON

@@ -7,7 +7,7 @@ use crate::config::Environment;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
-/// People are made by `hangar token create --user` and `hangar workspace create --member`.
+/// `hangar token create --user` and `hangar workspace create --member` make users.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar user list
@@ -26,7 +26,7 @@ enum Action {
     Remove(Remove),
 }
 
-/// Show everybody
+/// Show all users
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar user list --json")]
@@ -36,7 +36,7 @@ struct List {
     json: bool,
 }
 
-/// Remove somebody with all tokens and memberships; what they uploaded stays
+/// Remove a user with all tokens and memberships; the files that the user uploaded stay
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar user remove eve@example.com")]

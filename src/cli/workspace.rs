@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Plane's workspaces, for a hangar that answers Plane's API on its own. A running server is asked to do it; what changes
-/// holds from its next request on.
+/// Plane's workspaces, for a hangar that answers Plane's API without a Plane. A change takes effect at the next request, also
+/// beside a running server.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar workspace create acme --member ada@example.com:admin --member bob@example.com:guest
@@ -29,19 +29,19 @@ pub(super) struct Workspace {
 enum Action {
     Create(Create),
     List(List),
-    /// Add a member or give one another role, or remove one
+    /// Add a member, change a member's role, or remove a member
     #[command(subcommand)]
     Member(MemberAction),
 }
 
-/// Make a workspace, and its members where they are unknown
+/// Make a workspace; unknown members are created
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar workspace create acme --member ada@example.com:admin --json")]
 struct Create {
     /// As it stands in Plane's addresses: 1 to 48 of a-z, 0-9, _ and -
     slug: String,
-    /// Who is in it, and as what: admin, member or guest (or 20, 15, 5)
+    /// A member and the role: admin, member or guest (or 20, 15, 5); can be repeated
     #[arg(long = "member", value_name = "EMAIL:ROLE", value_parser = parse_member)]
     members: Vec<Member>,
     /// Print JSON
@@ -65,7 +65,7 @@ enum MemberAction {
     Remove(Remove),
 }
 
-/// Add a member, or give one another role
+/// Add a member, or change a member's role
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar workspace member add acme eve@example.com:guest")]
@@ -78,7 +78,7 @@ struct Add {
     json: bool,
 }
 
-/// Remove a member: the next request with their token is refused there
+/// Remove a member: the member's next request in this workspace is refused
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   hangar workspace member remove acme eve@example.com")]

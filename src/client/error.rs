@@ -10,7 +10,7 @@ use reqwest::{StatusCode, Url};
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error(
-        "{address:?} is no address of a server: give scheme and host alone, without a path, such as http://127.0.0.1:9000"
+        "{address:?} is not the address of a server: give scheme and host alone, without a path, such as http://127.0.0.1:9000"
     )]
     BadAddress { address: String },
     #[error("the token holds characters that no token has: copy it anew")]
@@ -40,6 +40,10 @@ pub enum ClientError {
         #[source]
         source: reqwest::Error,
     },
+    #[error(
+        "{address} stopped taking the file, or did not answer once it had it: look at the server's log, and at the log of a proxy in between, then try again"
+    )]
+    Stalled { address: String },
     #[error("{address} does not answer as Plane's asset API does{}: check the address in --url or HANGAR_URL", in_brackets(*.status))]
     NotTheApi {
         address: String,
@@ -50,7 +54,7 @@ pub enum ClientError {
     #[error("{address} redirects to {to}: give that server's address in --url or HANGAR_URL")]
     Redirected { address: String, to: String },
     #[error(
-        "{address} redirects uploads to {to}: set HANGAR_PUBLIC_URL of the server to that scheme and host, or end the proxy's redirect"
+        "{address} redirects uploads to {to}: set HANGAR_PUBLIC_URL of the server to that scheme and host, or remove the proxy's redirect"
     )]
     UploadRedirected { address: String, to: String },
     #[error(
@@ -72,11 +76,11 @@ pub enum ClientError {
     )]
     TooLargeForTheServer { size_bytes: u64 },
     #[error(
-        "a proxy at {address} refused the request as too large (413); it never came to the server: raise the proxy's limit (nginx: `client_max_body_size`, Caddy: `request_body` `max_size`, Apache: `LimitRequestBody`)"
+        "a proxy at {address} refused the request as too large (413); it did not reach the server: raise the proxy's limit (nginx: `client_max_body_size`, Caddy: `request_body` `max_size`, Apache: `LimitRequestBody`)"
     )]
     TooLargeForTheProxy { address: String },
     #[error(
-        "a proxy at {address} got no answer from the server behind it ({status}): look whether the server runs, and whether the proxy's address of it is right (nginx: `proxy_pass`)"
+        "a proxy at {address} got no answer from the server behind it ({status}): check that the server runs, and that the proxy has its right address (nginx: `proxy_pass`)"
     )]
     NothingBehindTheProxy { address: String, status: u16 },
     #[error(

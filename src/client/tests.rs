@@ -378,3 +378,42 @@ fn this_machine_has_many_names() {
     assert!(!is_this("http://192.0.2.1"));
     assert!(!is_this("http://localhost.example.com"));
 }
+
+#[tokio::test]
+async fn a_server_that_takes_the_file_and_never_answers_is_not_waited_for_without_end() {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let reserved = reservation(10).replace("BASE", &format!("http://{address}"));
+    let reserved: Reserved = serde_json::from_str(&reserved).unwrap();
+    let client = Client::new(&format!("http://{address}"), TOKEN).unwrap();
+    // Neither one that reads all of it nor one that reads nothing.
+    for reads in [true, false] {
+        let content = Content::of_bytes(Bytes::from_static(b"bytes"));
+        let sent = client.send_form_within(PATIENCE, &reserved, "me.png", content);
+        let held = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if reads {
+                read_request(&mut stream).await;
+            }
+            stream
+        };
+        let (sent, _stream) = tokio::join!(sent, held);
+        assert!(matches!(sent, Err(ClientError::Stalled { .. })), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_moves_takes_as_long_as_it_takes() {
+    const PATIENCE: Duration = Duration::from_millis(400);
+    let moves = tokio::sync::watch::Sender::new(Instant::now());
+    let slow = async {
+        for _ in 0..6 {
+            tokio::time::sleep(PATIENCE / 4).await;
+            moves.send_replace(Instant::now());
+        }
+        "done"
+    };
+    let done = upload::while_it_moves(slow, &moves, PATIENCE).await;
+    assert_eq!(done, Some("done"));
+}

@@ -100,7 +100,7 @@ impl Trouble {
             Self::NoRoute => format!("{address} cannot be reached from this machine"),
             Self::UnknownAuthority => {
                 format!(
-                    "the certificate of {address} is of an authority that this machine does not know"
+                    "the certificate of {address} comes from an authority that this machine does not trust"
                 )
             }
             Self::ExpiredCertificate => format!("the certificate of {address} has expired"),
@@ -113,13 +113,13 @@ impl Trouble {
             Self::BadCertificate(why) => {
                 format!("no secure connection to {address} can be made ({why})")
             }
-            Self::NoTls => format!("{address} speaks no TLS"),
+            Self::NoTls => format!("{address} does not speak TLS"),
             Self::ProxyOfThisMachine => {
                 format!("the proxy of this machine's environment does not lead to {address}")
             }
-            Self::NoConnectionInTime => format!("{address} took no connection in time"),
+            Self::NoConnectionInTime => format!("{address} accepted no connection in time"),
             Self::NoAnswerInTime => format!("{address} did not answer in time"),
-            Self::BrokenOff => format!("the connection to {address} broke off"),
+            Self::BrokenOff => format!("the connection to {address} was lost"),
         }
     }
 

@@ -11,12 +11,15 @@ use reqwest::{Body, StatusCode, Url};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
 
 /// Where a file of the person who owns the token is asked for.
 const USER_ASSETS: &str = "/api/v1/assets/user-assets/";
 const PIECE_BYTES: usize = 64 * 1024;
+/// An upload takes as long as it takes, while something of it moves; a store behind the server may take its time to answer.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What is asked for: the body of the request, in this order.
 #[derive(Debug, Clone, Serialize)]
@@ -91,17 +94,24 @@ pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 pub struct Content {
     body: Body,
     size_bytes: u64,
+    moves: Moves,
 }
+
+/// When the last piece of a body was taken.
+type Moves = watch::Sender<Instant>;
 
 impl Content {
     /// Streams from the disk; a file that has become shorter meanwhile is an error of the upload.
     #[must_use]
     pub fn streamed(file: tokio::fs::File, size_bytes: u64, progress: Progress) -> Self {
         let reader = file.take(size_bytes);
+        let moves = Moves::new(Instant::now());
+        let moved = moves.clone();
         let pieces = futures_util::stream::try_unfold(
             (reader, size_bytes),
             move |(mut reader, left_bytes)| {
                 let progress = Arc::clone(&progress);
+                moved.send_replace(Instant::now());
                 async move {
                     let mut piece = bytes::BytesMut::with_capacity(PIECE_BYTES);
                     let read_bytes = reader.read_buf(&mut piece).await? as u64;
@@ -120,6 +130,7 @@ impl Content {
         Self {
             body: Body::wrap_stream(pieces),
             size_bytes,
+            moves,
         }
     }
 
@@ -128,6 +139,7 @@ impl Content {
         Self {
             size_bytes: bytes.len() as u64,
             body: bytes.into(),
+            moves: Moves::new(Instant::now()),
         }
     }
 }
@@ -180,7 +192,18 @@ impl Client {
         name: &str,
         content: Content,
     ) -> Result<Answered<()>, ClientError> {
-        let size_bytes = content.size_bytes;
+        self.send_form_within(PATIENCE, reserved, name, content)
+            .await
+    }
+
+    pub(super) async fn send_form_within(
+        &self,
+        patience: Duration,
+        reserved: &Reserved,
+        name: &str,
+        content: Content,
+    ) -> Result<Answered<()>, ClientError> {
+        let (size_bytes, moves) = (content.size_bytes, content.moves.clone());
         // A server that refuses a long body halfway may close before its reason is read: so judge first.
         if let Some(limit_bytes) = reserved.limit_bytes().filter(|limit| size_bytes > *limit) {
             return Err(ClientError::TooLarge {
@@ -198,11 +221,17 @@ impl Client {
             connection(&url)?
         };
         let started = Instant::now();
-        let response = connection
+        let sent = connection
             .post(url.clone())
             .multipart(form(reserved, name, content))
-            .send()
-            .await
+            .send();
+        moves.send_replace(started);
+        let sent = while_it_moves(sent, &moves, patience).await;
+        let stalled = || ClientError::Stalled {
+            address: url.origin().ascii_serialization(),
+        };
+        let response = sent
+            .ok_or_else(stalled)?
             .map_err(|source| ClientError::of_transport(&url, Some(&self.base), source))?;
         let status = response.status();
         if status.is_success() {
@@ -213,11 +242,31 @@ impl Client {
             });
         }
         let location = header_text(&response, "location");
-        let body = read(response, &url, MAX_ANSWER_BYTES).await?;
+        let body = read(response, &url, MAX_ANSWER_BYTES);
+        let body = tokio::time::timeout(ANSWER_TIMEOUT, body).await;
+        let body = body.map_err(|_| stalled())??;
         let location = location.as_deref();
         Err(ClientError::of_s3(
             &url, status, location, &body, size_bytes,
         ))
+    }
+}
+
+/// `None`: nothing has moved for too long.
+pub(super) async fn while_it_moves<T>(
+    work: impl Future<Output = T>,
+    moves: &Moves,
+    patience: Duration,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        let moved = *moves.borrow();
+        let left = (moved + patience).saturating_duration_since(Instant::now());
+        match tokio::time::timeout(left, &mut work).await {
+            Ok(done) => return Some(done),
+            Err(_) if *moves.borrow() == moved => return None,
+            Err(_) => {}
+        }
     }
 }
 

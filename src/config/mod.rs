@@ -553,7 +553,7 @@ fn absolute(data_dir: &Path) -> Result<PathBuf, WrongSetting> {
     std::path::absolute(data_dir).map_err(|error| {
         let shown = data_dir.display();
         WrongSetting::Sentence(format!(
-            "the data folder {shown} is named from the current folder, which cannot be found ({error}): write it from / on, in HANGAR_DATA_DIR or --data-dir"
+            "the data folder {shown} is a relative path, and the current folder cannot be found ({error}): write an absolute path in HANGAR_DATA_DIR or --data-dir"
         ))
     })
 }

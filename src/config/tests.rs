@@ -35,10 +35,7 @@ fn root_key(config: &Config) -> Option<(&str, &str)> {
 #[case("", Sigv2::Presigned)]
 #[case("on", Sigv2::On)]
 #[case("true", Sigv2::On)]
-fn version_2_of_the_signature_is_off_for_what_is_presigned_or_on(
-    #[case] value: &str,
-    #[case] sigv2: Sigv2,
-) {
+fn signature_version_2_is_off_or_presigned_or_on(#[case] value: &str, #[case] sigv2: Sigv2) {
     assert_eq!(config(&[("HANGAR_S3_SIGV2", value)]).http.sigv2, sigv2);
 }
 
@@ -634,7 +631,7 @@ fn a_key_file_is_read_and_named() {
         mode(open);
         let composed = compose(&[("HANGAR_KEY_FILE", path)]).unwrap();
         let expected = format!(
-            "HANGAR_KEY_FILE names {path}, which other users may open (mode {warned}): `chmod 600` it"
+            "HANGAR_KEY_FILE names {path}, which other users can read or change (mode {warned}): `chmod 600` it"
         );
         assert_eq!(composed.warnings, [expected]);
     }

@@ -160,7 +160,7 @@ fn at_pace(
     let (bucket, key) = (object.bucket.clone(), object.key.clone());
     let pieces = pieces.inspect(move |piece| {
         if let Err(error) = piece {
-            const CUT_SHORT: &str = "the answer was cut short: its connection is closed";
+            const CUT_SHORT: &str = "a response ended early: its connection is closed";
             if error.is::<limits::BodyError>() {
                 // The reader was too slow.
                 tracing::info!(%bucket, %key, %error, "{CUT_SHORT}");

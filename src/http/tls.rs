@@ -30,7 +30,7 @@ const GLANCE: Duration = Duration::from_secs(3);
 /// Why a certificate cannot be used. Its text names setting and file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsRefusal {
-    #[error("{setting}: {} cannot be read: {source}", path.display())]
+    #[error("{setting}: {} cannot be read: {source}{}", path.display(), way_out(source))]
     Unreadable {
         setting: &'static str,
         path: PathBuf,
@@ -56,6 +56,18 @@ pub(crate) enum TlsRefusal {
         .0.key.display(), .0.certificate.display()
     )]
     Mismatch(TlsFiles),
+}
+
+/// Key files often belong to root, and servers run as another user.
+fn way_out(error: &std::io::Error) -> String {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return String::new();
+    }
+    let user = crate::owner::user();
+    format!(
+        "; this process runs as user {user}: let that user read the file (chgrp its group, chmod 640), and enter the \
+         folders above it"
+    )
 }
 
 /// What a listener of TLS needs. Cheap to clone.

@@ -95,13 +95,13 @@ pub(crate) async fn observe(
     Ok(answer)
 }
 
-/// The line of what could not be read as a request.
+/// The log line of a request that cannot be parsed.
 pub(crate) fn refused_unparsed(id: &RequestId, status: &str, refusal: &S3Error) {
     tracing::info!(
         id = id.as_str(),
         status,
         code = refusal.code.as_str(),
-        "refused what is no request"
+        "rejected a request that cannot be parsed"
     );
 }
 

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_composite_checksum_is_told_without_the_number_of_parts() {
+    fn a_composite_checksum_is_answered_without_the_number_of_parts() {
         use crate::s3::checksum::ChecksumAlgorithm;
         let etag = ETag::from_stored("abc-2".to_owned());
         let part = Checksum::of(ChecksumAlgorithm::Sha1, b"part");
@@ -202,7 +202,7 @@ mod tests {
     #[case("-1", 1000)]
     #[case("99999999999", 1000)]
     #[case("", 1000)]
-    fn a_maximum_that_is_no_number_is_ignored(#[case] max: &str, #[case] parts: u32) {
+    fn a_maximum_that_is_not_a_number_is_ignored(#[case] max: &str, #[case] parts: u32) {
         let page = PartsQuery::of_headers(("marker", None), ("max", Some(max))).unwrap();
         assert_eq!(page.max, parts);
         let marker = PartsQuery::of_headers(("marker", Some("x")), ("max", Some(max)));

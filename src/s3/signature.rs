@@ -13,6 +13,7 @@ use super::uri::Plus;
 use super::{ErrorCode, S3Error, sigv2, time, uri};
 use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::SecretString;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How far a client's clock may be off.
@@ -110,15 +111,17 @@ pub enum Unverified {
     V2(sigv2::Unverified),
 }
 
+/// Whether a request states a signature, in either place, of whichever version: then nobody takes it for an anonymous one.
+#[must_use]
+pub fn is_stated(head: &RequestHead<'_>) -> bool {
+    !matches!(in_header(head), Ok(None)) || !matches!(in_query(head), (None, None))
+}
+
 /// Reads the signature that a request carries; `None`: it carries none (anonymous).
 /// # Errors
 /// As section 1 of the S3 contract: both places at once, malformed header or parameters, wrong service, …
 pub fn parse(head: &RequestHead<'_>, rules: &Rules) -> Result<Option<Unverified>, S3Error> {
-    let mut parameters: Vec<_> = uri::split_query(head.raw_query)
-        .map(|(name, value)| (uri::decode_bytes(name), value))
-        .collect();
-    let v4 = sigv4::Parameters::take_from(&mut parameters);
-    let v2 = sigv2::Parameters::take_from(&mut parameters);
+    let (v4, v2) = in_query(head);
     match (in_header(head)?, v4, v2) {
         (None, None, None) => Ok(None),
         (Some(authorization), None, None) => match authorization.strip_prefix("AWS") {
@@ -151,6 +154,15 @@ fn in_header<'a>(head: &RequestHead<'a>) -> Result<Option<&'a str>, S3Error> {
         Some(_) => Err(only_one_mechanism()),
         None => Ok(first),
     }
+}
+
+/// The parameters of either version.
+fn in_query(head: &RequestHead<'_>) -> (Option<sigv4::Parameters>, Option<sigv2::Parameters>) {
+    let mut parameters: Vec<_> = uri::split_query(head.raw_query)
+        .map(|(name, value)| (uri::decode_bytes(name), value))
+        .collect();
+    let v4 = sigv4::Parameters::take_from(&mut parameters);
+    (v4, sigv2::Parameters::take_from(&mut parameters))
 }
 
 impl Unverified {
@@ -323,7 +335,7 @@ const REPEATED_IN_QUERIES: [&str; 6] = [
 /// A presigned query states each header once, and nothing else than the headers that came with it.
 fn refuse_contradictions(head: &RequestHead<'_>, plus: Plus) -> Result<(), S3Error> {
     let query = uri::parse_query_as(head.raw_query, plus).unwrap_or_default();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
     let is_upload = matches!(head.method, "PUT" | "POST");
     for (name, value) in &query {
         let name = name.to_ascii_lowercase();
@@ -347,7 +359,7 @@ fn refuse_contradictions(head: &RequestHead<'_>, plus: Plus) -> Result<(), S3Err
                 value,
             ));
         }
-        seen.push(name);
+        seen.insert(name);
     }
     Ok(())
 }

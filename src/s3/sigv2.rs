@@ -11,7 +11,7 @@
 //! Pure, as [`super::sigv4`] is; the proof is [`super::signature::Verified`].
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html>
 use super::signature::{RequestHead, check_skew, needs_a_date, parse_date};
-use super::sigv4::Payload;
+use super::sigv4::{CONTENT_SHA256, Payload};
 use super::time::Timestamp;
 use super::uri::Plus;
 use super::{ErrorCode, S3Error, op, time, uri};
@@ -21,7 +21,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use subtle::ConstantTimeEq;
 
 #[cfg(test)]
@@ -186,7 +186,11 @@ impl Unverified {
                 matches(secret, string_to_sign.as_bytes(), &self.signature)
             });
             if holds {
-                return Ok((Payload::without_sigv4(head)?, *plus));
+                // It is signed as a header, wherever it stands.
+                let mut stated = query.iter().filter(|_| self.is_presigned());
+                let stated = stated.find(|(name, _)| name.eq_ignore_ascii_case(CONTENT_SHA256));
+                let stated = stated.map(|(_, value)| value.as_str());
+                return Ok((Payload::without_sigv4(head, stated)?, *plus));
             }
         }
         let query = decoded(head.raw_query, Plus::default());
@@ -263,7 +267,7 @@ impl Unverified {
     /// # Errors
     /// `InvalidRequest` where a request with another meaning has the same string to sign, or is likely to.
     fn refuse_ambiguity(&self, query: &Query) -> Result<(), S3Error> {
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (name, value) in query {
             let is_header = self.is_presigned() && is_amz(name);
             if !is_header && !is_signed(name) {
@@ -281,10 +285,9 @@ impl Unverified {
             } else {
                 name.clone()
             };
-            if seen.contains(&name) {
-                return Err(ambiguous(&name, "is given more than once"));
+            if let Some(again) = seen.replace(name) {
+                return Err(ambiguous(&again, "is given more than once"));
             }
-            seen.push(name);
         }
         Ok(())
     }

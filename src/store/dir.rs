@@ -74,11 +74,6 @@ impl Dir {
         Owner::of(&self.folder)
     }
 
-    /// Gives it to an owner, as [`Owner::take`] does.
-    pub(in crate::store) fn give_to(&self, owner: Owner) {
-        owner.take(&self.folder);
-    }
-
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -28,6 +28,11 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
+/// For this user alone, in TMPDIR. A name that says whose it is, for what a SIGKILL leaves.
+fn temporary_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("hangar-look-").tempdir()
+}
+
 /// What tells a store that is looked at from one that writes.
 pub(in crate::store) struct LooksAt {
     pub(in crate::store) index: IndexRead,
@@ -60,7 +65,7 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let mut no_blobs = None;
         let folder = Folder::look(&config.data_dir, || {
-            let empty = tempfile::tempdir()?;
+            let empty = temporary_folder()?;
             let dir = Dir::open(empty.path())?;
             no_blobs = Some(empty);
             Ok(dir)
@@ -72,15 +77,16 @@ impl Store {
             reader::Found::Nothing => return Err(replay::lost("is missing")),
             reader::Found::Damaged => return Err(replay::lost("is damaged where it begins")),
         };
+        let cannot = |error: io::Error| unusable(&config.data_dir, &error);
+        let is_own = is_noted_own(&folder).map_err(cannot)?.then_some(true);
         let (index, damage) = match as_it_lies(&folder, id).await? {
             AsItLies::Whole(readers) => {
                 let made_in = None;
                 (ReadIndex { readers, made_in }, None)
             }
-            AsItLies::Damaged(found) => (of_log(&folder, id, &effects).await?, Some(found)),
-            AsItLies::Unknown => (of_log(&folder, id, &effects).await?, None),
+            AsItLies::Damaged(found) => (of_log(&folder, id, is_own, &effects).await?, Some(found)),
+            AsItLies::Unknown => (of_log(&folder, id, is_own, &effects).await?, None),
         };
-        let cannot = |error: io::Error| unusable(&config.data_dir, &error);
         let index_damage = IndexDamage::looked_at(&folder).map_err(cannot)?;
         let buckets = async { index::buckets(&mut *index.readers.acquire().await?).await };
         let buckets = buckets
@@ -180,7 +186,9 @@ async fn as_it_lies(folder: &Folder, id: LogId) -> Result<AsItLies, OpenError> {
             if known != id {
                 return Err(replay::lost("is not the one that its database belongs to"));
             }
-            if said.tables != Tables::Current || !ends_at(folder, id, end).await? {
+            let is_older =
+                matches!(noted.trust, Trust::Whole { sequence, .. } if end.sequence < sequence);
+            if is_older || said.tables != Tables::Current || !ends_at(folder, id, end).await? {
                 return Ok(AsItLies::Unknown);
             }
         }
@@ -226,19 +234,39 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
     }
 }
 
+/// Whether the note of the last checkpoint says that the index was left in this very folder, so that it was not copied.
+fn is_noted_own(folder: &Folder) -> io::Result<bool> {
+    let noted = db::trust(&folder.database(), &folder.home().path_of(CHECKPOINT_NOTE))?;
+    Ok(noted.owner == Some(damage::owner(folder)?))
+}
+
 async fn of_log(
     folder: &Folder,
     id: LogId,
+    is_own: Option<bool>,
     effects: &[EffectKind],
 ) -> Result<ReadIndex, OpenError> {
-    index_of_log(folder.home(), folder.places(), id, effects).await
+    index_of_log(folder.home(), folder.places(), id, is_own, effects).await
 }
 
-/// Makes an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder.
+/// A start that trusts the index does not read what of the log the index holds already, and may go on where a look cannot.
+fn went_by_the_log(error: OpenError) -> OpenError {
+    match error {
+        OpenError::Refused(sentence) => OpenError::Refused(format!(
+            "{sentence}. No server stopped here cleanly, so this look went by the log alone: a server that still starts here \
+             answers this command itself"
+        )),
+        error => error,
+    }
+}
+
+/// Makes an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder. `is_own`:
+/// whether the folder was not copied, where anything but the snapshots tells.
 pub(in crate::store) async fn index_of_log(
     home: &Dir,
     places: &Places,
     id: LogId,
+    is_own: Option<bool>,
     effects: &[EffectKind],
 ) -> Result<ReadIndex, OpenError> {
     let begin = segments::begin(&places.log).map_err(|error| replay::log_trouble(&error.into()))?;
@@ -248,7 +276,7 @@ pub(in crate::store) async fn index_of_log(
     let survey = survey.map_err(|error| replay::log_trouble(&error))?;
     replay::refuse_lost_records(&survey)?;
     let snapshot = snapshot::first_whole(home, &survey.reached()).await;
-    let temporary = tempfile::tempdir().map_err(|error| no_room(&error))?;
+    let temporary = temporary_folder().map_err(|error| no_room(&error))?;
     let made = Dir::open(temporary.path()).map_err(|error| no_room(&error))?;
     let path = made.path_of(DATABASE);
     if let Some(snapshot) = &snapshot {
@@ -280,7 +308,13 @@ pub(in crate::store) async fn index_of_log(
     let log = (&places.log, reader, id);
     let mut replay = Replay::new(log, from, (&mut index, &mut notes), effects, &progress);
     // A copy's log may end at damage; the start of a folder that was not copied stops there.
-    replay.apply_all(survey.is_own() == Some(false)).await?;
+    let is_copy = replay::is_own_by(is_own, &survey) == Some(false);
+    let applied = replay.apply_all(is_copy).await;
+    applied.map_err(|error| match is_own {
+        Some(true) => went_by_the_log(error),
+        _ => error,
+    })?;
+    replay::refuse_end_before(&survey, replay.sure_end())?;
     index
         .close()
         .await
@@ -301,13 +335,13 @@ fn index_trouble(error: &DatabaseError) -> OpenError {
         return no_room(&io::ErrorKind::StorageFull.into());
     }
     OpenError::Refused(format!(
-        "an index to look at the folder with cannot be made: {error}; start the server, which makes its own again"
+        "no index to read the folder with can be built: {error}; start the server, which rebuilds its own"
     ))
 }
 
 fn no_room(error: &io::Error) -> OpenError {
     OpenError::Refused(format!(
-        "an index to look at the folder with cannot be made in the folder for temporary files: {error}; set TMPDIR to a \
+        "no index to read the folder with can be built in the folder for temporary files: {error}; set TMPDIR to a \
          folder with room, or start the server, which makes its own again"
     ))
 }

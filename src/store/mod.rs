@@ -544,12 +544,12 @@ impl Store {
     /// # Errors
     /// `PreconditionFailed` where another is there now.
     pub async fn delete_this(&self, object: &Object) -> Result<Deletion, StoreError> {
-        let this = Which::This {
-            sequence: object.sequence,
-            tagging: object.meta.tagging.clone(),
-        };
-        self.delete_which(object.bucket.clone(), object.key.clone(), this)
-            .await
+        self.delete_which(
+            object.bucket.clone(),
+            object.key.clone(),
+            Which::as_seen(object),
+        )
+        .await
     }
 
     async fn delete_which(
@@ -610,10 +610,35 @@ impl Store {
         key: ObjectKey,
         tagging: Option<String>,
     ) -> Result<(), StoreError> {
+        self.set_tags_of(bucket, key, Which::Current, tagging).await
+    }
+
+    /// The same for exactly this object: not for what took its place since it was looked up, and not with other tags.
+    ///
+    /// # Errors
+    /// `PreconditionFailed` where another is there now.
+    pub async fn set_tags_of_this(
+        &self,
+        object: &Object,
+        tagging: Option<String>,
+    ) -> Result<(), StoreError> {
+        let this = Which::as_seen(object);
+        self.set_tags_of(object.bucket.clone(), object.key.clone(), this, tagging)
+            .await
+    }
+
+    async fn set_tags_of(
+        &self,
+        bucket: BucketName,
+        key: ObjectKey,
+        which: Which,
+        tagging: Option<String>,
+    ) -> Result<(), StoreError> {
         let names = Name::of_object(&bucket, &key);
         let work = Work::SetTags {
             bucket,
             key,
+            which,
             tagging,
         };
         self.ask(names, work).await.map(drop)

@@ -136,6 +136,9 @@ impl Space {
     /// What this user may still write; a file system that does not tell has room.
     fn look_now(&self) -> u64 {
         let (free_bytes, is_read_only) = match statvfs(self.home.path()) {
+            Ok(stat) if stat.f_blocks == 0 => {
+                (u64::MAX, stat.f_flag.contains(StatVfsMountFlags::RDONLY))
+            }
             Ok(stat) => (
                 stat.f_bavail.saturating_mul(stat.f_frsize),
                 stat.f_flag.contains(StatVfsMountFlags::RDONLY),
@@ -261,7 +264,10 @@ impl Space {
         if self.is_read_only.load(Ordering::Relaxed) {
             return Some(Warning::DiskReadOnly);
         }
-        if self.is_without_reserve() {
+        // Where more than the reserve is free it is not there for lack of room beside what must stay free.
+        let is_full = self.is_without_reserve()
+            && (free_bytes >= min_free_bytes || free_bytes < self.reserve_bytes);
+        if is_full {
             return Some(Warning::DiskFull);
         }
         if free_bytes < min_free_bytes {
@@ -359,6 +365,8 @@ mod tests {
         let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(u64::MAX / 2));
         assert!(!space.admits_bytes());
         assert!(!dir.path().join("reserve").exists());
+        let warning = space.warning().unwrap();
+        assert_eq!(warning.kind(), "disk-below-min-free", "it is not full");
     }
 
     #[test]

@@ -110,7 +110,7 @@ def test_a_backup_that_was_cut_off_goes_on_and_is_none_until_then(filled, tmp_pa
     (log,) = (cut / "@hangar/log").iterdir()
     log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
     refused = run("restore", cut, "--data-dir", tmp_path / "no/data")
-    assert refused.returncode == 1 and "no backup that is whole" in refused.stderr
+    assert refused.returncode == 1 and "no complete backup" in refused.stderr
     assert not (tmp_path / "no").exists()
     (cut / "@hangar/backing-up").touch()
     backup(filled, cut)
@@ -136,6 +136,24 @@ def test_what_is_damaged_is_named_and_the_rest_is_backed_up(filled, tmp_path):
         assert again.stop() == 0
 
 
+def test_a_backup_stays_where_the_log_has_rotted_since(filled, tmp_path):
+    backup(filled, tmp_path / "backup")
+    s3_client(filled).put_object(Bucket="uploads", Key="damaged", Body=SMALL)
+    s3_client(filled).put_object(Bucket="uploads", Key="after it", Body=LARGE)
+    segment = filled.data / "@hangar/log/00000000000000000001.log"
+    flip(segment, segment.read_bytes().index(b"damaged"))
+    for _ in range(2):
+        done = filled.command_line("backup", tmp_path / "backup")
+        assert done.returncode == 1 and "stays the backup that it was" in done.stderr
+    restore(tmp_path / "backup", tmp_path / "restored")
+    again = restored(filled, tmp_path / "restored")
+    try:
+        assert keys(again) == ["large", "small"]
+        assert body(again, "large") == LARGE and body(again, "small") == SMALL
+    finally:
+        assert again.stop() == 0
+
+
 @pytest.mark.parametrize("place", ["data folder", "another backup", "itself", "in itself"])
 def test_a_folder_that_holds_something_else_is_no_place_for_a_backup(filled, start_hangar, tmp_path, place):
     other = start_hangar()
@@ -145,8 +163,11 @@ def test_a_folder_that_holds_something_else_is_no_place_for_a_backup(filled, sta
     if place == "another backup":
         to = tmp_path / "backup"
         backup(other, to)
+        before = sorted(to.rglob("*"))
     refused = run("backup", to, "--data-dir", filled.data)
     assert refused.returncode == 1 and "name a folder of its own" in refused.stderr
+    if place == "another backup":
+        assert sorted(to.rglob("*")) == before
     assert "Traceback" not in refused.stderr
 
 

@@ -134,7 +134,7 @@ def test_a_bit_that_flips_while_the_server_is_stopped_is_found_by_its_start(fill
         what = flip_one(filled.file("hangar.db"), chance)
         filled.server.start()
         assert filled.look() == 0, what
-    assert "is not what was written" in filled.server.said()
+    assert "differs from what was written" in filled.server.said()
 
 
 def test_a_bit_that_flips_under_a_running_server_is_made_right_by_itself(filled, chance, flips):
@@ -220,7 +220,7 @@ def test_fsck_finds_a_flipped_bit_without_a_server_and_beside_one(filled, chance
     flip_one(filled.file("hangar.db"), chance)
     done = run("fsck", "--repair", "--data-dir", filled.server.data)
     assert done.returncode == 0, done.stderr
-    assert "the index was damaged and is made again from the log" in done.stdout
+    assert "the index was damaged and was rebuilt from the log" in done.stdout
 
     filled.server.start()
     assert filled.look() == 0

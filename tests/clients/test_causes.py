@@ -115,7 +115,7 @@ OF_THE_API = [
 
 
 @pytest.mark.parametrize("answer, named, unnamed", OF_THE_API, ids=lambda value: str(value[0]) if isinstance(value, tuple) else "")
-def test_what_answers_the_ask_for_an_upload_is_told(file, answer, named, unnamed):
+def test_a_refused_upload_request_names_the_cause(file, answer, named, unnamed):
     with Scripted(lambda _: answer) as server:
         sentence = refusal(file, f"http://127.0.0.1:{server.port}")
     assert all(word in sentence for word in named), sentence
@@ -143,7 +143,7 @@ OF_THE_FORM = [
 
 
 @pytest.mark.parametrize("answer, named, unnamed", OF_THE_FORM, ids=lambda value: str(value[0]) if isinstance(value, tuple) else "")
-def test_what_answers_the_upload_itself_is_told(file, answer, named, unnamed):
+def test_a_refused_upload_names_the_cause(file, answer, named, unnamed):
     port = None
 
     def answers(path):
@@ -163,7 +163,7 @@ def test_what_answers_the_upload_itself_is_told(file, answer, named, unnamed):
         ("http://files.invalid", "the name in http://files.invalid is not known"),
     ],
 )
-def test_an_address_for_uploads_that_cannot_be_reached_is_not_told_as_a_dead_server(file, address, named):
+def test_an_unreachable_upload_address_is_not_reported_as_a_dead_server(file, address, named):
     closed = free_port()
     with Scripted(lambda _: reserved(address.format(closed=closed) + "/uploads")) as server:
         url = f"http://127.0.0.1:{server.port}"
@@ -173,7 +173,7 @@ def test_an_address_for_uploads_that_cannot_be_reached_is_not_told_as_a_dead_ser
     assert "start one" not in sentence and "--url" not in sentence
 
 
-def test_where_no_server_is_that_is_said(file):
+def test_a_missing_server_is_reported(file):
     port = free_port()
     sentence = refusal(file, f"http://127.0.0.1:{port}")
     assert f"no server answers at http://127.0.0.1:{port}" in sentence and "hangar serve" in sentence and "--url" in sentence
@@ -181,7 +181,7 @@ def test_where_no_server_is_that_is_said(file):
     assert "the name in http://files.invalid is not known" in sentence and "--url" in sentence
     with Scripted(lambda _: page(200)) as server:
         sentence = refusal(file, f"https://127.0.0.1:{server.port}")
-    assert "speaks no TLS" in sentence and "http://" in sentence
+    assert "does not speak TLS" in sentence and "http://" in sentence
 
 
 def context_of(certificate):
@@ -190,7 +190,7 @@ def context_of(certificate):
     return context
 
 
-def test_a_certificate_in_the_way_is_told_with_what_is_wrong_with_it(file, tmp_path):
+def test_a_refused_certificate_is_reported_with_the_reason(file, tmp_path):
     authority = trustme.CA()
     root = tmp_path / "root.pem"
     authority.cert_pem.write_to_path(str(root))
@@ -211,7 +211,7 @@ def test_a_certificate_in_the_way_is_told_with_what_is_wrong_with_it(file, tmp_p
         assert "HANGAR_TOKEN" in refusal(file, f"https://127.0.0.1:{server.port}", SSL_CERT_FILE=root)
 
 
-def test_a_certificate_of_the_address_for_uploads_is_told_too(file):
+def test_a_refused_certificate_of_the_upload_address_is_reported(file):
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     with Scripted(lambda _: page(200), context_of(certificate)) as uploads:
@@ -221,7 +221,7 @@ def test_a_certificate_of_the_address_for_uploads_is_told_too(file):
     assert address in sentence and "SSL_CERT_FILE" in sentence
 
 
-def test_plain_http_where_hangar_speaks_tls_is_told(file, tmp_path, authority):
+def test_plain_http_to_a_tls_server_is_reported(file, tmp_path, authority):
     hangar = Hangar(tmp_path / "tls", authority=authority).start()
     try:
         sentence = refusal(file, f"http://127.0.0.1:{hangar.port}")
@@ -270,7 +270,7 @@ def fails(data, command, *words, code=1, by=run):
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=name)
-def test_a_folder_that_is_not_one_is_told(tmp_path, command):
+def test_a_data_folder_that_is_not_a_folder_is_reported(tmp_path, command):
     (tmp_path / "file").write_text("")
     assert "is not a folder" in fails(tmp_path / "file", command, "HANGAR_DATA_DIR")
     assert "is not a folder" in fails(tmp_path / "file/below", command, "HANGAR_DATA_DIR")
@@ -291,7 +291,7 @@ def theirs():
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=name)
-def test_a_folder_that_is_closed_to_this_user_is_told_with_its_owner(theirs, command):
+def test_a_data_folder_without_permission_is_reported_with_its_owner(theirs, command):
     words = ["permission denied", "user 0", f"user {OTHER_USER}"]
     sentence = fails(theirs, command, *words, by=as_other_user)
     assert "no data" not in sentence and "as the user that owns it" in sentence
@@ -314,7 +314,7 @@ def test_a_file_in_the_folder_that_is_closed_to_this_user_is_named(theirs, comma
 
 
 @pytest.mark.parametrize("run_file", ["nothing", "stale", "of another program"])
-def test_a_folder_that_another_holds_who_takes_no_orders_is_told(stopped, run_file):
+def test_a_locked_data_folder_without_a_reachable_server_is_reported(stopped, run_file):
     file = stopped / "@hangar/run"
     with Scripted(lambda _: page(404)) as server, (stopped / "@hangar/lock").open() as lock:
         if run_file != "nothing":
@@ -323,11 +323,11 @@ def test_a_folder_that_another_holds_who_takes_no_orders_is_told(stopped, run_fi
         fcntl.flock(lock, fcntl.LOCK_EX)
         for command in (["token", "list"], ["token", "create", "--user", "ada@example.com"]):
             sentence = fails(stopped, command, str(file), "docker exec")
-            assert (f"127.0.0.1:{port}" in sentence) if run_file != "nothing" else ("is not there" in sentence)
+            assert (f"127.0.0.1:{port}" in sentence) if run_file != "nothing" else ("is missing" in sentence)
         sentence = fails(stopped, ["rebuild"], "stop it")
 
 
-def test_a_run_file_that_is_closed_to_this_user_is_told(theirs):
+def test_a_run_file_without_permission_is_reported(theirs):
     for path in [theirs, *theirs.rglob("*")]:
         os.chown(path, OTHER_USER, OTHER_USER)
     hangar = Hangar(theirs.parent / "server", {"HANGAR_DATA_DIR": theirs}).start()
@@ -354,7 +354,7 @@ def mounted(*arguments, at):
         subprocess.run(["umount", "--lazy", str(at)], check=True)
 
 
-def test_a_folder_on_a_disk_that_is_read_only_is_looked_at_and_else_told(stopped):
+def test_a_folder_on_a_read_only_disk_can_be_read_and_a_write_is_reported(stopped):
     with mounted("--bind", stopped, at=stopped):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(stopped)], check=True)
         for command in LOOKING:
@@ -364,7 +364,7 @@ def test_a_folder_on_a_disk_that_is_read_only_is_looked_at_and_else_told(stopped
             assert "read-only" in fails(stopped, command)
 
 
-def test_a_backup_to_a_disk_that_is_read_only_full_or_a_file_is_told(stopped, tmp_path):
+def test_a_backup_to_a_read_only_or_full_disk_or_a_file_is_reported(stopped, tmp_path):
     to = tmp_path / "to"
     to.mkdir()
     with mounted("-t", "tmpfs", "-o", "ro", "tmpfs", at=to):
@@ -378,7 +378,7 @@ def test_a_backup_to_a_disk_that_is_read_only_full_or_a_file_is_told(stopped, tm
     assert done.returncode == 1 and f"{tmp_path / 'file'} is not a folder" in done.stderr
 
 
-def test_a_full_disk_is_told(tmp_path):
+def test_a_full_disk_is_reported(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     with mounted("-t", "tmpfs", "-o", "size=48m", "tmpfs", at=disk):
@@ -402,7 +402,7 @@ def test_a_full_disk_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["fsck"], ["token", "list"], ["rebuild"]], ids=name)
-def test_a_log_that_is_damaged_is_told_with_its_folder(stopped, command):
+def test_a_damaged_log_is_reported_with_its_folder(stopped, command):
     (log,) = (stopped / "@hangar/log").iterdir()
     flip(log, 3)
     for path in (stopped / "@hangar").glob("*.db"):
@@ -410,7 +410,7 @@ def test_a_log_that_is_damaged_is_told_with_its_folder(stopped, command):
     assert "restore" in fails(stopped, command)
 
 
-def test_a_restore_says_what_is_in_its_way(tmp_path, start_hangar):
+def test_a_refused_restore_names_the_cause(tmp_path, start_hangar):
     hangar = start_hangar()
     assert run("backup", tmp_path / "backup", HANGAR_DATA_DIR=hangar.data).returncode == 0
     (tmp_path / "file").write_text("")

@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -158,6 +161,46 @@ def test_looking_at_any_other_folder_changes_nothing_and_tells_the_same(filled, 
         assert again.stop() == 0
 
 
+def test_a_look_tells_all_that_the_next_start_tells_or_says_what_it_went_by(filled, tmp_path):
+    assert filled.stop() == 0
+    assert run("backup", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
+    shutil.rmtree(filled.data)
+    assert run("restore", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
+    filled.start()
+    s3 = s3_client(filled)
+    for key in ("damaged", "after it"):
+        s3.put_object(Bucket="uploads", Key=key, Body=SMALL)
+    filled.kill()
+    # A record that the index knows already: the start does not read it.
+    segment = filled.data / "@hangar/log/00000000000000000001.log"
+    flip(segment, segment.read_bytes().index(b"damaged"))
+    for command in (["fsck"], ["token", "list"]):
+        done = run(*command, "--data-dir", filled.data)
+        assert done.returncode == 1 and done.stdout == ""
+        assert "this look went by the log alone" in done.stderr
+    filled.start()
+    found = json.loads(filled.command_line("fsck", "--json").stdout)
+    assert (found["objects"], found["damages"]) == (4, 1)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_look_that_is_stopped_leaves_nothing(filled, tmp_path, by):
+    filled.kill()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    settings = bare_environment(HANGAR_DATA_DIR=filled.data, TMPDIR=temporary)
+    look = subprocess.Popen([binary(), "fsck"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while look.poll() is None and not any(temporary.iterdir()):
+        time.sleep(0.0005)
+    modes = [oct(path.stat().st_mode & 0o777) for path in temporary.iterdir()]
+    look.send_signal(by)
+    said = look.communicate(timeout=20)[1]
+    assert not any(temporary.iterdir())
+    # It may have been done already.
+    assert look.returncode == 0 or f"stopped by {by.name}" in said
+    assert all(mode == "0o700" for mode in modes)
+
+
 def test_looking_at_a_backup_changes_nothing_and_the_next_backup_is_taken(filled, tmp_path):
     to = tmp_path / "backup"
     assert run("backup", to, "--data-dir", filled.data).returncode == 0
@@ -181,7 +224,7 @@ def test_fsck_finds_a_damaged_index_of_a_stopped_folder_and_leaves_it_to_the_nex
     for _ in range(2):
         found = run("fsck", "--data-dir", filled.data)
         assert found.returncode == 1 and path.name in found.stdout
-        assert "the next start of the server makes it again" in found.stderr
+        assert "the next start of the server rebuilds it" in found.stderr
     for command in LOOKING[1:]:
         assert run(*command, "--data-dir", filled.data).returncode == 0, name(command)
     assert everything(filled.data) == before
@@ -456,6 +499,40 @@ def test_a_restore_that_belongs_to_root_says_what_to_run(filled, open_folder):
     start_and_stop(data)
 
 
+def test_a_restore_into_a_folder_that_only_root_can_enter_says_what_to_run(filled, open_folder):
+    assert run("backup", open_folder / "backup", "--data-dir", filled.data).returncode == 0
+    os.chown(open_folder / "backup/@hangar", OTHER_USER, OTHER_USER)
+    data = open_folder / "data"
+    data.mkdir(mode=0o700)
+    done = run("restore", open_folder / "backup", "--data-dir", data)
+    assert done.returncode == 0 and f"`chown -R USER:GROUP {data}`" in done.stderr
+
+
+def test_a_restore_of_a_folder_that_is_missing_says_so(tmp_path):
+    done = run("restore", tmp_path / "none", "--data-dir", tmp_path / "data")
+    assert done.returncode == 1 and f"there is no folder {tmp_path / 'none'}" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_backup_that_a_server_wrote_to_another_file_system_fails(filled, tmp_path):
+    """A server in a container has other folders by the same names. Here the command has them."""
+    hidden = tmp_path / "mnt"
+    hidden.mkdir()
+    command = [binary(), "backup", str(hidden / "backup"), "--data-dir", str(filled.data)]
+    in_another_mount = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+    mounted = f"mount -t tmpfs none {shlex.quote(str(hidden))}"
+    if subprocess.run([*in_another_mount, mounted], capture_output=True).returncode != 0:
+        pytest.skip("mounts are not allowed here")
+    # The command's folder is empty, and then it holds a backup that is not the one of today.
+    for before in ("true", f"cp -a {shlex.quote(str(tmp_path / 'former'))} {shlex.quote(str(hidden / 'backup'))}"):
+        script = f"{mounted} && {before} && exec {shlex.join(command)}"
+        done = subprocess.run([*in_another_mount, script], env=bare_environment(), capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        assert "container" in done.stderr and str(hidden / "backup") in done.stderr
+        shutil.copytree(hidden / "backup", tmp_path / "former", dirs_exist_ok=True)
+    assert run(*command[1:]).returncode == 0, "the folder that both see"
+
+
 def test_a_clean_restore_is_calm(filled, tmp_path):
     assert run("backup", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
     done = run("restore", tmp_path / "backup", "--data-dir", tmp_path / "restored")
@@ -522,7 +599,7 @@ def test_a_key_file_that_others_may_have_is_warned_of(filled, tmp_path, command,
         assert "HANGAR_KEY_FILE names" not in said and "HANGAR_KEY_FILE lies" not in said
 
 
-def test_a_number_without_a_unit_is_no_time(filled):
+def test_a_lifetime_without_a_unit_is_refused(filled):
     for text in ("90", "0", " 7 "):
         refused = filled.command_line("token", "create", "--user", "ada@example.com", "--expires", text)
         assert (refused.returncode, refused.stdout) == (2, "")

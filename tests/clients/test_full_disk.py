@@ -242,6 +242,6 @@ def test_gc_tells_and_frees_beside_a_server_and_without_one(start_hangar):
     assert len(list(blobs.iterdir())) == 1
     assert gc()["freed"] == dict.fromkeys(gc()["freed"], 0)
     said = run("gc", "--data-dir", hangar.data)
-    assert said.stdout.startswith("Cleared away:")
+    assert said.stdout.startswith("Deleted:")
     hangar.start()
     assert s3_client(hangar).get_object(Bucket="uploads", Key="2")["Body"].read() == body(2, 1024 * 1024)

@@ -54,7 +54,7 @@ def test_metadata_beyond_ascii_is_read(endpoint, store):
     assert obstore.head(store, key)["size"] == 5
 
 
-def test_what_is_put_with_attributes_comes_back_with_them(store):
+def test_an_object_keeps_its_attributes(store):
     key = f"obstore/{uuid.uuid4()}"
     attributes = {
         "Content-Type": "text/plain",

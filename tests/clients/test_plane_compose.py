@@ -300,3 +300,17 @@ def test_mode_and_links_of_the_file_stay(compose, tmp_path):
     assert file.path.is_symlink()
     assert os.stat(file.path).st_mode & 0o777 == 0o640
     assert file.run("--check").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_a_signal_while_the_file_is_written_leaves_it_whole(compose, tmp_path, name):
+    """As Ctrl-C does: it comes to the script and to what it runs."""
+    file = compose(TODAY)
+    wrapper = tmp_path / "bin/cat"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nhead -c 100 "$1"; kill -{name} 0; tail -c +101 "$1"\n')
+    wrapper.chmod(0o755)
+    environment = os.environ | {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    ended = subprocess.run([PROGRAM, file.path], env=environment, start_new_session=True, capture_output=True, text=True)
+    assert ended.returncode == 0, ended
+    assert file.run("--check").returncode == 0

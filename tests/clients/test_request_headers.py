@@ -193,6 +193,6 @@ def test_the_owner_that_a_client_expects_is_the_one_of_all_buckets(hangar, s3, k
         s3.get_object(**there)
 
 
-def test_a_value_that_asks_for_nothing_is_no_reason_to_refuse(hangar, s3):
+def test_a_header_value_without_effect_is_accepted(hangar, s3):
     s3.put_object(Bucket=hangar.bucket, Key="plain", Body=b"x", ObjectLockLegalHoldStatus="OFF", RequestPayer="requester")
     s3.delete_object(Bucket=hangar.bucket, Key="plain", BypassGovernanceRetention=True)

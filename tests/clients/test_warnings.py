@@ -70,7 +70,8 @@ def test_a_folder_with_files_of_minio_is_named_and_left_as_it_is(tmp_path, layou
     before = [(path.stat().st_mtime_ns, path.stat().st_atime_ns, path.stat().st_ctime_ns) for path in files]
     server.start()
     line = wait_for_line(server, "holds files that MinIO wrote.*").group()
-    assert '"photos"' in line and "rclone sync" in line
+    # `rclone sync` would delete what was uploaded to hangar since.
+    assert '"photos"' in line and "rclone copy" in line and "sync" not in line
     assert str(server.data) in server.said()
     status, told = readiness(server)
     assert status == 200
@@ -92,13 +93,14 @@ def test_a_folder_with_files_of_minio_is_named_and_left_as_it_is(tmp_path, layou
     assert all(path.read_bytes() == b"of MinIO" for path in files)
 
 
-def test_a_folder_of_hangars_own_is_warned_of_nothing(tmp_path):
+def test_an_ordinary_data_folder_has_no_warnings(tmp_path):
     server = Hangar(tmp_path)
     (server.data / ".minio.sys").mkdir(parents=True)
     (server.data / "lost+found").mkdir()
     server.start()
     assert warnings(server) == []
-    assert run("gc", "--data-dir", server.data).stderr == f"Data folder: {server.data}\n"
+    assert run("gc", "--quiet", "--data-dir", server.data).stderr == ""
+    assert "WARN" not in run("gc", "--data-dir", server.data).stderr
     assert server.stop() == 0
     assert "WARN" not in server.said()
 
@@ -233,7 +235,7 @@ def test_a_certificate_that_ends_soon_or_is_not_valid_is_warned_of(tmp_path, beg
 # What is logged at which level
 
 
-def test_a_request_for_what_is_not_there_is_no_error(start_hangar):
+def test_an_unsupported_request_is_not_logged_as_an_error(start_hangar):
     server = start_hangar()
     s3 = s3_client(server)
     with pytest.raises(botocore.exceptions.ClientError) as refusal:
@@ -249,7 +251,16 @@ def test_a_request_for_what_is_not_there_is_no_error(start_hangar):
 # Settings
 
 
-def test_a_key_pair_that_everybody_knows_is_warned_of_in_the_log_alone(tmp_path):
+def test_a_client_that_does_not_speak_http_is_not_logged_as_an_error(start_hangar):
+    server = start_hangar(HANGAR_LOG="info")
+    for sent in (b"\x16\x03\x01\x00\xee\x01\x00\x00\xea", b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nno header\r\n\r\n"):
+        server.exchange(sent)
+    wait_for_line(server, "rejected a request that cannot be parsed")
+    assert server.stop() == 0
+    assert "ERROR" not in server.said(), server.said()
+
+
+def test_a_root_key_pair_of_examples_is_warned_of_in_the_log_only(tmp_path):
     server = Hangar(tmp_path, {"AWS_ACCESS_KEY_ID": "access-key", "AWS_SECRET_ACCESS_KEY": "secret-key"})
     server.settings["HANGAR_LISTEN"] = f"0.0.0.0:{server.port}"
     server.start()

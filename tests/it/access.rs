@@ -12,6 +12,7 @@ use hangar::s3::signature::Sigv2;
 use hangar::s3::time;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn put(s3: &aws_sdk_s3::Client, key: &str) -> Result<(), String> {
     s3.put_object()
@@ -77,13 +78,24 @@ fn host(app: &App) -> String {
 
 /// Status and code of what somebody who does not sign asks.
 async fn ask(app: &App, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    ask_with(app, method, path, headers, "hello").await
+}
+
+/// The same, with this body of a PUT.
+async fn ask_with(
+    app: &App,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &'static str,
+) -> String {
     let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
     let mut request = reqwest::Client::new().request(method.clone(), app.url(path));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     if method == reqwest::Method::PUT {
-        request = request.body("hello");
+        request = request.body(body);
     }
     let answer = request.send().await.expect("an answer");
     let status = answer.status().as_u16();
@@ -567,6 +579,23 @@ async fn a_page_elsewhere_cannot_read_what_only_an_address_opens() {
     let answer = page.header("origin", "https://page.example").send().await;
     let answer = answer.unwrap();
     assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+    // What looks like a signature and is none: the request is taken for what it is, an anonymous one.
+    for (target, authorization) in [
+        ("/uploads/a?Signature=x", None),
+        ("/uploads/a?X-Amz-SignedHeaders=host", None),
+        ("/uploads/a", Some("Bearer x")),
+        ("/uploads/a", Some("Basic eDp5")),
+    ] {
+        let page = reqwest::Client::new().get(app.url(target));
+        let page = page.header("origin", "https://page.example");
+        let page = authorization.map_or(page.try_clone(), |value| {
+            Some(page.header("authorization", value))
+        });
+        let answer = page.unwrap().send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{target} {authorization:?}");
+        let stated = answer.headers().get("access-control-allow-origin");
+        assert_eq!(stated, None, "{target} {authorization:?}");
+    }
 }
 
 #[tokio::test]
@@ -704,4 +733,58 @@ async fn a_deny_of_plain_http_lets_in_what_came_by_tls_to_a_trusted_proxy() {
         assert_eq!(asked(&[(proto, "https")]).await, by_tls);
         assert_eq!(asked(&[(proto, "HTTPS, http")]).await, by_tls);
     }
+}
+
+#[tokio::test]
+async fn tags_that_close_an_object_hold_for_a_document_that_is_on_its_way() {
+    const LOCKED: &str = r#","Condition":{"StringEquals":{"s3:ExistingObjectTag/locked":"yes"}}"#;
+    const TAGGING: &str =
+        "<Tagging><TagSet><Tag><Key>x</Key><Value>1</Value></Tag></TagSet></Tagging>";
+    let app = spawn_app().await;
+    put(&app.s3(), "a").await.unwrap();
+    let policy = [
+        ("Allow", r#""s3:PutObjectTagging""#, "/*", ""),
+        ("Deny", r#""s3:PutObjectTagging""#, "/*", LOCKED),
+    ];
+    set_policy(&app, &policy).await;
+    let head = format!(
+        "PUT /uploads/a?tagging HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        host(&app),
+        TAGGING.len()
+    );
+    let mut client = tokio::net::TcpStream::connect(&app.address).await.unwrap();
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut asked_for = [0; 25];
+    client.read_exact(&mut asked_for).await.unwrap();
+    assert!(asked_for.starts_with(b"HTTP/1.1 100"));
+    put_tagged(&app, "a", "locked=yes").await;
+    client.write_all(TAGGING.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+    put(&app.s3(), "a").await.unwrap();
+    let tagged = ask_with(&app, "PUT", "/uploads/a?tagging", &[], TAGGING).await;
+    assert_eq!(tagged, "200");
+}
+
+#[tokio::test]
+async fn a_copy_does_not_tell_what_is_not_there_to_who_may_not_list_the_source() {
+    let app = spawn_app().await;
+    let other = app.s3().create_bucket().bucket("other").send().await;
+    other.unwrap();
+    let may = [
+        ("Allow", r#""s3:PutObject""#, "/in/*", ""),
+        ("Allow", r#""s3:ListBucket""#, "", ""),
+    ];
+    set_policy(&app, &may).await;
+    let read = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::other/*"}]}"#;
+    let set = app.s3().put_bucket_policy().bucket("other").policy(read);
+    set.send().await.unwrap();
+    let source = [("x-amz-copy-source", "/other/none")];
+    let copied = ask(&app, "PUT", "/uploads/in/a", &source).await;
+    assert_eq!(copied, "403 AccessDenied");
+    assert_eq!(
+        ask(&app, "GET", "/other/none", &[]).await,
+        "403 AccessDenied"
+    );
 }

@@ -138,7 +138,7 @@ async fn a_bucket_is_where_it_was_asked_to_be() {
 }
 
 #[tokio::test]
-async fn a_bucket_whose_region_is_auto_is_in_the_servers() {
+async fn a_bucket_with_the_location_auto_is_in_the_servers_region() {
     for (configured, told) in [
         ("", ""),
         ("us-east-1", ""),

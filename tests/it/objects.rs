@@ -525,7 +525,7 @@ async fn the_end_of_an_empty_object_is_all_of_it() {
 }
 
 #[tokio::test]
-async fn what_clients_would_skip_in_a_listing_is_no_class_to_store_by() {
+async fn archive_storage_classes_are_refused() {
     use aws_sdk_s3::types::StorageClass;
     let app = spawn_app().await;
     let s3 = app.s3();

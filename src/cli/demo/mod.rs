@@ -28,7 +28,7 @@ const TOKEN_LIFE: Duration = Duration::from_hours(24);
   hangar demo
   hangar demo --listen 127.0.0.1:8080 --data-dir ./demo-data")]
 pub(super) struct Demo {
-    /// A folder to use and to keep [default: a temporary one, removed at the end]
+    /// A data folder to keep [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
     /// Where to listen [default: 127.0.0.1:9000, or a free port where that is taken] [env: HANGAR_LISTEN]

@@ -60,7 +60,7 @@ pub(super) async fn permit(
         ),
         None => (
             Requester::Anybody,
-            Payload::without_sigv4(&verify::head(exchange))?,
+            Payload::without_sigv4(&verify::head(exchange), None)?,
         ),
     };
     let mut question = Question::of(exchange, operation);
@@ -93,7 +93,7 @@ pub(super) async fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Resul
     let fields = grant.fields();
     let stated = |names: [&str; 2]| names.into_iter().find_map(|name| fields.get(name));
     let mut question = Question {
-        canned_acl: stated(["acl", "x-amz-acl"]),
+        canned_acl: stated(["x-amz-acl", "acl"]),
         sets_tags: stated(["tagging", "x-amz-tagging"]).is_some(),
         ..Question::about(grant.bucket(), Some(grant.key()))
     };
@@ -430,7 +430,11 @@ impl Requester {
 }
 
 /// Whether the policy of a bucket looks at the tags of an object when it is asked about one of these actions.
-fn looks_at_tags(exchange: &Exchange<'_>, bucket: &BucketName, actions: [&[Action]; 2]) -> bool {
+pub(super) fn looks_at_tags(
+    exchange: &Exchange<'_>,
+    bucket: &BucketName,
+    actions: [&[Action]; 2],
+) -> bool {
     exchange.rooms.store.bucket(bucket).is_some_and(|bucket| {
         let policy = bucket.policy().ok().flatten();
         let mut actions = actions.into_iter().flatten();

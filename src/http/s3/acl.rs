@@ -7,10 +7,11 @@ use super::document::read_document;
 use super::{Exchange, error, metadata};
 use crate::http::limits::Body;
 use crate::s3::acl::{self, CannedAcl};
+use crate::s3::bucket_policy::Action;
 use crate::s3::op::Operation;
 use crate::s3::ownership::ObjectOwnership;
 use crate::s3::{BucketName, BucketSetting, ErrorCode, ObjectKey, S3Error};
-use crate::store::Bucket;
+use crate::store::{Bucket, Object};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
@@ -112,12 +113,13 @@ pub(super) async fn put_bucket_acl(
 
 pub(super) async fn get_object_acl(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
+    permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     find(exchange, bucket)?;
-    find_object(exchange, bucket, key).await?;
+    let object = find_object(exchange, bucket, key).await?;
+    permitted.require_of(exchange, Action::GetObjectAcl, &object)?;
     Ok(xml_answer(acl::access_control_policy()))
 }
 
@@ -130,7 +132,8 @@ pub(super) async fn put_object_acl(
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
     let found = find(exchange, bucket)?;
-    find_object(exchange, bucket, key).await?;
+    let object = find_object(exchange, bucket, key).await?;
+    permitted.require_of(exchange, Action::PutObjectAcl, &object)?;
     judge(exchange, permitted, &found, body).await?;
     Ok(HttpResponse::Ok().finish())
 }
@@ -165,9 +168,7 @@ async fn find_object(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
     key: &ObjectKey,
-) -> Result<(), S3Error> {
-    match exchange.rooms.store.object(bucket, key).await? {
-        Some(_) => Ok(()),
-        None => Err(error::no_such_key(key)),
-    }
+) -> Result<Object, S3Error> {
+    let object = exchange.rooms.store.object(bucket, key).await?;
+    object.ok_or_else(|| error::no_such_key(key))
 }

@@ -80,7 +80,10 @@ pub(super) async fn find_source(
         Some(object) => object,
         None => find_literal(exchange, permitted, header)
             .await?
-            .ok_or_else(|| error::no_such_key(&source.key))?,
+            .ok_or_else(|| {
+                let refusal = error::no_such_key(&source.key);
+                permitted.tell(exchange, Some(&source.bucket), refusal)
+            })?,
     };
     permitted.require_of(exchange, Action::GetObject, &object)?;
     let header = |name| exchange.header(name);

@@ -3,10 +3,12 @@
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
+use super::metadata;
 use crate::http::{Rooms, origin};
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::{Allowed, CorsRules};
-use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error, op, uri};
+use crate::s3::signature::{self, RequestHead};
+use crate::s3::{BucketName, ErrorCode, S3Error, op};
 use crate::store::Bucket;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -17,8 +19,6 @@ const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
 const EXPOSED: &str = "ETag, Location, Accept-Ranges, Content-Range, Content-Disposition, Content-Encoding, \
      x-amz-request-id, x-amz-id-2, x-amz-checksum-crc32, x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, \
      x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type, x-amz-tagging-count, *";
-/// A presigned URL has one of them.
-const SIGNATURES: [&str; 2] = ["X-Amz-Signature", "Signature"];
 const MAX_AGE_SECONDS: &str = "86400";
 /// What an answer under a bucket's rules depends on.
 const VARY: HeaderValue = HeaderValue::from_static(
@@ -42,12 +42,19 @@ pub(super) fn allow(req: &HttpRequest, rooms: &Rooms, always: bool, headers: &mu
 
 /// Whether who asks is known by the address alone: a page that somebody near opens must not read what it is told.
 fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
-    let query = req.uri().query().unwrap_or_default();
-    let is_signed = req.headers().contains_key(header::AUTHORIZATION)
-        || uri::split_query(query).any(|(name, _)| SIGNATURES.contains(&name));
-    let policy = bucket.setting(BucketSetting::Policy).filter(|_| !is_signed);
-    policy.is_some_and(|policy| {
-        BucketPolicy::parse(policy, &bucket.name).is_ok_and(|policy| policy.looks_at_addresses())
+    let policy = bucket.policy().ok().flatten();
+    policy.is_some_and(BucketPolicy::looks_at_addresses) && !is_signed(req)
+}
+
+/// Whether it states a signature of S3's: not any `Authorization`, and not any name of a presigned query, both of which a
+/// page can send.
+fn is_signed(req: &HttpRequest) -> bool {
+    let headers = metadata::header_fields(req.headers());
+    signature::is_stated(&RequestHead {
+        method: req.method().as_str(),
+        raw_path: req.uri().path(),
+        raw_query: req.uri().query().unwrap_or_default(),
+        headers: &headers,
     })
 }
 

@@ -1,17 +1,19 @@
 //! Tags of an object: reading, setting, removing. Nothing else of it changes, its time included.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html>
 
-use super::access::Permitted;
+use super::access::{self, Permitted};
 use super::bucket::{find, xml_answer};
 use super::document::read_document;
 use super::{Exchange, error};
 use crate::http::limits::Body;
 use crate::s3::bucket_policy::Action;
 use crate::s3::tagging::{Tagged, Tags};
-use crate::s3::{BucketName, ObjectKey, S3Error};
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::StoreError;
 use actix_web::HttpResponse;
 
+/// Looks at an object that other clients replace or tag meanwhile.
+const MOST_LOOKS: usize = 8;
 /// Ten tags of four-byte characters, each of which may be written as a reference.
 const TAGGING_BYTES: usize = 64 * 1024;
 
@@ -42,31 +44,48 @@ pub(super) async fn put_tagging(
     let text = read_document(exchange, permitted, body, TAGGING_BYTES).await?;
     let tags = Tags::from_xml(&text, Tagged::Object)?;
     let kept = (!tags.is_empty()).then(|| tags.to_query());
-    set(exchange, bucket, key, kept).await?;
+    let permission = (permitted, Action::PutObjectTagging);
+    set(exchange, permission, (bucket, key), kept).await?;
     Ok(HttpResponse::Ok().finish())
 }
 
 pub(super) async fn delete_tagging(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
+    permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    set(exchange, bucket, key, None).await?;
+    let permission = (permitted, Action::DeleteObjectTagging);
+    set(exchange, permission, (bucket, key), None).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// Where a policy looks at tags, the very object for which it was asked gets them: it may have been closed while the
+/// document was on its way.
 async fn set(
     exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    key: &ObjectKey,
+    (permitted, action): (&Permitted, Action),
+    (bucket, key): (&BucketName, &ObjectKey),
     tagging: Option<String>,
 ) -> Result<(), S3Error> {
     let store = &exchange.rooms.store;
-    let set = store.set_tags(bucket.clone(), key.clone(), tagging).await;
-    set.map_err(|trouble| match trouble {
-        StoreError::NoSuchBucket => error::no_such_bucket(bucket),
-        StoreError::NoSuchKey => error::no_such_key(key),
-        trouble => trouble.into(),
-    })
+    for _ in 0..MOST_LOOKS {
+        let tagging = tagging.clone();
+        let set = if access::looks_at_tags(exchange, bucket, [&[action], &[]]) {
+            let object = store.object(bucket, key).await?;
+            let object = object.ok_or_else(|| error::no_such_key(key))?;
+            permitted.require_of(exchange, action, &object)?;
+            store.set_tags_of_this(&object, tagging).await
+        } else {
+            store.set_tags(bucket.clone(), key.clone(), tagging).await
+        };
+        match set {
+            Ok(()) => return Ok(()),
+            Err(StoreError::PreconditionFailed) => {}
+            Err(StoreError::NoSuchBucket) => return Err(error::no_such_bucket(bucket)),
+            Err(StoreError::NoSuchKey) => return Err(error::no_such_key(key)),
+            Err(trouble) => return Err(trouble.into()),
+        }
+    }
+    Err(ErrorCode::OperationAborted.into())
 }

@@ -92,7 +92,7 @@ impl BucketPolicy {
             // The reason repeats words of the document, which no log holds.
             .map_err(|reason| {
                 S3Error::with_message(ErrorCode::MalformedPolicy, reason)
-                    .logged("the bucket policy is none, or cannot be evaluated")
+                    .logged("the bucket policy is not valid, is too long, or has a part that hangar does not evaluate")
             })
     }
 

@@ -168,7 +168,7 @@ const OF_PLANE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow"
     "Condition":{"StringEquals":{"s3:ExistingObjectTag/publicAccess":["true"]}}}]}"#;
 
 #[test]
-fn the_policy_of_planes_documentation_opens_what_is_tagged() {
+fn the_policy_of_planes_documentation_opens_tagged_objects() {
     let policy = parse(OF_PLANE).unwrap();
     let bucket = bucket();
     let read = |tags: Option<&str>, action| {

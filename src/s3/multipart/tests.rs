@@ -196,7 +196,7 @@ fn a_completion_that_names_no_order_of_parts_is_refused(
 )]
 #[case("<ETag>b</ETag>", Some(ErrorCode::MalformedXML))]
 #[case("<ETag><A>b</A></ETag>", Some(ErrorCode::MalformedXML))]
-fn what_a_part_states_is_held_against_it_or_refused(
+fn the_stated_checksum_of_a_part_is_verified_or_refused(
     #[case] more: &str,
     #[case] refusal: Option<ErrorCode>,
 ) {

@@ -61,10 +61,13 @@ fn is_proof(name: &str) -> bool {
 fn filled(field: &str, template: &str, file_name: &str) -> Option<String> {
     let mut filled = String::new();
     let mut end = 0;
+    let mut parameter = OpenParameter::default();
     for (at, _) in template.match_indices(VARIABLE) {
-        let after = &template[at + VARIABLE.len()..];
-        filled.push_str(&template[end..at]);
-        filled.push_str(&escaped(field, &template[..at], after, file_name));
+        let (before, after) = (&template[end..at], &template[at + VARIABLE.len()..]);
+        filled.push_str(before);
+        parameter.read(before);
+        filled.push_str(&escaped(field, &parameter, after, file_name));
+        parameter.read(VARIABLE);
         if filled.len() > MAX_FIELD_BYTES {
             return None;
         }
@@ -74,26 +77,30 @@ fn filled(field: &str, template: &str, file_name: &str) -> Option<String> {
     (filled.len() <= MAX_FIELD_BYTES).then_some(filled)
 }
 
-/// The name as it can stand between these two texts of a field.
-fn escaped<'a>(field: &str, before: &str, after: &str, file_name: &'a str) -> Cow<'a, str> {
+/// The name as it can stand in a field, behind what was read of it and before this text.
+fn escaped<'a>(
+    field: &str,
+    parameter: &OpenParameter,
+    after: &str,
+    file_name: &'a str,
+) -> Cow<'a, str> {
     match field {
         "success_action_redirect"
         | "redirect"
         | "x-amz-tagging"
         | "x-amz-website-redirect-location" => uri::encode_query(file_name).into(),
         "tagging" => xml::escaped(file_name),
-        "content-disposition" => in_disposition(before, after, file_name),
+        "content-disposition" => in_disposition(parameter, after, file_name),
         _ => Cow::Borrowed(file_name),
     }
 }
 
 /// The name as a parameter of `Content-Disposition` can hold it, wherever in one it stands (RFC 6266, 4.1).
-fn in_disposition<'a>(before: &str, after: &str, file_name: &'a str) -> Cow<'a, str> {
-    let (parameter, is_quoted) = open_parameter(before);
-    if is_quoted {
+fn in_disposition<'a>(parameter: &OpenParameter, after: &str, file_name: &'a str) -> Cow<'a, str> {
+    if parameter.is_quoted {
         return within_quotes(file_name).into();
     }
-    if parameter.contains("*=") {
+    if parameter.is_extended {
         return uri::encode_query(file_name).into();
     }
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$&+-.^_`|~".contains(c);
@@ -101,7 +108,7 @@ fn in_disposition<'a>(before: &str, after: &str, file_name: &'a str) -> Cow<'a, 
         return Cow::Borrowed(file_name);
     }
     let is_whole_value =
-        parameter.ends_with('=') && matches!(after.chars().next(), None | Some(';'));
+        parameter.last == Some('=') && matches!(after.chars().next(), None | Some(';'));
     if is_whole_value {
         return format!("\"{}\"", within_quotes(file_name)).into();
     }
@@ -113,19 +120,30 @@ fn within_quotes(file_name: &str) -> String {
     file_name.replace('"', "\\\"")
 }
 
-/// The parameter in which a text ends, from its name on, and whether it ends within quotes.
-fn open_parameter(text: &str) -> (&str, bool) {
-    let (mut begin, mut is_quoted, mut is_escaped) = (0, false, false);
-    for (at, character) in text.char_indices() {
-        match character {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            ';' if !is_quoted => begin = at + 1,
-            _ => {}
+/// The parameter of `Content-Disposition` in which a text ends. A text is read once, however many variables it has.
+#[derive(Debug, Default)]
+struct OpenParameter {
+    is_quoted: bool,
+    is_escaped: bool,
+    /// `name*=`
+    is_extended: bool,
+    last: Option<char>,
+}
+
+impl OpenParameter {
+    fn read(&mut self, text: &str) {
+        for character in text.chars() {
+            match character {
+                _ if self.is_escaped => self.is_escaped = false,
+                '\\' if self.is_quoted => self.is_escaped = true,
+                '"' => self.is_quoted = !self.is_quoted,
+                ';' if !self.is_quoted => self.is_extended = false,
+                '=' if self.last == Some('*') => self.is_extended = true,
+                _ => {}
+            }
+            self.last = Some(character);
         }
     }
-    (&text[begin..], is_quoted)
 }
 
 #[cfg(test)]
@@ -187,6 +205,11 @@ mod tests {
         "content-disposition",
         "attachment; filename=a-${filename}",
         "attachment; filename=a-me__1__&__.png"
+    )]
+    #[case(
+        "content-disposition",
+        "a; b*=x; filename=${filename}${filename}",
+        "a; b*=x; filename=me__1__&__.pngme__1__&__.png"
     )]
     #[case(
         "content-disposition",

@@ -476,7 +476,7 @@ fn a_form_of_version_2_is_granted_where_it_is_accepted(
     "x-amz-signature",
     " Of Signature Version 4 the form lacks 'x-amz-signature'. Of Signature Version 2 the form lacks 'AWSAccessKeyId'."
 )]
-fn a_form_that_is_not_wholly_signed_says_what_it_lacks_of_which_version(
+fn a_form_without_all_signature_fields_names_the_missing_ones_and_the_version(
     #[case] posted: &[&str],
     #[case] argument: &str,
     #[case] lacks: &str,
@@ -642,7 +642,7 @@ fn the_sizes_of_key_and_metadata_are_judged_last() {
 #[case("x-amz-object-lock-mode", "GOVERNANCE", ErrorCode::InvalidRequest)]
 #[case("x-amz-expected-bucket-owner", "111122223333", ErrorCode::AccessDenied)]
 #[case("x-amz-checksum-sha512", "AAAA", ErrorCode::InvalidRequest)]
-fn a_form_that_asks_for_what_is_not_done_is_not_taken(
+fn a_form_that_asks_for_an_unsupported_feature_is_refused(
     #[case] field: &str,
     #[case] value: &str,
     #[case] code: ErrorCode,

@@ -388,6 +388,23 @@ fn a_plus_in_a_query_is_what_its_client_signed() {
 }
 
 #[test]
+fn the_hash_of_a_body_binds_where_the_query_states_it_too() {
+    const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let stated = |query: &str| {
+        let verified = presigned_with("PUT", "/b/k", query).verify()?;
+        Ok::<_, S3Error>(verified.payload().clone())
+    };
+    for name in ["x-amz-content-sha256", "X-Amz-Content-Sha256"] {
+        let payload = stated(&format!("{name}={SHA256}")).unwrap();
+        assert!(matches!(payload, Payload::Sha256(hex) if hex == SHA256));
+    }
+    let refusal = stated("x-amz-content-sha256=md5").unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::InvalidArgument);
+    let unsigned = stated("x-amz-content-sha256=UNSIGNED-PAYLOAD").unwrap();
+    assert!(matches!(unsigned, Payload::Unsigned));
+}
+
+#[test]
 fn the_path_is_signed_as_it_was_sent() {
     let mut request = presigned_with("GET", "/b/k%61", "v=1");
     request.verify().unwrap();
@@ -399,7 +416,7 @@ fn the_path_is_signed_as_it_was_sent() {
 fn the_body_of_a_signed_request_is_read_as_its_head_says() {
     let sha256 = "E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let payload = |headers: &[(&str, &str)]| {
-        Payload::without_sigv4(&Request::of_aws("PUT", "/b/k", headers).head())
+        Payload::without_sigv4(&Request::of_aws("PUT", "/b/k", headers).head(), None)
     };
     let stated = [("x-amz-content-sha256", sha256)];
     assert!(

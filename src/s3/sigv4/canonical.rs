@@ -86,23 +86,60 @@ pub(super) fn canonical_request(
     payload_term: &str,
     reading: &Reading,
 ) -> String {
-    let (path, query) = (
-        canonical_path(head.raw_path),
-        canonical_query(head.raw_query, reading.plus),
-    );
-    let mut text = format!("{}\n{path}\n{query}\n", head.method);
-    for name in &signed.0 {
-        text.push_str(name);
-        text.push(':');
-        if name == "host" {
-            push_folded(&mut text, host);
-        } else {
-            push_header_values(&mut text, head, reading, name);
+    Canonical::of(head, signed, payload_term, reading).of_host(host)
+}
+
+/// A canonical request for whichever host: written once, however many hosts are tried.
+pub(super) struct Canonical {
+    before_host: String,
+    /// `None`: the host is not signed.
+    after_host: Option<String>,
+}
+impl Canonical {
+    pub(super) fn of(
+        head: &RequestHead<'_>,
+        signed: &SignedHeaders,
+        payload_term: &str,
+        reading: &Reading,
+    ) -> Self {
+        let (path, query) = (
+            canonical_path(head.raw_path),
+            canonical_query(head.raw_query, reading.plus),
+        );
+        let mut before_host = None;
+        let mut text = format!("{}\n{path}\n{query}\n", head.method);
+        for name in &signed.0 {
+            text.push_str(name);
+            text.push(':');
+            if name == "host" {
+                before_host = Some(std::mem::take(&mut text));
+            } else {
+                push_header_values(&mut text, head, reading, name);
+            }
+            text.push('\n');
         }
-        text.push('\n');
+        write!(text, "\n{signed}\n{payload_term}")
+            .expect("a String takes all that is written to it");
+        match before_host {
+            Some(before_host) => Self {
+                before_host,
+                after_host: Some(text),
+            },
+            None => Self {
+                before_host: text,
+                after_host: None,
+            },
+        }
     }
-    write!(text, "\n{signed}\n{payload_term}").expect("a String takes all that is written to it");
-    text
+
+    pub(super) fn of_host(&self, host: &str) -> String {
+        let mut text = self.before_host.clone();
+        if let Some(after_host) = &self.after_host {
+            push_folded(&mut text, host);
+            text.push_str(after_host);
+        }
+        text
+    }
 }
 
 /// What the signature of a request is made over.

@@ -13,7 +13,7 @@ use super::signature::{MAX_SKEW, RequestHead, check_skew, stated_headers};
 use super::uri::Plus;
 use super::{ErrorCode, S3Error, time};
 use crate::s3::time::Timestamp;
-use canonical::{Reading, SignedHeaders, canonical_request, string_to_sign};
+use canonical::{Canonical, Reading, SignedHeaders, string_to_sign};
 use payload::{PayloadTerm, TermKind};
 
 mod canonical;
@@ -26,6 +26,7 @@ mod scope;
 mod tests;
 
 pub(super) use header::parse as parse_header;
+pub(super) use payload::CONTENT_SHA256;
 pub use payload::Payload;
 pub(super) use presigned::Parameters;
 pub use presigned::presign_query;
@@ -83,11 +84,8 @@ impl Unverified {
         }
         let tried = &hosts[..hosts.len().min(MAX_HOSTS)];
         for plus in Plus::readings(head.raw_query) {
-            let reading = self.reading(head, *plus);
-            if tried
-                .iter()
-                .any(|host| self.holds(head, key, host, &reading))
-            {
+            let canonical = self.canonical(head, &self.reading(head, *plus));
+            if tried.iter().any(|host| self.holds(key, &canonical, host)) {
                 return Ok((self.payload(head, key)?, *plus));
             }
         }
@@ -133,9 +131,8 @@ impl Unverified {
         }
     }
 
-    fn canonical_request(&self, head: &RequestHead<'_>, host: &str, reading: &Reading) -> String {
-        let term = self.payload.as_str();
-        canonical_request(head, &self.signed_headers, host, term, reading)
+    fn canonical(&self, head: &RequestHead<'_>, reading: &Reading) -> Canonical {
+        Canonical::of(head, &self.signed_headers, self.payload.as_str(), reading)
     }
 
     fn string_to_sign(&self, canonical_request: &str) -> String {
@@ -143,14 +140,8 @@ impl Unverified {
         string_to_sign(&date, &self.credential.scope, canonical_request)
     }
 
-    fn holds(
-        &self,
-        head: &RequestHead<'_>,
-        key: &SigningKey,
-        host: &str,
-        reading: &Reading,
-    ) -> bool {
-        let string_to_sign = self.string_to_sign(&self.canonical_request(head, host, reading));
+    fn holds(&self, key: &SigningKey, canonical: &Canonical, host: &str) -> bool {
+        let string_to_sign = self.string_to_sign(&canonical.of_host(host));
         key.matches(string_to_sign.as_bytes(), &self.signature)
     }
 
@@ -175,14 +166,14 @@ impl Unverified {
     fn mismatch(&self, head: &RequestHead<'_>, key: &SigningKey, tried: &[&str]) -> S3Error {
         let shown = tried.first().copied().unwrap_or_default();
         let reading = self.reading(head, Plus::default());
-        let canonical_request = self.canonical_request(head, shown, &reading);
-        let string_to_sign = self.string_to_sign(&canonical_request);
+        let canonical = self.canonical(head, &reading);
+        let string_to_sign = self.string_to_sign(&canonical.of_host(shown));
         let headers = without_credentials(head.headers);
         let shown_head = RequestHead {
             headers: &headers,
             ..*head
         };
-        let canonical_request = self.canonical_request(&shown_head, shown, &reading);
+        let canonical_request = self.canonical(&shown_head, &reading).of_host(shown);
         let missing = self.signed_headers.missing_from(head, &reading).join(", ");
         let mut message = vec![SIGNATURE_DOES_NOT_MATCH.to_owned()];
         let mut log = vec![format!(
@@ -197,7 +188,7 @@ impl Unverified {
         }
         let claimed = claimed_hosts(head, shown).into_iter();
         let mut claimed = claimed.filter(|claimed| !tried.contains(&claimed.host.as_str()));
-        match claimed.find(|claimed| self.holds(head, key, &claimed.host, &reading)) {
+        match claimed.find(|claimed| self.holds(key, &canonical, &claimed.host)) {
             Some(claimed) => {
                 message.push(format!(
                     "The signature holds for the host {:?}, and the request arrived with the host {shown:?}: a proxy on the way changed the Host header.",

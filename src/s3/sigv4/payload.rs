@@ -4,6 +4,8 @@ use super::chunked::{Framing, Kind};
 use crate::s3::signature::RequestHead;
 use crate::s3::{ErrorCode, S3Error};
 
+/// The header, and the parameter of a query in any case of its letters.
+pub(in crate::s3) const CONTENT_SHA256: &str = "x-amz-content-sha256";
 pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// The SHA-256 of no bytes.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -21,12 +23,12 @@ pub enum Payload {
 }
 impl Payload {
     /// How the body of a request is to be read that Version 4 did not sign (another version did, or nobody): what the
-    /// head states of it binds all the same.
+    /// head states of it binds all the same. `in_query`: what a signed query states where the header was not sent.
     /// # Errors
     /// `InvalidArgument` for an unknown term, `InvalidRequest` for signed chunks, and what is wrong with what the head
     /// announces of unsigned ones.
-    pub fn without_sigv4(head: &RequestHead<'_>) -> Result<Self, S3Error> {
-        let term = match head.value("x-amz-content-sha256")? {
+    pub fn without_sigv4(head: &RequestHead<'_>, in_query: Option<&str>) -> Result<Self, S3Error> {
+        let term = match head.value(CONTENT_SHA256)?.or(in_query) {
             Some(text) => PayloadTerm::parse(text.trim())?,
             // AWS: SDKs leave the term to the signer, so that what they send unsigned over TLS has framing without it.
             None if is_aws_chunked(head) => PayloadTerm::parse(UNSIGNED_WITH_TRAILER)?,

@@ -2,6 +2,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
+use super::canonical::canonical_request;
 use super::*;
 use crate::s3::signature::{self, Keys, Rules, Verified};
 use crate::s3::uri;
@@ -489,7 +490,7 @@ fn a_claimed_host_that_would_match_is_logged_and_not_believed() {
 #[case::page("referer", "http://127.0.0.1:8080/acme/", "referer")]
 #[case::origin("origin", "http://127.0.0.1:8080", "origin")]
 #[case::port("x-forwarded-port", "8080", "x-forwarded-port")]
-fn a_host_whose_port_a_proxy_dropped_is_logged_with_what_mends_it(
+fn a_host_whose_port_a_proxy_dropped_is_logged_with_the_remedy(
     #[case] header: &str,
     #[case] value: &str,
     #[case] named: &str,

@@ -98,7 +98,7 @@ impl IndexDamage {
 
     pub(in crate::store) fn report_page(&self, file: &Path, page: u32) {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let what = format!("page {page} of {name} is not what was written");
+        let what = format!("page {page} of {name} differs from what was written");
         let found = Found {
             file: name.into_owned(),
             offset: db::offset_of(page),

@@ -16,7 +16,7 @@ use crate::store::error::StoreError;
 use crate::store::index;
 use crate::store::journal::locks::Name;
 use crate::store::journal::state::State;
-use crate::store::object::Target;
+use crate::store::object::{Object, Target};
 use crate::store::record::{
     BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
     Unreferenced, UploadCompleted, UploadCreated,
@@ -59,6 +59,7 @@ pub(in crate::store) enum Work {
     SetTags {
         bucket: BucketName,
         key: ObjectKey,
+        which: Which,
         tagging: Option<String>,
     },
     CreateUpload(Box<UploadCreated>),
@@ -160,7 +161,7 @@ pub(in crate::store) struct NewBytes {
     pub(in crate::store) effect: Option<Effect>,
 }
 
-/// Which object of a key is to go.
+/// Which object of a key is to go, or to get tags.
 pub(in crate::store) enum Which {
     /// Whichever is there.
     Current,
@@ -169,6 +170,15 @@ pub(in crate::store) enum Which {
         sequence: u64,
         tagging: Option<String>,
     },
+}
+
+impl Which {
+    pub(in crate::store) fn as_seen(object: &Object) -> Self {
+        Self::This {
+            sequence: object.sequence,
+            tagging: object.meta.tagging.clone(),
+        }
+    }
 }
 
 /// What is to be done of a change.
@@ -250,8 +260,9 @@ impl Judging {
             Work::SetTags {
                 bucket,
                 key,
+                which,
                 tagging,
-            } => self.set_tags(bucket, key, tagging).await,
+            } => self.set_tags(bucket, key, &which, tagging).await,
             Work::CreateUpload(created) => self.create_upload(created),
             Work::PutPart {
                 upload,
@@ -337,20 +348,33 @@ impl Judging {
         which: Which,
     ) -> Result<Verdict, StoreError> {
         self.require_bucket(&bucket)?;
-        let current = index::current(&mut self.index, &bucket, &key).await?;
-        let is_meant = match (&which, &current) {
-            (Which::This { sequence, tagging }, Some(current)) => {
-                current.sequence == *sequence && current.tagging == *tagging
-            }
-            (Which::Current, _) | (Which::This { .. }, None) => true,
-        };
-        if !is_meant {
-            return Err(StoreError::PreconditionFailed);
-        }
-        if current.is_none() {
+        if !self.is_there(&bucket, &key, &which).await? {
             return Ok(Verdict::Nothing);
         }
         Ok(self.record(Change::Delete { bucket, key }, None))
+    }
+
+    /// Whether the key has an object.
+    ///
+    /// # Errors
+    /// `PreconditionFailed` where it is not the one that is meant.
+    async fn is_there(
+        &mut self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        which: &Which,
+    ) -> Result<bool, StoreError> {
+        let Some(current) = index::current(&mut self.index, bucket, key).await? else {
+            return Ok(false);
+        };
+        match which {
+            Which::This { sequence, tagging }
+                if current.sequence != *sequence || current.tagging != *tagging =>
+            {
+                Err(StoreError::PreconditionFailed)
+            }
+            Which::Current | Which::This { .. } => Ok(true),
+        }
     }
 
     async fn delete_with(
@@ -396,10 +420,11 @@ impl Judging {
         &mut self,
         bucket: BucketName,
         key: ObjectKey,
+        which: &Which,
         tagging: Option<String>,
     ) -> Result<Verdict, StoreError> {
         self.require_bucket(&bucket)?;
-        if self.etag(&bucket, &key).await?.is_none() {
+        if !self.is_there(&bucket, &key, which).await? {
             return Err(StoreError::NoSuchKey);
         }
         let change = Change::Tagged {

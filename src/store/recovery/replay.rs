@@ -81,7 +81,13 @@ pub(in crate::store) async fn replay(
     let was_marked = damage::is_marked(folder.home())
         .map_err(|error| database_trouble(&error, is_full(&error)))?;
     let noted = (file.trust(folder)).map_err(|error| database_trouble(&error, is_full(&error)))?;
-    let (.., making) = noted;
+    let (trust, _, making) = noted;
+    // No index is made of a log, and no checkpoint moves a record of one, where there never was one.
+    let is_log_noted = match making {
+        Some(Origin::New) => false,
+        Some(Origin::Own | Origin::Copy | Origin::Unknown) => true,
+        None => matches!(trust, Trust::Whole { sequence: 1.., .. }),
+    };
     let mut known = known_index(folder, found, source, file, noted).await?;
     // Half an index is nothing to keep either.
     let was_damaged = was_marked || file.damage.is_found() || making.is_some();
@@ -113,7 +119,9 @@ pub(in crate::store) async fn replay(
         }
         (Index::None, Found::Nothing) => {
             let trace = trace_of_a_log(folder);
-            if let Some(trace) = trace.map_err(|error| log_trouble(&error.into()))? {
+            let trace = trace.map_err(|error| log_trouble(&error.into()))?;
+            let noted = is_log_noted.then(|| CHECKPOINT_NOTE.to_owned());
+            if let Some(trace) = trace.or(noted) {
                 return Err(lost(&format!(
                     "is missing, and {trace} says that there was one"
                 )));
@@ -140,13 +148,8 @@ pub(in crate::store) async fn replay(
     let replay = Replay::new(log, from, index_and_notes, effects, progress);
     let ends_at_damage = rebuilt.is_some() && is_copy;
     let (end, applied) = replay.run(ends_at_damage, folder, clock).await?;
-    if let Some((name, sequence)) = &said.unread
-        && *sequence > end.sequence
-        && source == Source::Index
-    {
-        return Err(lost(&format!(
-            "ends before record {sequence}, which the name of {name} says ({MAKE_DO})"
-        )));
+    if source == Source::Index {
+        refuse_end_before(&said, end)?;
     }
     let has_blobs = index::has_blobs(&mut index).await;
     let has_blobs = has_blobs.map_err(|error| database_trouble(&error, db::is_full(&error)))?;
@@ -200,7 +203,7 @@ fn tell(rebuilt: &Rebuilt, was_damaged: bool) {
 }
 
 /// Whether the folder was not copied, by what is known of its index and by its snapshots; `None`: nothing tells.
-fn is_own_by(known: Option<bool>, survey: &Survey) -> Option<bool> {
+pub(in crate::store) fn is_own_by(known: Option<bool>, survey: &Survey) -> Option<bool> {
     match (known, survey.is_own()) {
         (Some(true), _) | (_, Some(true)) => Some(true),
         (known, said) => known.or(said),
@@ -254,6 +257,11 @@ async fn other_index(
         Some(false) => Origin::Copy,
         None => Origin::Unknown,
     };
+    // From here on the note says that there is a log. A start that was killed may have left it to the system's memory alone.
+    let first = folder.log().read(&segments::segment_name(begin.segment));
+    let synced = first.and_then(|first| first.sync_all());
+    let synced = synced.and_then(|()| folder.log().sync());
+    synced.map_err(|error| log_trouble(&error.into()))?;
     set_index_aside(folder, clock, file, was_damaged, origin)?;
     if let Some(snapshot) = snapshot {
         match snapshot::restore(&snapshot, folder).await {
@@ -286,6 +294,16 @@ pub(in crate::store) fn refuse_lost_records(survey: &Survey) -> Result<(), OpenE
             "does not go on to record {} without damage, which {} holds ({MAKE_DO})",
             snapshot.end.sequence, snapshot.name
         ))),
+    }
+}
+
+/// Whether a snapshot that cannot be read says by its name that the log went on.
+pub(in crate::store) fn refuse_end_before(survey: &Survey, end: End) -> Result<(), OpenError> {
+    match &survey.unread {
+        Some((name, sequence)) if *sequence > end.sequence => Err(lost(&format!(
+            "ends before record {sequence}, which the name of {name} says ({MAKE_DO})"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -736,7 +754,7 @@ impl<'a> Replay<'a> {
         clock: &Clock,
     ) -> Result<(End, u64), OpenError> {
         let is_damaged = self.apply_all(ends_at_damage).await?;
-        let end = self.reader.sure_end();
+        let end = self.sure_end();
         if is_damaged {
             set_rest_aside(folder, clock, end.segment)
                 .map_err(|error| log_trouble(&error.into()))?;
@@ -747,6 +765,11 @@ impl<'a> Replay<'a> {
             tracing::info!(records = self.applied, "replayed the log");
         }
         Ok((end, self.applied))
+    }
+
+    /// Where the last whole record ends.
+    pub(in crate::store) fn sure_end(&self) -> End {
+        self.reader.sure_end()
     }
 
     /// Applies all that the log holds to the index, and changes nothing else. `ends_at_damage`: the log ends at damage,

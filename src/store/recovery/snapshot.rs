@@ -7,11 +7,11 @@
 use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
 use crate::store::dir::{self, Dir};
-use crate::store::folder::{DATABASE, Folder, identity, remove_database};
+use crate::store::folder::{DATABASE, Folder, identity, remove_database, remove_journals};
 use crate::store::index;
+use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
-use crate::store::record::segments::End;
-use crate::store::record::{LogId, segments};
+use crate::store::record::segments::{self, End};
 use sqlx::{Connection, SqliteConnection};
 use std::io;
 use std::path::Path;
@@ -105,8 +105,8 @@ fn put_on_disk(file: &std::fs::File) -> io::Result<()> {
 pub(in crate::store) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
     let name = name(new.end.sequence);
     faults::step("snapshot-made");
-    // A journal that lay beside one of this name would be applied to it.
-    remove_database(home, &name)?;
+    // A journal that lay beside one of this name would be applied to it. The former one itself stays until it is replaced.
+    remove_journals(home, &name)?;
     home.rename(&new.name, home, &name)?;
     faults::step("snapshot-named");
     home.sync()?;

@@ -131,7 +131,7 @@ async fn tags_change_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn only_the_object_that_was_looked_up_is_deleted() {
+async fn only_the_object_that_was_looked_up_is_deleted_or_tagged() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let look = async || store.object(&name("uploads"), &key("a")).await.unwrap();
@@ -145,8 +145,16 @@ async fn only_the_object_that_was_looked_up_is_deleted() {
     for changed in [old, untagged] {
         let refused = store.delete_this(&changed).await;
         assert!(matches!(refused, Err(StoreError::PreconditionFailed)));
+        let refused = store.set_tags_of_this(&changed, None).await;
+        assert!(matches!(refused, Err(StoreError::PreconditionFailed)));
     }
+    let kept = look().await.unwrap();
+    store.set_tags_of_this(&kept, None).await.unwrap();
     let new = look().await.unwrap();
+    assert_eq!(
+        (kept.meta.tagging.is_some(), &new.meta.tagging),
+        (true, &None)
+    );
     assert_eq!(store.delete_this(&new).await.unwrap(), Deletion::Deleted);
     assert_eq!(store.delete_this(&new).await.unwrap(), Deletion::WasAbsent);
 }

@@ -91,6 +91,30 @@ async fn a_first_start_that_was_cut_off_is_repeated_whatever_it_left_of_the_inde
     }
 }
 
+/// Nothing but the note of checkpoints tells that there was a log.
+#[tokio::test]
+async fn a_log_that_is_lost_with_its_index_is_not_begun_anew() {
+    use db::Origin::{Copy, Own, Unknown};
+    for half_made in [None, Some(Own), Some(Copy), Some(Unknown)] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = opened(dir.path()).await;
+        put(&store, "key", b"body").await;
+        store.close().await;
+        if half_made.is_some() {
+            let folder = folder::Folder::open(dir.path(), false, None).unwrap();
+            let mut file = IndexFile::of(&folder).unwrap();
+            file.checkpoints.begin_anew(half_made).unwrap();
+        }
+        lose_index(dir.path());
+        std::fs::remove_file(dir.path().join(SEGMENT)).unwrap();
+        for _ in 0..2 {
+            let said = refusal(dir.path()).await;
+            let is_named = said.contains("is missing, and checkpoint says that there was one");
+            assert!(is_named, "{half_made:?}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use super::parts::files_in;
 use super::*;
 
 #[tokio::test]
-async fn a_store_that_is_looked_at_reads_everything_and_takes_no_change() {
+async fn a_store_opened_for_reading_reads_everything_and_refuses_changes() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "small", b"in the log").await;
@@ -93,4 +93,35 @@ async fn a_look_at_a_folder_that_was_not_closed_tells_what_its_next_start_tells(
         looked.close().await;
         assert!(files_in(copy.path()) == before);
     }
+}
+
+#[tokio::test]
+async fn a_look_is_refused_where_the_next_start_is_for_a_log_that_ends_too_early() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(dir.path()).await;
+    put(&store, "kept", b"kept").await;
+    let segment = dir.path().join("@hangar/log/00000000000000000001.log");
+    let shorter = std::fs::metadata(&segment).unwrap().len();
+    put(&store, "lost", b"lost").await;
+    store.close().await;
+    let home = dir.path().join("@hangar");
+    let log = std::fs::OpenOptions::new().write(true).open(&segment);
+    log.unwrap().set_len(shorter).unwrap();
+    // Of the snapshot its name alone is left.
+    std::fs::remove_file(home.join("hangar.db")).unwrap();
+    for entry in std::fs::read_dir(&home).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_str().unwrap().contains("/snapshot-") {
+            std::fs::write(path, "nothing").unwrap();
+        }
+    }
+    let before = files_in(dir.path());
+    let looked = look(dir.path()).await.map(drop).unwrap_err();
+    assert!(
+        looked.to_string().contains("ends before record"),
+        "{looked}"
+    );
+    assert!(files_in(dir.path()) == before);
+    let started = open(dir.path()).await.map(drop).unwrap_err();
+    assert_eq!(started.to_string(), looked.to_string());
 }

@@ -168,6 +168,7 @@ impl Store {
             Ok(Found::Nothing | Found::Damaged) | Err(_) => false,
         };
         if is_another || former.iter().any(|former| former.log != new.log) {
+            remove_database(&home, &new.name).map_err(at_dir(&home))?;
             return Err(refused(to, "holds a backup of another data folder"));
         }
         let marked = home.make(BACKUP).and_then(|_| home.make(BACKING_UP));
@@ -181,6 +182,20 @@ impl Store {
             copies: Copies::default(),
         };
         let copies = transfer.back_up(&home, &new, former.first()).await?;
+        let lost = (copies.findings.iter()).find(|it| it.damage == Damage::Record);
+        if let (Some(lost), Some(former)) = (lost, former.first()) {
+            // No restore would take the new one.
+            remove_database(&home, &new.name).map_err(at_dir(&home))?;
+            return Err(BackupError::Refused(format!(
+                "{} stays the backup that it was, up to record {}: a record of the data folder's log that came since is \
+                 damaged ({}, byte {}), and a backup with it could not be restored. The server still has what it tells of: \
+                 copy its buckets to a new hangar with an S3 client, and back that one up",
+                to.display(),
+                former.end.sequence,
+                lost.file,
+                lost.offset,
+            )));
+        }
         copy_keys(folder.home(), &home)?;
         let new = snapshot::name_it(&new, &home).map_err(at_dir(&home))?;
         // Those that cannot be read too.
@@ -279,12 +294,17 @@ impl Source {
         let shown = from.display();
         let none = || {
             BackupError::Refused(format!(
-                "{shown} holds no backup that is whole: name the folder that `hangar backup` was given, and where that \
-                 was cut off, run it again"
+                "{shown} holds no complete backup: name the folder that `hangar backup` was given; if that backup was \
+                 interrupted, run it again"
             ))
         };
         let path = from.join("@hangar");
         let home = match Dir::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => {
+                return Err(BackupError::Refused(format!(
+                    "there is no folder {shown}: name the folder that `hangar backup` was given"
+                )));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(none()),
             opened => opened.map_err(at(&path))?,
         };
@@ -375,9 +395,14 @@ fn read_after(
         .ok_or(io::ErrorKind::NotFound)
         .map_err(io::Error::from)?;
     let mut reader = Reader::new(log, id, end)?;
-    while until != Some(end)
-        && let Some((record, next)) = reader.next()?
-    {
+    while until != Some(end) {
+        let (record, next) = match reader.next() {
+            Ok(Some(read)) => read,
+            Ok(None) => break,
+            // It may lie behind: then what is before it is handed out, and the end is reached.
+            Err(ScanError::Damaged { .. }) if until.is_some() => continue,
+            Err(error) => return Err(error),
+        };
         end = next;
         if base.is_none_or(|base| record.sequence > base.sequence) {
             after.take(record);
@@ -445,14 +470,18 @@ fn refused_restore(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-/// Makes a folder where it is missing. A new one that root makes is given to `owner`.
+/// Makes a folder where it is missing, and those that lead to it. New ones that root makes are given to `owner`, who could
+/// not come to it otherwise.
 fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError> {
-    let is_new = !folder.exists();
-    make_private(folder).map_err(at(folder))?;
-    if is_new {
-        Dir::open(folder).map_err(at(folder))?.give_to(owner);
+    let missing = folder.ancestors();
+    let missing: Vec<_> = missing
+        .take_while(|part| !part.as_os_str().is_empty() && !part.exists())
+        .collect();
+    for part in missing.into_iter().rev() {
+        make_private(part).map_err(at(part))?;
+        owner.take_at(part);
     }
-    Ok(())
+    make_private(folder).map_err(at(folder))
 }
 
 fn make_home(to: &Path, owner: Owner) -> Result<(Dir, Places), BackupError> {

@@ -181,14 +181,14 @@ pub async fn check_backup(
                 if crate::store::upkeep::backup::was_written(&home)
                     .map_err(|it| cannot(&it))? =>
             {
-                let made = looking::index_of_log(&home, &places, id, effects).await;
+                let made = looking::index_of_log(&home, &places, id, None, effects).await;
                 made.map_err(|error| {
                     refused(&format!("has no snapshot that is whole, and {error}"))
                 })?
             }
             _ => {
                 return Err(refused(
-                    "holds no backup that is whole: run `hangar backup` to it again",
+                    "holds no complete backup: run `hangar backup` to it again",
                 ));
             }
         },

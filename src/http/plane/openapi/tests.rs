@@ -75,7 +75,7 @@ fn an_example_of_an_upload_has_all_fields_signed_as_the_contract_has_them() {
 }
 
 #[test]
-fn an_attachments_example_is_its_own_answer_and_nothing_bound_is_none() {
+fn an_attachment_has_its_own_example_and_a_missing_binding_is_none() {
     let document = document();
     let example = |path: &str| {
         let post = &document["paths"][path]["post"];
