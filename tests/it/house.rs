@@ -41,7 +41,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     (
         "http",
         &[
-            "admin", "assets", "auth", "cache", "clock", "s3", "store", "warnings",
+            "admin", "assets", "auth", "cache", "clock", "owner", "s3", "store", "warnings",
         ],
     ),
     ("admin", &["assets", "auth", "clock", "s3", "store"]),
