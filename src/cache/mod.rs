@@ -187,7 +187,7 @@ impl Memory {
         }
     }
 
-    /// Lets all go whenever nobody has asked for a while, for as long as it is polled.
+    /// Clears all caches whenever no request has come for a while, for as long as it is polled.
     pub(crate) async fn rest_when_idle(&self) {
         let (mut rested, mut since_tidied, mut reminders) = (Duration::ZERO, 0, 0);
         loop {

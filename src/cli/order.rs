@@ -118,7 +118,7 @@ async fn try_until_done(
     loop {
         let clock = Clock::default();
         let opened = if has_a_server {
-            // Whoever takes the folder now keeps the server from starting anew.
+            // A command that took the folder now would keep the server from starting again.
             Err(OpenError::Locked(String::new()))
         } else if order.only_looks() {
             Store::look(&config, clock.clone(), effects()).await
@@ -224,7 +224,7 @@ async fn carry_out_alone(
     }
 }
 
-/// What the operator should know of the folder, in the log of this command, whoever holds the folder.
+/// What the operator should know of the folder, in the log of this command, beside a server and without one.
 pub(super) fn report_warnings(config: &StoreConfig) {
     for warning in store::folder_warnings(config) {
         tracing::warn!("{}", warning.sentence());

@@ -45,7 +45,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Whether this peer is a proxy that somebody named: what it says of addresses is believed too.
+    /// Whether this peer is a proxy that the setting names: its statements about addresses count too.
     pub(crate) fn vouches(&self, peer: IpAddr) -> bool {
         *self != Self::Private && self.trusts(peer)
     }

@@ -111,7 +111,7 @@ pub enum Unverified {
     V2(sigv2::Unverified),
 }
 
-/// Whether a request states a signature, in either place, of whichever version: then nobody takes it for an anonymous one.
+/// Whether a request states a signature of any version, in its header or its query: then it does not count as anonymous.
 #[must_use]
 pub fn is_stated(head: &RequestHead<'_>) -> bool {
     !matches!(in_header(head), Ok(None)) || !matches!(in_query(head), (None, None))

@@ -49,7 +49,7 @@ impl Store {
         memory.kind(most_bytes, usual_bytes, weight)
     }
 
-    /// Lets go of what is kept in memory whenever nobody has asked for a while, for as long as it is polled.
+    /// Clears the caches whenever no request has come for a while, for as long as it is polled.
     pub async fn rest_when_idle(&self) {
         self.inner.state.memory.rest_when_idle().await;
     }

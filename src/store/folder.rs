@@ -99,7 +99,7 @@ impl Folder {
         })
     }
 
-    /// Opens a folder that is there, for reading alone: nothing in it is made or changed. Nobody else may write to it
+    /// Opens a folder that is there, for reading alone: nothing in it is made or changed. No other process may write to it
     /// meanwhile. `blobs`: stands for the folder of blobs where there is none.
     pub(in crate::store) fn look(
         data_dir: &Path,

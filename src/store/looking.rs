@@ -5,7 +5,7 @@
 //! a snapshot and the log in a temporary folder, which goes with the store.
 
 use crate::clock::Clock;
-use crate::db::{self, Checkpoints, DatabaseError, Owner, Readers, Tables, Trust, Verified};
+use crate::db::{self, Checkpoints, DatabaseError, Noted, Owner, Readers, Tables, Trust, Verified};
 use crate::store::dir::Dir;
 use crate::store::effect::EffectKind;
 use crate::store::error::{OpenError, StoreError};
@@ -78,14 +78,21 @@ impl Store {
             reader::Found::Damaged => return Err(replay::lost("is damaged where it begins")),
         };
         let cannot = |error: io::Error| unusable(&config.data_dir, &error);
-        let is_own = is_noted_own(&folder).map_err(cannot)?.then_some(true);
-        let (index, damage) = match as_it_lies(&folder, id).await? {
-            AsItLies::Whole(readers) => {
-                let made_in = None;
-                (ReadIndex { readers, made_in }, None)
-            }
-            AsItLies::Damaged(found) => (of_log(&folder, id, is_own, &effects).await?, Some(found)),
-            AsItLies::Unknown => (of_log(&folder, id, is_own, &effects).await?, None),
+        let note = folder.home().path_of(CHECKPOINT_NOTE);
+        let noted = db::trust(&folder.database(), &note).map_err(cannot)?;
+        // The index was left in this very folder, so that the folder was not copied.
+        let is_own = noted.owner == Some(damage::owner(&folder).map_err(cannot)?);
+        let (whole, damage) = match as_it_lies(&folder, id, noted, is_own).await? {
+            AsItLies::Whole(readers) => (Some(readers), None),
+            AsItLies::Damaged(found) => (None, Some(found)),
+            AsItLies::Unknown => (None, None),
+        };
+        let index = if let Some(readers) = whole {
+            let made_in = None;
+            ReadIndex { readers, made_in }
+        } else {
+            let is_own = is_own.then_some(true);
+            index_of_log(folder.home(), folder.places(), id, is_own, &effects).await?
         };
         let index_damage = IndexDamage::looked_at(&folder).map_err(cannot)?;
         let buckets = async { index::buckets(&mut *index.readers.acquire().await?).await };
@@ -93,11 +100,7 @@ impl Store {
             .await
             .map_err(|error| database_trouble(&error.into()))?;
         // Never written to.
-        let notes = Checkpoints::of(
-            folder.database(),
-            folder.home().path_of(CHECKPOINT_NOTE),
-            Owner::default(),
-        );
+        let notes = Checkpoints::of(folder.database(), note, Owner::default());
         let opened = Opened {
             state: Arc::new(State::of(buckets, folder.space().clone(), index_damage)),
             folder,
@@ -134,7 +137,13 @@ enum AsItLies {
     Unknown,
 }
 
-async fn as_it_lies(folder: &Folder, id: LogId) -> Result<AsItLies, OpenError> {
+/// `is_noted_own`: the note of the last checkpoint says that the index was left in this very folder.
+async fn as_it_lies(
+    folder: &Folder,
+    id: LogId,
+    noted: Noted,
+    is_noted_own: bool,
+) -> Result<AsItLies, OpenError> {
     let (home, path) = (folder.home(), folder.database());
     let trouble = |error: io::Error| database_trouble(&error.into());
     let Some(database) = identity(home, DATABASE).map_err(trouble)? else {
@@ -147,8 +156,6 @@ async fn as_it_lies(folder: &Folder, id: LogId) -> Result<AsItLies, OpenError> {
     if damage::is_marked(home).map_err(trouble)? {
         return damaged(0);
     }
-    let noted = db::trust(&path, &home.path_of(CHECKPOINT_NOTE)).map_err(trouble)?;
-    let is_noted_own = noted.owner == Some(damage::owner(folder).map_err(trouble)?);
     if matches!(noted.trust, Trust::Broken(_)) && is_noted_own {
         return damaged(0);
     }
@@ -232,21 +239,6 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
         (Some(refusal), _) => Err(refusal),
         (None, goes_on) => Ok(!goes_on),
     }
-}
-
-/// Whether the note of the last checkpoint says that the index was left in this very folder, so that it was not copied.
-fn is_noted_own(folder: &Folder) -> io::Result<bool> {
-    let noted = db::trust(&folder.database(), &folder.home().path_of(CHECKPOINT_NOTE))?;
-    Ok(noted.owner == Some(damage::owner(folder)?))
-}
-
-async fn of_log(
-    folder: &Folder,
-    id: LogId,
-    is_own: Option<bool>,
-    effects: &[EffectKind],
-) -> Result<ReadIndex, OpenError> {
-    index_of_log(folder.home(), folder.places(), id, is_own, effects).await
 }
 
 /// A start that trusts the index does not read what of the log the index holds already, and may go on where a look cannot.

@@ -1,4 +1,4 @@
-//! What a policy opens to everybody: to requests that nobody signed, from anywhere.
+//! What a policy opens to everybody: to unsigned requests from any address.
 //!
 //! Counted is what an `Allow` for everybody gives without a condition that narrows it to known addresses, less what a
 //! `Deny` takes from everybody again. A `Deny` that cannot be seen to cover the whole `Allow` takes nothing: rather one
@@ -57,7 +57,7 @@ fn objects(keys: &BTreeSet<String>) -> String {
     if keys.contains("*") {
         return "all objects".to_owned();
     }
-    // The patterns are text of whoever set the policy.
+    // The patterns are text that a client sent.
     let is_plain = |c: &char| !c.is_control();
     let mut named: Vec<String> = (keys.iter().take(NAMED_PATTERNS))
         .map(|keys| keys.chars().filter(is_plain).collect::<String>())
