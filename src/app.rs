@@ -14,7 +14,7 @@ use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
 use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
-use crate::http::{self, Rooms, Server};
+use crate::http::{self, AppState, Server};
 use crate::store::{OpenError, Store};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
@@ -43,7 +43,7 @@ pub enum Ended {
 
 /// A server that is bound and ready, and not serving yet.
 pub struct Application {
-    rooms: Rooms,
+    state: AppState,
     listeners: Vec<TcpListener>,
     administration: Server,
     port: u16,
@@ -104,10 +104,10 @@ impl Application {
             furnished = furnish(store.clone()).await;
         }
         match furnished {
-            Ok((rooms, administration, first_token)) => {
+            Ok((state, administration, first_token)) => {
                 let (ask, asked_to_stop) = watch::channel(false);
                 Ok(Self {
-                    rooms,
+                    state,
                     listeners,
                     administration,
                     port,
@@ -145,8 +145,8 @@ impl Application {
     }
 
     #[must_use]
-    pub fn rooms(&self) -> &Rooms {
-        &self.rooms
+    pub fn state(&self) -> &AppState {
+        &self.state
     }
 
     /// Asks a running server to stop; what is in flight gets 8 seconds.
@@ -168,19 +168,19 @@ impl Application {
     pub async fn run_until_stopped(mut self) -> std::io::Result<Ended> {
         // What is to be done beside serving, for as long as it serves.
         let mut chores = JoinSet::new();
-        let keeper = self.rooms.keeper.clone();
+        let keeper = self.state.keeper.clone();
         chores.spawn(async move { keeper.run().await });
-        let keeper = self.rooms.keeper.clone();
+        let keeper = self.state.keeper.clone();
         chores.spawn(async move { keeper.verify_index().await });
-        let store = self.rooms.store.clone();
+        let store = self.state.store.clone();
         chores.spawn(async move { store.rest_when_idle().await });
-        chores.spawn(http::Watch::run(self.rooms.clone()));
-        if let Some(tls) = self.rooms.tls.clone() {
-            let rooms = self.rooms.clone();
-            let was_read = move || rooms.watch.certificate_was_read(&rooms);
+        chores.spawn(http::Watch::run(self.state.clone()));
+        if let Some(tls) = self.state.tls.clone() {
+            let state = self.state.clone();
+            let was_read = move || state.watch.certificate_was_read(&state);
             chores.spawn(tls.keep_current(self.reloader.0, was_read));
         }
-        let public = http::serve(self.listeners, &self.rooms)?;
+        let public = http::serve(self.listeners, &self.state)?;
         let (public_handle, administration_handle) =
             (public.handle(), self.administration.handle());
         let mut serving = tokio::spawn(public);
@@ -188,7 +188,7 @@ impl Application {
         let ended = tokio::select! {
             // The sender lives in `self.stopper`, so this ends by being asked alone.
             _ = self.asked_to_stop.wait_for(|asked| *asked) => None,
-            () = self.rooms.store.index_is_damaged() => None,
+            () = self.state.store.index_is_damaged() => None,
             ended = &mut serving => Some(ended),
         };
         let ended = if let Some(ended) = ended {
@@ -200,9 +200,9 @@ impl Application {
         chores.shutdown().await;
         administration_handle.stop(false).await;
         let _ = administering.await;
-        self.rooms.store.close().await;
+        self.state.store.close().await;
         ended.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))?;
-        Ok(if self.rooms.store.is_index_damaged() {
+        Ok(if self.state.store.is_index_damaged() {
             Ended::IndexDamaged
         } else {
             Ended::Stopped
@@ -268,7 +268,7 @@ async fn furnish(
     clock: Clock,
     store: Store,
     at_hand: AtHand,
-) -> Result<(Rooms, Server, Option<String>), StartError> {
+) -> Result<(AppState, Server, Option<String>), StartError> {
     let root = match &config.root_key {
         Some(key) => {
             root_key::seal_unused(&root_key_path(&store), config.key_file.clone()).await;
@@ -315,7 +315,7 @@ async fn furnish(
     let limits = http::Limits::new(config.rate_limit, clock.clone());
     let known = http::KnownAnswers::new(&store);
     let keeper = Housekeeper::new(store.clone(), config.asset_ages, config.scrub_interval);
-    let rooms = Rooms {
+    let state = AppState {
         config: Arc::new(config.http),
         clock,
         store,
@@ -330,7 +330,7 @@ async fn furnish(
     };
     let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
     let (address, administration) =
-        http::admin::listen(rooms.clone(), secret.clone()).map_err(|error| {
+        http::admin::listen(state.clone(), secret.clone()).map_err(|error| {
             StartError::Refused(format!(
                 "The loopback listener for commands cannot be bound: {error}."
             ))
@@ -339,10 +339,10 @@ async fn furnish(
         "address": address.to_string(),
         "secret": secret.expose_secret(),
     });
-    rooms
+    state
         .store
         .announce(&announcement.to_string())
         .await
         .map_err(trouble)?;
-    Ok((rooms, administration, first_token))
+    Ok((state, administration, first_token))
 }

@@ -3,7 +3,7 @@
 //! It listens on loopback alone, on a port of its own, and answers only who holds the secret that this start made. What
 //! it may be asked is [`Order`]; everything else is a 404 that says nothing.
 use crate::admin::{Order, carry_out};
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -20,12 +20,15 @@ const ORDER_TIME: Duration = Duration::from_secs(10);
 /// Binds the listener. The server is to be awaited by the caller.
 /// # Errors
 /// When no loopback port is free.
-pub(crate) fn listen(rooms: Rooms, secret: SecretString) -> std::io::Result<(SocketAddr, Server)> {
-    let rooms = web::Data::new(rooms);
+pub(crate) fn listen(
+    state: AppState,
+    secret: SecretString,
+) -> std::io::Result<(SocketAddr, Server)> {
+    let state = web::Data::new(state);
     let secret = web::Data::from(Arc::new(AdminSecret(secret)));
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(rooms.clone())
+            .app_data(state.clone())
             .app_data(secret.clone())
             .route("/order", web::post().to(order))
     })
@@ -54,14 +57,14 @@ impl AdminSecret {
 async fn order(
     req: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
+    state: web::Data<AppState>,
     secret: web::Data<AdminSecret>,
 ) -> HttpResponse {
     if !secret.is_held_by(&req) {
         return HttpResponse::NotFound().finish();
     }
     let outcome = match read_order(payload).await {
-        Ok(order) => carry_out(rooms.holder(), order).await,
+        Ok(order) => carry_out(state.holder(), order).await,
         Err(reason) => Err(reason),
     };
     match outcome {
@@ -111,7 +114,7 @@ mod tests {
         let app = Application::build(composed.config, Clock::default())
             .await
             .unwrap();
-        let run = app.rooms().store.home().join("run");
+        let run = app.state().store.home().join("run");
         actix_web::rt::spawn(app.run_until_stopped());
         let run: Value = serde_json::from_slice(&tokio::fs::read(run).await.unwrap()).unwrap();
         let url = format!("http://{}/order", run["address"].as_str().unwrap());

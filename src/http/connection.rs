@@ -14,9 +14,9 @@ mod stream;
 mod transport;
 mod unparsed;
 
-use super::Rooms;
 use super::memory::{BodyMemory, Client};
 use super::tls::Tls;
+use crate::http::app_state::AppState;
 pub(super) use activity::{Activity, READ_AHEAD_BYTES};
 use activity::{Place, RequestUnderWay};
 use actix_http::body::{BodySize, BoxBody, MessageBody};
@@ -55,7 +55,7 @@ type Answering = LocalBoxFuture<'static, Result<ServiceResponse<UnderWay>, Error
 /// What each worker's connections share.
 #[derive(Clone)]
 pub(super) struct Terms {
-    pub(super) rooms: Rooms,
+    pub(super) state: AppState,
     /// `None`: plain HTTP.
     pub(super) tls: Option<Tls>,
     /// Connections of one worker.
@@ -228,7 +228,7 @@ async fn serve<A, H>(
         let shared = http2::Shared {
             peer,
             activity: Rc::clone(activity),
-            clock: terms.rooms.clock.clone(),
+            clock: terms.state.clock.clone(),
             pools: terms.http2_pools.clone(),
             connections: terms.memory.http2_connections.clone(),
         };
@@ -236,8 +236,8 @@ async fn serve<A, H>(
         http2::serve(transport, &shared, answer, stop.notified()).await;
         return;
     }
-    let proxy = terms.rooms.config.trusted_proxies.standing(peer);
-    let lane = Lane::open(&terms.rooms.known, &terms.rooms.clock, proxy);
+    let proxy = terms.state.config.trusted_proxies.standing(peer);
+    let lane = Lane::open(&terms.state.known, &terms.state.clock, proxy);
     let heads = HeadMemory {
         memory: terms.memory.unverified.clone(),
         client: Client::of_peer(peer),

@@ -7,7 +7,10 @@
 
 use super::connection::{Activity, READ_AHEAD_BYTES};
 use super::memory::{BodyMemory, Client, Share, SharedMemory, UPLOAD_BYTES};
-use super::{Face, Rooms, TrustedProxies, s3};
+use super::s3;
+use crate::http::app_state::AppState;
+use crate::http::face::Face;
+use crate::http::proxies::TrustedProxies;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
@@ -53,8 +56,8 @@ pub(crate) async fn bound_head(
         .sum();
     if target + headers > HEAD_BYTES {
         let is_s3 = req
-            .app_data::<web::Data<Rooms>>()
-            .is_some_and(|rooms| Face::of(req.head(), &rooms.config) == Face::S3);
+            .app_data::<web::Data<AppState>>()
+            .is_some_and(|state| Face::of(req.head(), &state.config) == Face::S3);
         let mut answer = if is_s3 {
             s3::head_too_large(req.request())
         } else {
@@ -273,8 +276,8 @@ impl Body {
 
     /// Whose share of memory it takes.
     fn client(&self) -> Client {
-        let rooms = self.req.app_data::<web::Data<Rooms>>();
-        let proxies = rooms.map_or(&TrustedProxies::None, |rooms| &rooms.config.trusted_proxies);
+        let state = self.req.app_data::<web::Data<AppState>>();
+        let proxies = state.map_or(&TrustedProxies::None, |state| &state.config.trusted_proxies);
         Client::of(self.req.head(), proxies)
     }
 

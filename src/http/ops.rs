@@ -3,7 +3,8 @@
 //! *Live* means that this process answers at all. *Ready* means that uploads are taken: the database answers, no sync has
 //! failed, and the disk has room. Everybody may ask, so the bodies hold counts and words alone, never a name, a key, a path
 //! or a command: [`in_public`].
-use crate::http::{Rooms, docs};
+use crate::http::app_state::AppState;
+use crate::http::docs;
 use crate::warnings::{Warning, in_public};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,12 +17,12 @@ const PATHS: [&str; 4] = [
     "/-/docs",
 ];
 
-/// Takes every request of the face [`Operations`](crate::http::Face::Operations).
+/// Takes every request of the face [`Operations`](crate::http::face::Face::Operations).
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(answer));
 }
 
-async fn answer(req: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {
+async fn answer(req: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let path = req.uri().path();
     if !PATHS.contains(&path) {
         return json_answer(StatusCode::NOT_FOUND, &json!({"error": "Page not found."}));
@@ -35,7 +36,7 @@ async fn answer(req: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {
     }
     match path {
         "/-/health/live" => json_answer(StatusCode::OK, &json!({"status": "live"})),
-        "/-/health/ready" => ready(&rooms).await,
+        "/-/health/ready" => ready(&state).await,
         "/-/openapi.json" => described("application/json", docs::DOCUMENT.as_str()),
         _ => described("text/html; charset=utf-8", docs::PAGE.as_str()),
     }
@@ -52,9 +53,9 @@ fn described(content_type: &str, body: &'static str) -> HttpResponse {
         .body(body)
 }
 
-async fn ready(rooms: &Rooms) -> HttpResponse {
-    let reason = reason_not_ready(rooms).await;
-    let warnings = in_public(&rooms.watch.standing(rooms));
+async fn ready(state: &AppState) -> HttpResponse {
+    let reason = reason_not_ready(state).await;
+    let warnings = in_public(&state.watch.standing(state));
     match reason {
         None => json_answer(
             StatusCode::OK,
@@ -68,14 +69,14 @@ async fn ready(rooms: &Rooms) -> HttpResponse {
 }
 
 /// Why no upload would be taken; `None`: one would be.
-pub(super) async fn reason_not_ready(rooms: &Rooms) -> Option<String> {
-    rooms.store.examine_disk().await;
-    let health = rooms.store.health();
+pub(super) async fn reason_not_ready(state: &AppState) -> Option<String> {
+    state.store.examine_disk().await;
+    let health = state.store.health();
     if health.failed.is_some() {
         // What failed may hold names of files; the log has it.
         return Some("Nothing can be written until a restart. The log says why.".to_owned());
     }
-    if !rooms.store.answers().await {
+    if !state.store.answers().await {
         return Some("The database does not answer.".to_owned());
     }
     let refusing: Vec<Warning> = (health.warnings.into_iter())

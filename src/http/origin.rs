@@ -3,7 +3,7 @@
 //! Guarantees: what is not from a trusted proxy never becomes a link; a host in a link parses as `host[:port]`; a
 //! signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
 
-use crate::http::HttpConfig;
+use crate::http::config::HttpConfig;
 use crate::http::proxies::Proxy;
 use actix_web::dev::RequestHead;
 use actix_web::http::header;
@@ -263,7 +263,7 @@ fn is_host(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::TrustedProxies;
+    use crate::http::proxies::TrustedProxies;
     use crate::s3::signature::Sigv2;
     use actix_web::test::TestRequest;
     use rstest::rstest;

@@ -3,8 +3,8 @@
 //! Guarantees: a server starts only with a key that belongs to its certificate; where new files are not good, the old
 //! ones stay in use and the log says why. TLS 1.2 and 1.3 by rustls; HTTP/2 and HTTP/1.1 by ALPN.
 
-use super::TlsFiles;
 use crate::clock::Timestamp;
+use crate::http::config::TlsFiles;
 use crate::warnings::Warning;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;

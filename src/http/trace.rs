@@ -3,8 +3,8 @@
 //! Guarantees: each answer has an id; each 4xx, each 5xx and each slow answer has one line, others have one at `debug`.
 //! A line never holds a query string, a header or a form's field: the path alone, as it was sent.
 
-use super::Face;
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
+use crate::http::face::Face;
 use crate::s3::S3Error;
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
@@ -77,8 +77,8 @@ pub(crate) async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::new();
-    let rooms = req.app_data::<actix_web::web::Data<Rooms>>().cloned();
-    let face = (rooms.as_ref()).map_or(Face::S3, |rooms| Face::of(req.head(), &rooms.config));
+    let state = req.app_data::<actix_web::web::Data<AppState>>().cloned();
+    let face = (state.as_ref()).map_or(Face::S3, |state| Face::of(req.head(), &state.config));
     let span = tracing::info_span!("request", id = %id.0);
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();
@@ -89,8 +89,8 @@ pub(crate) async fn observe(
         .map_into_boxed_body();
     span.in_scope(|| log(&answer, face, began.elapsed()));
     add_headers(&mut answer, face, &id);
-    if let Some(rooms) = rooms {
-        rooms.known.keep(&answer, &rooms.config.trusted_proxies);
+    if let Some(state) = state {
+        state.known.keep(&answer, &state.config.trusted_proxies);
     }
     Ok(answer)
 }

@@ -1,6 +1,6 @@
 //! The standing warnings of a running server: gathered from the modules that see them, told to readiness, and logged.
 
-use super::Rooms;
+use crate::http::app_state::AppState;
 use crate::s3::BucketName;
 use crate::warnings::{Warning, WarningLog};
 use std::sync::Arc;
@@ -39,15 +39,15 @@ impl Watch {
     }
 
     /// What stands now.
-    pub(crate) fn standing(&self, rooms: &Rooms) -> Vec<Warning> {
-        let mut standing = rooms.store.health().warnings;
-        let open = rooms.store.open_buckets().into_iter();
+    pub(crate) fn standing(&self, state: &AppState) -> Vec<Warning> {
+        let mut standing = state.store.health().warnings;
+        let open = state.store.open_buckets().into_iter();
         standing.extend(open.map(|(bucket, opening)| self.open_bucket(&bucket, &opening)));
         standing.extend(
-            rooms
+            state
                 .tls
                 .as_ref()
-                .and_then(|tls| tls.warning(rooms.clock.now())),
+                .and_then(|tls| tls.warning(state.clock.now())),
         );
         standing.extend(self.inner.of_settings.iter().cloned());
         standing
@@ -62,38 +62,38 @@ impl Watch {
     }
 
     /// Looks again and again, and logs what begins and what is over. Never ends.
-    pub(crate) async fn run(rooms: Rooms) {
+    pub(crate) async fn run(state: AppState) {
         loop {
-            rooms.store.look_at_folder().await;
-            let standing = rooms.watch.standing(&rooms);
-            rooms
+            state.store.look_at_folder().await;
+            let standing = state.watch.standing(&state);
+            state
                 .watch
                 .inner
                 .log
-                .update(&standing, rooms.clock.elapsed());
+                .update(&standing, state.clock.elapsed());
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = rooms.store.disk_news() => {}
+                () = state.store.disk_news() => {}
             }
         }
     }
 
     /// The certificate's files were read again: where it ends soon or is not valid, the log says so at once.
-    pub(crate) fn certificate_was_read(&self, rooms: &Rooms) {
-        let tls = rooms.tls.as_ref();
-        if let Some(warning) = tls.and_then(|tls| tls.warning(rooms.clock.now())) {
-            self.inner.log.log(&warning, rooms.clock.elapsed());
+    pub(crate) fn certificate_was_read(&self, state: &AppState) {
+        let tls = state.tls.as_ref();
+        if let Some(warning) = tls.and_then(|tls| tls.warning(state.clock.now())) {
+            self.inner.log.log(&warning, state.clock.elapsed());
         }
     }
 
     /// What a bucket allows was set anew: where everybody gains from it, the log says so at once.
-    pub(crate) fn bucket_was_set(&self, rooms: &Rooms, name: &BucketName) {
-        let Some(bucket) = rooms.store.bucket(name) else {
+    pub(crate) fn bucket_was_set(&self, state: &AppState, name: &BucketName) {
+        let Some(bucket) = state.store.bucket(name) else {
             return;
         };
         if let Some(opening) = bucket.opening() {
             let warning = self.open_bucket(name, opening);
-            self.inner.log.log(&warning, rooms.clock.elapsed());
+            self.inner.log.log(&warning, state.clock.elapsed());
         }
     }
 }

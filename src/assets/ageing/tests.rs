@@ -5,7 +5,7 @@ use crate::assets::{
 };
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Flags, Role};
-use crate::http::Rooms;
+use crate::http::AppState;
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::store::{Expected, ObjectMeta, Target};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 const DAY: Duration = Duration::from_hours(24);
 
 struct House {
-    rooms: Rooms,
+    state: AppState,
     user_id: Uuid,
     _folder: tempfile::TempDir,
 }
@@ -29,7 +29,7 @@ impl House {
         let composed = Config::compose(Role::Standalone, &Flags::default(), &environment).unwrap();
         let app = Application::build(composed.config, Clock::default()).await;
         Self {
-            rooms: app.unwrap().rooms().clone(),
+            state: app.unwrap().state().clone(),
             user_id: Uuid::new_v4(),
             _folder: folder,
         }
@@ -50,7 +50,7 @@ impl House {
             unique_in: None,
             created_by: self.user_id,
         };
-        self.rooms
+        self.state
             .assets
             .request_upload(request)
             .await
@@ -59,7 +59,7 @@ impl House {
     }
 
     async fn upload(&self, asset: &Asset) {
-        let store = &self.rooms.store;
+        let store = &self.state.store;
         let mut staging = store.stage(&Wanted::default(), 10);
         staging.write(b"0123456789"[..].into()).await.unwrap();
         let target = Target {
@@ -79,7 +79,7 @@ impl House {
     }
 
     async fn delete(&self, asset: &Asset) {
-        let assets = &self.rooms.assets;
+        let assets = &self.state.assets;
         assets
             .delete(asset.id, self.own(), false, Permission::All)
             .await
@@ -87,19 +87,19 @@ impl House {
     }
 
     async fn restore(&self, asset: &Asset) -> bool {
-        let assets = &self.rooms.assets;
+        let assets = &self.state.assets;
         let restoring = assets.restore(asset.id, self.own(), Permission::All);
         restoring.await.is_ok()
     }
 
     async fn purge(&self, mode: Mode) -> (u64, u64) {
-        let (store, ages) = (&self.rooms.store, AssetAges::default());
+        let (store, ages) = (&self.state.store, AssetAges::default());
         let purged = purge(store, ages, store.now(), mode).await.unwrap();
         (purged.unuploaded, purged.deleted)
     }
 
     async fn has_object(&self, asset: &Asset) -> bool {
-        let object = self.rooms.store.object(&asset.bucket, &asset.key).await;
+        let object = self.state.store.object(&asset.bucket, &asset.key).await;
         object.unwrap().is_some()
     }
 }
@@ -109,13 +109,13 @@ async fn an_asset_that_never_got_bytes_goes_after_a_week_and_an_uploaded_one_sta
     let house = House::open().await;
     let (empty, uploaded) = (house.ask().await, house.ask().await);
     house.upload(&uploaded).await;
-    house.rooms.clock.advance(DAY * 6);
+    house.state.clock.advance(DAY * 6);
     assert_eq!(house.purge(Mode::Do).await, (0, 0));
-    house.rooms.clock.advance(DAY * 2);
+    house.state.clock.advance(DAY * 2);
     assert_eq!(house.purge(Mode::Tell).await, (1, 0));
     assert_eq!(house.purge(Mode::Do).await, (1, 0));
     assert_eq!(house.purge(Mode::Do).await, (0, 0));
-    let assets = &house.rooms.assets;
+    let assets = &house.state.assets;
     assert!(assets.find(empty.id, &house.own()).await.is_err());
     assert!(assets.find(uploaded.id, &house.own()).await.is_ok());
     assert!(house.has_object(&uploaded).await);
@@ -129,10 +129,10 @@ async fn a_deleted_asset_goes_with_its_object_after_sixty_days_and_a_restored_on
         house.upload(asset).await;
         house.delete(asset).await;
     }
-    house.rooms.clock.advance(DAY * 59);
+    house.state.clock.advance(DAY * 59);
     assert_eq!(house.purge(Mode::Do).await, (0, 0));
     assert!(house.restore(&restored).await);
-    house.rooms.clock.advance(DAY * 2);
+    house.state.clock.advance(DAY * 2);
     assert_eq!(house.purge(Mode::Do).await, (0, 1));
     assert!(!house.has_object(&deleted).await);
     assert!(!house.restore(&deleted).await);
@@ -150,14 +150,14 @@ async fn a_pointer_goes_with_the_asset_that_it_named() {
         moves_pointer: true,
         takes_over: false,
     };
-    let assets = &house.rooms.assets;
+    let assets = &house.state.assets;
     let changing = assets.change(asset.id, house.own(), change, Permission::All);
     changing.await.unwrap();
     // As the project's route deletes: the pointer stays, for a restore.
     house.delete(&asset).await;
     let avatar = Pointer::user_avatar(house.user_id);
     assert_eq!(assets.current(avatar).await.unwrap(), Some(asset.id));
-    house.rooms.clock.advance(DAY * 61);
+    house.state.clock.advance(DAY * 61);
     assert_eq!(house.purge(Mode::Do).await, (0, 1));
     assert_eq!(assets.current(avatar).await.unwrap(), None);
 }

@@ -3,12 +3,12 @@ use crate::app::Application;
 use crate::assets::{AssetName, RequestedUpload, UniqueIn, UploadRequest};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Flags, Role};
-use crate::http::Rooms;
+use crate::http::AppState;
 use crate::s3::checksum::Wanted;
 use crate::store::{Expected, ObjectMeta};
 
 struct House {
-    rooms: Rooms,
+    state: AppState,
     user_id: Uuid,
     _folder: tempfile::TempDir,
 }
@@ -22,9 +22,9 @@ impl House {
         ]);
         let composed = Config::compose(Role::Standalone, &Flags::default(), &environment).unwrap();
         let app = Application::build(composed.config, Clock::default()).await;
-        let rooms = app.unwrap().rooms().clone();
+        let state = app.unwrap().state().clone();
         Self {
-            rooms,
+            state,
             user_id: Uuid::new_v4(),
             _folder: folder,
         }
@@ -46,11 +46,11 @@ impl House {
             unique_in: external_id.map(|_| UniqueIn::Workspace),
             created_by: self.user_id,
         };
-        self.rooms.assets.request_upload(request).await
+        self.state.assets.request_upload(request).await
     }
 
     async fn upload(&self, asset: &Asset) {
-        let store = &self.rooms.store;
+        let store = &self.state.store;
         let mut staging = store.stage(&Wanted::default(), 10);
         staging.write(b"0123456789"[..].into()).await.unwrap();
         let target = Target {
@@ -73,7 +73,7 @@ impl House {
         let within = Within::Own {
             user_id: self.user_id,
         };
-        self.rooms
+        self.state
             .assets
             .change(asset.id, within, change, Permission::All)
             .await
@@ -81,7 +81,7 @@ impl House {
 
     async fn current(&self) -> Option<Uuid> {
         let avatar = Pointer::user_avatar(self.user_id);
-        self.rooms.assets.current(avatar).await.unwrap()
+        self.state.assets.current(avatar).await.unwrap()
     }
 }
 
@@ -111,7 +111,7 @@ async fn a_pointer_moves_when_both_are_there_in_either_order() {
             "again changes nothing"
         );
         if let Some(former) = former {
-            assert!(house.rooms.assets.asset(former.id).await.unwrap().is_none());
+            assert!(house.state.assets.asset(former.id).await.unwrap().is_none());
         }
         former = Some(asset);
     }
@@ -132,7 +132,7 @@ async fn of_racing_pictures_one_is_current_and_all_others_are_deleted() {
         futures_util::future::join_all(both).await;
         let current = house.current().await.unwrap();
         for asset in asked {
-            let row = house.rooms.assets.asset(asset.id).await.unwrap();
+            let row = house.state.assets.asset(asset.id).await.unwrap();
             assert_eq!(row.is_some(), asset.id == current);
         }
     }
@@ -155,7 +155,7 @@ impl House {
             unique_in: None,
             created_by: self.user_id,
         };
-        let asked = self.rooms.assets.request_upload(request).await;
+        let asked = self.state.assets.request_upload(request).await;
         asked.unwrap().asset
     }
 
@@ -167,7 +167,7 @@ impl House {
             takes_over: false,
         };
         let within = Within::Workspace { workspace_id };
-        let assets = &self.rooms.assets;
+        let assets = &self.state.assets;
         assets
             .change(asset.id, within, change, Permission::All)
             .await
@@ -186,11 +186,11 @@ impl House {
             is_public: false,
             permission: Permission::All,
         };
-        self.rooms.assets.bind(ids, binding).await
+        self.state.assets.bind(ids, binding).await
     }
 
     async fn is_there(&self, asset: &Asset) -> bool {
-        let row = self.rooms.assets.asset(asset.id).await.unwrap();
+        let row = self.state.assets.asset(asset.id).await.unwrap();
         row.is_some()
     }
 }
@@ -227,7 +227,7 @@ async fn of_racing_covers_of_one_project_id_each_workspace_keeps_one_of_its_own(
         futures_util::future::join_all(moves).await;
         for workspace in workspaces {
             let pointer = Pointer::project_cover(workspace, project);
-            let current = house.rooms.assets.current(pointer).await.unwrap();
+            let current = house.state.assets.current(pointer).await.unwrap();
             let own: Vec<&Asset> = (asked.iter())
                 .filter(|(of, _)| *of == workspace)
                 .map(|(_, asset)| asset)
@@ -259,7 +259,7 @@ async fn a_move_in_one_workspace_leaves_the_cover_of_another() {
         former = Some(claimed);
     }
     let pointer = Pointer::project_cover(ours, project);
-    let current = house.rooms.assets.current(pointer).await.unwrap();
+    let current = house.state.assets.current(pointer).await.unwrap();
     assert_eq!(current, Some(cover.id));
 }
 
@@ -272,7 +272,7 @@ async fn a_foreign_asset_is_refused_while_its_row_is_locked() {
     let (entered, has_entered) = tokio::sync::oneshot::channel();
     let (release, released) = tokio::sync::oneshot::channel::<()>();
     // The writer holds the row for as long as this check runs.
-    let store = house.rooms.store.clone();
+    let store = house.state.store.clone();
     let holding = tokio::spawn(async move {
         let names = vec![repo::asset_lock(cover.id)];
         let recorded = store.record(names, move |_| {
@@ -291,7 +291,7 @@ async fn a_foreign_asset_is_refused_while_its_row_is_locked() {
     let within = Within::Workspace {
         workspace_id: theirs,
     };
-    let assets = &house.rooms.assets;
+    let assets = &house.state.assets;
     let patched = house.patch_in(theirs, &cover).await;
     assert!(matches!(patched, Err(AssetError::NotFound)));
     let deleted = assets.delete(cover.id, within, true, Permission::All).await;

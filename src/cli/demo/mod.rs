@@ -146,7 +146,7 @@ async fn token(application: &Application) -> Result<String, Failure> {
         expires_in: Some(TOKEN_LIFE.as_secs()),
         any_workspace: false,
     };
-    let made = admin::carry_out(application.rooms().holder(), order)
+    let made = admin::carry_out(application.state().holder(), order)
         .await
         .map_err(Failure::Failed)?;
     let token = made.get("token").and_then(serde_json::Value::as_str);

@@ -12,7 +12,7 @@ use super::routes::Names;
 use super::upload::{self, PictureRules};
 use crate::assets::{Binding, Bindings, Change, EntityType, Permission, Within};
 use crate::auth::{Anchor, Role};
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;
 
@@ -31,14 +31,14 @@ fn within(anchor: &Anchor) -> Within {
 }
 
 async fn published(asked: &Asked<'_>) -> Result<Arc<Anchor>, PlaneError> {
-    let anchor = asked.rooms.auth.anchor(&asked.names.place).await?;
+    let anchor = asked.state.auth.anchor(&asked.names.place).await?;
     anchor.ok_or(NOT_PUBLISHED)
 }
 
 /// The published project, and the caller's role in its workspace; `None`: no member.
 async fn with_role(asked: &Asked<'_>) -> Result<(Arc<Anchor>, Option<Role>), PlaneError> {
     let anchor = published(asked).await?;
-    let role = asked.rooms.auth.role(asked.who, &anchor.workspace).await?;
+    let role = asked.state.auth.role(asked.who, &anchor.workspace).await?;
     Ok((anchor, role))
 }
 
@@ -55,18 +55,18 @@ async fn changeable(asked: &Asked<'_>) -> Result<(Arc<Anchor>, Permission), Plan
 /// GET: 302 to the bytes, for anybody.
 pub(super) async fn show(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     names: &Names,
 ) -> Result<HttpResponse, PlaneError> {
-    let anchor = rooms.auth.anchor(&names.place).await?.ok_or(NO_ANCHOR)?;
-    let asset = download::found(rooms, names.asset_id, &within(&anchor), NOT_FOUND_V2).await?;
+    let anchor = state.auth.anchor(&names.place).await?.ok_or(NO_ANCHOR)?;
+    let asset = download::found(state, names.asset_id, &within(&anchor), NOT_FOUND_V2).await?;
     if !is_published(asset.entity_type) {
         return Err(NOT_FOUND_V2);
     }
-    if rooms.assets.object(&asset).await?.is_none() {
+    if state.assets.object(&asset).await?.is_none() {
         return Err(NOT_UPLOADED);
     }
-    download::redirect(req, rooms, &asset, Disposition::InlineUnnamed)
+    download::redirect(req, state, &asset, Disposition::InlineUnnamed)
 }
 
 /// POST: 200 with the policy, for anybody with a token.
@@ -101,7 +101,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
         moves_pointer: false,
         takes_over: false,
     };
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let changing = assets.change(id, within(&anchor), change, permission).await;
     changing.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
@@ -111,7 +111,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
 pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (anchor, role) = with_role(&asked).await?;
     let permission = asked.permission_to_delete(role);
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let deleting = assets.delete(id, within(&anchor), false, permission).await;
     deleting.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
@@ -120,7 +120,7 @@ pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError>
 /// POST: 204, also where the asset is not deleted; the body is not read.
 pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (anchor, permission) = changeable(&asked).await?;
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let restoring = assets.restore(id, within(&anchor), permission).await;
     restoring.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())

@@ -7,7 +7,7 @@ use super::error::{NO_RIGHTS, NOT_FOUND_V1, NOT_FOUND_V2, PlaneError};
 use super::routes::{Names, Version};
 use crate::assets::Permission;
 use crate::auth::{Principal, Role, Workspace};
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
 use crate::http::limits::Body;
 use crate::http::origin::Origin;
 use actix_web::HttpRequest;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub(super) struct Asked<'a> {
     pub(super) req: &'a HttpRequest,
-    pub(super) rooms: &'a Rooms,
+    pub(super) state: &'a AppState,
     pub(super) who: &'a Principal,
     pub(super) version: Version,
     pub(super) names: &'a Names,
@@ -36,7 +36,7 @@ impl Asked<'_> {
 
     /// Bytes that an upload may be asked for.
     pub(super) fn limit_bytes(&self) -> u64 {
-        self.rooms.assets.file_size_limit()
+        self.state.assets.file_size_limit()
     }
 
     /// The gate: the path's workspace, where the caller is a member of it.
@@ -45,7 +45,7 @@ impl Asked<'_> {
         unknown: PlaneError,
         outsider: PlaneError,
     ) -> Result<(Arc<Workspace>, Role), PlaneError> {
-        let auth = &self.rooms.auth;
+        let auth = &self.state.auth;
         let makes = !self.req.method().is_safe();
         let workspace = auth.workspace(&self.names.place, self.who, makes).await?;
         let workspace = workspace.ok_or(unknown)?;
@@ -81,6 +81,6 @@ impl Asked<'_> {
 }
 
 /// Where the links of an answer lead.
-pub(super) fn origin_of(req: &HttpRequest, rooms: &Rooms) -> Result<Origin, PlaneError> {
-    Origin::of(req, &rooms.config).map_err(|_| PlaneError::UnusableHost)
+pub(super) fn origin_of(req: &HttpRequest, state: &AppState) -> Result<Origin, PlaneError> {
+    Origin::of(req, &state.config).map_err(|_| PlaneError::UnusableHost)
 }

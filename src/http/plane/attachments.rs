@@ -118,7 +118,7 @@ fn is_nothing(fields: &Fields, field: &str) -> bool {
 pub(super) async fn list(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (workspace, _) = gate(&asked, PlaneError::Forbidden).await?;
     let within = within(&asked, &workspace);
-    let found = asked.rooms.assets.attachments(&within).await;
+    let found = asked.state.assets.attachments(&within).await;
     let found = found.map_err(PlaneError::of_asset(asked.not_found()))?;
     let shown = found.iter().map(|(asset, object)| {
         let asset_url = match asked.version {
@@ -134,14 +134,14 @@ pub(super) async fn list(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
 pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (workspace, _) = gate(&asked, MAY_NOT_DOWNLOAD).await?;
     let (asset, _) = download::uploaded(
-        asked.rooms,
+        asked.state,
         asked.names.asset_id,
         &within(&asked, &workspace),
         asked.not_found(),
         ATTACHMENT_NOT_UPLOADED,
     )
     .await?;
-    download::redirect(asked.req, asked.rooms, &asset, Disposition::Attachment)
+    download::redirect(asked.req, asked.state, &asset, Disposition::Attachment)
 }
 
 /// PATCH: 204; the body is not read. Who does it first becomes the creator.
@@ -153,7 +153,7 @@ pub(super) async fn change(asked: Asked<'_>) -> Result<HttpResponse, PlaneError>
         moves_pointer: false,
         takes_over: true,
     };
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let changing = assets
         .change(id, within(&asked, &workspace), change, Permission::All)
         .await;
@@ -168,7 +168,7 @@ pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError>
         (_, Role::Admin) | (Version::V1, Role::Member) => Permission::All,
         _ => Permission::CreatedBy(asked.user_id()),
     };
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let deleting = assets
         .delete(id, within(&asked, &workspace), false, permission)
         .await;

@@ -29,7 +29,7 @@ pub(super) async fn bind_by(
     binding: Binding,
 ) -> Result<HttpResponse, PlaneError> {
     let ids = parse_ids(&asked.fields().await?)?;
-    let binding = asked.rooms.assets.bind(ids, binding).await;
+    let binding = asked.state.assets.bind(ids, binding).await;
     binding.map_err(PlaneError::of_asset(NOT_UPLOADED))?;
     Ok(HttpResponse::NoContent().finish())
 }

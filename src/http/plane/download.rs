@@ -2,7 +2,7 @@
 use super::asked::origin_of;
 use super::error::PlaneError;
 use crate::assets::{Asset, Within};
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
 use crate::s3::uri::encode_path;
 use crate::store::Object;
 use actix_web::http::header;
@@ -46,47 +46,47 @@ pub(super) fn text_of<'a>(attributes: &'a Map<String, Value>, name: &str) -> Opt
 
 /// An asset with its bytes, among those that a route finds.
 pub(super) async fn uploaded(
-    rooms: &Rooms,
+    state: &AppState,
     id: Uuid,
     within: &Within,
     missing: PlaneError,
     not_uploaded: PlaneError,
 ) -> Result<(Asset, Object), PlaneError> {
-    let asset = found(rooms, id, within, missing).await?;
-    let object = rooms.assets.object(&asset).await?;
+    let asset = found(state, id, within, missing).await?;
+    let object = state.assets.object(&asset).await?;
     Ok((asset, object.ok_or(not_uploaded)?))
 }
 /// An asset, uploaded or not.
 pub(super) async fn found(
-    rooms: &Rooms,
+    state: &AppState,
     id: Uuid,
     within: &Within,
     missing: PlaneError,
 ) -> Result<Asset, PlaneError> {
-    let finding = rooms.assets.find(id, within).await;
+    let finding = state.assets.find(id, within).await;
     finding.map_err(PlaneError::of_asset(missing))
 }
 
 /// An absolute URL that opens the bytes for a while.
 pub(super) fn presigned(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     asset: &Asset,
     disposition: Disposition,
 ) -> Result<String, PlaneError> {
-    let origin = origin_of(req, rooms)?.to_string();
+    let origin = origin_of(req, state)?.to_string();
     let disposition = disposition.text(&attributes_of(asset));
-    Ok(rooms.assets.presigned_url(asset, &origin, &disposition)?)
+    Ok(state.assets.presigned_url(asset, &origin, &disposition)?)
 }
 
 // Plane: the Python SDK and the live server read `Location`; the body is empty.
 pub(super) fn redirect(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     asset: &Asset,
     disposition: Disposition,
 ) -> Result<HttpResponse, PlaneError> {
-    let location = presigned(req, rooms, asset, disposition)?;
+    let location = presigned(req, state, asset, disposition)?;
     Ok(HttpResponse::Found()
         .insert_header((header::LOCATION, location))
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// POST: 200 once the copy is there. The path's workspace is where it goes.
 pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    asked.rooms.limits.of_duplicate(asked.names.asset_id)?;
+    asked.state.limits.of_duplicate(asked.names.asset_id)?;
     let workspace = asked.own_workspace().await?;
     let fields = asked.fields().await?;
     let entity_type = upload::entity_type(&fields)?.ok_or(INVALID_ENTITY)?;
@@ -21,7 +21,7 @@ pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, Plan
     };
     let source = find_source(&asked).await?;
     let bindings = place.bindings(entity_type, upload::identifier(&fields, "entity_id")?)?;
-    let assets = &asked.rooms.assets;
+    let assets = &asked.state.assets;
     let copying = assets.duplicate(&source, entity_type, bindings, asked.user_id());
     let copy = copying.await.map_err(PlaneError::of_asset(NO_ASSET))?;
     Ok(answer(&Duplicate { asset_id: copy.id }))
@@ -29,15 +29,15 @@ pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, Plan
 
 /// The source, in any workspace where the caller is a member. That it is uploaded is judged when it is copied.
 async fn find_source(asked: &Asked<'_>) -> Result<Arc<Asset>, PlaneError> {
-    let rooms = asked.rooms;
-    let source = rooms.assets.asset(asked.names.asset_id).await?;
+    let state = asked.state;
+    let source = state.assets.asset(asked.names.asset_id).await?;
     let source = source.ok_or(NO_ASSET)?;
     let workspace_id = source.bindings.workspace_id.ok_or(NO_ASSET)?;
-    let workspace = rooms.auth.workspace_by_id(workspace_id).await?;
+    let workspace = state.auth.workspace_by_id(workspace_id).await?;
     let workspace = workspace.ok_or(NO_ASSET)?;
-    let role = rooms.auth.role(asked.who, &workspace).await?;
+    let role = state.auth.role(asked.who, &workspace).await?;
     role.ok_or(NO_ASSET)?;
-    if rooms.assets.object(&source).await?.is_none() {
+    if state.assets.object(&source).await?.is_none() {
         return Err(NO_ASSET);
     }
     Ok(source)

@@ -14,7 +14,7 @@ mod dto;
 mod duplicate;
 mod error;
 pub(in crate::http) mod openapi;
-mod rate;
+pub(crate) mod rate;
 pub(in crate::http) mod routes;
 mod static_assets;
 mod upload;
@@ -27,9 +27,8 @@ mod workspace_assets_v1;
 mod tests;
 
 use crate::auth::Principal;
-pub use rate::{Limits, RateLimit};
 
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
 use crate::http::{serve, trace};
@@ -42,25 +41,29 @@ use rate::Allowance;
 use routes::{Endpoint, Found, Names, Route, Version};
 use std::sync::Arc;
 
-/// Takes every request of the face [`Api`](crate::http::Face::Api).
+/// Takes every request of the face [`Api`](crate::http::face::Face::Api).
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(answer));
 }
 
-async fn answer(req: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> HttpResponse {
+async fn answer(
+    req: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> HttpResponse {
     let mut incoming = Body::new(payload, &req);
     let found = routes::find(req.uri().path());
     let mut allowance = None;
     let outcome = if cors::is_preflight(&req) {
         Ok(HttpResponse::Ok().finish())
     } else {
-        converse(&req, &mut incoming, &rooms, &found, &mut allowance).await
+        converse(&req, &mut incoming, &state, &found, &mut allowance).await
     };
     let mut answer = outcome.unwrap_or_else(|error| refuse(&req, &error, &found));
     if let Some(allowance) = allowance {
         allowance.present(answer.headers_mut());
     }
-    let allowed = &rooms.config.cors_allowed_origins;
+    let allowed = &state.config.cors_allowed_origins;
     cors::present(&req, &found, allowed, answer.headers_mut());
     serve::vary_by_destination(&req, answer.headers_mut());
     trace::waited_for_client(&req, incoming.waited());
@@ -87,19 +90,19 @@ fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse 
 async fn converse(
     req: &HttpRequest,
     incoming: &mut Body,
-    rooms: &Rooms,
+    state: &AppState,
     found: &Found,
     allowance: &mut Option<Allowance>,
 ) -> Result<HttpResponse, PlaneError> {
-    body::judge_length(incoming, rooms.assets.file_size_limit())?;
+    body::judge_length(incoming, state.assets.file_size_limit())?;
     let (route, names) = match found {
         Found::Route(route, names) => (*route, names),
         Found::MissingSlash => return Ok(redirect_to_slash(req)),
         Found::Nothing => return Err(PlaneError::PageNotFound),
     };
-    let who = admit(req, rooms, route).await?;
+    let who = admit(req, state, route).await?;
     if let Some(who) = who.as_deref().filter(|_| route.version() == Version::V1) {
-        *allowance = rooms.limits.of_token(&who.token_id)?;
+        *allowance = state.limits.of_token(&who.token_id)?;
     }
     let method = req.method().as_str();
     if !route.allows(method) {
@@ -112,11 +115,11 @@ async fn converse(
         return Ok(options(route));
     }
     let Some(who) = who else {
-        return read_openly(req, rooms, route, names).await;
+        return read_openly(req, state, route, names).await;
     };
     let asked = Asked {
         req,
-        rooms,
+        state,
         who: &who,
         version: route.version(),
         names,
@@ -128,7 +131,7 @@ async fn converse(
 /// `Accept`, token and scope. `None`: the route is for anybody.
 async fn admit(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     route: &Route,
 ) -> Result<Option<Arc<Principal>>, PlaneError> {
     let method = req.method().as_str();
@@ -139,7 +142,7 @@ async fn admit(
         return Ok(None);
     }
     let secret = presented_token(req.headers()).ok_or(PlaneError::NoCredentials)?;
-    let who = rooms.auth.principal(secret).await?;
+    let who = state.auth.principal(secret).await?;
     let who = who.ok_or(PlaneError::InvalidToken)?;
     match route.scopes(method) {
         Some(scopes) if !who.has_any_of(scopes) => Err(PlaneError::Forbidden),
@@ -150,13 +153,13 @@ async fn admit(
 /// What anybody may read.
 async fn read_openly(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     route: &Route,
     names: &Names,
 ) -> Result<HttpResponse, PlaneError> {
     match route.endpoint {
-        Endpoint::AnchorAsset => anchors::show(req, rooms, names).await,
-        _ => static_assets::serve(req, rooms, names.asset_id).await,
+        Endpoint::AnchorAsset => anchors::show(req, state, names).await,
+        _ => static_assets::serve(req, state, names.asset_id).await,
     }
 }
 

@@ -5,7 +5,7 @@
 use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
 use crate::cache::Stamp;
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
 use crate::http::repeat::Repeats;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
 use crate::store::Object;
@@ -19,16 +19,16 @@ const ALLOWS_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'
 
 pub(super) async fn serve(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     id: Uuid,
 ) -> Result<HttpResponse, PlaneError> {
-    let stamp = rooms.assets.stamp(id);
-    let (stamp, object) = find(rooms, id, stamp).await?;
-    let format = rooms.assets.image_format(&object).await?;
+    let stamp = state.assets.stamp(id);
+    let (stamp, object) = find(state, id, stamp).await?;
+    let format = state.assets.image_format(&object).await?;
     let mut representation = representation(id, format);
     representation.repeats = Some(Repeats { stamp, until: None });
     harden(req, &mut representation).map_err(|_| PlaneError::RunsUploads)?;
-    let answering = respond(req, &rooms.store, &object, representation);
+    let answering = respond(req, &state.store, &object, representation);
     answering.await.map_err(|refusal| match refusal {
         ServeRefusal::PreconditionFailed => PlaneError::PreconditionFailed,
         ServeRefusal::RangeNotSatisfiable { size } => {
@@ -39,11 +39,11 @@ pub(super) async fn serve(
 }
 
 /// In Plane's order: unknown, without bytes, not of a public type. `stamp`: of the asset.
-async fn find(rooms: &Rooms, id: Uuid, stamp: Stamp) -> Result<(Stamp, Object), PlaneError> {
-    let asset = rooms.assets.asset(id).await?;
+async fn find(state: &AppState, id: Uuid, stamp: Stamp) -> Result<(Stamp, Object), PlaneError> {
+    let asset = state.assets.asset(id).await?;
     let asset = asset.ok_or(NOT_FOUND_V2)?;
-    let stamp = stamp.and(&rooms.store.stamp_of_object(&asset.bucket, &asset.key));
-    let object = rooms.assets.object(&asset).await?;
+    let stamp = stamp.and(&state.store.stamp_of_object(&asset.bucket, &asset.key));
+    let object = state.assets.object(&asset).await?;
     let object = object.ok_or(NOT_UPLOADED)?;
     if !asset.entity_type.is_static() {
         return Err(INVALID_ENTITY_TYPE);

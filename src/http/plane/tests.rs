@@ -18,7 +18,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 struct Server {
     url: String,
     token: String,
-    rooms: crate::http::Rooms,
+    state: crate::http::app_state::AppState,
     clock: Clock,
     client: Client,
     _folder: tempfile::TempDir,
@@ -43,7 +43,7 @@ impl Server {
         let server = Self {
             url: format!("http://127.0.0.1:{}", app.port()),
             token: app.first_token().unwrap().to_owned(),
-            rooms: app.rooms().clone(),
+            state: app.state().clone(),
             clock,
             client: Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -226,7 +226,7 @@ async fn a_patch_replaces_attributes_and_moves_no_pointer() {
         patch(json!({"attributes": {"name": "b", "x": [1]}})).await,
         "204"
     );
-    let asset = server.rooms.assets.asset(id.parse().unwrap()).await;
+    let asset = server.state.assets.asset(id.parse().unwrap()).await;
     let asset = asset.unwrap().unwrap();
     assert_eq!(asset.attributes, r#"{"name":"b","x":[1]}"#);
     assert_eq!(asset.updated_by, Some(asset.created_by));
@@ -252,7 +252,7 @@ async fn somebody_elses_asset_is_as_unknown_as_none() {
         email: "ana@example.com".to_owned(),
         ..NewToken::default()
     };
-    let ana = server.rooms.auth.create_token(wanted).await.unwrap();
+    let ana = server.state.auth.create_token(wanted).await.unwrap();
     for id in [id, NOBODYS] {
         for method in [Method::PATCH, Method::DELETE] {
             let request = server
@@ -270,7 +270,7 @@ async fn somebody_elses_asset_is_as_unknown_as_none() {
 #[actix_web::test]
 async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_in_time() {
     let server = Server::start().await;
-    let holder = server.rooms.holder();
+    let holder = server.state.holder();
     let order = Order::TokenCreate {
         email: "ana@example.com".to_owned(),
         name: None,
@@ -333,7 +333,7 @@ async fn checks_come_in_their_order(
         scopes: vec!["assets:read".to_owned()],
         ..NewToken::default()
     };
-    let reader = server.rooms.auth.create_token(wanted).await.unwrap();
+    let reader = server.state.auth.create_token(wanted).await.unwrap();
     let sent: HeaderMap = headers
         .iter()
         .map(|(name, value)| {

@@ -27,9 +27,9 @@ pub(super) async fn open(
     request: UploadRequest,
     slug: Option<&str>,
 ) -> Result<(Asset, UploadAnswer), PlaneError> {
-    let origin = origin_of(asked.req, asked.rooms)?;
+    let origin = origin_of(asked.req, asked.state)?;
     let unique_in = request.unique_in;
-    let opening = asked.rooms.assets.request_upload(request).await;
+    let opening = asked.state.assets.request_upload(request).await;
     let upload = opening.map_err(|error| match (error, unique_in) {
         (AssetError::Exists(taken), Some(unique_in)) => {
             PlaneError::Taken(conflict(&taken, unique_in, slug))

@@ -36,7 +36,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
         moves_pointer: asked.version == Version::V2,
         takes_over: false,
     };
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let changing = assets.change(id, own(&asked), change, Permission::All);
     changing
         .await
@@ -46,7 +46,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
 
 /// DELETE: 204; a second one is a 404.
 pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let deleting = assets.delete(id, own(&asked), true, Permission::All);
     deleting
         .await

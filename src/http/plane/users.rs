@@ -7,11 +7,11 @@ use crate::assets::entity::static_url;
 use actix_web::HttpResponse;
 
 pub(super) async fn me(asked: &Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let rooms = asked.rooms;
-    let user = rooms.auth.user(asked.user_id()).await?;
+    let state = asked.state;
+    let user = state.auth.user(asked.user_id()).await?;
     let user = user.ok_or(PlaneError::InvalidToken)?;
     let pointer = Pointer::user_avatar(user.id);
-    let avatar = rooms.assets.current(pointer).await?;
+    let avatar = state.assets.current(pointer).await?;
     Ok(answer(&Me {
         id: user.id,
         first_name: "",

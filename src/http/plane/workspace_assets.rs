@@ -90,9 +90,9 @@ async fn redirect(
 ) -> Result<HttpResponse, PlaneError> {
     let workspace = asked.own_workspace().await?;
     let within = level.within(&asked, &workspace);
-    let (rooms, id) = (asked.rooms, asked.names.asset_id);
-    let (asset, _) = download::uploaded(rooms, id, &within, missing, NOT_UPLOADED).await?;
-    download::redirect(asked.req, rooms, &asset, Disposition::Attachment)
+    let (state, id) = (asked.state, asked.names.asset_id);
+    let (asset, _) = download::uploaded(state, id, &within, missing, NOT_UPLOADED).await?;
+    download::redirect(asked.req, state, &asset, Disposition::Attachment)
 }
 
 /// 204, again and again.
@@ -101,15 +101,15 @@ async fn change(mut asked: Asked<'_>, level: Level) -> Result<HttpResponse, Plan
     let fields = asked.fields().await?;
     let attributes = upload::attributes(&fields)?;
     let within = level.within(&asked, &workspace);
-    let (rooms, id) = (asked.rooms, asked.names.asset_id);
-    let asset = download::found(rooms, id, &within, NOT_FOUND_V2).await?;
+    let (state, id) = (asked.state, asked.names.asset_id);
+    let asset = download::found(state, id, &within, NOT_FOUND_V2).await?;
     let change = Change {
         attributes,
         updated_by: asked.user_id(),
         moves_pointer: level.concerns_pointer(&asset),
         takes_over: false,
     };
-    let changing = rooms.assets.change(id, within, change, Permission::All);
+    let changing = state.assets.change(id, within, change, Permission::All);
     changing.await.map_err(PlaneError::of_asset(NOT_FOUND_V2))?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -118,11 +118,11 @@ async fn change(mut asked: Asked<'_>, level: Level) -> Result<HttpResponse, Plan
 async fn delete(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
     let (workspace, role) = asked.workspace(NO_RIGHTS, NO_RIGHTS).await?;
     let within = level.within(&asked, &workspace);
-    let (rooms, id) = (asked.rooms, asked.names.asset_id);
-    let asset = download::found(rooms, id, &within, NOT_FOUND_V2).await?;
+    let (state, id) = (asked.state, asked.names.asset_id);
+    let asset = download::found(state, id, &within, NOT_FOUND_V2).await?;
     let empties = level.concerns_pointer(&asset);
     let permission = asked.permission_to_delete(Some(role));
-    let deleting = rooms.assets.delete(id, within, empties, permission);
+    let deleting = state.assets.delete(id, within, empties, permission);
     deleting.await.map_err(|error| match error {
         AssetError::NotAllowed => NO_RIGHTS,
         error => PlaneError::of_asset(NOT_FOUND_V2)(error),
@@ -134,7 +134,7 @@ async fn delete(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneErr
 pub(super) async fn check(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let workspace = asked.own_workspace().await?;
     let within = Level::Workspace.within(&asked, &workspace);
-    let exists = match asked.rooms.assets.find(asked.names.asset_id, &within).await {
+    let exists = match asked.state.assets.find(asked.names.asset_id, &within).await {
         Ok(_) => true,
         Err(AssetError::Store(error)) => return Err(error.into()),
         Err(_) => false,
@@ -146,7 +146,7 @@ pub(super) async fn check(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> 
 pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let workspace = asked.own_workspace().await?;
     let within = Level::Workspace.within(&asked, &workspace);
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let restoring = assets.restore(id, within, Permission::All);
     restoring
         .await

@@ -68,14 +68,14 @@ fn parse_request(
 pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let gate = asked.workspace(NO_WORKSPACE, PlaneError::Forbidden).await;
     let within = within(&gate?.0);
-    let (rooms, id) = (asked.rooms, asked.names.asset_id);
-    let (asset, _) = download::uploaded(rooms, id, &within, NO_ASSET, NOT_YET_UPLOADED).await?;
+    let (state, id) = (asked.state, asked.names.asset_id);
+    let (asset, _) = download::uploaded(state, id, &within, NO_ASSET, NOT_YET_UPLOADED).await?;
     let attributes = attributes_of(&asset);
     let text = |name| text_of(&attributes, name).unwrap_or_default().to_owned();
     let (name, content_type) = (text("name"), text("type"));
     Ok(answer_with_link(&AssetV1 {
         asset_id: id,
-        asset_url: download::presigned(asked.req, rooms, &asset, Disposition::Inline)?,
+        asset_url: download::presigned(asked.req, state, &asset, Disposition::Inline)?,
         asset_name: name.clone(),
         asset_type: content_type.clone(),
         id,
@@ -96,7 +96,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
         moves_pointer: false,
         takes_over: false,
     };
-    let (assets, id) = (&asked.rooms.assets, asked.names.asset_id);
+    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let changing = assets.change(id, within(&workspace), change, Permission::All);
     changing.await.map_err(PlaneError::of_asset(NO_ASSET))?;
     Ok(HttpResponse::NoContent().finish())

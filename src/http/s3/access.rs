@@ -70,7 +70,7 @@ pub(super) async fn permit(
         requester.require(exchange, *action, &question)?;
     }
     let is_for_browsers =
-        exchange.rooms.config.safe_reads && verified.as_ref().is_none_or(Verified::is_presigned);
+        exchange.state.config.safe_reads && verified.as_ref().is_none_or(Verified::is_presigned);
     let is_owner = matches!(requester, Requester::Owner);
     let verified = verified.as_ref().filter(|_| is_owner);
     Ok(Permitted {
@@ -356,7 +356,7 @@ impl<'a> Question<'a> {
         if let (Some(bucket), Some(key)) = (self.bucket, self.key)
             && looks_at_tags(exchange, bucket, actions)
         {
-            let object = exchange.rooms.store.object(bucket, key).await?;
+            let object = exchange.state.store.object(bucket, key).await?;
             self.existing_tags = object.as_ref().map(tags_of).unwrap_or_default();
         }
         Ok(())
@@ -373,7 +373,7 @@ impl<'a> Question<'a> {
 
 impl Requester {
     fn of(exchange: &Exchange<'_>, access_key: &str) -> Result<Self, S3Error> {
-        let keys = &exchange.rooms.keys;
+        let keys = &exchange.state.keys;
         if access_key == keys.root().id {
             return Ok(Self::Owner);
         }
@@ -396,7 +396,7 @@ impl Requester {
         let Some(name) = question.bucket else {
             return Ok(());
         };
-        let Some(bucket) = exchange.rooms.store.bucket(name) else {
+        let Some(bucket) = exchange.state.store.bucket(name) else {
             return match self {
                 Self::Anybody => Err(error::no_such_bucket(name)),
                 // Who signed hears it from the operation.
@@ -435,7 +435,7 @@ pub(super) fn looks_at_tags(
     bucket: &BucketName,
     actions: [&[Action]; 2],
 ) -> bool {
-    exchange.rooms.store.bucket(bucket).is_some_and(|bucket| {
+    exchange.state.store.bucket(bucket).is_some_and(|bucket| {
         let policy = bucket.policy().ok().flatten();
         let mut actions = actions.into_iter().flatten();
         policy.is_some_and(|policy| actions.any(|action| policy.looks_at_tags(*action)))
@@ -537,7 +537,7 @@ struct Sender {
 
 impl Sender {
     fn of(exchange: &Exchange<'_>) -> Self {
-        let trusted = &exchange.rooms.config.trusted_proxies;
+        let trusted = &exchange.state.config.trusted_proxies;
         let req = exchange.req;
         let forwarded = proxies::forwarded_for(req.headers());
         let peer = req.peer_addr().map(|peer| peer.ip());
@@ -552,7 +552,7 @@ impl Sender {
             address: peer
                 .filter(|_| !is_hidden)
                 .map(|peer| trusted.client(peer, &forwarded)),
-            came_by_tls: origin::came_by_tls(req.head(), &exchange.rooms.config),
+            came_by_tls: origin::came_by_tls(req.head(), &exchange.state.config),
         }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn refuse_blocked(
     let bucket = operation
         .bucket()
         .filter(|_| writes)
-        .and_then(|name| exchange.rooms.store.bucket(name));
+        .and_then(|name| exchange.state.store.bucket(name));
     match bucket {
         Some(bucket) => judge_for(&bucket, &exchange.headers),
         None => Ok(()),
@@ -169,6 +169,6 @@ async fn find_object(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<Object, S3Error> {
-    let object = exchange.rooms.store.object(bucket, key).await?;
+    let object = exchange.state.store.object(bucket, key).await?;
     object.ok_or_else(|| error::no_such_key(key))
 }

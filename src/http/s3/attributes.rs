@@ -26,7 +26,7 @@ pub(super) async fn get_attributes(
         (MARKER, exchange.header(MARKER)),
         (MAX, exchange.header(MAX)),
     )?;
-    if exchange.rooms.store.bucket(bucket).is_none() {
+    if exchange.state.store.bucket(bucket).is_none() {
         return Err(error::no_such_bucket(bucket));
     }
     let (object, made_of) = find_with_parts(exchange, bucket, key).await?;

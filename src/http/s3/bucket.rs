@@ -32,7 +32,7 @@ pub(super) fn list_buckets(
 ) -> Result<HttpResponse, S3Error> {
     let query = ListBucketsQuery::parse(&exchange.query)?;
     let buckets: Vec<_> = exchange
-        .rooms
+        .state
         .store
         .buckets()
         .into_iter()
@@ -55,13 +55,13 @@ pub(super) fn head_bucket(
 }
 
 pub(super) fn find(exchange: &Exchange<'_>, bucket: &BucketName) -> Result<Bucket, S3Error> {
-    let found = exchange.rooms.store.bucket(bucket);
+    let found = exchange.state.store.bucket(bucket);
     found.ok_or_else(|| error::no_such_bucket(bucket))
 }
 
 /// The region of this server.
 fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
-    match exchange.rooms.config.region.as_str() {
+    match exchange.state.config.region.as_str() {
         "" => DEFAULT_REGION,
         region => region,
     }
@@ -70,7 +70,7 @@ fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
 /// A server that was given no region is in whichever a bucket was asked to be in.
 fn region_of<'a>(exchange: &Exchange<'a>, bucket: &'a Bucket) -> &'a str {
     match bucket.setting(BucketSetting::Location) {
-        Some(stated) if exchange.rooms.config.region.is_empty() => stated,
+        Some(stated) if exchange.state.config.region.is_empty() => stated,
         _ => region(exchange),
     }
 }
@@ -84,7 +84,7 @@ pub(super) async fn create_bucket(
     let ownership = judge_headers(exchange)?;
     let configuration = read_document(exchange, permitted, body, CONFIGURATION_BYTES).await?;
     let location = judge_configuration(exchange, &configuration)?;
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     let address = format!("/{bucket}");
     let stated = [
         (BucketSetting::Location, location),
@@ -154,7 +154,7 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
         && location
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let configured = exchange.rooms.config.region.as_str();
+    let configured = exchange.state.config.region.as_str();
     let code = match configured {
         _ if !is_region => ErrorCode::InvalidLocationConstraint,
         // AWS: the code of an endpoint that is another region's.
@@ -172,7 +172,7 @@ pub(super) async fn delete_bucket(
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
     find(exchange, bucket)?;
-    exchange.rooms.store.delete_bucket(bucket.clone()).await?;
+    exchange.state.store.delete_bucket(bucket.clone()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn copy_object(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     let asked = Asked::parse(exchange)?;
     let precondition = precondition::parse(exchange)?;
     if store.bucket(bucket).is_none() {
@@ -67,7 +67,7 @@ pub(super) async fn find_source(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
 ) -> Result<Object, S3Error> {
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     let header = exchange.header(copy::SOURCE).unwrap_or_default();
     let source = CopySource::parse(header)?;
     permitted
@@ -101,7 +101,7 @@ async fn find_literal(
         return Ok(None);
     };
     match permitted.require_read(exchange, &bucket, &key).await {
-        Ok(()) => Ok(exchange.rooms.store.object(&bucket, &key).await?),
+        Ok(()) => Ok(exchange.state.store.object(&bucket, &key).await?),
         Err(refusal) if refusal.code == ErrorCode::AccessDenied => Ok(None),
         Err(refusal) => Err(refusal),
     }
@@ -180,7 +180,7 @@ async fn checksums(
             sha256: false,
             checksums: vec![algorithm],
         };
-        let store = &exchange.rooms.store;
+        let store = &exchange.state.store;
         store.digest(source, None, &wanted).await?.checksums
     };
     Ok((checksums, ChecksumType::FullObject))

@@ -4,7 +4,8 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
 use super::metadata;
-use crate::http::{Rooms, origin};
+use crate::http::app_state::AppState;
+use crate::http::origin;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::{Allowed, CorsRules};
 use crate::s3::signature::{self, RequestHead};
@@ -26,10 +27,10 @@ const VARY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Adds what lets a page of another origin read this answer. `always`: a form's answer, whoever asks.
-pub(super) fn allow(req: &HttpRequest, rooms: &Rooms, always: bool, headers: &mut HeaderMap) {
-    let virtual_bucket = origin::virtual_bucket(req.head(), &rooms.config);
+pub(super) fn allow(req: &HttpRequest, state: &AppState, always: bool, headers: &mut HeaderMap) {
+    let virtual_bucket = origin::virtual_bucket(req.head(), &state.config);
     let bucket = op::addressed_bucket(req.uri().path(), virtual_bucket.as_deref());
-    let bucket = bucket.and_then(|name| rooms.store.bucket(&name));
+    let bucket = bucket.and_then(|name| state.store.bucket(&name));
     match bucket.as_ref().and_then(Bucket::cors) {
         Some(rules) => allow_by_rules(req, rules, headers),
         None if !always
@@ -120,11 +121,11 @@ fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
 /// 400 where it is no preflight, 403 for what is not allowed.
 pub(super) fn preflight(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     bucket: Option<&BucketName>,
 ) -> Result<HttpResponse, S3Error> {
     let asked = Preflight::parse(req.headers())?;
-    let bucket = bucket.and_then(|name| rooms.store.bucket(name));
+    let bucket = bucket.and_then(|name| state.store.bucket(name));
     match bucket.as_ref().and_then(Bucket::cors) {
         Some(rules) => asked.by_rules(rules),
         None => asked.by_default(),

@@ -16,7 +16,7 @@ pub(super) async fn delete_object(
     bucket: BucketName,
     key: ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    if exchange.rooms.store.bucket(&bucket).is_none() {
+    if exchange.state.store.bucket(&bucket).is_none() {
         return Err(error::no_such_bucket(&bucket));
     }
     // AWS: evaluates the conditions on time and size in directory buckets only. What was asked for is evaluated here.
@@ -40,7 +40,7 @@ pub(super) async fn delete_if(
     key: ObjectKey,
     condition: &DeleteCondition,
 ) -> Result<(), S3Error> {
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     if condition.is_none() {
         return Ok(store.delete(bucket, key).await.map(drop)?);
     }

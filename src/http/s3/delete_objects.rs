@@ -22,7 +22,7 @@ pub(super) async fn delete_objects(
     bucket: &BucketName,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    if exchange.rooms.store.bucket(bucket).is_none() {
+    if exchange.state.store.bucket(bucket).is_none() {
         return Err(error::no_such_bucket(bucket));
     }
     // AWS wants Content-MD5 or a checksum here. None is asked for; what is stated must hold.

@@ -38,7 +38,7 @@ async fn list(
     bucket: &BucketName,
     query: ListQuery,
 ) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     if store.bucket(bucket).is_none() {
         return Err(error::no_such_bucket(bucket));
     }

@@ -27,7 +27,7 @@ mod receive;
 mod settings;
 mod verify;
 
-use crate::http::Rooms;
+use crate::http::app_state::AppState;
 use crate::http::limits::Body;
 use crate::http::{ops, origin, serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
@@ -41,7 +41,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 /// A request on its way to an answer.
 struct Exchange<'a> {
     req: &'a HttpRequest,
-    rooms: &'a Rooms,
+    state: &'a AppState,
     /// Names lower case, values as sent; behind those that came as headers the ones that a presigned query states.
     headers: Vec<(String, String)>,
     /// How many came as headers.
@@ -54,16 +54,16 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(req: &'a HttpRequest, rooms: &'a Rooms) -> Result<Self, S3Error> {
+    fn new(req: &'a HttpRequest, state: &'a AppState) -> Result<Self, S3Error> {
         let headers = metadata::header_fields(req.headers());
         let mut exchange = Self {
             req,
-            rooms,
+            state,
             sent: headers.len(),
             headers,
             query: Vec::new(),
             plus: Plus::default(),
-            virtual_bucket: origin::virtual_bucket(req.head(), &rooms.config),
+            virtual_bucket: origin::virtual_bucket(req.head(), &state.config),
         };
         exchange.read_query()?;
         Ok(exchange)
@@ -122,11 +122,11 @@ impl<'a> Exchange<'a> {
 pub(super) async fn answer(
     req: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
+    state: web::Data<AppState>,
 ) -> HttpResponse {
     let mut body = Body::new(payload, &req);
     let mut operation = "";
-    let answered = carry_out(&req, &rooms, &mut body, &mut operation).await;
+    let answered = carry_out(&req, &state, &mut body, &mut operation).await;
     let mut answer = match answered {
         Ok(answer) => {
             trace::note(
@@ -153,7 +153,7 @@ pub(super) async fn answer(
     }
     serve::vary_by_destination(&req, answer.headers_mut());
     if operation != PREFLIGHT {
-        cors::allow(&req, &rooms, operation == POST_OBJECT, answer.headers_mut());
+        cors::allow(&req, &state, operation == POST_OBJECT, answer.headers_mut());
     }
     trace::waited_for_client(&req, body.waited());
     body.settle(answer).await
@@ -163,11 +163,11 @@ const PREFLIGHT: &str = "Preflight";
 
 async fn carry_out(
     req: &HttpRequest,
-    rooms: &Rooms,
+    state: &AppState,
     body: &mut Body,
     name: &mut &'static str,
 ) -> Result<HttpResponse, S3Error> {
-    let mut exchange = Exchange::new(req, rooms)?;
+    let mut exchange = Exchange::new(req, state)?;
     if page::is_asked_for(&exchange) {
         return Ok(page::answer());
     }
@@ -189,7 +189,7 @@ async fn carry_out(
     };
     *name = operation.name();
     match operation {
-        Operation::Preflight(bucket) => return cors::preflight(req, rooms, bucket.as_ref()),
+        Operation::Preflight(bucket) => return cors::preflight(req, state, bucket.as_ref()),
         // A form's signature is in its fields.
         Operation::OnBucket(BucketOperation::PostObject, bucket) => {
             return post_object::post_object(&exchange, bucket, body).await;
@@ -308,14 +308,14 @@ fn health(is_well: bool) -> HttpResponse {
 }
 
 /// `/minio`: the health addresses that compose files and charts probe; MinIO's administration is not here.
-pub(super) async fn minio(req: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {
+pub(super) async fn minio(req: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let reads = [Method::GET, Method::HEAD].contains(req.method());
     match req.uri().path() {
         "/minio/health/live" if reads => HttpResponse::Ok().finish(),
         // MinIO: `cluster/read` asks for the quorum of reads alone.
-        "/minio/health/cluster/read" if reads => health(rooms.store.answers().await),
+        "/minio/health/cluster/read" if reads => health(state.store.answers().await),
         "/minio/health/ready" | "/minio/health/cluster" if reads => {
-            health(ops::reason_not_ready(&rooms).await.is_none())
+            health(ops::reason_not_ready(&state).await.is_none())
         }
         _ => error::answer(
             &req,

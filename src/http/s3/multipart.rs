@@ -43,7 +43,7 @@ pub(super) async fn create(
         }),
     };
     require_bucket(exchange, bucket)?;
-    let upload = exchange.rooms.store.create_upload(new).await?;
+    let upload = exchange.state.store.create_upload(new).await?;
     let mut answer = xml_answer(multipart::initiated(&named(&upload)));
     if let Some((algorithm, checksum_type)) = checksum {
         let headers = answer.headers_mut();
@@ -75,7 +75,7 @@ pub(super) async fn abort(
         }
     }
     exchange
-        .rooms
+        .state
         .store
         .abort_upload(bucket.clone(), key.clone(), upload.id)
         .await
@@ -100,7 +100,7 @@ pub(super) async fn list_uploads(
             after_upload: query.upload_id_marker.clone(),
             max: query.max,
         };
-        exchange.rooms.store.list_uploads(bucket, &request).await?
+        exchange.state.store.list_uploads(bucket, &request).await?
     };
     let uploads: Vec<_> = page
         .uploads
@@ -122,7 +122,7 @@ pub(super) async fn list_uploads(
 }
 
 fn require_bucket(exchange: &Exchange<'_>, bucket: &BucketName) -> Result<(), S3Error> {
-    match exchange.rooms.store.bucket(bucket) {
+    match exchange.state.store.bucket(bucket) {
         Some(_) => Ok(()),
         None => Err(error::no_such_bucket(bucket)),
     }
@@ -156,7 +156,7 @@ async fn find_upload(
 ) -> Result<Upload, S3Error> {
     require_bucket(exchange, bucket)?;
     let id = asked_id(exchange)?;
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     store
         .upload(bucket, key, &id)
         .await

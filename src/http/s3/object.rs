@@ -32,7 +32,7 @@ pub(super) async fn read_object(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     // Before anything is read that the answer is made of.
     let stamp = permitted
         .may_repeat()
@@ -149,7 +149,7 @@ pub(super) async fn find_with_parts(
     key: &ObjectKey,
 ) -> Result<(Object, Option<ObjectParts>), S3Error> {
     const ATTEMPTS: usize = 5;
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     for _ in 0..ATTEMPTS {
         let object = store
             .object(bucket, key)

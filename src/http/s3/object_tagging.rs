@@ -24,7 +24,7 @@ pub(super) async fn get_tagging(
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     find(exchange, bucket)?;
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     let object = store
         .object(bucket, key)
         .await?
@@ -68,7 +68,7 @@ async fn set(
     (bucket, key): (&BucketName, &ObjectKey),
     tagging: Option<String>,
 ) -> Result<(), S3Error> {
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     for _ in 0..MOST_LOOKS {
         let tagging = tagging.clone();
         let set = if access::looks_at_tags(exchange, bucket, [&[action], &[]]) {

@@ -30,7 +30,7 @@ pub(super) async fn post_object(
     bucket: BucketName,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    if exchange.rooms.store.bucket(&bucket).is_none() {
+    if exchange.state.store.bucket(&bucket).is_none() {
         return Err(error::no_such_bucket(&bucket));
     }
     let boundary = form::boundary(exchange.header("content-type"))?;
@@ -74,7 +74,7 @@ async fn grant(
     file_name: Option<&str>,
 ) -> Result<Grant, S3Error> {
     let form = UnverifiedForm::parse(bucket, fields, file_name, &verify::rules(exchange))?;
-    let now = exchange.rooms.clock.now();
+    let now = exchange.state.clock.now();
     let grant = verify::with_keys(exchange, |keys| form.evaluate(keys, now))?;
     access::permit_form(exchange, &grant).await?;
     warn_of_lost_host(exchange);
@@ -88,7 +88,7 @@ fn warn_of_lost_host(exchange: &Exchange<'_>) {
         return;
     }
     let req = exchange.req.head();
-    let Some(sent_to) = origin::host_lost_on_the_way(req, &exchange.rooms.config) else {
+    let Some(sent_to) = origin::host_lost_on_the_way(req, &exchange.state.config) else {
         return;
     };
     WARNED.call_once(|| {
@@ -114,7 +114,7 @@ impl Upload {
     /// `to_come`: what was not read yet of the form, bytes.
     fn begin(exchange: &Exchange<'_>, grant: Grant, to_come: Option<u64>) -> Result<Self, S3Error> {
         let fields = &grant.fields().fields;
-        if let Some(bucket) = exchange.rooms.store.bucket(grant.bucket()) {
+        if let Some(bucket) = exchange.state.store.bucket(grant.bucket()) {
             acl::judge_for(&bucket, fields)?;
         }
         let checksums = StatedChecksums::parse(fields)?;
@@ -136,7 +136,7 @@ impl Upload {
                 .into_iter()
                 .collect(),
         };
-        let staging = exchange.rooms.store.stage(&wanted, *grant.length().end());
+        let staging = exchange.state.store.stage(&wanted, *grant.length().end());
         let staging = staging.announced(to_come);
         Ok(Self {
             grant,
@@ -177,10 +177,10 @@ impl Upload {
 
     async fn commit(self, exchange: &Exchange<'_>) -> Result<HttpResponse, S3Error> {
         let staging = self.staging.ok_or(ErrorCode::MalformedPOSTRequest)?;
-        let rooms = exchange.rooms;
+        let state = exchange.state;
         let sealed = staging.seal(&self.expected).await?;
         let (bucket, key) = (self.grant.bucket(), self.grant.key());
-        rooms
+        state
             .assets
             .check_content(bucket, key, sealed.head())
             .await?;
@@ -193,7 +193,7 @@ impl Upload {
                 ..self.meta
             },
         };
-        let committed = rooms
+        let committed = state
             .store
             .commit(target, sealed, WritePrecondition::None)
             .await?;
@@ -236,7 +236,7 @@ fn location(exchange: &Exchange<'_>, grant: &Grant) -> String {
     } else {
         format!("/{}/{key}", grant.bucket())
     };
-    match Origin::of(exchange.req, &exchange.rooms.config) {
+    match Origin::of(exchange.req, &exchange.state.config) {
         Ok(origin) => format!("{origin}{path}"),
         Err(_) => path,
     }

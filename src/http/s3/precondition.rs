@@ -32,7 +32,7 @@ pub(super) async fn explain(
     if !matches!(refusal, StoreError::PreconditionFailed) || !precondition.wants_object() {
         return refusal.into();
     }
-    match exchange.rooms.store.object(bucket, key).await {
+    match exchange.state.store.object(bucket, key).await {
         Ok(None) => error::no_such_key(key),
         Ok(Some(_)) => refusal.into(),
         Err(trouble) => trouble.into(),

@@ -19,18 +19,18 @@ pub(super) async fn put_object(
     key: ObjectKey,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let rooms = exchange.rooms;
+    let state = exchange.state;
     let announced = Announced::parse(exchange, permitted.payload())?;
     let meta = metadata::object_meta(&exchange.headers)?;
     let precondition = precondition::parse(exchange)?;
-    if rooms.store.bucket(&bucket).is_none() {
+    if state.store.bucket(&bucket).is_none() {
         return Err(error::no_such_bucket(&bucket));
     }
     let algorithm = announced.algorithm();
     let sealed = announced
         .receive(exchange, body, permitted.payload(), algorithm)
         .await?;
-    rooms
+    state
         .assets
         .check_content(&bucket, &key, sealed.head())
         .await?;
@@ -44,7 +44,7 @@ pub(super) async fn put_object(
             ..meta
         },
     };
-    match rooms
+    match state
         .store
         .commit(target, sealed, precondition.clone())
         .await

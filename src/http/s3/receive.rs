@@ -74,7 +74,7 @@ impl Announced {
             checksums: algorithm.into_iter().collect(),
         };
         body.begin_upload().await?;
-        let staging = exchange.rooms.store.stage(&wanted, MOST_BYTES);
+        let staging = exchange.state.store.stage(&wanted, MOST_BYTES);
         let mut staging = staging.announced(self.expected.exact_bytes);
         let mut expected = self.expected;
         match payload {

@@ -87,7 +87,7 @@ pub(super) async fn put_setting(
         BucketSetting::Location => return Err(ErrorCode::MethodNotAllowed.into()),
     };
     exchange
-        .rooms
+        .state
         .store
         .set_bucket(bucket.clone(), setting, Some(document))
         .await?;
@@ -104,7 +104,7 @@ fn watch(exchange: &Exchange<'_>, bucket: &BucketName, setting: BucketSetting) {
         setting,
         BucketSetting::Policy | BucketSetting::PublicAccessBlock
     ) {
-        exchange.rooms.watch.bucket_was_set(exchange.rooms, bucket);
+        exchange.state.watch.bucket_was_set(exchange.state, bucket);
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn expiration(
     bucket: &BucketName,
     object: &Subject<'_>,
 ) -> Option<(HeaderName, String)> {
-    let found = exchange.rooms.store.bucket(bucket)?;
+    let found = exchange.state.store.bucket(bucket)?;
     let expiry = found.lifecycle()?.expiry(object)?;
     Some((HeaderName::from_static("x-amz-expiration"), expiry.header()))
 }
@@ -138,7 +138,7 @@ pub(super) async fn delete_setting(
 ) -> Result<HttpResponse, S3Error> {
     if find(exchange, bucket)?.setting(setting).is_some() {
         exchange
-            .rooms
+            .state
             .store
             .set_bucket(bucket.clone(), setting, None)
             .await?;

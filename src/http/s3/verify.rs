@@ -16,12 +16,12 @@ pub(super) fn verify(exchange: &Exchange<'_>) -> Result<Option<Verified>, S3Erro
     let Some(unverified) = signature::parse(&head, &rules(exchange))? else {
         return Ok(None);
     };
-    let rooms = exchange.rooms;
-    let hosts = origin::signed_hosts(exchange.req.head(), &rooms.config);
+    let state = exchange.state;
+    let hosts = origin::signed_hosts(exchange.req.head(), &state.config);
     let candidates: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let bucket = exchange.virtual_bucket.as_deref();
     let verified = with_keys(exchange, |keys| {
-        unverified.verify(&head, keys, rooms.clock.now(), &candidates, bucket)
+        unverified.verify(&head, keys, state.clock.now(), &candidates, bucket)
     })?;
     refuse_repeated(&head)?;
     Ok(Some(verified))
@@ -59,7 +59,7 @@ pub(super) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
 }
 
 pub(super) fn rules(exchange: &Exchange<'_>) -> Rules {
-    let config = &exchange.rooms.config;
+    let config = &exchange.state.config;
     Rules {
         regions: RegionRule {
             configured: config.region.clone(),
@@ -70,7 +70,7 @@ pub(super) fn rules(exchange: &Exchange<'_>) -> Rules {
 
 /// Lends the keys that a header, a query or a form may be signed with.
 pub(super) fn with_keys<T>(exchange: &Exchange<'_>, check: impl FnOnce(&Keys<'_>) -> T) -> T {
-    let held = &exchange.rooms.keys;
+    let held = &exchange.state.keys;
     check(&Keys {
         signing_key: &|credential| held.signing_key(&credential.access_key, &credential.scope),
         secret: &|access_key| held.find(access_key).map(|key| key.secret.clone()),

@@ -38,7 +38,7 @@ pub(in crate::http::s3) async fn complete(
     let precondition = precondition::parse(exchange)?;
     require_bucket(exchange, bucket)?;
     let id = asked_id(exchange)?;
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     for _ in 0..ATTEMPTS {
         let upload = match store.upload(bucket, key, &id).await {
             Err(StoreError::NoSuchUpload) => {
@@ -107,7 +107,7 @@ async fn all_parts(exchange: &Exchange<'_>, upload: &Upload) -> Result<Vec<Part>
     let mut parts: Vec<Part> = Vec::new();
     loop {
         let after = parts.last().map_or(0, |part| part.number);
-        let page = exchange.rooms.store.parts(upload, after, PAGE).await?;
+        let page = exchange.state.store.parts(upload, after, PAGE).await?;
         let more_follow = page.is_truncated && !page.parts.is_empty();
         parts.extend(page.parts);
         if !more_follow {
@@ -149,7 +149,7 @@ fn location(exchange: &Exchange<'_>, bucket: &BucketName, key: &ObjectKey) -> St
     } else {
         format!("/{bucket}/{key}")
     };
-    match Origin::of(exchange.req, &exchange.rooms.config) {
+    match Origin::of(exchange.req, &exchange.state.config) {
         Ok(origin) => format!("{origin}{path}"),
         Err(_) => path,
     }

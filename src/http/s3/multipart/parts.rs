@@ -28,7 +28,7 @@ pub(in crate::http::s3) async fn upload_part(
     let sealed = announced
         .receive(exchange, body, permitted.payload(), algorithm)
         .await?;
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     let part = store
         .put_part(&upload, number, sealed)
         .await
@@ -61,7 +61,7 @@ pub(in crate::http::s3) async fn upload_part_copy(
             ),
         ));
     }
-    let store = &exchange.rooms.store;
+    let store = &exchange.state.store;
     let part = store
         .copy_part(&upload, number, &source, range)
         .await
@@ -84,7 +84,7 @@ pub(in crate::http::s3) async fn list_parts(
     let page = if query.max == 0 {
         PartPage::default()
     } else {
-        let store = &exchange.rooms.store;
+        let store = &exchange.state.store;
         store.parts(&upload, query.after, query.max).await?
     };
     let parts: Vec<_> = page.parts.iter().map(held).collect();
