@@ -2,11 +2,12 @@
 
 use crate::s3::checksum::crc64_nvme;
 use crate::store::dir::{Dir, forget};
-use crate::store::record::segments::{End, length, segment_name, segments};
-use crate::store::record::{
-    self, BadHead, HEAD_BYTES, Head, INLINE_LIMIT_BYTES, LogId, Record, STATEMENT_LIMIT_BYTES,
+use crate::store::record::format::{
+    self, BadHead, HEAD_BYTES, Head, INLINE_LIMIT_BYTES, Record, STATEMENT_LIMIT_BYTES,
     UnreadStatement,
 };
+use crate::store::record::log_id::LogId;
+use crate::store::record::segments::{End, length, segment_name, segments};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -20,7 +21,7 @@ pub(in crate::store) enum ScanError {
     #[error("the log was written by a newer hangar (format {0})")]
     Newer(u16),
     #[error(transparent)]
-    Unread(#[from] record::UnreadStatement),
+    Unread(#[from] UnreadStatement),
     #[error("segment {segment} of the log belongs to another log than the segments before it")]
     Mixed { segment: u64 },
     /// A hole before the end of what was synced.
@@ -137,14 +138,14 @@ impl Reader {
     /// Reads one more record into `unsure`, or goes on to the next segment, or finds the end.
     fn read_one(&mut self) -> Result<(), ScanError> {
         let expected = self.end.sequence + 1;
-        for start in record::starts_after(self.end.offset) {
+        for start in format::starts_after(self.end.offset) {
             let Some((head, statement)) = self.record_at(start)? else {
                 continue;
             };
             if head.sequence != expected {
                 break;
             }
-            let record = match record::read(&head, &statement, self.end.segment, start) {
+            let record = match format::read(&head, &statement, self.end.segment, start) {
                 Err(UnreadStatement::NotAnId { sequence }) => {
                     tracing::warn!(
                         sequence,
@@ -246,7 +247,7 @@ fn search(
         let count = WINDOW_BYTES.min(usize::try_from(length - offset).unwrap_or(WINDOW_BYTES));
         file.read_exact_at(&mut window[..count], offset)?;
         for at in (0..count).step_by(8) {
-            if window[at..].starts_with(&record::MAGIC)
+            if window[at..].starts_with(&format::MAGIC)
                 && let Some((head, _)) = record_at(file, length, offset + at as u64, id)?
                 && head.synced >= sequence
             {
@@ -321,7 +322,7 @@ fn ends_with(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
         let mut window = vec![0; usize::try_from(window_end - from).expect("64 KiB")];
         file.read_exact_at(&mut window, from)?;
         for at in (0..window.len()).step_by(8).rev() {
-            if window[at..].starts_with(&record::MAGIC)
+            if window[at..].starts_with(&format::MAGIC)
                 && let Some((head, _)) = record_at(&file, length, from + at as u64, id)?
             {
                 let ends = from + at as u64 + head.span();
@@ -359,7 +360,7 @@ pub(in crate::store) fn each_whole_record(
                 at = next_magic(&file, length, start + 8)?;
                 continue;
             };
-            match record::read(&head, &statement, segment, start) {
+            match format::read(&head, &statement, segment, start) {
                 Err(UnreadStatement::NotAnId { .. }) => {}
                 read => take(read?),
             }
@@ -380,7 +381,7 @@ fn next_magic(file: &File, length: u64, from: u64) -> io::Result<Option<u64>> {
         let found = (0..count).step_by(8);
         if let Some(at) = found
             .into_iter()
-            .find(|at| window[*at..count].starts_with(&record::MAGIC))
+            .find(|at| window[*at..count].starts_with(&format::MAGIC))
         {
             return Ok(Some(offset + at as u64));
         }

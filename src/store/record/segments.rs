@@ -1,7 +1,7 @@
 //! The log's files: segments, each named by the sequence of its first record.
 
 use crate::store::dir::Dir;
-use crate::store::record::{self, INLINE_LIMIT_BYTES};
+use crate::store::record::format::{INLINE_LIMIT_BYTES, start_after};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -104,7 +104,7 @@ pub(in crate::store) fn punch(
         return Err(io::Error::other("a body in the log is never so long"));
     }
     let file = dir.write(&segment_name(segment))?;
-    let end = record::start_after(offset.saturating_add(size_bytes), size_bytes);
+    let end = start_after(offset.saturating_add(size_bytes), size_bytes);
     let end = end.min(file.metadata()?.len());
     if end <= offset {
         return Ok(());
