@@ -5,7 +5,7 @@
 //! before each checkpoint a note is put on disk that says which journal it moves, and how much of it; a start trusts the
 //! index only where the journal can still be recovered as far as the note says, or where the checkpoint was done.
 
-use super::journal::{self, Index, Recoverable, Salts, Standing};
+use crate::db::journal::{self, Index, Recoverable, Salts, Standing};
 use rustix::fs::OFlags;
 use sqlx::{Row, SqliteConnection};
 use std::fs::{File, OpenOptions};

@@ -1,9 +1,8 @@
 //! The checksums of a database's pages: where they are made, how a file is held against them, and what hears of damage.
 
-use super::{DatabaseError, configure, options};
 use page_checksums::{APPLICATION_ID, Hole, Pages, Protection, VFS_NAME};
 use sqlx::sqlite::LockedSqliteHandle;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,7 +56,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx:
 }
 
 /// Says in the header that pages have checksums.
-async fn mark(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn mark(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let statement = format!("PRAGMA application_id = {APPLICATION_ID}");
     sqlx::query(AssertSqlSafe(statement))
         .execute(connection)
@@ -165,15 +164,17 @@ pub(super) async fn complete(path: &Path) -> Result<(), sqlx::Error> {
     }
 }
 
-/// Makes a copy with checksums of a database that has none, at a path where nothing is. It is not synced.
-///
-/// # Errors
-/// When the database is damaged, or the disk has no room for the copy.
-pub(crate) async fn copy_with_checksums(path: &Path, to: &Path) -> Result<(), DatabaseError> {
-    super::copy_whole(path, to, None).await?;
-    let mut copy = options(to)?.connect().await?;
-    configure(&mut copy).await?;
-    let marked = mark(&mut copy).await;
-    copy.close().await?;
-    Ok(marked?)
+/// Whether its pages and rows are what SQLite left, and it does nothing by itself: we keep no triggers and no views.
+pub(crate) async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let acting = "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')";
+    let acting: i64 = sqlx::query_scalar(acting)
+        .fetch_one(&mut *connection)
+        .await?;
+    if acting > 0 {
+        return Ok(false);
+    }
+    let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(connection)
+        .await?;
+    Ok(said == "ok")
 }

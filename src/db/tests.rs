@@ -1,9 +1,12 @@
-use super::*;
+use crate::db::connection::connect_writer;
+use crate::db::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sqlx::Row;
-use std::path::PathBuf;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, Row, SqliteConnection};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A database of some hundred pages, with rows that fill pages of their own, closed without a journal.
 async fn filled(path: &Path) {
