@@ -2,7 +2,7 @@
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::content::{Body, Place};
-use crate::store::index::{bodies, bucket_name, decode, from_json, object_key};
+use crate::store::index::columns::{bodies, bucket_name, decode, from_json, object_key};
 use crate::store::upload::UploadId;
 use sqlx::{Row, SqliteConnection};
 

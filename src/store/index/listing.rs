@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::s3::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::s3::listing::{ListedObject, ListedPage};
 use crate::s3::{BucketName, ETag, ObjectKey};
-use crate::store::index;
+use crate::store::index::columns::decode;
 use crate::store::object::ListRequest;
 use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
@@ -228,9 +228,8 @@ struct ShownChecksum {
 }
 
 fn listed(row: &SqliteRow) -> Result<ListedObject, sqlx::Error> {
-    let key = ObjectKey::parse(row.get(0)).map_err(|error| index::decode("key", error))?;
-    let shown: Shown =
-        serde_json::from_str(row.get(4)).map_err(|error| index::decode("meta", error))?;
+    let key = ObjectKey::parse(row.get(0)).map_err(|error| decode("key", error))?;
+    let shown: Shown = serde_json::from_str(row.get(4)).map_err(|error| decode("meta", error))?;
     Ok(ListedObject {
         key,
         etag: ETag::from_stored(row.get(1)),

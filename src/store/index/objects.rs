@@ -1,121 +1,13 @@
-//! The index's statements: looking up what the log said.
-//!
-//! What changes it is in `apply`, what is asked of uploads in `uploads`.
-
-pub(in crate::store) use apply::{apply, prepare};
-pub(in crate::store) use check::{
-    bodies_after, has_body, object_sums, objects_of_bodies, parts_of_bodies, stored, twins_of_body,
-    users_of_bodies,
-};
-pub(in crate::store) use uploads::{
-    From, are_unchanged, object_parts, parts, upload, uploads_before, uploads_from,
-};
-
-mod apply;
-mod check;
-pub(in crate::store) mod damage;
-pub(in crate::store) mod listing;
-pub(in crate::store) mod upload_listing;
-mod uploads;
+//! The rows of objects.
 
 use crate::clock::Timestamp;
-use crate::db::{self, DatabaseError};
 use crate::s3::{BucketName, ETag, ObjectKey};
-use crate::store::bucket::Bucket;
-use crate::store::content::BlobId;
-use crate::store::content::{Body, Content, Place};
-use crate::store::folder::{Folder, Identity};
+use crate::store::content::Content;
+use crate::store::index::columns::{bodies, decode, from_json, object_key};
 use crate::store::object::Object;
-use crate::store::record::segments::End;
-use crate::store::record::{LogId, Unreferenced};
-use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row, SqliteConnection};
-use std::collections::{BTreeMap, BTreeSet};
+use sqlx::{Row, SqliteConnection};
 use std::sync::Arc;
-
-/// The log that this index belongs to and how far it was applied; `None`: a new index.
-pub(in crate::store) async fn position(
-    connection: &mut SqliteConnection,
-) -> Result<Option<(LogId, End)>, sqlx::Error> {
-    let row = sqlx::query("SELECT log_id, sequence, segment, end_offset FROM position")
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.and_then(|row| {
-        let end = End {
-            sequence: row.get::<i64, _>(1).cast_unsigned(),
-            segment: row.get::<i64, _>(2).cast_unsigned(),
-            offset: row.get::<i64, _>(3).cast_unsigned(),
-        };
-        Some((LogId::from_hex(row.get(0))?, end))
-    }))
-}
-
-/// Remembers which files these are. `run`: `None` after a clean stop.
-pub(in crate::store) async fn set_identities(
-    connection: &mut SqliteConnection,
-    database: Identity,
-    run: Option<Identity>,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
-    sqlx::query("DELETE FROM file_identity")
-        .execute(&mut *transaction)
-        .await?;
-    let named = [("database", Some(database)), ("run", run)];
-    for (name, identity) in named.into_iter().filter_map(|(name, id)| Some((name, id?))) {
-        sqlx::query(
-            "INSERT INTO file_identity (name, inode, born_ns, changed_ns) VALUES (?1, ?2, ?3, ?4)",
-        )
-        .bind(name)
-        .bind(identity.inode)
-        .bind(identity.born)
-        .bind(identity.changed)
-        .execute(&mut *transaction)
-        .await?;
-    }
-    transaction.commit().await
-}
-
-/// The files that this index was last opened beside: itself, and `run`.
-pub(in crate::store) async fn identities(
-    connection: &mut SqliteConnection,
-) -> Result<(Option<Identity>, Option<Identity>), sqlx::Error> {
-    let rows = sqlx::query("SELECT name, inode, born_ns, changed_ns FROM file_identity")
-        .fetch_all(connection)
-        .await?;
-    let find = |name: &str| {
-        rows.iter()
-            .find(|row| row.get::<&str, _>(0) == name)
-            .map(|row| Identity {
-                inode: row.get(1),
-                born: row.get(2),
-                changed: row.get(3),
-            })
-    };
-    Ok((find("database"), find("run")))
-}
-
-/// All buckets, with what is set of them.
-pub(in crate::store) async fn buckets(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<Bucket>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT name, created_ms,
-                (SELECT json_group_object(setting, document) FROM bucket_settings WHERE bucket = buckets.name)
-         FROM buckets",
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Bucket::new(
-                bucket_name(row.get(0))?,
-                Timestamp::from_millis(row.get(1)),
-                from_json("settings", row.get(2))?,
-            ))
-        })
-        .collect()
-}
 
 /// Whether it holds an object.
 pub(in crate::store) async fn has_objects(
@@ -149,82 +41,13 @@ pub(in crate::store) async fn current(
     }))
 }
 
-/// Whether a key has an object: for judges of other modules.
+/// Whether a key has an object: for checks of other modules.
 pub async fn has_object(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<bool, sqlx::Error> {
     Ok(current(connection, bucket, key).await?.is_some())
-}
-
-/// A page of the bodies that nothing names, in order of their ids, after `after`.
-pub(in crate::store) async fn unreferenced(
-    connection: &mut SqliteConnection,
-    after: u64,
-    limit: u32,
-) -> Result<Vec<Unreferenced>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT id, place, size_bytes FROM bodies WHERE refs = 0 AND id > ?1 ORDER BY id LIMIT ?2",
-    )
-    .bind(after.cast_signed())
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Unreferenced {
-                body: row.get::<i64, _>(0).cast_unsigned(),
-                place: from_json("place", row.get(1))?,
-                size_bytes: row.get::<i64, _>(2).cast_unsigned(),
-            })
-        })
-        .collect()
-}
-
-/// Those of these bodies that nothing names.
-pub(in crate::store) async fn still_unreferenced(
-    connection: &mut SqliteConnection,
-    bodies: &[u64],
-) -> Result<BTreeSet<u64>, sqlx::Error> {
-    let ids = serde_json::to_string(bodies).expect("numbers are JSON");
-    let rows = sqlx::query(
-        "SELECT id FROM bodies WHERE refs = 0 AND id IN (SELECT value FROM json_each(?1))",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.get::<i64, _>(0).cast_unsigned())
-        .collect())
-}
-
-/// Whether a body lies in a blob.
-pub(in crate::store) async fn has_blobs(
-    connection: &mut SqliteConnection,
-) -> Result<bool, sqlx::Error> {
-    let found = "SELECT 1 FROM bodies WHERE place ->> '$.blob.id' IS NOT NULL LIMIT 1";
-    let row = sqlx::query(found).fetch_optional(connection).await?;
-    Ok(row.is_some())
-}
-
-/// Those of these blobs that a body lies in.
-pub(in crate::store) async fn known_blobs(
-    connection: &mut SqliteConnection,
-    ids: &[BlobId],
-) -> Result<BTreeSet<BlobId>, sqlx::Error> {
-    let ids = serde_json::to_string(ids).expect("texts are JSON");
-    let rows = sqlx::query(
-        "SELECT place ->> '$.blob.id' FROM bodies
-         WHERE place ->> '$.blob.id' IN (SELECT value FROM json_each(?1))",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    let ids = rows.iter().map(|row| BlobId::parse(row.get(0)));
-    ids.map(|id| id.map_err(|error| decode("place", error)))
-        .collect()
 }
 
 /// What a change of an object is judged by.
@@ -303,68 +126,4 @@ fn read_object(bucket: &BucketName, row: &SqliteRow) -> Result<Object, sqlx::Err
         meta: Arc::new(from_json("meta", row.get(5))?),
         content: Arc::new(content),
     })
-}
-
-fn bodies(text: &str) -> Result<BTreeMap<u64, Body>, sqlx::Error> {
-    let rows: Vec<(u64, u64, Place, String)> = from_json("bodies", text)?;
-    rows.into_iter()
-        .map(|(id, size_bytes, place, crcs)| {
-            let block_crcs = crcs_from_hex(&crcs).ok_or_else(|| decode("block_crcs", crcs))?;
-            let body = Body {
-                size_bytes,
-                place,
-                block_crcs,
-            };
-            Ok((id, body))
-        })
-        .collect()
-}
-
-fn bucket_name(text: &str) -> Result<BucketName, sqlx::Error> {
-    BucketName::parse(text).map_err(|error| decode("bucket", error))
-}
-
-fn object_key(text: &str) -> Result<ObjectKey, sqlx::Error> {
-    ObjectKey::parse(text).map_err(|error| decode("key", error))
-}
-
-fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, sqlx::Error> {
-    serde_json::from_str(text).map_err(|error| decode(column, error))
-}
-
-pub(in crate::store) fn crcs_to_hex(crcs: &[u64]) -> String {
-    use std::fmt::Write;
-    crcs.iter()
-        .fold(String::with_capacity(crcs.len() * 16), |mut text, crc| {
-            write!(text, "{crc:016x}").expect("writing to a string");
-            text
-        })
-}
-
-pub(in crate::store) fn crcs_from_hex(text: &str) -> Option<Vec<u64>> {
-    let bytes = hex::decode(text).ok()?;
-    let (crcs, rest) = bytes.as_chunks::<8>();
-    rest.is_empty()
-        .then(|| crcs.iter().map(|crc| u64::from_be_bytes(*crc)).collect())
-}
-
-pub(in crate::store) fn decode(
-    column: &str,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: error.into(),
-    }
-}
-
-/// Opens the index to be written, with its tables brought up to date.
-pub(in crate::store) async fn open(folder: &Folder) -> Result<SqliteConnection, DatabaseError> {
-    let mut index = db::open_writer(&folder.database()).await?;
-    if let Err(error) = prepare(&mut index).await {
-        // As in [`db::open_writer`].
-        drop(index.close().await);
-        return Err(error.into());
-    }
-    Ok(index)
 }

@@ -5,7 +5,7 @@
 
 use crate::s3::BucketName;
 use crate::store::index::listing::{common_prefix, successor};
-use crate::store::index::{self, From};
+use crate::store::index::uploads::{From, uploads_from};
 use crate::store::upload::{UploadListPage, UploadListRequest};
 use sqlx::SqliteConnection;
 
@@ -32,7 +32,7 @@ pub(in crate::store) async fn list(
         None => request.max.saturating_add(1),
     };
     'look: loop {
-        let uploads = index::uploads_from(connection, bucket, &from, end.as_deref(), look).await?;
+        let uploads = uploads_from(connection, bucket, &from, end.as_deref(), look).await?;
         let is_last = uploads.len() < usize::try_from(look).unwrap_or(usize::MAX);
         for upload in uploads {
             if page.uploads.len() + page.common_prefixes.len() == most {

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::s3::checksum::Checksum;
 use crate::s3::{BucketName, ETag, ObjectKey};
-use crate::store::index::{bucket_name, decode, from_json, object_key};
+use crate::store::index::columns::{bucket_name, decode, from_json, object_key};
 use crate::store::object::Object;
 use crate::store::upload::{ObjectParts, Part, Upload, UploadId};
 use sqlx::sqlite::SqliteRow;

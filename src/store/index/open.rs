@@ -1,0 +1,17 @@
+//! Opening the index to write.
+
+use crate::db::{self, DatabaseError};
+use crate::store::folder::Folder;
+use crate::store::index::apply::prepare;
+use sqlx::{Connection, SqliteConnection};
+
+/// Opens the index to be written, with its tables brought up to date.
+pub(in crate::store) async fn open(folder: &Folder) -> Result<SqliteConnection, DatabaseError> {
+    let mut index = db::open_writer(&folder.database()).await?;
+    if let Err(error) = prepare(&mut index).await {
+        // As in [`db::open_writer`].
+        drop(index.close().await);
+        return Err(error.into());
+    }
+    Ok(index)
+}
