@@ -100,6 +100,11 @@ pub(in crate::store) fn stopped() -> StoreError {
     StoreError::Unavailable("the server is stopping".to_owned())
 }
 
+/// The work on a body ended before its result came.
+pub(in crate::store) fn given_up() -> StageError {
+    StoreError::Unavailable("the upload was given up".to_owned()).into()
+}
+
 /// A full disk is 507; all other trouble of the disk is 503.
 pub(in crate::store) fn unavailable(error: &std::io::Error) -> StoreError {
     if is_full(error) {

@@ -18,7 +18,9 @@ use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{self, Reader, ScanError};
 use crate::store::record::segments::{self, End};
-use crate::store::recovery::replay::{self, Replay, Said};
+use crate::store::recovery::known_index::{self, Said};
+use crate::store::recovery::refusal;
+use crate::store::recovery::replay::Replay;
 use crate::store::recovery::snapshot;
 use crate::store::upkeep::check::blocking;
 use crate::store::{Inner, Opened, Store, StoreConfig, index};
@@ -71,11 +73,11 @@ impl Store {
             Ok(dir)
         })?;
         let folder = Arc::new(folder);
-        let found = reader::find(folder.log()).map_err(|error| replay::log_trouble(&error))?;
+        let found = reader::find(folder.log()).map_err(|error| refusal::log_trouble(&error))?;
         let id = match found {
             reader::Found::Log(id) => id,
-            reader::Found::Nothing => return Err(replay::lost("is missing")),
-            reader::Found::Damaged => return Err(replay::lost("is damaged where it begins")),
+            reader::Found::Nothing => return Err(refusal::lost("is missing")),
+            reader::Found::Damaged => return Err(refusal::lost("is damaged where it begins")),
         };
         let cannot = |error: io::Error| unusable(&config.data_dir, &error);
         let note = folder.home().path_of(CHECKPOINT_NOTE);
@@ -179,11 +181,11 @@ async fn as_it_lies(
         Ok(Verified::Damaged { page }) if is_noted_own => return damaged(db::offset_of(page)),
         Ok(Verified::Damaged { .. }) => return Ok(AsItLies::Unknown),
         Ok(Verified::Whole | Verified::WithoutChecksums) => {}
-        Err(error) => return Err(replay::database_trouble(&error, false)),
+        Err(error) => return Err(refusal::database_trouble(&error, false)),
     }
     let said = match ask(&path).await {
         Ok(said) => said,
-        Err(DatabaseError::Newer) => return Err(replay::newer("database")),
+        Err(DatabaseError::Newer) => return Err(refusal::newer("database")),
         Err(error) if error.is_damage() && is_noted_own => return damaged(0),
         Err(error) if error.is_damage() => return Ok(AsItLies::Unknown),
         Err(error) => return Err(database_trouble(&error)),
@@ -191,7 +193,7 @@ async fn as_it_lies(
     match said.position {
         Some((known, end)) if is_own(&said, database) => {
             if known != id {
-                return Err(replay::lost("is not the one that its database belongs to"));
+                return Err(refusal::lost("is not the one that its database belongs to"));
             }
             let is_older =
                 matches!(noted.trust, Trust::Whole { sequence, .. } if end.sequence < sequence);
@@ -208,7 +210,7 @@ async fn as_it_lies(
 
 async fn ask(path: &Path) -> Result<Said, DatabaseError> {
     let mut index = db::open_main_file(path).await?;
-    let said = replay::ask(&mut index).await;
+    let said = known_index::ask(&mut index).await;
     index.close().await?;
     said
 }
@@ -224,7 +226,7 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
     let looked = blocking(move || {
         Ok((|| {
             let before = reader::look_before(&log, id, end)?;
-            let refusal = replay::not_before(before, end.sequence);
+            let refusal = refusal::not_before(before, end.sequence);
             let goes_on = match refusal {
                 None => Reader::new(&log, id, end)?.next()?.is_some(),
                 Some(_) => false,
@@ -234,8 +236,8 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
     });
     let looked = looked
         .await
-        .map_err(|error| replay::database_trouble(&error, false))?;
-    match looked.map_err(|error| replay::log_trouble(&error))? {
+        .map_err(|error| refusal::database_trouble(&error, false))?;
+    match looked.map_err(|error| refusal::log_trouble(&error))? {
         (Some(refusal), _) => Err(refusal),
         (None, goes_on) => Ok(!goes_on),
     }
@@ -261,12 +263,13 @@ pub(in crate::store) async fn index_of_log(
     is_own: Option<bool>,
     effects: &[EffectKind],
 ) -> Result<ReadIndex, OpenError> {
-    let begin = segments::begin(&places.log).map_err(|error| replay::log_trouble(&error.into()))?;
+    let begin =
+        segments::begin(&places.log).map_err(|error| refusal::log_trouble(&error.into()))?;
     let begin = begin.filter(|begin| begin.segment == 1);
-    let begin = begin.ok_or_else(|| replay::lost("lacks its beginning"))?;
+    let begin = begin.ok_or_else(|| refusal::lost("lacks its beginning"))?;
     let survey = snapshot::survey(home, &places.log, id).await;
-    let survey = survey.map_err(|error| replay::log_trouble(&error))?;
-    replay::refuse_lost_records(&survey)?;
+    let survey = survey.map_err(|error| refusal::log_trouble(&error))?;
+    refusal::refuse_lost_records(&survey)?;
     let snapshot = snapshot::first_whole(home, &survey.reached()).await;
     let temporary = temporary_folder().map_err(|error| no_room(&error))?;
     let made = Dir::open(temporary.path()).map_err(|error| no_room(&error))?;
@@ -283,7 +286,7 @@ pub(in crate::store) async fn index_of_log(
         }
     }
     let mut index = db::open_writer(&path).await.map_err(|error| match error {
-        DatabaseError::Newer => replay::newer("database"),
+        DatabaseError::Newer => refusal::newer("database"),
         error => index_trouble(&error),
     })?;
     let prepared = index::prepare(&mut index).await;
@@ -295,18 +298,18 @@ pub(in crate::store) async fn index_of_log(
         Owner::default(),
     );
     let reader = Reader::new(&places.log, id, from);
-    let reader = reader.map_err(|error| replay::log_trouble(&error.into()))?;
+    let reader = reader.map_err(|error| refusal::log_trouble(&error.into()))?;
     let progress = Progress::default();
     let log = (&places.log, reader, id);
     let mut replay = Replay::new(log, from, (&mut index, &mut notes), effects, &progress);
     // A copy's log may end at damage; the start of a folder that was not copied stops there.
-    let is_copy = replay::is_own_by(is_own, &survey) == Some(false);
+    let is_copy = survey.is_own_by(is_own) == Some(false);
     let applied = replay.apply_all(is_copy).await;
     applied.map_err(|error| match is_own {
         Some(true) => went_by_the_log(error),
         _ => error,
     })?;
-    replay::refuse_end_before(&survey, replay.sure_end())?;
+    refusal::refuse_end_before(&survey, replay.sure_end())?;
     index
         .close()
         .await
@@ -319,7 +322,7 @@ pub(in crate::store) async fn index_of_log(
 }
 
 fn database_trouble(error: &DatabaseError) -> OpenError {
-    replay::database_trouble(error, error.is_full())
+    refusal::database_trouble(error, error.is_full())
 }
 
 fn index_trouble(error: &DatabaseError) -> OpenError {

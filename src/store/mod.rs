@@ -18,13 +18,11 @@ mod folder;
 mod index;
 mod journal;
 mod looking;
-mod minio_files;
 mod multipart;
 mod object;
 mod progress;
 mod record;
 mod recovery;
-mod space;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -37,14 +35,14 @@ pub use bucket::Bucket;
 pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{OpenError, RecordError, StageError, StoreError};
-pub use folder::holds_data;
 pub use index::has_object;
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Target,
 };
 pub use progress::Progress;
-pub use recovery::replay::{Rebuilt, Source};
+pub use recovery::data_folder::holds_data;
 pub use recovery::salvage::Salvaged;
+pub use recovery::source::{Rebuilt, Source};
 pub use upkeep::backup::{BackupError, Copies, Verify, restore};
 pub use upkeep::check::{BackupCheckError, Checked, Damage, Finding, Remedy, Repair, check_backup};
 pub use upkeep::freeing::Freed;
@@ -68,7 +66,8 @@ use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use crate::warnings::Warning;
 use bodies::kept::{KeptBodies, SMALL_BYTES};
-use bodies::{blobs, read, staging};
+use bodies::staging_memory::StagingMemory;
+use bodies::{blobs, read};
 use futures_util::future::BoxFuture;
 use index::damage;
 use index::damage::{Found, IndexFile};
@@ -80,7 +79,7 @@ use journal::writer::{Recorded, Request};
 use journal::{queue, writer};
 use record::Copied;
 use record::segments::OpenSegments;
-use recovery::{replay, snapshot};
+use recovery::{data_folder, refusal, snapshot, start};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -124,13 +123,13 @@ pub struct Health {
 pub fn folder_warnings(config: &StoreConfig) -> Vec<Warning> {
     let home = Dir::open(&config.data_dir.join("@hangar")).ok();
     let of_disk =
-        home.and_then(|home| space::Space::beside(&home, config.min_free_bytes).warning());
+        home.and_then(|home| folder::space::Space::beside(&home, config.min_free_bytes).warning());
     let warnings = [of_disk, foreign_files(&config.data_dir)];
     warnings.into_iter().flatten().collect()
 }
 
 fn foreign_files(data_dir: &std::path::Path) -> Option<Warning> {
-    let found = minio_files::find(data_dir)?;
+    let found = folder::minio_files::find(data_dir)?;
     Some(Warning::MinioFiles {
         data_dir: data_dir.to_owned(),
         buckets: found.buckets,
@@ -155,7 +154,7 @@ struct Inner {
     /// Rows of objects.
     objects: Arc<Hot<(BucketName, ObjectKey), Object>>,
     bodies: Arc<read::BodyReader>,
-    memory: staging::StagingMemory,
+    memory: StagingMemory,
     /// `None` once it is closed.
     renewal: tokio::sync::Mutex<snapshot::Renewal>,
     checkpoints: Arc<tokio::sync::Mutex<db::Checkpoints>>,
@@ -199,7 +198,7 @@ impl Opened {
             readers: self.readers,
             objects,
             bodies: Arc::new(bodies),
-            memory: staging::StagingMemory::default(),
+            memory: StagingMemory::default(),
             renewal: tokio::sync::Mutex::new(self.renewal),
             checkpoints: self.checkpoints,
             found_at_start: Mutex::new(self.found_at_start),
@@ -237,15 +236,15 @@ impl Store {
         source: Source,
         progress: &Progress,
     ) -> Result<(Self, Option<Rebuilt>), OpenError> {
-        let folder = Arc::new(folder::Folder::open(
+        let folder = Arc::new(data_folder::open(
             &config.data_dir,
             config.allow_unsafe_fs,
             config.min_free_bytes,
         )?);
         let mut file = IndexFile::of(&folder)
-            .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
+            .map_err(|error| refusal::database_trouble(&error, error::is_full(&error)))?;
         let replay = async |file: &mut IndexFile| {
-            replay::replay(&folder, &clock, &effects, source, progress, file).await
+            start::start(&folder, &clock, &effects, source, progress, file).await
         };
         let mut replayed = replay(&mut file).await;
         if matches!(replayed, Err(OpenError::Full(_))) && folder.space().let_go() {
@@ -265,7 +264,7 @@ impl Store {
         // As above.
         drop(damage);
         let mut file = IndexFile::of(&folder)
-            .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
+            .map_err(|error| refusal::database_trouble(&error, error::is_full(&error)))?;
         let replayed = replay(&mut file).await?;
         let rebuilt = replayed.rebuilt;
         let store = Self::over(replayed, file, &folder, &config, &clock, &effects).await?;
@@ -273,14 +272,14 @@ impl Store {
     }
 
     async fn over(
-        replayed: replay::Replayed,
+        replayed: start::Started,
         file: IndexFile,
         folder: &Arc<folder::Folder>,
         config: &StoreConfig,
         clock: &Clock,
         effects: &[EffectKind],
     ) -> Result<Self, OpenError> {
-        let replay::Replayed {
+        let start::Started {
             log,
             mut index,
             rebuilt,
@@ -292,7 +291,7 @@ impl Store {
         } = file;
         let checkpoints = Arc::new(tokio::sync::Mutex::new(checkpoints));
         let found_at_start = index_damage.found();
-        let cannot = |error: &sqlx::Error| replay::database_trouble(error, db::is_full(error));
+        let cannot = |error: &sqlx::Error| refusal::database_trouble(error, db::is_full(error));
         if rebuilt.is_some() {
             folder.remove_run();
             remember(folder, &checkpoints, None)
@@ -300,7 +299,7 @@ impl Store {
                 .map_err(|error| cannot(&error))?;
             let made = checkpoints.lock().await.is_made();
             made.and_then(|()| index_damage.is_made_again())
-                .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
+                .map_err(|error| refusal::database_trouble(&error, error::is_full(&error)))?;
         }
         let buckets = index::buckets(&mut index)
             .await

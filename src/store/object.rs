@@ -1,11 +1,12 @@
 //! What the vault keeps, and what is asked of it.
 
 use crate::clock::Timestamp;
-use crate::s3::checksum::{Checksum, ChecksumType};
+use crate::s3::checksum::{Checksum, ChecksumType, Digests};
 use crate::s3::lifecycle::Subject;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
 use crate::store::content::Content;
+use crate::store::error::StageError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -180,6 +181,27 @@ pub struct Expected {
     pub sha256: Option<[u8; 32]>,
     pub md5: Option<[u8; 16]>,
     pub checksums: Vec<Checksum>,
+}
+
+impl Expected {
+    /// Compares what was computed of a body with what was announced.
+    ///
+    /// # Errors
+    /// The first digest that differs.
+    pub(in crate::store) fn check(&self, digests: &Digests) -> Result<(), StageError> {
+        if self.sha256.is_some() && self.sha256 != digests.sha256 {
+            return Err(StageError::Sha256Mismatch);
+        }
+        if self.md5.is_some_and(|md5| md5 != digests.md5) {
+            return Err(StageError::Md5Mismatch);
+        }
+        for checksum in &self.checksums {
+            if !digests.checksums.contains(checksum) {
+                return Err(StageError::ChecksumMismatch(checksum.algorithm));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

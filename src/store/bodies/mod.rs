@@ -3,6 +3,7 @@
 //!
 //! What it refuses to know: keys, buckets, SQL, and the order of changes.
 
+mod blob_writer;
 pub(in crate::store) mod blobs;
 pub(in crate::store) mod free;
 pub(in crate::store) mod hashing;
@@ -11,3 +12,4 @@ pub(in crate::store) mod read;
 pub(in crate::store) mod share;
 pub(in crate::store) mod small;
 pub(in crate::store) mod staging;
+pub(in crate::store) mod staging_memory;

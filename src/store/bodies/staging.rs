@@ -1,93 +1,29 @@
 //! Bytes on their way in: hashed in one pass, held in memory while they are few and in their blob when not.
 //!
-//! Small bodies of all uploads share [`MEMORY_LIMIT_BYTES`]; what does not fit there goes to a blob however small it is,
+//! Small bodies of all uploads share [`StagingMemory`]; what does not fit there goes to a blob however small it is,
 //! so memory does not grow with files nor with uploads. Nothing staged is ever an object: that takes a [`Sealed`] and a
 //! record.
 
 use crate::faults;
 use crate::s3::ETag;
-use crate::s3::checksum::{Checksum, Digests, Md5Hasher, OtherHasher, Wanted};
+use crate::s3::checksum::{Checksum, Digests, Md5Hasher, Wanted};
+use crate::store::bodies::blob_writer::{BlobWriter, Writing};
 use crate::store::bodies::blobs::{Blobs, NewBlob};
 use crate::store::bodies::hashing;
-use crate::store::dir;
-use crate::store::error::{StageError, StoreError, unavailable};
+use crate::store::bodies::staging_memory::{
+    Gathering, Permits, SMALL_WRITE_BYTES, StagingMemory, fits,
+};
+use crate::store::error::{StageError, StoreError, given_up};
+use crate::store::folder::space::Space;
 use crate::store::object::Expected;
 use crate::store::record::INLINE_LIMIT_BYTES;
-use crate::store::space::Space;
 use bytes::Bytes;
-use futures_util::FutureExt;
-use std::fs::File;
-use std::io::Write;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
 
-/// What all bodies that are staged in memory may take together.
-const MEMORY_LIMIT_BYTES: usize = 16 << 20;
-const PERMIT_BYTES: usize = 4096;
-/// What is gathered before it is hashed and written to a blob: a long body has two such buffers, one that fills and one
-/// that is written. How long they may be, and of how many bodies at a time.
-const WRITE_BYTES: [(usize, usize); 2] = [(256 * 1024, 8), (64 * 1024, 128)];
-/// Of any other.
-const SMALL_WRITE_BYTES: usize = 8 * 1024;
 /// What a body that is announced gets at once; a longer one grows into its place.
 const FIRST_PLACE_BYTES: u64 = 64 * 1024;
-/// So much of a blob is on its way to the disk while more of it comes, else its last sync would have all to wait for.
-const SYNC_BYTES: usize = 32 << 20;
-/// Of all bodies at a time: a sync that waits for a slow disk keeps a thread from reading and writing.
-const EARLY_SYNCS: usize = 4;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
-
-/// The memory that staged bodies share.
-#[derive(Debug, Clone)]
-pub(in crate::store) struct StagingMemory {
-    small: Arc<Semaphore>,
-    /// For each of [`WRITE_BYTES`].
-    buffers: [Arc<Semaphore>; WRITE_BYTES.len()],
-    syncs: Arc<Semaphore>,
-}
-
-impl Default for StagingMemory {
-    fn default() -> Self {
-        Self {
-            small: Arc::new(Semaphore::new(MEMORY_LIMIT_BYTES / PERMIT_BYTES)),
-            buffers: WRITE_BYTES.map(|(_, bodies)| Arc::new(Semaphore::new(bodies))),
-            syncs: Arc::new(Semaphore::new(EARLY_SYNCS)),
-        }
-    }
-}
-
-impl StagingMemory {
-    /// Whether nobody should have more of it than he fills.
-    fn is_scarce(&self) -> bool {
-        self.small.available_permits() < MEMORY_LIMIT_BYTES / PERMIT_BYTES / 2
-    }
-
-    fn gathering(&self) -> Gathering {
-        let mut places = WRITE_BYTES.iter().zip(&self.buffers);
-        let free = places.find_map(|((bytes, _), places)| {
-            let place = places.clone().try_acquire_owned().ok()?;
-            Some(Gathering {
-                bytes: *bytes,
-                _place: Some(place),
-            })
-        });
-        free.unwrap_or(Gathering {
-            bytes: SMALL_WRITE_BYTES,
-            _place: None,
-        })
-    }
-}
-
-/// How much of a long body is gathered at once.
-struct Gathering {
-    bytes: usize,
-    _place: Permits,
-}
-
-/// A share of the memory, given back when dropped.
-pub(in crate::store) type Permits = Option<OwnedSemaphorePermit>;
 
 /// Bytes on their way in. Dropping it removes what was staged.
 pub struct Staging {
@@ -112,123 +48,6 @@ enum Place {
     },
     /// A write failed: what it was is told once, and nothing more is taken.
     Given,
-}
-
-/// A buffer that is hashed and written, beside each other: MD5 takes as long as the rest.
-struct Writing {
-    buffer: Arc<Held>,
-    md5: JoinHandle<Md5Hasher>,
-    rest: JoinHandle<std::io::Result<BlobWriter>>,
-}
-
-/// Bytes, and what they take of the memory that staged bodies share: given back together.
-struct Held {
-    bytes: Vec<u8>,
-    permits: Permits,
-}
-
-impl Writing {
-    fn start(
-        bytes: Vec<u8>,
-        permits: Permits,
-        mut md5: Md5Hasher,
-        rest: impl FnOnce(&[u8]) -> std::io::Result<BlobWriter> + Send + 'static,
-    ) -> Self {
-        let buffer = Arc::new(Held { bytes, permits });
-        let (for_md5, for_rest) = (buffer.clone(), buffer.clone());
-        Self {
-            buffer,
-            md5: tokio::task::spawn_blocking(move || {
-                md5.update(&for_md5.bytes);
-                md5
-            }),
-            rest: tokio::task::spawn_blocking(move || rest(&for_rest.bytes)),
-        }
-    }
-
-    /// Gives the buffer back, to be filled again; a body's first is of what it held in memory, and goes.
-    async fn end(self) -> Result<(Md5Hasher, BlobWriter, Vec<u8>), StageError> {
-        let (Ok(md5), Ok(rest)) = (self.md5.await, self.rest.await) else {
-            return Err(given_up());
-        };
-        let mut buffer = Arc::into_inner(self.buffer)
-            .filter(|held| held.permits.is_none())
-            .map_or_else(Vec::new, |held| held.bytes);
-        buffer.clear();
-        Ok((md5, rest.map_err(|error| unavailable(&error))?, buffer))
-    }
-}
-
-struct BlobWriter {
-    blob: NewBlob,
-    file: Arc<File>,
-    hasher: Box<OtherHasher>,
-    /// Bytes behind the last sync that was begun.
-    unsynced: usize,
-    syncing: Option<JoinHandle<std::io::Result<()>>>,
-    syncs: Arc<Semaphore>,
-}
-
-impl BlobWriter {
-    fn new(blob: NewBlob, file: File, wanted: &Wanted, syncs: Arc<Semaphore>) -> Self {
-        Self {
-            blob,
-            file: Arc::new(file),
-            hasher: Box::new(OtherHasher::new(wanted)),
-            unsynced: 0,
-            syncing: None,
-            syncs,
-        }
-    }
-
-    fn write(mut self, buffer: &[u8]) -> std::io::Result<Self> {
-        self.hasher.update(buffer);
-        faults::call("blob-write")?;
-        (&*self.file).write_all(buffer)?;
-        self.unsynced += buffer.len();
-        if self.unsynced >= SYNC_BYTES && self.syncing.as_ref().is_none_or(JoinHandle::is_finished)
-        {
-            // What a sync has reported no later one reports again.
-            if let Some(ended) = self.syncing.take().and_then(FutureExt::now_or_never) {
-                ended.map_err(std::io::Error::other)??;
-            }
-            if let Ok(turn) = self.syncs.clone().try_acquire_owned() {
-                self.unsynced = 0;
-                self.syncing = Some(sync(self.file.clone(), Some(turn)));
-            }
-        }
-        Ok(self)
-    }
-
-    /// All of it is on the disk then, and as it was expected.
-    async fn finish(
-        mut self,
-        md5: [u8; 16],
-        expected: &Expected,
-    ) -> Result<(NewBlob, Digests), StageError> {
-        let (syncing, file, blob) = (self.syncing.take(), self.file.clone(), self.blob);
-        let digests = self.hasher.finish(md5);
-        compare(&digests, expected)?;
-        for syncing in [syncing, Some(sync(file, None))].into_iter().flatten() {
-            let synced = syncing.await.map_err(|_| given_up())?;
-            synced.map_err(|error| unavailable(&error))?;
-        }
-        faults::step("blob-synced");
-        Ok((blob, digests))
-    }
-}
-
-/// With a turn, of a body that goes on: the system then lets go of what is on the disk of it. What comes finds memory that
-/// is free, and what others read stays in theirs.
-fn sync(file: Arc<File>, turn: Permits) -> JoinHandle<std::io::Result<()>> {
-    tokio::task::spawn_blocking(move || {
-        faults::call("blob-sync")?;
-        file.sync_data()?;
-        if turn.is_some() {
-            drop(dir::forget(&file, 0));
-        }
-        Ok(())
-    })
 }
 
 impl Staging {
@@ -364,7 +183,7 @@ impl Staging {
                 let bytes = Bytes::from(buffer);
                 let md5 = hashing::md5(bytes.clone()).await;
                 let digests = Digests::of_whole(&self.wanted, &bytes, md5);
-                compare(&digests, expected)?;
+                expected.check(&digests)?;
                 Ok(Sealed {
                     head,
                     digests,
@@ -435,49 +254,6 @@ fn note_trouble<T>(space: &Space, staged: &Result<T, StageError>) {
     }
 }
 
-/// Whether `needed` bytes may be held in memory; takes the permits for them.
-fn fits(memory: &StagingMemory, needed: usize, permits: &mut Permits) -> bool {
-    if needed > INLINE_LIMIT_BYTES {
-        return false;
-    }
-    let held = permits
-        .as_ref()
-        .map_or(0, OwnedSemaphorePermit::num_permits);
-    let more = needed.div_ceil(PERMIT_BYTES).saturating_sub(held);
-    let Ok(more) = u32::try_from(more) else {
-        return false;
-    };
-    match memory.small.clone().try_acquire_many_owned(more) {
-        Ok(new) => {
-            match permits {
-                Some(held) => held.merge(new),
-                None => *permits = Some(new),
-            }
-            true
-        }
-        Err(_) => false,
-    }
-}
-
-fn compare(digests: &Digests, expected: &Expected) -> Result<(), StageError> {
-    if expected.sha256.is_some() && expected.sha256 != digests.sha256 {
-        return Err(StageError::Sha256Mismatch);
-    }
-    if expected.md5.is_some_and(|md5| md5 != digests.md5) {
-        return Err(StageError::Md5Mismatch);
-    }
-    for checksum in &expected.checksums {
-        if !digests.checksums.contains(checksum) {
-            return Err(StageError::ChecksumMismatch(checksum.algorithm));
-        }
-    }
-    Ok(())
-}
-
-fn given_up() -> StageError {
-    StoreError::Unavailable("the upload was given up".to_owned()).into()
-}
-
 /// Proof: these bytes are staged whole and their length and checksums held. Only [`Staging::seal`] makes it.
 pub struct Sealed {
     head: Vec<u8>,
@@ -525,6 +301,7 @@ impl Sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::bodies::staging_memory::{MEMORY_LIMIT_BYTES, PERMIT_BYTES};
     use crate::store::tests::open;
 
     const ALL: usize = MEMORY_LIMIT_BYTES / PERMIT_BYTES;

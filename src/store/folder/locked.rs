@@ -1,70 +1,36 @@
-//! The data folder: what lies where, its lock, and whether it is the folder that the index knows.
-//!
-//! All that hangar writes is in `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches. `DATA` and
-//! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`Dir`]).
+//! The data folder, held by its lock.
 
-use crate::store::dir::{Dir, explained};
-use crate::store::error::{OpenError, is_full};
-use crate::store::record::reader::{self, Found};
-use crate::store::record::segments;
-use crate::store::space::Space;
+use crate::store::dir::Dir;
+use crate::store::error::OpenError;
+use crate::store::folder::filesystem;
+use crate::store::folder::identity::{Identity, identity};
+use crate::store::folder::layout::{BLOBS, DATABASE, NEW_BLOBS, Places, by_path, database_files};
+use crate::store::folder::making::{make_in_folder, make_private};
+use crate::store::folder::refusal::{refuse_backup, refuse_unfinished, unusable};
+use crate::store::folder::space::Space;
 use rustix::fs::{Access, FlockOperation, flock};
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A folder that holds this is a backup, and no data folder.
-pub(in crate::store) const BACKUP: &str = "backup";
-/// While it is there, a folder is not restored whole.
-pub(in crate::store) const RESTORING: &str = "restoring";
-/// How folders are named that hold a part of a log which was set aside.
-pub(in crate::store) const ASIDE_LOG: &str = "aside-log-";
-pub(in crate::store) const DATABASE: &str = "hangar.db";
-/// Where checkpoints of the index are noted.
-pub(in crate::store) const CHECKPOINT_NOTE: &str = "checkpoint";
-const BLOBS: &str = "blobs";
-/// The folder for blobs before it is known that there were none.
-const NEW_BLOBS: &str = "blobs.new";
-/// What SQLite keeps beside a database, by the end of its name. The journal of another database would be applied to it.
-const JOURNALS: [&str; 3] = ["-wal", "-shm", "-journal"];
-
-/// Where a folder's log and blobs are. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(in crate::store) struct Places {
-    pub(in crate::store) log: Dir,
-    pub(in crate::store) blobs: Dir,
-}
-
-impl Places {
-    /// Of a data folder, or of a backup; nothing is made.
-    pub(in crate::store) fn of(home: &Dir) -> io::Result<Self> {
-        Ok(Self {
-            log: home.folder("log")?,
-            blobs: home.folder(BLOBS)?,
-        })
-    }
-}
-
-/// The data folder, held by its lock.
-#[derive(Debug)]
-pub(in crate::store) struct Folder {
+/// A data folder whose own folders are made, before its lock is taken.
+pub(in crate::store) struct MadeFolder<'a> {
+    data_dir: &'a Path,
     home: Dir,
-    places: Places,
-    /// There is a log, and no folder for its blobs. Tools that copy may leave out an empty one.
-    lacks_blobs: bool,
-    lock: Mutex<Option<File>>,
-    space: Arc<Space>,
+    log: Dir,
 }
 
-impl Folder {
-    /// Makes what is missing and takes the lock.
-    pub(in crate::store) fn open(
-        data_dir: &Path,
-        allow_unsafe_fs: bool,
-        min_free_bytes: Option<u64>,
-    ) -> Result<Self, OpenError> {
+/// Whether a log was begun in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum LogState {
+    Begun,
+    Absent,
+}
+
+impl<'a> MadeFolder<'a> {
+    /// Makes what is missing of the data folder, its `@hangar` and the folder of its log.
+    pub(in crate::store) fn make(data_dir: &'a Path) -> Result<Self, OpenError> {
         let cannot = |error: &io::Error| unusable(data_dir, error);
         let path = data_dir.join("@hangar");
         make_private(data_dir).map_err(|error| cannot(&error))?;
@@ -72,8 +38,32 @@ impl Folder {
         let home = Dir::open(&path).map_err(|error| cannot(&error))?;
         refuse_backup(&home, data_dir)?;
         let log = home.make_folder("log").map_err(|error| cannot(&error))?;
-        let has_log = !matches!(reader::find(&log), Ok(Found::Nothing));
-        let lacks_blobs = has_log && !home.has(BLOBS).map_err(|error| cannot(&error))?;
+        Ok(Self {
+            data_dir,
+            home,
+            log,
+        })
+    }
+
+    pub(in crate::store) fn log(&self) -> &Dir {
+        &self.log
+    }
+
+    /// Makes the folder of blobs where it is missing, and takes the lock.
+    pub(in crate::store) fn lock(
+        self,
+        log_state: LogState,
+        allow_unsafe_fs: bool,
+        min_free_bytes: Option<u64>,
+    ) -> Result<Folder, OpenError> {
+        let Self {
+            data_dir,
+            home,
+            log,
+        } = self;
+        let cannot = |error: &io::Error| unusable(data_dir, error);
+        let lacks_blobs =
+            log_state == LogState::Begun && !home.has(BLOBS).map_err(|error| cannot(&error))?;
         let blobs = home.make_folder(if lacks_blobs { NEW_BLOBS } else { BLOBS });
         let blobs = blobs.map_err(|error| cannot(&error))?;
         for folder in data_dir.parent().into_iter().chain([data_dir]) {
@@ -90,7 +80,7 @@ impl Folder {
         refuse_links(&home).map_err(|error| cannot(&error))?;
         let access = Access::READ_OK | Access::WRITE_OK;
         require(&home, access).map_err(|error| cannot(&error))?;
-        Ok(Self {
+        Ok(Folder {
             space: Arc::new(Space::open(&home, min_free_bytes)),
             home,
             places: Places { log, blobs },
@@ -98,7 +88,20 @@ impl Folder {
             lock: Mutex::new(Some(lock)),
         })
     }
+}
 
+/// The data folder, held by its lock.
+#[derive(Debug)]
+pub(in crate::store) struct Folder {
+    home: Dir,
+    places: Places,
+    /// There is a log, and no folder for its blobs. Tools that copy may leave out an empty one.
+    lacks_blobs: bool,
+    lock: Mutex<Option<File>>,
+    space: Arc<Space>,
+}
+
+impl Folder {
     /// Opens a folder that is there, for reading alone: nothing in it is made or changed. No other process may write to it
     /// meanwhile. `blobs`: stands for the folder of blobs where there is none.
     pub(in crate::store) fn look(
@@ -257,41 +260,6 @@ impl Folder {
     }
 }
 
-/// Whether a folder is one of hangar's in which something is kept: a data folder, a backup, or what a restore left that was
-/// cut off. Nothing is made.
-///
-/// # Errors
-/// Where it is missing, is not a folder, or is closed to this user; the error names the file.
-pub fn holds_data(data_dir: &Path) -> io::Result<bool> {
-    let folder = std::fs::metadata(data_dir).map_err(|error| explained(data_dir, error))?;
-    if !folder.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    let home = match Dir::open(&data_dir.join("@hangar")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        opened => opened?,
-    };
-    for name in [BACKUP, RESTORING, DATABASE, "run", "keys"] {
-        if home.has(name)? {
-            return Ok(true);
-        }
-    }
-    for name in home.names()? {
-        if crate::store::recovery::snapshot::is_name(&name?) {
-            return Ok(true);
-        }
-    }
-    match home.folder("log") {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        log => Ok(!segments::segments(&log?)?.is_empty()),
-    }
-}
-
-/// Files that SQLite opens by their path; so is the note opened.
-fn by_path() -> impl Iterator<Item = String> {
-    database_files(DATABASE).chain([CHECKPOINT_NOTE.to_owned()])
-}
-
 /// SQLite would follow a link.
 fn refuse_links(home: &Dir) -> io::Result<()> {
     for name in by_path() {
@@ -305,63 +273,6 @@ fn require(home: &Dir, access: Access) -> io::Result<()> {
     by_path().try_for_each(|name| home.require(&name, access))
 }
 
-/// Why a folder cannot be used, and the way out of that.
-pub(in crate::store) fn unusable(data_dir: &Path, error: &io::Error) -> OpenError {
-    let shown = data_dir.display();
-    if is_full(error) {
-        return OpenError::Full(format!(
-            "the disk of the data folder {shown} is full: free some MiB on it, or give it a larger disk"
-        ));
-    }
-    let way_out = way_out(error);
-    OpenError::Refused(format!(
-        "the data folder {shown} cannot be used: {error}; {way_out}"
-    ))
-}
-
-/// What to do about an error of a data folder.
-pub(in crate::store) fn way_out(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "run hangar as the user that owns it, or give the folder to the user that hangar runs as (chown -R)"
-        }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "mount it for writing, or set HANGAR_DATA_DIR (--data-dir) to a folder on another one"
-        }
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "set HANGAR_DATA_DIR (--data-dir) to a folder"
-        }
-        _ => "set HANGAR_DATA_DIR (--data-dir) to a folder that this user may write",
-    }
-}
-
-fn refuse_backup(home: &Dir, data_dir: &Path) -> Result<(), OpenError> {
-    if !home
-        .has(BACKUP)
-        .map_err(|error| unusable(data_dir, &error))?
-    {
-        return Ok(());
-    }
-    Err(OpenError::Refused(format!(
-        "{} holds a backup, which stays as it is: put it back into a new folder with `hangar restore`, or look at it \
-         with `hangar fsck`",
-        data_dir.display()
-    )))
-}
-
-fn refuse_unfinished(home: &Dir, data_dir: &Path) -> Result<(), OpenError> {
-    if !home
-        .has(RESTORING)
-        .map_err(|error| unusable(data_dir, &error))?
-    {
-        return Ok(());
-    }
-    Err(OpenError::Refused(format!(
-        "a restore into {} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to another folder",
-        data_dir.display()
-    )))
-}
-
 fn take_lock(lock: &File, how: FlockOperation, data_dir: &Path) -> Result<(), OpenError> {
     match flock(lock, how) {
         Ok(()) => Ok(()),
@@ -370,143 +281,5 @@ fn take_lock(lock: &File, how: FlockOperation, data_dir: &Path) -> Result<(), Op
             data_dir.display()
         ))),
         Err(error) => Err(unusable(data_dir, &error.into())),
-    }
-}
-
-/// A database and what SQLite keeps beside it, the database first.
-pub(in crate::store) fn database_files(name: &str) -> impl Iterator<Item = String> {
-    let journals = JOURNALS.map(|end| format!("{name}{end}"));
-    std::iter::once(name.to_owned()).chain(journals)
-}
-
-/// Removes a database with what SQLite keeps beside it, which would be applied to the next one of its name.
-pub(in crate::store) fn remove_database(home: &Dir, name: &str) -> io::Result<()> {
-    home.remove(name)?;
-    remove_journals(home, name)
-}
-
-/// Removes what SQLite keeps beside a database.
-pub(in crate::store) fn remove_journals(home: &Dir, name: &str) -> io::Result<()> {
-    for name in database_files(name).skip(1) {
-        home.remove(&name)?;
-    }
-    Ok(())
-}
-
-/// Makes a folder for its owner alone where it is missing.
-pub(in crate::store) fn make_private(folder: &Path) -> io::Result<()> {
-    let made = match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let text = format!("{} is not a folder", folder.display());
-            return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)
-        }
-        result => result,
-    };
-    made.map_err(|error| explained(folder, error))
-}
-
-/// As [`make_private`]; a new one belongs to the owner of the folder that it lies in.
-pub(in crate::store) fn make_in_folder(folder: &Path) -> io::Result<()> {
-    let is_new = !folder.exists();
-    make_private(folder)?;
-    if is_new {
-        crate::owner::follow_at(folder);
-    }
-    Ok(())
-}
-
-/// What tells a file from a copy of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) struct Identity {
-    pub(in crate::store) inode: i64,
-    /// Nanoseconds; 0 where the file system does not tell.
-    pub(in crate::store) born: i64,
-    pub(in crate::store) changed: i64,
-}
-
-impl Identity {
-    pub(in crate::store) fn of(metadata: &std::fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        let born = metadata
-            .created()
-            .ok()
-            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
-            .and_then(|since| i64::try_from(since.as_nanos()).ok())
-            .unwrap_or(0);
-        Self {
-            inode: metadata.ino().cast_signed(),
-            born,
-            changed: metadata
-                .ctime()
-                .saturating_mul(1_000_000_000)
-                .saturating_add(metadata.ctime_nsec()),
-        }
-    }
-
-    /// The same file, whatever was written to it since.
-    pub(in crate::store) fn is_same_file(self, other: Self) -> bool {
-        self.inode == other.inode && self.born == other.born
-    }
-}
-
-/// `None`: there is no such file.
-pub(in crate::store) fn identity(home: &Dir, name: &str) -> io::Result<Option<Identity>> {
-    // Not opened: closing a database's file anywhere in the process lets go of SQLite's locks on it.
-    if home.length(name)?.is_none() {
-        return Ok(None);
-    }
-    match std::fs::symlink_metadata(home.path_of(name)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        metadata => Ok(Some(Identity::of(&metadata?))),
-    }
-}
-
-/// Which file systems keep what a sync promised.
-mod filesystem {
-    use crate::store::error::OpenError;
-    use std::path::Path;
-
-    #[cfg(target_os = "linux")]
-    pub(in crate::store) fn check(home: &Path, allow_unsafe: bool) -> Result<(), OpenError> {
-        // linux/magic.h, and the kernels' own file systems where the header lacks them
-        let Ok(stat) = rustix::fs::statfs(home) else {
-            return Ok(());
-        };
-        let name = match u32::try_from(stat.f_type & 0xffff_ffff).unwrap_or_default() {
-            0x6969 => "NFS",
-            0xff53_4d42 | 0xfe53_4d42 | 0x517b => "CIFS",
-            0x0102_1997 => "9p",
-            0x6573_5546 => "FUSE",
-            0x4d44 | 0x2011_bab0 => "FAT",
-            0x794c_7630 => {
-                tracing::warn!(
-                    "the data folder is on overlayfs, inside a container's own layer: its files vanish with the \
-                     container; mount a volume there"
-                );
-                return Ok(());
-            }
-            _ => return Ok(()),
-        };
-        if allow_unsafe {
-            tracing::warn!("the data folder is on {name}, which may lose what was synced");
-            return Ok(());
-        }
-        Err(OpenError::Refused(format!(
-            "the data folder is on {name}, which may lose what was synced; use a local disk, or set \
-             HANGAR_ALLOW_UNSAFE_FS=true to accept that"
-        )))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "other systems are for development only"
-    )]
-    pub(in crate::store) fn check(_home: &Path, _allow_unsafe: bool) -> Result<(), OpenError> {
-        Ok(())
     }
 }

@@ -200,6 +200,14 @@ impl Survey {
         own.reduce(|one, other| one || other)
     }
 
+    /// Whether the folder was not copied, by what is known of its index and by its snapshots; `None`: nothing tells.
+    pub(in crate::store) fn is_own_by(&self, known: Option<bool>) -> Option<bool> {
+        match (known, self.is_own()) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (known, said) => known.or(said),
+        }
+    }
+
     /// Those that a log does not reach which ends with a record.
     pub(in crate::store) fn not_reached_by(&self, end: u64) -> Vec<String> {
         let of_log = self.of_log.iter().filter(|(_, is_reached)| !is_reached);

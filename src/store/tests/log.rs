@@ -74,7 +74,7 @@ async fn a_first_start_that_was_cut_off_is_repeated_whatever_it_left_of_the_inde
     damaged[200] ^= 1;
     for left in [&damaged[..], &damaged[..100], b"", &[7; 4096]] {
         let dir = tempfile::tempdir().unwrap();
-        let folder = folder::Folder::open(dir.path(), false, None).unwrap();
+        let folder = crate::store::recovery::data_folder::open(dir.path(), false, None).unwrap();
         let mut file = IndexFile::of(&folder).unwrap();
         file.checkpoints.begin_anew(Some(db::Origin::New)).unwrap();
         std::fs::write(folder.database(), left).unwrap();
@@ -101,7 +101,8 @@ async fn a_log_that_is_lost_with_its_index_is_not_begun_anew() {
         put(&store, "key", b"body").await;
         store.close().await;
         if half_made.is_some() {
-            let folder = folder::Folder::open(dir.path(), false, None).unwrap();
+            let folder =
+                crate::store::recovery::data_folder::open(dir.path(), false, None).unwrap();
             let mut file = IndexFile::of(&folder).unwrap();
             file.checkpoints.begin_anew(half_made).unwrap();
         }
@@ -208,7 +209,7 @@ async fn a_start_that_was_refused_half_way_is_refused_again_and_sets_nothing_of_
         lose_index(dir.path());
         std::fs::write(&database, index).unwrap();
         std::fs::write(dir.path().join("@hangar/index-damaged"), b"").unwrap();
-        let folder = folder::Folder::open(dir.path(), true, Some(0)).unwrap();
+        let folder = crate::store::recovery::data_folder::open(dir.path(), true, Some(0)).unwrap();
         let mut file = IndexFile::of(&folder).unwrap();
         file.checkpoints.begin_anew(None).unwrap();
         folder.release();
@@ -278,7 +279,7 @@ async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence()
     db::set_checkpoint_on_close(&mut index, true).await.unwrap();
     index.close().await.unwrap();
     // With the note of the checkpoint that it had then.
-    let folder = folder::Folder::open(dir.path(), true, Some(0)).unwrap();
+    let folder = crate::store::recovery::data_folder::open(dir.path(), true, Some(0)).unwrap();
     let mut file = IndexFile::of(&folder).unwrap();
     file.checkpoints.begin_anew(None).unwrap();
     folder.release();

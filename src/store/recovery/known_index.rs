@@ -1,0 +1,257 @@
+//! Whether the index that lies in the folder can be trusted: that it is whole, of this log, and of these very files.
+
+use crate::db::{self, DatabaseError, Origin, Tables, Trust};
+use crate::store::error::{OpenError, is_full};
+use crate::store::folder::{CHECKPOINT_NOTE, DATABASE, Folder, Identity, identity};
+use crate::store::index;
+use crate::store::index::damage::{self, IndexFile};
+use crate::store::record::LogId;
+use crate::store::record::reader::{self, Found};
+use crate::store::record::segments::End;
+use crate::store::recovery::refusal::{
+    MAKE_DO, database_trouble, log_trouble, lost, newer, not_before,
+};
+use crate::store::recovery::settle::{settle, with_checksums};
+use crate::store::recovery::snapshot;
+use crate::store::recovery::source::Source;
+use sqlx::{Connection, SqliteConnection};
+
+/// The database's journal, which holds its newest pages.
+const JOURNAL: &str = "hangar.db-wal";
+
+/// What lies at the index's place.
+pub(in crate::store) enum Index {
+    /// Nothing, or nothing that knows a log.
+    None,
+    /// It belongs to this log, was left beside these very files, and is no further than the log.
+    Trusted {
+        index: SqliteConnection,
+        id: LogId,
+        end: End,
+    },
+    /// It knows a log, and not this one as it is; or it is damaged. `is_own`: it was left in this folder, so that the
+    /// folder was not copied.
+    Untrusted { is_own: bool },
+}
+
+/// What an index says of itself.
+pub(in crate::store) struct Said {
+    pub(in crate::store) tables: Tables,
+    /// Of the database, and of `run`.
+    pub(in crate::store) identities: (Option<Identity>, Option<Identity>),
+    pub(in crate::store) position: Option<(LogId, End)>,
+}
+
+pub(in crate::store) async fn ask(index: &mut SqliteConnection) -> Result<Said, DatabaseError> {
+    let tables = db::tables(index).await?;
+    if tables == Tables::None {
+        return Ok(Said {
+            tables,
+            identities: (None, None),
+            position: None,
+        });
+    }
+    Ok(Said {
+        tables,
+        identities: index::identities(index).await?,
+        position: index::position(index).await?,
+    })
+}
+
+/// What the database's own file says, before what its journal adds; `None`: nothing that could be read.
+async fn ask_main_file(folder: &Folder) -> Option<(LogId, End)> {
+    let mut index = db::open_main_file(&folder.database()).await.ok()?;
+    let said = ask(&mut index).await;
+    drop(index.close().await);
+    said.ok()?.position
+}
+
+pub(in crate::store) async fn known_index(
+    folder: &Folder,
+    log: Found,
+    source: Source,
+    file: &mut IndexFile,
+    (trust, is_noted_own, making): (Trust, bool, Option<Origin>),
+) -> Result<Index, OpenError> {
+    let home = folder.home();
+    let path = folder.database();
+    let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
+    let look = |name: &str| identity(home, name).map_err(io_trouble);
+    if let (Some(Origin::New), Found::Nothing) = (making, log) {
+        // The first start was cut off before its log was there: whatever lies in the index is of that start.
+        return Ok(Index::None);
+    }
+    if let Some(origin) = making
+        && log != Found::Nothing
+    {
+        tracing::warn!("the index was being made when the last start ended: it is made again");
+        return Ok(match origin {
+            Origin::Own => Index::Untrusted { is_own: true },
+            Origin::Copy => Index::Untrusted { is_own: false },
+            Origin::Unknown | Origin::New => Index::None,
+        });
+    }
+    let damaged = Index::Untrusted {
+        is_own: is_noted_own,
+    };
+    if damage::is_marked(home).map_err(io_trouble)? {
+        tracing::warn!("the index was found damaged: it is made again");
+        return Ok(damaged);
+    }
+    let Some(database) = look(DATABASE)? else {
+        return Ok(Index::None);
+    };
+    let journal = look(JOURNAL)?;
+    let has_checksums = db::has_checksums(&path).map_err(io_trouble)?;
+    let is_under_way = matches!(trust, Trust::Whole { is_under_way, .. } if is_under_way);
+    let was_changed_last =
+        !is_under_way && was_changed_last(folder, database, journal).map_err(io_trouble)?;
+    let is_distrusted = damage::is_distrusted(home).map_err(io_trouble)?;
+    if was_changed_last && !is_distrusted {
+        // Opening the database touches the journal: the next start could not tell any more.
+        damage::distrust(home).map_err(io_trouble)?;
+    }
+    // A hangar that wrote no notes left it: what lies in the database's own file is asked of that file.
+    let in_main_file = match trust {
+        Trust::NoNote if !has_checksums => ask_main_file(folder).await,
+        _ => None,
+    };
+    let mut index = match db::open_as_it_is(&path).await {
+        Ok(index) => index,
+        Err(error) if error.is_damage() => {
+            file.damage.report(&format!("it cannot be read: {error}"));
+            return Ok(damaged);
+        }
+        Err(error) => return Err(database_trouble(&error, error.is_full())),
+    };
+    let said = match ask(&mut index).await {
+        Ok(said) => said,
+        Err(DatabaseError::Newer) => {
+            drop(index.close().await);
+            return Err(newer("database"));
+        }
+        Err(error) => {
+            drop(index.close().await);
+            if error.is_damage() {
+                file.damage.report(&format!("it cannot be read: {error}"));
+                return Ok(damaged);
+            }
+            return Err(database_trouble(&error, error.is_full()));
+        }
+    };
+    let Some((id, end)) = said.position else {
+        drop(index.close().await);
+        return Ok(Index::None);
+    };
+    let (known_database, known_run) = said.identities;
+    let is_own = known_database.is_some_and(|known| known.is_same_file(database))
+        && known_run == look("run")?;
+    let is_its_log = match log {
+        Found::Log(found) => found == id,
+        // Its beginning cannot be read, and need not be: what follows the index is found by the index.
+        Found::Damaged => true,
+        Found::Nothing => false,
+    };
+    if is_own && !is_its_log && source == Source::Index && log != Found::Nothing {
+        drop(index.close().await);
+        return Err(lost(&format!(
+            "is not the one that its database belongs to ({MAKE_DO})"
+        )));
+    }
+    if !is_own || !is_its_log {
+        tracing::warn!("the data folder was copied or restored: its database is not trusted");
+        drop(index.close().await);
+        return Ok(Index::Untrusted { is_own: false });
+    }
+    let before = reader::look_before(folder.log(), id, end);
+    let refusal = match before {
+        Ok(before) => not_before(before, end.sequence),
+        Err(error) => Some(log_trouble(&error)),
+    };
+    if let Some(refusal) = refusal {
+        drop(index.close().await);
+        if source != Source::Index {
+            return Ok(Index::Untrusted { is_own });
+        }
+        return Err(refusal);
+    }
+    let broken = match trust {
+        Trust::Whole { sequence, .. } if end.sequence >= sequence => None,
+        Trust::Whole { .. } => Some("it is older than what its last checkpoint moved into it"),
+        Trust::Broken(why) => Some(why),
+        Trust::NoNote if has_checksums => Some("the note of its last checkpoint is missing"),
+        Trust::NoNote
+            if in_main_file
+                .is_some_and(|(main_id, main)| main_id != id || main.sequence > end.sequence) =>
+        {
+            Some("its journal is older than it")
+        }
+        Trust::NoNote => None,
+    };
+    let of_another_time = if known_run.is_some() && journal.is_none() {
+        Some("its journal is missing")
+    } else if was_changed_last {
+        Some("it was changed after its journal and after the note of its last checkpoint")
+    } else if is_distrusted {
+        Some("an earlier start found it so")
+    } else {
+        None
+    };
+    if let Some(why) = broken {
+        drop(index.close().await);
+        file.damage.report(why);
+        return Ok(Index::Untrusted { is_own });
+    }
+    if let Some(why) = of_another_time {
+        tracing::warn!(
+            why,
+            "the database and its journal may not belong together: the database is not trusted"
+        );
+        if !is_distrusted {
+            damage::distrust(home).map_err(io_trouble)?;
+        }
+        drop(index.close().await);
+        return Ok(Index::Untrusted { is_own });
+    }
+    let settled = settle(folder, &mut index, end, file).await;
+    if let Some(page) = settled? {
+        drop(index.close().await);
+        file.damage.report_page(&path, page);
+        return Ok(Index::Untrusted { is_own });
+    }
+    if !has_checksums && db::is_journal_empty(&path) {
+        index = with_checksums(folder, index, file).await?;
+    }
+    if said.tables == Tables::Older
+        && let Err(error) = snapshot::take(&path, home, None).await
+    {
+        tracing::warn!(%error, "no snapshot was made before the database's tables are changed");
+    }
+    let prepared = async {
+        db::bring_up_to_date(&mut index).await?;
+        Ok(index::prepare(&mut index).await?)
+    };
+    if let Err(error) = prepared.await {
+        let error: DatabaseError = error;
+        drop(index.close().await);
+        return Err(database_trouble(&error, error.is_full()));
+    }
+    Ok(Index::Trusted { index, id, end })
+}
+
+/// Whether a database with a journal is a copy of another time, put into the place of the one that the journal is of: the
+/// journal is written first, and a checkpoint ends with its note.
+fn was_changed_last(
+    folder: &Folder,
+    database: Identity,
+    journal: Option<Identity>,
+) -> std::io::Result<bool> {
+    let home = folder.home();
+    if home.length(JOURNAL)?.is_none_or(|bytes| bytes == 0) {
+        return Ok(false);
+    }
+    let note = identity(home, CHECKPOINT_NOTE)?;
+    let others = [journal, note].into_iter().flatten();
+    let newest = others.map(|file| file.changed).max();
+    Ok(newest.is_some_and(|newest| database.changed > newest))
+}
