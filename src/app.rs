@@ -173,7 +173,7 @@ impl Application {
         let keeper = self.state.keeper.clone();
         chores.spawn(async move { keeper.verify_index().await });
         let store = self.state.store.clone();
-        chores.spawn(async move { store.rest_when_idle().await });
+        chores.spawn(async move { store.clear_caches_when_idle().await });
         chores.spawn(http::Watch::run(self.state.clone()));
         if let Some(tls) = self.state.tls.clone() {
             let state = self.state.clone();

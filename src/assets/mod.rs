@@ -21,8 +21,8 @@ pub use name::AssetName;
 pub use size::AskedSize;
 pub use within::{Binding, Change, Permission, UniqueIn, Within};
 
-use crate::auth::{AccessKeys, Recent};
-use crate::cache::{Hot, Stamp};
+use crate::auth::AccessKeys;
+use crate::cache::{TwoGenerationCache, VersionStamp, VersionedCache};
 use crate::clock::{Clock, Timestamp};
 use crate::s3::policy::{PostPolicy, PresignedPost};
 use crate::s3::range::ByteRange;
@@ -119,9 +119,9 @@ struct Held {
     store: Store,
     keys: AccessKeys,
     clock: Clock,
-    rows: Arc<Hot<Uuid, Arc<Asset>>>,
+    rows: Arc<VersionedCache<Uuid, Arc<Asset>>>,
     /// By the record that stored the bytes, which never change after it.
-    formats: Recent<u64, Option<ImageFormat>>,
+    formats: TwoGenerationCache<u64, Option<ImageFormat>>,
     waiting: Arc<Waiting>,
 }
 
@@ -137,8 +137,8 @@ impl Assets {
     ) -> Result<Self, StoreError> {
         // A row's integers are signed.
         config.file_size_limit = config.file_size_limit.min(i64::MAX.unsigned_abs());
-        let formats = Recent::new(FORMATS);
-        let rows = store.hot(HOT_ROWS_BYTES, HOT_ROW_BYTES, |_, asset: &Arc<Asset>| {
+        let formats = TwoGenerationCache::new(FORMATS);
+        let rows = store.cache(HOT_ROWS_BYTES, HOT_ROW_BYTES, |_, asset: &Arc<Asset>| {
             size_of::<Asset>() + asset.key.as_str().len() + asset.attributes.len() + 256
         });
         let mut connection = store.readers().acquire().await?;
@@ -323,7 +323,7 @@ impl Assets {
 
     /// For answers that are made of an asset's row.
     #[must_use]
-    pub fn stamp(&self, id: Uuid) -> Stamp {
+    pub fn stamp(&self, id: Uuid) -> VersionStamp {
         self.held.store.stamp_of_row(&repo::asset_lock(id))
     }
 

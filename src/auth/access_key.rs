@@ -3,7 +3,7 @@
 //! Guarantees: a key that was revoked is found by nobody from then on; a signing key is derived once for a key, day and
 //! region while it is in use, and the memory that holds them is bounded, whatever scopes strangers name. It refuses to
 //! know what is signed, and where keys are kept.
-use super::recent::Recent;
+use crate::cache::TwoGenerationCache;
 use crate::s3::BucketName;
 use crate::s3::sigv4::{Scope, SigningKey};
 use rand::RngExt;
@@ -112,13 +112,13 @@ impl AccessKeys {
 /// The keys that were made and not revoked, and the memory of what was derived from any key.
 pub(super) struct LiveKeys {
     by_id: RwLock<HashMap<String, Arc<AccessKey>>>,
-    derived: Recent<(String, Scope), SigningKey>,
+    derived: TwoGenerationCache<(String, Scope), SigningKey>,
 }
 impl Default for LiveKeys {
     fn default() -> Self {
         Self {
             by_id: RwLock::default(),
-            derived: Recent::new(SIGNING_KEYS),
+            derived: TwoGenerationCache::new(SIGNING_KEYS),
         }
     }
 }

@@ -5,7 +5,6 @@
 //! It refuses to know requests and headers. Rules: Plane contract, sections 1.1 and 2.2; S3 contract, section 5.
 pub mod access_key;
 mod issuing;
-mod recent;
 mod repo;
 mod seal;
 mod token;
@@ -14,7 +13,6 @@ mod workspace;
 
 pub use access_key::{AccessKey, AccessKeys, KeyLimits};
 pub use issuing::{CreatedAccessKey, NewAccessKey, SEALED_FOLDER};
-pub(crate) use recent::Recent;
 pub use repo::{AccessKeyListing, TokenListing};
 pub use seal::KeyFile;
 pub(crate) use seal::{SealError, StoredSecret};
@@ -22,6 +20,7 @@ pub use token::{DEFAULT_SCOPES, KNOWN_SCOPES};
 pub use user::User;
 pub use workspace::{Anchor, Role, Workspace, WorkspaceListing};
 
+use crate::cache::TwoGenerationCache;
 use crate::clock::{Clock, Timestamp};
 use crate::store::{EffectKind, Judged, RecordError, Store, StoreError};
 use access_key::LiveKeys;
@@ -119,9 +118,9 @@ struct Held {
     clock: Clock,
     key_file: Option<KeyFile>,
     is_local: bool,
-    principals: Recent<SecretDigest, Known>,
+    principals: TwoGenerationCache<SecretDigest, Known>,
     /// One, as long as nothing of it changes.
-    directory: Recent<(), Arc<workspace::Directory>>,
+    directory: TwoGenerationCache<(), Arc<workspace::Directory>>,
     live: Arc<LiveKeys>,
     /// From an access key's record to its place in memory no other change comes between.
     key_changes: tokio::sync::Mutex<()>,
@@ -149,8 +148,8 @@ impl Auth {
                 clock,
                 key_file,
                 is_local,
-                principals: Recent::new(PRINCIPALS),
-                directory: Recent::new(1),
+                principals: TwoGenerationCache::new(PRINCIPALS),
+                directory: TwoGenerationCache::new(1),
                 live: Arc::default(),
                 key_changes: tokio::sync::Mutex::default(),
             }),

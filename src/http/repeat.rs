@@ -5,7 +5,7 @@
 //! that such an answer cannot depend on; the head is the one that the handler's answer went out with, but for its date
 //! and id. It refuses to know which answers these are, and how they are sent (`connection::lane`).
 
-use crate::cache::{Hot, Stamp};
+use crate::cache::{VersionStamp, VersionedCache};
 use crate::clock::Timestamp;
 use crate::http::proxies::{Proxy, TrustedProxies};
 use crate::http::trace::{RequestId, X_AMZ_REQUEST_ID, X_REQUEST_ID};
@@ -25,7 +25,7 @@ const KEY_BYTES: usize = 1024;
 
 /// The answers. Cheap to clone.
 #[derive(Clone)]
-pub struct KnownAnswers(Arc<Hot<Box<[u8]>, Arc<Repeat>>>);
+pub struct KnownAnswers(Arc<VersionedCache<Box<[u8]>, Arc<Repeat>>>);
 
 /// An answer, ready to be sent.
 pub(crate) struct Repeat {
@@ -66,7 +66,7 @@ impl Repeat {
 #[derive(Debug, Clone)]
 pub(crate) struct Repeats {
     /// As long as these rows stay as they are.
-    pub(crate) stamp: Stamp,
+    pub(crate) stamp: VersionStamp,
     pub(crate) until: Option<Timestamp>,
 }
 
@@ -226,7 +226,7 @@ fn bearing(name: &str) -> Bearing {
 impl KnownAnswers {
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        Self(store.hot(MOST_BYTES, USUAL_BYTES, |key, repeat| {
+        Self(store.cache(MOST_BYTES, USUAL_BYTES, |key, repeat| {
             key.len() + repeat.head.len() + size_of::<(Repeat, SmallBody)>()
         }))
     }

@@ -1,6 +1,6 @@
-//! The caches of a store: what is kept in memory holds until a row that it was made of changes.
+//! The caches of a store: an entry is current until a row that it was made of changes.
 
-use crate::cache::{Hot, Stamp, Weight};
+use crate::cache::{VersionStamp, VersionedCache, Weight};
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use crate::store::Store;
 use crate::store::journal::locks::Name;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 impl Store {
     /// For answers that are made of a key's object.
     #[must_use]
-    pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> Stamp {
+    pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> VersionStamp {
         self.stamp(&Name::of_object(bucket, key))
     }
 
     /// For answers that are made of what is set of a bucket.
     #[must_use]
-    pub fn stamp_of_settings(&self, bucket: &BucketName) -> Stamp {
+    pub fn stamp_of_settings(&self, bucket: &BucketName) -> VersionStamp {
         let settings = BucketSetting::ALL.into_iter();
         let names = settings.flat_map(|setting| Name::of_setting(bucket, setting));
         self.stamp(&names.collect::<Vec<_>>())
@@ -24,33 +24,35 @@ impl Store {
 
     /// For answers that are made of a row of another module, by the name that it gave.
     #[must_use]
-    pub fn stamp_of_row(&self, name: &str) -> Stamp {
+    pub fn stamp_of_row(&self, name: &str) -> VersionStamp {
         self.stamp(&[Name::row(name)])
     }
 
-    fn stamp(&self, names: &[Name]) -> Stamp {
+    fn stamp(&self, names: &[Name]) -> VersionStamp {
         let rows = Name::changing(names);
-        self.inner.state.memory.versions.stamp(rows)
+        self.inner.state.caches.versions.stamp(rows)
     }
 
-    /// Memory for a kind of answers that are asked for again, `most_bytes` at most; one takes about `usual_bytes`.
+    /// A new cache of about `most_bytes` at most; an entry usually takes `usual_bytes`.
     #[must_use]
-    pub fn hot<K, V>(
+    pub fn cache<K, V>(
         &self,
         most_bytes: usize,
         usual_bytes: usize,
         weight: Weight<K, V>,
-    ) -> Arc<Hot<K, V>>
+    ) -> Arc<VersionedCache<K, V>>
     where
         K: Eq + Hash + Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
     {
-        let memory = &self.inner.state.memory;
-        memory.kind(most_bytes, usual_bytes, weight)
+        self.inner
+            .state
+            .caches
+            .cache(most_bytes, usual_bytes, weight)
     }
 
-    /// Clears the caches whenever no request has come for a while, for as long as it is polled.
-    pub async fn rest_when_idle(&self) {
-        self.inner.state.memory.rest_when_idle().await;
+    /// Clears the caches whenever nothing was looked up for a while, for as long as it is polled.
+    pub async fn clear_caches_when_idle(&self) {
+        self.inner.state.caches.clear_when_idle().await;
     }
 }

@@ -55,7 +55,7 @@ pub use upload::{
 
 use error::{overloaded, stopped, unavailable};
 
-use crate::cache::Hot;
+use crate::cache::VersionedCache;
 use crate::clock::Clock;
 use crate::db::{self, Readers};
 use crate::s3::bucket_policy::Opening;
@@ -152,7 +152,7 @@ struct Inner {
     state: Arc<State>,
     readers: Readers,
     /// Rows of objects.
-    objects: Arc<Hot<(BucketName, ObjectKey), Object>>,
+    objects: Arc<VersionedCache<(BucketName, ObjectKey), Object>>,
     bodies: Arc<read::BodyReader>,
     memory: StagingMemory,
     /// `None` once it is closed.
@@ -185,9 +185,11 @@ impl Opened {
             places: folder.places().clone(),
             segments: OpenSegments::default(),
             memory: read::ReadMemory::default(),
-            kept: KeptBodies::in_memory(&state.memory),
+            kept: KeptBodies::new(&state.caches),
         };
-        let objects = (state.memory).kind(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
+        let objects = state
+            .caches
+            .cache(HOT_ROWS_BYTES, HOT_ROW_BYTES, Object::weight_bytes);
         Inner {
             clock: self.clock,
             multipart_expires: config.multipart_expires,

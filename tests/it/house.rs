@@ -46,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ),
     ("admin", &["assets", "auth", "clock", "s3", "store"]),
     ("assets", &["auth", "cache", "clock", "s3", "store"]),
-    ("auth", &["clock", "s3", "store"]),
+    ("auth", &["cache", "clock", "s3", "store"]),
     (
         "store",
         &["cache", "clock", "faults", "db", "owner", "s3", "warnings"],

@@ -4,7 +4,7 @@
 //! user chose. No token is looked at.
 use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
-use crate::cache::Stamp;
+use crate::cache::VersionStamp;
 use crate::http::app_state::AppState;
 use crate::http::repeat::Repeats;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
@@ -39,7 +39,11 @@ pub(super) async fn serve(
 }
 
 /// In Plane's order: unknown, without bytes, not of a public type. `stamp`: of the asset.
-async fn find(state: &AppState, id: Uuid, stamp: Stamp) -> Result<(Stamp, Object), PlaneError> {
+async fn find(
+    state: &AppState,
+    id: Uuid,
+    stamp: VersionStamp,
+) -> Result<(VersionStamp, Object), PlaneError> {
     let asset = state.assets.asset(id).await?;
     let asset = asset.ok_or(NOT_FOUND_V2)?;
     let stamp = stamp.and(&state.store.stamp_of_object(&asset.bucket, &asset.key));

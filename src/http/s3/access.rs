@@ -8,7 +8,7 @@
 
 use super::{Exchange, error, verify};
 use crate::auth::{AccessKey, KeyLimits};
-use crate::cache::Stamp;
+use crate::cache::VersionStamp;
 use crate::http::limits::Kept;
 use crate::http::repeat::Repeats;
 use crate::http::{origin, proxies};
@@ -159,7 +159,7 @@ impl Permitted {
         exchange: &Exchange<'_>,
         bucket: &Bucket,
         key: &ObjectKey,
-        stamp: Stamp,
+        stamp: VersionStamp,
     ) -> Option<Repeats> {
         let policy = policy_of(bucket).ok()?;
         if !self.may_repeat() || policy.is_some_and(BucketPolicy::looks_at_requests) {

@@ -1,6 +1,6 @@
 //! Small bodies in memory: those that are kept while they are asked for, and what the system has of files in its own.
 
-use crate::cache::{Hot, Memory, Stamp};
+use crate::cache::{Caches, VersionStamp, VersionedCache};
 use crate::store::bodies::share;
 use crate::store::record::INLINE_LIMIT_BYTES;
 use bytes::Bytes;
@@ -17,16 +17,16 @@ const USUAL_BODY_BYTES: usize = 32 << 10;
 
 /// Bodies in memory, by the record that brought them.
 pub(in crate::store) struct KeptBodies {
-    bodies: Arc<Hot<u64, Bytes>>,
-    always: Stamp,
+    bodies: Arc<VersionedCache<u64, Bytes>>,
+    always: VersionStamp,
     places: Arc<Semaphore>,
 }
 
 impl KeptBodies {
-    pub(in crate::store) fn in_memory(memory: &Memory) -> Self {
+    pub(in crate::store) fn new(caches: &Caches) -> Self {
         Self {
-            bodies: memory.kind(KEPT_BODIES_BYTES, USUAL_BODY_BYTES, |_, body| body.len()),
-            always: memory.versions.stamp(std::iter::empty()),
+            bodies: caches.cache(KEPT_BODIES_BYTES, USUAL_BODY_BYTES, |_, body| body.len()),
+            always: caches.versions.stamp(std::iter::empty()),
             places: Arc::new(Semaphore::new(HELD_BODIES_BYTES)),
         }
     }

@@ -1,7 +1,7 @@
 //! What is known without asking the index: the buckets with all that is set of them, what is kept in memory, and whether
 //! writing has failed.
 
-use crate::cache::Memory;
+use crate::cache::Caches;
 use crate::s3::BucketName;
 use crate::s3::bucket_policy::Opening;
 use crate::store::bucket::Bucket;
@@ -23,7 +23,7 @@ pub(in crate::store) struct State {
     pub(in crate::store) index_damage: Arc<IndexDamage>,
     companion: OnceLock<Arc<dyn Companion>>,
     pub(in crate::store) space: Arc<Space>,
-    pub(in crate::store) memory: Memory,
+    pub(in crate::store) caches: Caches,
     in_use: Mutex<InUse>,
     /// Whoever has another of it needs all bytes that there are.
     held: Arc<()>,
@@ -54,7 +54,7 @@ impl State {
             index_damage,
             companion: OnceLock::new(),
             space,
-            memory: Memory::default(),
+            caches: Caches::default(),
             in_use: Mutex::default(),
             held: Arc::default(),
             damages: AtomicU64::new(0),

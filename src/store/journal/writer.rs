@@ -385,7 +385,7 @@ impl Indexer {
                 }
                 for (_, names, _) in &callers {
                     self.state
-                        .memory
+                        .caches
                         .versions
                         .have_changed(Name::changing(names));
                 }

@@ -26,7 +26,7 @@ async fn known(store: &Store, at: &str, bytes: &[u8]) -> (Object, SmallBody) {
 }
 
 fn forget_bodies(store: &Store) {
-    store.inner.state.memory.let_go();
+    store.inner.state.caches.clear();
 }
 
 fn is_in_memory(store: &Store, object: &Object) -> bool {

@@ -50,7 +50,7 @@ impl Janitor {
     /// `Unavailable`, … The next sweep does what is left.
     pub async fn free(&mut self, mode: Mode, at_once: bool) -> Result<Freed, StoreError> {
         let inner = &self.store.inner;
-        inner.state.memory.forget_outdated();
+        inner.state.caches.evict_stale();
         let grace = match (at_once, !inner.state.space.admits_bytes()) {
             _ if inner.state.are_bytes_held() => Duration::MAX,
             (true, _) => Duration::ZERO,
