@@ -12,11 +12,10 @@ use crate::auth::{
 };
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
-use crate::store::{Mode, Repair, StoreError, Verify};
+use crate::store::{Mode, Repair, StoreError, Verify, with_causes};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::error::Error as _;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -323,10 +322,7 @@ fn sentence(error: AuthError) -> String {
 /// Who runs commands administers the machine, so the cause is told.
 #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn trouble(error: StoreError) -> String {
-    match error.source() {
-        Some(cause) => format!("The vault could not do it: {error}: {cause}."),
-        None => format!("The vault could not do it: {error}."),
-    }
+    format!("The vault could not do it: {}.", with_causes(&error))
 }
 
 #[cfg(test)]

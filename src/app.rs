@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
 use crate::http::{self, AppState, Server};
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, Store, with_causes};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -285,9 +285,10 @@ async fn furnish(
     );
     let keys = auth.open_keys(root).await.map_err(|error| match error {
         AuthError::Refused(sentence) => StartError::Refused(sentence),
-        AuthError::Store(error) => {
-            StartError::Refused(format!("The access keys cannot be opened: {error}."))
-        }
+        AuthError::Store(error) => StartError::Refused(format!(
+            "The access keys cannot be opened: {}.",
+            with_causes(&error)
+        )),
     })?;
     let assets = Assets::new(
         config.assets.clone(),
@@ -296,10 +297,16 @@ async fn furnish(
         clock.clone(),
     );
     let assets = assets.await.map_err(|error| {
-        StartError::Refused(format!("The assets cannot be looked up: {error}."))
+        StartError::Refused(format!(
+            "The assets cannot be looked up: {}.",
+            with_causes(&error)
+        ))
     })?;
     let trouble = |error: crate::store::StoreError| {
-        StartError::Refused(format!("The first start could not be recorded: {error}."))
+        StartError::Refused(format!(
+            "The first start could not be recorded: {}.",
+            with_causes(&error)
+        ))
     };
     if store.bucket(&config.assets.bucket).is_none() {
         store

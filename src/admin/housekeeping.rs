@@ -6,7 +6,7 @@
 use crate::assets::{AssetAges, PurgedAssets, purge};
 use crate::store::{
     Checked, Copies, Freed, Janitor, Mode, Progress, Repair, Scrub, Store, StoreError, Swept,
-    Verify,
+    Verify, with_causes,
 };
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -142,7 +142,7 @@ impl Housekeeper {
             let store = self.store.clone();
             async move {
                 let checked = store.check(progress, repair).await;
-                checked.map_err(|error| error.to_string())
+                checked.map_err(|error| with_causes(&error))
             }
         })
         .await
@@ -158,7 +158,7 @@ impl Housekeeper {
             let store = self.store.clone();
             async move {
                 let copies = store.backup(&to, verify, &progress).await;
-                copies.map_err(|error| error.to_string())
+                copies.map_err(|error| with_causes(&error))
             }
         })
         .await
@@ -176,19 +176,28 @@ impl Housekeeper {
                 match self.sweep(Mode::Do, Asked::BesideOthers).await {
                     Ok(cleared) => tell(&cleared),
                     Err(error) => {
-                        tracing::warn!(%error, "what is to be cleared away stays until the next sweep");
+                        tracing::warn!(
+                            error = with_causes(&error),
+                            "what is to be cleared away stays until the next sweep"
+                        );
                     }
                 }
             }
             if let Err(error) = self.store.renew_snapshot().await {
-                tracing::warn!(%error, "no snapshot of the database was made");
+                tracing::warn!(
+                    error = with_causes(&error),
+                    "no snapshot of the database was made"
+                );
             }
             let pause = LOOK_EVERY.min(between);
             tokio::time::sleep(pause).await;
             if let Some(interval) = self.scrub_interval
                 && let Err(error) = self.store.scrub(&mut scrub, pause, interval).await
             {
-                tracing::warn!(%error, "stored bytes could not be read in the background");
+                tracing::warn!(
+                    error = with_causes(&error),
+                    "stored bytes could not be read in the background"
+                );
             }
             since_sweep = since_sweep.saturating_add(pause);
         }
@@ -199,7 +208,10 @@ impl Housekeeper {
     pub async fn verify_index(&self) {
         loop {
             if let Err(error) = self.store.verify_index().await {
-                tracing::warn!(%error, "the index could not be verified in the background");
+                tracing::warn!(
+                    error = with_causes(&error),
+                    "the index could not be verified in the background"
+                );
             }
             match self.scrub_interval {
                 Some(interval) => tokio::time::sleep(interval).await,

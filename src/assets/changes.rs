@@ -212,7 +212,7 @@ impl Assets {
             }
         }
         let busy = "others changed the same asset all the while".to_owned();
-        Err(StoreError::Unavailable(busy).into())
+        Err(StoreError::Unavailable(busy.into()).into())
     }
 
     /// Binds assets to what their types say; those that are not there are left out.

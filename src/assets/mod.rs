@@ -301,7 +301,7 @@ impl Assets {
         let key = held
             .keys
             .signing_key(&credential.access_key, &credential.scope)
-            .ok_or_else(|| StoreError::Unavailable("the root key is gone".to_owned()))?;
+            .ok_or_else(|| StoreError::Unavailable("the root key is gone".into()))?;
         Ok((credential, key))
     }
 
@@ -422,7 +422,7 @@ fn asset_key_in(
         }
         _ => format!("user-assets/{id}/{name}"),
     };
-    ObjectKey::parse(&key).map_err(|error| StoreError::Unavailable(error.to_string()))
+    ObjectKey::parse(&key).map_err(|error| StoreError::Unavailable(error.to_string().into()))
 }
 
 /// The id in a key that is shaped as an asset's; of any other key no row needs to be read.

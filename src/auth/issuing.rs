@@ -204,7 +204,7 @@ async fn to_its_end<T: Send + 'static>(
 ) -> Result<T, AuthError> {
     tokio::spawn(change).await.unwrap_or_else(|error| {
         let trouble = format!("the change of an access key did not finish: {error}");
-        Err(AuthError::Store(StoreError::Unavailable(trouble)))
+        Err(AuthError::Store(StoreError::Unavailable(trouble.into())))
     })
 }
 

@@ -317,7 +317,7 @@ impl Auth {
         });
         revoking.await.unwrap_or_else(|error| {
             let trouble = format!("revoking a token did not finish: {error}");
-            Err(AuthError::Store(StoreError::Unavailable(trouble)))
+            Err(AuthError::Store(StoreError::Unavailable(trouble.into())))
         })
     }
 
@@ -366,7 +366,7 @@ impl Auth {
         match self.create_token(wanted).await {
             Ok(created) => Ok(Some(created.secret.expose_secret().to_owned())),
             Err(AuthError::Store(error)) => Err(error),
-            Err(AuthError::Refused(reason)) => Err(StoreError::Unavailable(reason)),
+            Err(AuthError::Refused(reason)) => Err(StoreError::Unavailable(reason.into())),
         }
     }
 

@@ -373,7 +373,7 @@ impl Auth {
         });
         made.await.map_err(|error| match error {
             AuthError::Store(error) => error,
-            AuthError::Refused(reason) => StoreError::Unavailable(reason),
+            AuthError::Refused(reason) => StoreError::Unavailable(reason.into()),
         })
     }
 
@@ -433,7 +433,7 @@ impl Auth {
         });
         changing.await.unwrap_or_else(|error| {
             let trouble = format!("a change of workspaces did not finish: {error}");
-            Err(AuthError::Store(StoreError::Unavailable(trouble)))
+            Err(AuthError::Store(StoreError::Unavailable(trouble.into())))
         })
     }
 }

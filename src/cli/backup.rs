@@ -5,7 +5,7 @@ use super::{Failure, flag, fsck, order, terminal};
 use crate::admin::Order;
 use crate::clock::Clock;
 use crate::config::{self, Environment};
-use crate::store::{self, Copies, Progress, Store, Verify};
+use crate::store::{self, Copies, Progress, Store, Verify, with_causes};
 use clap::Args;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -105,7 +105,7 @@ impl Restore {
         let shows = !self.json && terminal::talks_to_a_person();
         let (progress, began) = (Progress::default(), Instant::now());
         let data_dir = config.data_dir.clone();
-        let failed = |error: &dyn std::fmt::Display| order::refused(&error.to_string(), &data_dir);
+        let failed = |error: &dyn std::error::Error| order::refused(&with_causes(error), &data_dir);
         let restoring = store::restore(&self.from, &config, &progress);
         let copies = terminal::while_showing(restoring, shows, || {
             let done = progress.done_bytes.load(Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::data_folder::{self, Output};
 use super::{Failure, order, signals, terminal};
 use crate::admin::Order;
 use crate::config::Environment;
-use crate::store::{self, Checked, Damage, Finding, Progress, Remedy, Repair};
+use crate::store::{self, Checked, Damage, Finding, Progress, Remedy, Repair, with_causes};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,7 +127,7 @@ async fn check_backup(data_dir: &Path, shows: bool) -> Result<Option<Checked>, F
     });
     checked
         .await
-        .map_err(|error| order::refused(&error.to_string(), data_dir))
+        .map_err(|error| order::refused(&with_causes(&error), data_dir))
 }
 
 fn report(checked: &Checked) -> String {

@@ -10,7 +10,7 @@ use crate::http::repeat::{self, Repeats};
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
-use crate::store::{Object, Reading, SmallBody, Store, StoreError};
+use crate::store::{Object, Reading, SmallBody, Store, StoreError, with_causes};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -165,7 +165,8 @@ fn at_pace(
                 // The reader was too slow.
                 tracing::info!(%bucket, %key, %error, "{CUT_SHORT}");
             } else {
-                tracing::error!(%bucket, %key, %error, "{CUT_SHORT}");
+                let error = with_causes(&**error);
+                tracing::error!(%bucket, %key, error, "{CUT_SHORT}");
             }
         }
     });

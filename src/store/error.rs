@@ -1,6 +1,12 @@
 //! What can go wrong at the vault's door.
+//!
+//! An error's text leaves its cause out; the cause is its source. [`with_causes`] joins them where a person reads them.
 
 use crate::s3::checksum::ChecksumAlgorithm;
+use std::borrow::Cow;
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
 
 /// Why the vault cannot be opened: each text is one sentence for the administrator which says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +44,86 @@ pub enum StoreError {
     #[error("the disk is full")]
     Full,
     /// 503 with Retry-After: overload, a failed sync, a folder that cannot be written.
-    #[error("storage is unavailable: {0}")]
-    Unavailable(String),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
     /// 500: the stored bytes are not what was stored.
-    #[error("stored bytes are damaged: {0}")]
-    Damaged(String),
+    #[error(transparent)]
+    Damaged(#[from] DamagedBytes),
+}
+
+/// A cause that many callers of one change share.
+type Cause = Arc<dyn Error + Send + Sync>;
+
+/// Why nothing can be read or written for now.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("storage is unavailable: {what}")]
+pub struct Unavailable {
+    what: Cow<'static, str>,
+    #[source]
+    cause: Option<Cause>,
+}
+
+/// Which stored bytes are not what was stored.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("stored bytes are damaged: {what}")]
+pub struct DamagedBytes {
+    what: Cow<'static, str>,
+    #[source]
+    cause: Option<Cause>,
+}
+
+macro_rules! with_a_cause {
+    ($error:ident) => {
+        impl $error {
+            /// `what` went wrong because of `cause`.
+            pub(in crate::store) fn because(
+                what: impl Into<Cow<'static, str>>,
+                cause: impl Error + Send + Sync + 'static,
+            ) -> Self {
+                Self {
+                    what: what.into(),
+                    cause: Some(Arc::new(cause)),
+                }
+            }
+        }
+
+        impl From<String> for $error {
+            fn from(what: String) -> Self {
+                Self {
+                    what: what.into(),
+                    cause: None,
+                }
+            }
+        }
+
+        impl From<&'static str> for $error {
+            fn from(what: &'static str) -> Self {
+                Self {
+                    what: what.into(),
+                    cause: None,
+                }
+            }
+        }
+    };
+}
+
+with_a_cause!(Unavailable);
+with_a_cause!(DamagedBytes);
+
+/// An error and its causes as one text, for logs and commands. A cause that the text before it holds already is left out.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -50,7 +131,7 @@ impl From<sqlx::Error> for StoreError {
         if crate::db::is_full(&error) {
             return Self::Full;
         }
-        Self::Unavailable(format!("the index does not answer: {error}"))
+        Unavailable::because("the index does not answer", error).into()
     }
 }
 
@@ -93,30 +174,39 @@ impl<E: From<StoreError>> RecordError<E> {
 }
 
 pub(in crate::store) fn overloaded() -> StoreError {
-    StoreError::Unavailable("more changes are waiting than can be taken".to_owned())
+    Unavailable::from("more changes are waiting than can be taken").into()
 }
 
 pub(in crate::store) fn stopped() -> StoreError {
-    StoreError::Unavailable("the server is stopping".to_owned())
+    Unavailable::from("the server is stopping").into()
 }
 
 /// The work on a body ended before its result came.
 pub(in crate::store) fn given_up() -> StageError {
-    StoreError::Unavailable("the upload was given up".to_owned()).into()
+    StoreError::from(Unavailable::from("the upload was given up")).into()
 }
 
 /// A full disk is 507; all other trouble of the disk is 503.
-pub(in crate::store) fn unavailable(error: &std::io::Error) -> StoreError {
+pub(in crate::store) fn unavailable(error: &io::Error) -> StoreError {
     if is_full(error) {
         StoreError::Full
     } else {
-        StoreError::Unavailable(error.to_string())
+        let what = "a file of the data folder cannot be read or written";
+        Unavailable::because(what, copy_of(error)).into()
+    }
+}
+
+/// The same error once more: one of the system by its number, any other by its kind and text.
+pub(in crate::store) fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 
 /// ENOSPC, EDQUOT, EFBIG
-pub(in crate::store) fn is_full(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
+pub(in crate::store) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind;
     matches!(
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::db::{self, Checkpoints, DatabaseError, Noted, Owner, Readers, Tables, Trust, Verified};
 use crate::store::dir::Dir;
 use crate::store::effect::EffectKind;
-use crate::store::error::{OpenError, StoreError};
+use crate::store::error::{OpenError, StoreError, with_causes};
 use crate::store::folder::{
     CHECKPOINT_NOTE, DATABASE, Folder, Identity, Places, identity, unusable,
 };
@@ -343,6 +343,6 @@ fn no_room(error: &io::Error) -> OpenError {
 
 impl From<OpenError> for StoreError {
     fn from(error: OpenError) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::Unavailable(with_causes(&error).into())
     }
 }

@@ -34,7 +34,9 @@ pub use bodies::staging::{Sealed, Staging};
 pub use bucket::Bucket;
 pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
-pub use error::{OpenError, RecordError, StageError, StoreError};
+pub use error::{
+    DamagedBytes, OpenError, RecordError, StageError, StoreError, Unavailable, with_causes,
+};
 pub use index::has_object;
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Target,
@@ -716,7 +718,7 @@ impl Store {
     /// Asks for a change that is refused or recorded.
     async fn change(&self, names: Vec<Name>, work: Work) -> Result<Recorded, StoreError> {
         self.ask(names, work).await?.ok_or_else(|| {
-            StoreError::Unavailable("the writer recorded nothing of a change".to_owned())
+            StoreError::Unavailable("the writer recorded nothing of a change".into())
         })
     }
 
@@ -785,7 +787,7 @@ impl Store {
         let is_md5 = !object.etag.as_str().contains('-');
         if is_whole && is_md5 && ETag::from_md5(digests.md5) != object.etag {
             let why = "an object's bytes are not those that its ETag names";
-            return Err(StoreError::Damaged(why.to_owned()));
+            return Err(StoreError::Damaged(why.into()));
         }
         Ok(digests)
     }
@@ -944,7 +946,7 @@ impl Store {
         }
         renewal.was_tried(now);
         let taken = snapshot::take(&folder.database(), folder.home(), None).await;
-        renewal.was_taken(&taken.map_err(|error| StoreError::Unavailable(error.to_string()))?);
+        renewal.was_taken(&taken.map_err(snapshot::SnapshotError::into_trouble)?);
         Ok(())
     }
 
@@ -955,7 +957,7 @@ impl Store {
         let mut renewal = inner.renewal.lock().await;
         if inner.state.space.admits_bytes() {
             let taken = snapshot::take(&inner.folder.database(), home, None).await;
-            let taken = taken.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let taken = taken.map_err(snapshot::SnapshotError::into_trouble)?;
             renewal.was_taken(&taken);
             if taken.name == damaged {
                 return Ok(());
@@ -977,7 +979,7 @@ impl Store {
         let folder = &inner.folder;
         match snapshot::take(&folder.database(), folder.home(), Some(until)).await {
             Ok(taken) => renewal.was_taken(&taken),
-            Err(error) => tracing::debug!(%error, "no snapshot was left"),
+            Err(error) => tracing::debug!(error = with_causes(&error), "no snapshot was left"),
         }
     }
 

@@ -418,7 +418,7 @@ mod tests {
         r#"409 {"error":"e","id":"00000000-0000-0000-0000-000000000000"}"#
     )]
     #[case(StoreError::Full.into(), r#"507 {"error":"Something went wrong please try again later"}"#)]
-    #[case(StoreError::Unavailable("why".to_owned()).into(), r#"503 {"error":"Something went wrong please try again later"}"#)]
+    #[case(StoreError::Unavailable("why".into()).into(), r#"503 {"error":"Something went wrong please try again later"}"#)]
     fn an_error_has_its_status_and_body(#[case] error: PlaneError, #[case] answer: &str) {
         let told = format!("{} {}", error.status().as_u16(), error.body());
         assert_eq!(told, answer);

@@ -4,7 +4,7 @@
 use crate::http::limits::BodyError;
 use crate::http::trace::{self, HOST_ID, Note, RequestId};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::{StageError, StoreError};
+use crate::store::{StageError, StoreError, with_causes};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
@@ -84,7 +84,7 @@ impl From<StoreError> for S3Error {
             StoreError::Unavailable(_) => ErrorCode::ServiceUnavailable,
             StoreError::Damaged(_) => ErrorCode::InternalError,
         };
-        Self::new(code).logged(error.to_string())
+        Self::new(code).logged(with_causes(&error))
     }
 }
 

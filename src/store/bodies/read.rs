@@ -8,7 +8,7 @@ use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
 use crate::store::bodies::kept::{KeptBodies, read_cached};
 use crate::store::content::{Content, Place};
-use crate::store::error::StoreError;
+use crate::store::error::{DamagedBytes, StoreError, Unavailable, copy_of};
 use crate::store::folder::Places;
 use crate::store::object::Object;
 use crate::store::record::segments::OpenSegments;
@@ -179,7 +179,7 @@ impl BodyReader {
             .zip(end.ok())
             .filter(|(start, end)| start <= end && *end <= body.len());
         let Some((start, end)) = within else {
-            return Err(StoreError::Damaged("a range beyond the object".to_owned()));
+            return Err(DamagedBytes::from("a range beyond the object").into());
         };
         Ok(Reading {
             first: body.slice(start..end),
@@ -287,7 +287,7 @@ async fn blocking<T: Send + 'static>(
     let _turn = reader.memory.turns.acquire().await;
     tokio::task::spawn_blocking(move || with(&mut open, piece).map(|done| (open, done)))
         .await
-        .unwrap_or_else(|_| Err(StoreError::Unavailable("a read was given up".to_owned())))
+        .unwrap_or_else(|_| Err(Unavailable::from("a read was given up").into()))
 }
 
 /// Reads one piece after the other; a body stays open while its pieces are read.
@@ -355,7 +355,7 @@ impl Open {
     ) -> Result<Option<Bytes>, StoreError> {
         self.kept = None;
         let Some(body) = self.content.bodies.get(&piece.body) else {
-            return Err(StoreError::Damaged(format!("body {} is gone", piece.body)));
+            return Err(DamagedBytes::from(format!("body {} is gone", piece.body)).into());
         };
         let (file, offset) = match self.file.take() {
             Some((id, file, offset)) if id == piece.body => (file, offset),
@@ -376,10 +376,9 @@ impl Open {
             return Ok(None);
         }
         if expected != Some(&crc64_nvme(&bytes)) || piece.to > length {
-            return Err(StoreError::Damaged(format!(
-                "{:?}: the MiB at byte {block_start} is not what was stored",
-                body.place
-            )));
+            let place = body.place;
+            let what = format!("{place:?}: the MiB at byte {block_start} is not what was stored");
+            return Err(DamagedBytes::from(what).into());
         }
         self.file = Some((piece.body, file, offset));
         let within = within_block(piece);
@@ -413,9 +412,9 @@ fn within_block(piece: Piece) -> Range<usize> {
 fn trouble(place: &Place, error: &io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => {
-            StoreError::Damaged(format!("{place:?}: {error}"))
+            DamagedBytes::because(format!("{place:?} cannot be read"), copy_of(error)).into()
         }
-        _ => StoreError::Unavailable(format!("{place:?}: {error}")),
+        _ => Unavailable::because(format!("{place:?} cannot be read"), copy_of(error)).into(),
     }
 }
 

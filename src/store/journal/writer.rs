@@ -131,7 +131,7 @@ impl Writer {
                 for request in pending.drain() {
                     answer(
                         request.answer,
-                        Err(StoreError::Unavailable(failure.clone())),
+                        Err(StoreError::Unavailable(failure.clone().into())),
                     );
                 }
             }
@@ -325,7 +325,7 @@ impl Drop for FailWhenUnwinding {
 fn line_up(pending: &mut Queue, request: Request) {
     if let Some(refused) = pending.line_up(request) {
         let why = "too many changes of one key, or row, are waiting";
-        answer(refused.answer, Err(StoreError::Unavailable(why.to_owned())));
+        answer(refused.answer, Err(StoreError::Unavailable(why.into())));
     }
 }
 
@@ -402,7 +402,9 @@ impl Indexer {
                         answer(caller, Ok(Some(recorded)));
                         faults::step("answered");
                     }
-                    Some(failure) => answer(caller, Err(StoreError::Unavailable(failure.clone()))),
+                    Some(failure) => {
+                        answer(caller, Err(StoreError::Unavailable(failure.clone().into())))
+                    }
                 }
             }
             if failure.is_none() {

@@ -1,7 +1,7 @@
 //! Whether the index that lies in the folder can be trusted: that it is whole, of this log, and of these very files.
 
 use crate::db::{self, DatabaseError, Origin, Tables, Trust};
-use crate::store::error::{OpenError, is_full};
+use crate::store::error::{OpenError, is_full, with_causes};
 use crate::store::folder::{CHECKPOINT_NOTE, DATABASE, Folder, Identity, identity};
 use crate::store::index;
 use crate::store::index::damage::{self, IndexFile};
@@ -225,7 +225,11 @@ pub(in crate::store) async fn known_index(
     if said.tables == Tables::Older
         && let Err(error) = snapshot::take(&path, home, None).await
     {
-        tracing::warn!(%error, "no snapshot was made before the database's tables are changed");
+        let error = with_causes(&error);
+        tracing::warn!(
+            error,
+            "no snapshot was made before the database's tables are changed"
+        );
     }
     let prepared = async {
         db::bring_up_to_date(&mut index).await?;

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::db::{DatabaseError, Origin};
 use crate::store::dir::Dir;
-use crate::store::error::OpenError;
+use crate::store::error::{OpenError, with_causes};
 use crate::store::folder::Folder;
 use crate::store::index;
 use crate::store::index::damage::IndexFile;
@@ -80,7 +80,8 @@ pub(in crate::store) async fn rebuild(
             Err(DatabaseError::Newer) => return Err(newer("database")),
             Err(error) if error.is_full() => return Err(full()),
             Err(error) => {
-                tracing::warn!(%error, "a snapshot cannot be used");
+                let error = with_causes(&error);
+                tracing::warn!(error, "a snapshot cannot be used");
                 set_index_aside(folder, clock, file, true, origin)?;
             }
         }

@@ -7,6 +7,7 @@
 use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
 use crate::store::dir::{self, Dir};
+use crate::store::error::{StoreError, Unavailable, with_causes};
 use crate::store::folder::{DATABASE, Folder, identity, remove_database, remove_journals};
 use crate::store::index;
 use crate::store::record::LogId;
@@ -36,12 +37,18 @@ pub(in crate::store) struct Snapshot {
 
 #[derive(Debug, thiserror::Error)]
 pub(in crate::store) enum SnapshotError {
-    #[error(transparent)]
+    #[error("the index cannot be copied")]
     Database(#[from] sqlx::Error),
-    #[error(transparent)]
+    #[error("the copy of the index cannot be written")]
     Io(#[from] io::Error),
     #[error("the index knows no log")]
     NoLog,
+}
+
+impl SnapshotError {
+    pub(in crate::store) fn into_trouble(self) -> StoreError {
+        Unavailable::because("no snapshot was made", self).into()
+    }
 }
 
 /// Copies the index at `database` into `home` as it stands, while others read and write it. `until`: it is given up then.
@@ -144,7 +151,8 @@ async fn all_and_unread(home: &Dir) -> io::Result<(Vec<Snapshot>, Vec<String>)> 
             Ok(None) => unread.push(name),
             Err(error) => {
                 let path = home.path_of(&name);
-                tracing::warn!(%error, path = %path.display(), "a snapshot cannot be read");
+                let error = with_causes(&error);
+                tracing::warn!(error, path = %path.display(), "a snapshot cannot be read");
                 unread.push(name);
             }
         }
@@ -268,7 +276,8 @@ pub(in crate::store) async fn first_whole(home: &Dir, snapshots: &[Snapshot]) ->
                 tracing::warn!(path = %path.display(), "a snapshot is damaged, and not used");
             }
             Err(error) => {
-                tracing::warn!(%error, path = %path.display(), "a snapshot is damaged, and not used");
+                let error = with_causes(&error);
+                tracing::warn!(error, path = %path.display(), "a snapshot is damaged, and not used");
             }
         }
     }

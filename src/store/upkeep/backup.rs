@@ -14,7 +14,7 @@ use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::store::bodies::blobs;
 use crate::store::content::{BlobId, Body, Place};
 use crate::store::dir::Dir;
-use crate::store::error::{StoreError, is_full};
+use crate::store::error::{StoreError, Unavailable, is_full};
 use crate::store::folder::{BACKUP, DATABASE, Places, RESTORING, make_private, remove_database};
 use crate::store::progress::Progress;
 use crate::store::record::reader::{self, Found, Reader, ScanError};
@@ -161,7 +161,7 @@ impl Store {
                 at_dir(&home)(io::ErrorKind::StorageFull.into())
             }
             SnapshotError::Io(error) => at_dir(&home)(error),
-            error => StoreError::Unavailable(error.to_string()).into(),
+            error => error.into_trouble().into(),
         })?;
         let is_another = match reader::find(&places.log) {
             Ok(Found::Log(id)) => id != new.log,
@@ -804,7 +804,8 @@ impl Transfer<'_> {
 async fn damaged_records(log: &Dir, snapshot: &Snapshot) -> Result<Vec<(u64, u64)>, BackupError> {
     let (log, id, end) = (log.clone(), snapshot.log, snapshot.end);
     let read = blocking(move || {
-        read_records(&log, id, end).map_err(|error| StoreError::Unavailable(error.to_string()))
+        read_records(&log, id, end)
+            .map_err(|error| Unavailable::because("the log cannot be read", error).into())
     });
     Ok(read.await?.1)
 }

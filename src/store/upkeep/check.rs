@@ -10,7 +10,7 @@ use crate::store::bodies::blobs::{self, Blobs};
 use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
 use crate::store::effect::EffectKind;
-use crate::store::error::{StoreError, stopped, unavailable};
+use crate::store::error::{StoreError, stopped, unavailable, with_causes};
 use crate::store::folder::{BACKUP, DATABASE, Places};
 use crate::store::index::damage::Found;
 use crate::store::looking::{self, IndexRead, ReadIndex};
@@ -485,7 +485,7 @@ fn segment_file(segment: u64) -> String {
 fn trouble(error: &ScanError) -> StoreError {
     match error {
         ScanError::Io(error) => unavailable(error),
-        other => StoreError::Unavailable(other.to_string()),
+        other => StoreError::Unavailable(with_causes(other).into()),
     }
 }
 

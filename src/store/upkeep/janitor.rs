@@ -11,7 +11,7 @@ use crate::s3::BucketName;
 use crate::s3::lifecycle::Lifecycle;
 use crate::store::Store;
 use crate::store::content::BlobId;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, with_causes};
 use crate::store::object::Object;
 use crate::store::upload::{Upload, UploadListRequest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -234,7 +234,8 @@ async fn abort(store: &Store, uploads: Vec<Upload>, mode: Mode) -> Result<u64, S
 /// What one bucket's trouble leaves is for the next sweep, and keeps no other bucket from its own.
 fn told(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
     ended.unwrap_or_else(|error| {
-        tracing::warn!(%bucket, %error, "what ended by its age is deleted at the next sweep");
+        let error = with_causes(&error);
+        tracing::warn!(%bucket, error, "what ended by its age is deleted at the next sweep");
         0
     })
 }

@@ -212,7 +212,7 @@ fn common_refusals(route: &Route, method: &str, operation: &Operation) -> Vec<Pl
         PlaneError::BodyBroken(BodyError::TooSlow),
         PlaneError::BodyBroken(BodyError::Incomplete),
         PlaneError::BodyBroken(BodyError::NoRoom),
-        PlaneError::Store(StoreError::Damaged("a body".to_owned())),
+        PlaneError::Store(StoreError::Damaged("a body".into())),
     ];
     if route.path.contains('<') {
         refuses.push(PlaneError::PageNotFound);
