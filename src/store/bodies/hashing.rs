@@ -1,22 +1,23 @@
 //! The MD5 of small bodies, computed for all that wait for it at once.
 //!
-//! A body's MD5 takes longer than all else that is computed of it, and several bodies' take hardly longer than one's
-//! ([`md5_of_each`]). So whoever has a body gives way to what else is ready on its thread, for as long as that brings
-//! more bodies; then the first to come back hashes all of them. Nobody waits for a body that is still under way.
+//! A body's MD5 takes longer than everything else that is computed of it, and hashing several bodies together takes hardly
+//! longer than hashing one ([`md5_of_each`]). So a task with a body yields to the other tasks that are ready on its thread,
+//! for as long as that brings more bodies. The first task to run again then hashes all of them. No task waits for a body
+//! that is still being received.
 
 use crate::s3::checksum::md5_of_each;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-/// Bodies after which nobody gives way any more.
+/// With so many waiting bodies no task yields any more.
 const ENOUGH: usize = 16;
 
-/// Bodies that wait, of all threads.
+/// Waiting bodies of all threads.
 static WAITING: Mutex<Vec<Waiting>> = Mutex::new(Vec::new());
 
 struct Waiting {
-    /// Gone where its owner gave up.
+    /// Dropped when its owner gave up.
     body: Weak<Bytes>,
     answer: oneshot::Sender<[u8; 16]>,
 }
@@ -36,7 +37,7 @@ pub(in crate::store) async fn md5(body: Bytes) -> [u8; 16] {
         tokio::task::yield_now().await;
         match answered.try_recv() {
             Ok(md5) => return md5,
-            // Who took it met a fault.
+            // The task that took it failed.
             Err(TryRecvError::Closed) => return alone(&body),
             Err(TryRecvError::Empty) => {}
         }
@@ -67,7 +68,7 @@ fn hash(group: Vec<Waiting>) {
         .unzip();
     let bytes: Vec<&[u8]> = bodies.iter().map(|body| &***body).collect();
     for (answer, md5) in answers.into_iter().zip(md5_of_each(&bytes)) {
-        // Who gave up meanwhile does not need it.
+        // A caller that gave up meanwhile does not need it.
         let _ = answer.send(md5);
     }
 }
@@ -87,13 +88,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_gets_its_own() {
+    async fn each_caller_gets_the_md5_of_its_own_body() {
         let found = join_all((0..100).map(|number| md5(body(number)))).await;
         assert_eq!(found, (0..100).map(expected).collect::<Vec<_>>());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn tasks_of_many_threads_get_their_own() {
+    async fn tasks_of_many_threads_get_the_md5_of_their_own_bodies() {
         let tasks = (0..400).map(|number| {
             tokio::spawn(async move {
                 assert_eq!(md5(body(number)).await, expected(number));
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_of_who_hashes_is_nobody_elses() {
+    async fn a_failed_batch_does_not_affect_other_callers() {
         let (one, other) = (body(1), body(2));
         let mut hashed = Box::pin(md5(one));
         assert!(poll_immediate(&mut hashed).await.is_none());
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_gives_up_holds_nobody_up_and_is_not_kept() {
+    async fn a_caller_that_gives_up_delays_no_other_and_leaves_no_bytes() {
         let given_up = body(1);
         assert!(poll_immediate(md5(given_up.clone())).await.is_none());
         assert!(given_up.is_unique(), "its bytes are kept");

@@ -1,8 +1,8 @@
-//! Bytes that take a share of a memory which many use.
+//! Bytes that hold a permit of a shared memory limit until their last slice is dropped.
 
 use bytes::Bytes;
 
-/// The same bytes; `share` is given back when nobody holds a slice of them any more.
+/// The same bytes; `share` is released when their last slice is dropped.
 pub(in crate::store) fn holding<S: Send + 'static>(bytes: Bytes, share: S) -> Bytes {
     Bytes::from_owner(Shared {
         bytes,

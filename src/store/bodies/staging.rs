@@ -20,7 +20,7 @@ use crate::store::record::INLINE_LIMIT_BYTES;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// What a body that is announced gets at once; a longer one grows into its place.
+/// The buffer that an announced body gets at once; a longer body grows its buffer.
 const FIRST_PLACE_BYTES: u64 = 64 * 1024;
 /// How much of a body's start is kept for judging what it is.
 const HEAD_KEPT_BYTES: usize = 512;
@@ -46,7 +46,7 @@ enum Place {
         gathering: Gathering,
         writing: Writing,
     },
-    /// A write failed: what it was is told once, and nothing more is taken.
+    /// A write failed: the error was returned once, and nothing more is accepted.
     Given,
 }
 

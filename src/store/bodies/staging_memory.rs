@@ -11,9 +11,9 @@ pub(in crate::store::bodies) const PERMIT_BYTES: usize = 4096;
 /// that is written. How long they may be, and of how many bodies at a time.
 pub(in crate::store::bodies) const WRITE_BYTES: [(usize, usize); 2] =
     [(256 * 1024, 8), (64 * 1024, 128)];
-/// Of any other.
+/// The buffers of any other body.
 pub(in crate::store::bodies) const SMALL_WRITE_BYTES: usize = 8 * 1024;
-/// Of all bodies at a time: a sync that waits for a slow disk keeps a thread from reading and writing.
+/// Early syncs of all bodies at a time: a sync that waits for a slow disk keeps a thread from reading and writing.
 const EARLY_SYNCS: usize = 4;
 
 /// The memory that staged bodies share.
@@ -36,7 +36,7 @@ impl Default for StagingMemory {
 }
 
 impl StagingMemory {
-    /// Whether nobody should have more of it than he fills.
+    /// Whether a body should get no more of it than it fills.
     pub(in crate::store::bodies) fn is_scarce(&self) -> bool {
         self.small.available_permits() < MEMORY_LIMIT_BYTES / PERMIT_BYTES / 2
     }

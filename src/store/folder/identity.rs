@@ -3,6 +3,7 @@
 use crate::store::dir::Dir;
 use std::io;
 
+/// A file by its inode and its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Identity {
     pub(in crate::store) inode: i64,
