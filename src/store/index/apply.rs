@@ -237,7 +237,7 @@ impl<'a> Rows<'a> {
                 document: document.as_deref(),
             }),
             Change::Freed { bodies } => self.freed.extend(bodies.iter().map(|freed| freed.body)),
-            Change::Begun { .. } | Change::Domain | Change::Void => {}
+            Change::Begun { .. } | Change::Domain => {}
         }
     }
 

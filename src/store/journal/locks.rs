@@ -117,9 +117,7 @@ impl Name {
                 bucket, setting, ..
             } => Self::of_setting(bucket, *setting),
             // What is freed is named by nothing, so nothing else of a batch touches it but what went before.
-            Change::Begun { .. } | Change::Freed { .. } | Change::Domain | Change::Void => {
-                Vec::new()
-            }
+            Change::Begun { .. } | Change::Freed { .. } | Change::Domain => Vec::new(),
         };
         names.extend(Self::of_effect(record.effect.as_ref()));
         names

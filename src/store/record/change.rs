@@ -66,8 +66,6 @@ pub(in crate::store) enum Change {
     },
     /// Nothing here: the effect is all.
     Domain,
-    /// A range that was reserved and could not be written.
-    Void,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -198,7 +196,7 @@ impl Change {
         }
     }
 
-    /// The number in the record's head. 30 adopted and 31 moved are kept for what comes.
+    /// The number in the record's head. 30 and 31 are reserved for adopted and moved objects; 33 was never written.
     pub(in crate::store::record) fn kind(&self) -> u16 {
         match self {
             Self::Begun { .. } => 1,
@@ -213,7 +211,6 @@ impl Change {
             Self::PartCopied(_) => 24,
             Self::PartLost { .. } => 25,
             Self::Freed { .. } => 32,
-            Self::Void => 33,
             Self::BucketCreated { .. } => 40,
             Self::BucketDeleted { .. } => 41,
             Self::BucketSet { .. } => 42,
