@@ -158,7 +158,7 @@ impl Housekeeper {
             let store = self.store.clone();
             async move {
                 let copies = store.backup(&to, verify, &progress).await;
-                copies.map_err(|error| with_causes(&error))
+                copies.map_err(|error| error.sentence())
             }
         })
         .await

@@ -5,7 +5,7 @@ use super::{Failure, flag, fsck, order, terminal};
 use crate::admin::Order;
 use crate::clock::Clock;
 use crate::config::{self, Environment};
-use crate::store::{self, Copies, Progress, Store, Verify, with_causes};
+use crate::store::{self, Copies, Progress, Store, Verify};
 use clap::Args;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -105,17 +105,20 @@ impl Restore {
         let shows = !self.json && terminal::talks_to_a_person();
         let (progress, began) = (Progress::default(), Instant::now());
         let data_dir = config.data_dir.clone();
-        let failed = |error: &dyn std::error::Error| order::refused(&with_causes(error), &data_dir);
+        let failed = |sentence: String| order::refused(&sentence, &data_dir);
         let restoring = store::restore(&self.from, &config, &progress);
         let copies = terminal::while_showing(restoring, shows, || {
             let done = progress.done_bytes.load(Ordering::Relaxed);
             let total = progress.total_bytes.load(Ordering::Relaxed);
             terminal::progress("copied", done, total, began.elapsed())
         });
-        let copies = copies.await.map_err(|error| failed(&error))?;
+        let copies = copies.await.map_err(|error| failed(error.sentence()))?;
         // Its database is made here, so that the first start is as quick as any.
         let opened = Store::open(config, Clock::default(), order::effects()).await;
-        opened.map_err(|error| failed(&error))?.close().await;
+        opened
+            .map_err(|error| failed(error.sentence()))?
+            .close()
+            .await;
         let shown = data_dir.display();
         if only_root_can_open(&data_dir) {
             let folder = terminal::quoted(data_dir.as_os_str());

@@ -48,7 +48,10 @@ impl From<WrongSetting> for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(match error {
+            StartError::Store(error) => error.sentence(),
+            StartError::Refused(sentence) => sentence,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
-use crate::store::{self, Dir, EffectKind, OpenError, Store, StoreConfig};
+use crate::store::{self, Dir, EffectKind, OpenError, Refusal, Store, StoreConfig};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -119,7 +119,7 @@ async fn try_until_done(
         let clock = Clock::default();
         let opened = if has_a_server {
             // A command that took the folder now would keep the server from starting again.
-            Err(OpenError::Locked(String::new()))
+            Err(OpenError::Locked(Refusal::default()))
         } else if order.only_looks() {
             Store::look(&config, clock.clone(), effects()).await
         } else {
@@ -131,8 +131,8 @@ async fn try_until_done(
                 store.close().await;
                 return outcome;
             }
-            Err(OpenError::Refused(sentence) | OpenError::Full(sentence)) => {
-                return Err(refused(&sentence, &config.data_dir));
+            Err(OpenError::Refused(refusal) | OpenError::Full(refusal)) => {
+                return Err(refused(&refusal.sentence(), &config.data_dir));
             }
             Err(OpenError::Locked(_)) => {}
         }

@@ -8,17 +8,81 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
-/// Why the vault cannot be opened: each text is one sentence for the administrator which says what to do.
+/// Why the vault cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("{0}")]
-    Refused(String),
+    #[error(transparent)]
+    Refused(Refusal),
     /// Another hangar holds the folder's lock.
-    #[error("{0}")]
-    Locked(String),
-    /// There is no room on the disk, and no reserve left to let go.
-    #[error("{0}")]
-    Full(String),
+    #[error(transparent)]
+    Locked(Refusal),
+    /// There is no room on the disk, and no reserve left to free.
+    #[error(transparent)]
+    Full(Refusal),
+}
+
+impl OpenError {
+    /// One sentence for the administrator, with the cause and what to do.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let (Self::Refused(refusal) | Self::Locked(refusal) | Self::Full(refusal)) = self;
+        refusal.sentence()
+    }
+}
+
+/// What cannot be done with a data folder, why, and what the administrator can do about it.
+#[derive(Debug, Default, thiserror::Error)]
+#[error("{what}{}", .way_out.as_ref().map(|way_out| format!("; {way_out}")).unwrap_or_default())]
+pub struct Refusal {
+    what: String,
+    #[source]
+    cause: Option<Box<dyn Error + Send + Sync>>,
+    way_out: Option<Cow<'static, str>>,
+}
+
+impl Refusal {
+    pub(in crate::store) fn because(
+        what: impl Into<String>,
+        cause: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            what: what.into(),
+            cause: Some(Box::new(cause)),
+            way_out: None,
+        }
+    }
+
+    #[must_use]
+    pub(in crate::store) fn way_out(mut self, way_out: impl Into<Cow<'static, str>>) -> Self {
+        self.way_out = Some(way_out.into());
+        self
+    }
+
+    /// One sentence for the administrator, with the cause and what to do.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self {
+            what,
+            cause,
+            way_out,
+        } = self;
+        let cause = cause.as_deref().map(|cause| with_causes(cause));
+        let cause = cause.map(|cause| format!(": {cause}"));
+        let way_out = way_out.as_ref().map(|way_out| format!("; {way_out}"));
+        [Some(what.clone()), cause, way_out]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(what: String) -> Self {
+        Self {
+            what,
+            ..Self::default()
+        }
+    }
 }
 
 /// Why a change or a read did not happen.

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::db::{self, Checkpoints, DatabaseError, Noted, Owner, Readers, Tables, Trust, Verified};
 use crate::store::dir::Dir;
 use crate::store::effect::EffectKind;
-use crate::store::error::{OpenError, StoreError, with_causes};
+use crate::store::error::{OpenError, StoreError};
 use crate::store::folder::{
     CHECKPOINT_NOTE, DATABASE, Folder, Identity, Places, identity, unusable,
 };
@@ -18,7 +18,7 @@ use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{self, Reader, ScanError};
 use crate::store::record::segments::{self, End};
-use crate::store::recovery::known_index::{self, Said};
+use crate::store::recovery::known_index::{self, IndexState};
 use crate::store::recovery::refusal;
 use crate::store::recovery::replay::Replay;
 use crate::store::recovery::snapshot;
@@ -208,14 +208,14 @@ async fn as_it_lies(
     Ok(AsItLies::Whole(readers))
 }
 
-async fn ask(path: &Path) -> Result<Said, DatabaseError> {
+async fn ask(path: &Path) -> Result<IndexState, DatabaseError> {
     let mut index = db::open_main_file(path).await?;
-    let said = known_index::ask(&mut index).await;
+    let said = known_index::read_state(&mut index).await;
     index.close().await?;
     said
 }
 
-fn is_own(said: &Said, database: Identity) -> bool {
+fn is_own(said: &IndexState, database: Identity) -> bool {
     let (known, run) = said.identities;
     run.is_none() && known.is_some_and(|known| known.is_same_file(database))
 }
@@ -246,10 +246,11 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
 /// A start that trusts the index does not read what of the log the index holds already, and may go on where a look cannot.
 fn went_by_the_log(error: OpenError) -> OpenError {
     match error {
-        OpenError::Refused(sentence) => OpenError::Refused(format!(
-            "{sentence}. No server stopped here cleanly, so this look went by the log alone: a server that still starts here \
-             answers this command itself"
-        )),
+        OpenError::Refused(refusal) => OpenError::Refused(format!(
+            "{}. No server stopped here cleanly, so this look went by the log alone: a server that still starts here \
+             answers this command itself",
+            refusal.sentence()
+        ).into()),
         error => error,
     }
 }
@@ -331,18 +332,18 @@ fn index_trouble(error: &DatabaseError) -> OpenError {
     }
     OpenError::Refused(format!(
         "no index to read the folder with can be built: {error}; start the server, which rebuilds its own"
-    ))
+    ).into())
 }
 
 fn no_room(error: &io::Error) -> OpenError {
     OpenError::Refused(format!(
         "no index to read the folder with can be built in the folder for temporary files: {error}; set TMPDIR to a \
          folder with room, or start the server, which makes its own again"
-    ))
+    ).into())
 }
 
 impl From<OpenError> for StoreError {
     fn from(error: OpenError) -> Self {
-        Self::Unavailable(with_causes(&error).into())
+        Self::Unavailable(error.sentence().into())
     }
 }

@@ -35,7 +35,7 @@ pub use bucket::Bucket;
 pub use dir::Dir;
 pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
 pub use error::{
-    DamagedBytes, OpenError, RecordError, StageError, StoreError, Unavailable, with_causes,
+    DamagedBytes, OpenError, RecordError, Refusal, StageError, StoreError, Unavailable, with_causes,
 };
 pub use index::has_object;
 pub use object::{
@@ -349,7 +349,8 @@ impl Store {
         };
         let writing = writer.start().map_err(|error| {
             let why = "the writer's thread cannot be started";
-            OpenError::Refused(format!("{why}: {error}; allow more processes (ulimit -u)"))
+            let refusal = Refusal::because(why, error);
+            OpenError::Refused(refusal.way_out("allow more processes (ulimit -u)"))
         })?;
         let tasks = (writing, tokio::spawn(indexer.run()));
         let opened = Opened {

@@ -31,7 +31,7 @@ pub(in crate::store) fn check(home: &Path, allow_unsafe: bool) -> Result<(), Ope
     Err(OpenError::Refused(format!(
         "the data folder is on {name}, which may lose what was synced; use a local disk, or set \
          HANGAR_ALLOW_UNSAFE_FS=true to accept that"
-    )))
+    ).into()))
 }
 
 #[cfg(not(target_os = "linux"))]

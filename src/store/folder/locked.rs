@@ -1,7 +1,7 @@
 //! The data folder, held by its lock.
 
 use crate::store::dir::Dir;
-use crate::store::error::OpenError;
+use crate::store::error::{OpenError, Refusal};
 use crate::store::folder::filesystem;
 use crate::store::folder::identity::{Identity, identity};
 use crate::store::folder::layout::{BLOBS, DATABASE, NEW_BLOBS, Places, by_path, database_files};
@@ -123,7 +123,7 @@ impl Folder {
             io::ErrorKind::NotFound => OpenError::Refused(format!(
                 "{} holds no log: restore the folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another one",
                 data_dir.display()
-            )),
+            ).into()),
             _ => cannot(&error),
         })?;
         let blobs = match home.folder(BLOBS) {
@@ -153,11 +153,12 @@ impl Folder {
             return Err(OpenError::Refused(format!(
                 "the folder {shown} is missing, where files over 256 KiB are, and there were some: put it back; if it is \
                  lost, make it, empty, and run `hangar fsck`, which names what is lost with it"
-            )));
+            ).into()));
         }
         let made = self.home.rename(NEW_BLOBS, &self.home, BLOBS);
         made.and_then(|()| self.home.sync()).map_err(|error| {
-            OpenError::Refused(format!("the folder {shown} cannot be made: {error}"))
+            let what = format!("the folder {shown} cannot be made");
+            OpenError::Refused(Refusal::because(what, error))
         })
     }
 
@@ -279,7 +280,7 @@ fn take_lock(lock: &File, how: FlockOperation, data_dir: &Path) -> Result<(), Op
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked(format!(
             "another hangar is using the data folder {}; stop it, or set HANGAR_DATA_DIR (--data-dir) to another folder",
             data_dir.display()
-        ))),
+        ).into())),
         Err(error) => Err(unusable(data_dir, &error.into())),
     }
 }

@@ -1,7 +1,7 @@
 //! Why a data folder cannot be used, and the way out of that.
 
 use crate::store::dir::Dir;
-use crate::store::error::{OpenError, is_full};
+use crate::store::error::{OpenError, Refusal, copy_of, is_full};
 use crate::store::folder::layout::{BACKUP, RESTORING};
 use std::io;
 use std::path::Path;
@@ -12,12 +12,10 @@ pub(in crate::store) fn unusable(data_dir: &Path, error: &io::Error) -> OpenErro
     if is_full(error) {
         return OpenError::Full(format!(
             "the disk of the data folder {shown} is full: free some MiB on it, or give it a larger disk"
-        ));
+        ).into());
     }
-    let way_out = way_out(error);
-    OpenError::Refused(format!(
-        "the data folder {shown} cannot be used: {error}; {way_out}"
-    ))
+    let what = format!("the data folder {shown} cannot be used");
+    OpenError::Refused(Refusal::because(what, copy_of(error)).way_out(way_out(error)))
 }
 
 /// What to do about an error of a data folder.
@@ -50,7 +48,7 @@ pub(in crate::store::folder) fn refuse_backup(
         "{} holds a backup, which stays as it is: put it back into a new folder with `hangar restore`, or look at it \
          with `hangar fsck`",
         data_dir.display()
-    )))
+    ).into()))
 }
 
 pub(in crate::store::folder) fn refuse_unfinished(
@@ -66,5 +64,5 @@ pub(in crate::store::folder) fn refuse_unfinished(
     Err(OpenError::Refused(format!(
         "a restore into {} was cut off: run `hangar restore` again, or set HANGAR_DATA_DIR (--data-dir) to another folder",
         data_dir.display()
-    )))
+    ).into()))
 }

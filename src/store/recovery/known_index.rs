@@ -20,7 +20,7 @@ use sqlx::{Connection, SqliteConnection};
 const JOURNAL: &str = "hangar.db-wal";
 
 /// What lies at the index's place.
-pub(in crate::store) enum Index {
+pub(in crate::store) enum KnownIndex {
     /// Nothing, or nothing that knows a log.
     None,
     /// It belongs to this log, was left beside these very files, and is no further than the log.
@@ -34,34 +34,36 @@ pub(in crate::store) enum Index {
     Untrusted { is_own: bool },
 }
 
-/// What an index says of itself.
-pub(in crate::store) struct Said {
+/// What an index records of itself.
+pub(in crate::store) struct IndexState {
     pub(in crate::store) tables: Tables,
     /// Of the database, and of `run`.
     pub(in crate::store) identities: (Option<Identity>, Option<Identity>),
     pub(in crate::store) position: Option<(LogId, End)>,
 }
 
-pub(in crate::store) async fn ask(index: &mut SqliteConnection) -> Result<Said, DatabaseError> {
+pub(in crate::store) async fn read_state(
+    index: &mut SqliteConnection,
+) -> Result<IndexState, DatabaseError> {
     let tables = db::tables(index).await?;
     if tables == Tables::None {
-        return Ok(Said {
+        return Ok(IndexState {
             tables,
             identities: (None, None),
             position: None,
         });
     }
-    Ok(Said {
+    Ok(IndexState {
         tables,
         identities: index::identities(index).await?,
         position: index::position(index).await?,
     })
 }
 
-/// What the database's own file says, before what its journal adds; `None`: nothing that could be read.
-async fn ask_main_file(folder: &Folder) -> Option<(LogId, End)> {
+/// The position that the database's own file records, without its journal; `None`: it cannot be read.
+async fn position_in_main_file(folder: &Folder) -> Option<(LogId, End)> {
     let mut index = db::open_main_file(&folder.database()).await.ok()?;
-    let said = ask(&mut index).await;
+    let said = read_state(&mut index).await;
     drop(index.close().await);
     said.ok()?.position
 }
@@ -72,26 +74,26 @@ pub(in crate::store) async fn known_index(
     source: Source,
     file: &mut IndexFile,
     (trust, is_noted_own, making): (Trust, bool, Option<Origin>),
-) -> Result<Index, OpenError> {
+) -> Result<KnownIndex, OpenError> {
     let home = folder.home();
     let path = folder.database();
     let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
     let look = |name: &str| identity(home, name).map_err(io_trouble);
     if let (Some(Origin::New), Found::Nothing) = (making, log) {
         // The first start was cut off before its log was there: whatever lies in the index is of that start.
-        return Ok(Index::None);
+        return Ok(KnownIndex::None);
     }
     if let Some(origin) = making
         && log != Found::Nothing
     {
         tracing::warn!("the index was being made when the last start ended: it is made again");
         return Ok(match origin {
-            Origin::Own => Index::Untrusted { is_own: true },
-            Origin::Copy => Index::Untrusted { is_own: false },
-            Origin::Unknown | Origin::New => Index::None,
+            Origin::Own => KnownIndex::Untrusted { is_own: true },
+            Origin::Copy => KnownIndex::Untrusted { is_own: false },
+            Origin::Unknown | Origin::New => KnownIndex::None,
         });
     }
-    let damaged = Index::Untrusted {
+    let damaged = KnownIndex::Untrusted {
         is_own: is_noted_own,
     };
     if damage::is_marked(home).map_err(io_trouble)? {
@@ -99,7 +101,7 @@ pub(in crate::store) async fn known_index(
         return Ok(damaged);
     }
     let Some(database) = look(DATABASE)? else {
-        return Ok(Index::None);
+        return Ok(KnownIndex::None);
     };
     let journal = look(JOURNAL)?;
     let has_checksums = db::has_checksums(&path).map_err(io_trouble)?;
@@ -113,7 +115,7 @@ pub(in crate::store) async fn known_index(
     }
     // A hangar that wrote no notes left it: what lies in the database's own file is asked of that file.
     let in_main_file = match trust {
-        Trust::NoNote if !has_checksums => ask_main_file(folder).await,
+        Trust::NoNote if !has_checksums => position_in_main_file(folder).await,
         _ => None,
     };
     let mut index = match db::open_as_it_is(&path).await {
@@ -124,7 +126,7 @@ pub(in crate::store) async fn known_index(
         }
         Err(error) => return Err(database_trouble(&error, error.is_full())),
     };
-    let said = match ask(&mut index).await {
+    let said = match read_state(&mut index).await {
         Ok(said) => said,
         Err(DatabaseError::Newer) => {
             drop(index.close().await);
@@ -141,7 +143,7 @@ pub(in crate::store) async fn known_index(
     };
     let Some((id, end)) = said.position else {
         drop(index.close().await);
-        return Ok(Index::None);
+        return Ok(KnownIndex::None);
     };
     let (known_database, known_run) = said.identities;
     let is_own = known_database.is_some_and(|known| known.is_same_file(database))
@@ -161,7 +163,7 @@ pub(in crate::store) async fn known_index(
     if !is_own || !is_its_log {
         tracing::warn!("the data folder was copied or restored: its database is not trusted");
         drop(index.close().await);
-        return Ok(Index::Untrusted { is_own: false });
+        return Ok(KnownIndex::Untrusted { is_own: false });
     }
     let before = reader::look_before(folder.log(), id, end);
     let refusal = match before {
@@ -171,7 +173,7 @@ pub(in crate::store) async fn known_index(
     if let Some(refusal) = refusal {
         drop(index.close().await);
         if source != Source::Index {
-            return Ok(Index::Untrusted { is_own });
+            return Ok(KnownIndex::Untrusted { is_own });
         }
         return Err(refusal);
     }
@@ -200,7 +202,7 @@ pub(in crate::store) async fn known_index(
     if let Some(why) = broken {
         drop(index.close().await);
         file.damage.report(why);
-        return Ok(Index::Untrusted { is_own });
+        return Ok(KnownIndex::Untrusted { is_own });
     }
     if let Some(why) = of_another_time {
         tracing::warn!(
@@ -211,13 +213,13 @@ pub(in crate::store) async fn known_index(
             damage::distrust(home).map_err(io_trouble)?;
         }
         drop(index.close().await);
-        return Ok(Index::Untrusted { is_own });
+        return Ok(KnownIndex::Untrusted { is_own });
     }
     let settled = settle(folder, &mut index, end, file).await;
     if let Some(page) = settled? {
         drop(index.close().await);
         file.damage.report_page(&path, page);
-        return Ok(Index::Untrusted { is_own });
+        return Ok(KnownIndex::Untrusted { is_own });
     }
     if !has_checksums && db::is_journal_empty(&path) {
         index = with_checksums(folder, index, file).await?;
@@ -240,7 +242,7 @@ pub(in crate::store) async fn known_index(
         drop(index.close().await);
         return Err(database_trouble(&error, error.is_full()));
     }
-    Ok(Index::Trusted { index, id, end })
+    Ok(KnownIndex::Trusted { index, id, end })
 }
 
 /// Whether a database with a journal is a copy of another time, put into the place of the one that the journal is of: the

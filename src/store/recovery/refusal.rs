@@ -1,12 +1,13 @@
 //! Why a folder is not opened, each as a sentence for the administrator.
 
 use crate::db;
-use crate::store::error::{OpenError, is_full};
+use crate::store::error::{OpenError, Refusal, copy_of, is_full};
 use crate::store::folder::way_out;
 use crate::store::record::reader::{Before, ScanError};
 use crate::store::record::segments::End;
 use crate::store::recovery::salvage::SalvageError;
 use crate::store::recovery::snapshot::Survey;
+use std::io;
 
 pub(in crate::store) const MAKE_DO: &str = "`hangar rebuild` makes do with what is left";
 
@@ -51,30 +52,32 @@ pub(in crate::store) fn not_before(before: Before, sequence: u64) -> Option<Open
 }
 
 pub(in crate::store) fn lost(how: &str) -> OpenError {
-    OpenError::Refused(format!(
-        "the log in the data folder {how}; restore the folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to \
-         another folder"
+    let refusal = Refusal::from(format!("the log in the data folder {how}"));
+    OpenError::Refused(refusal.way_out(
+        "restore the folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another folder",
     ))
 }
 
 pub(in crate::store) fn newer(what: &str) -> OpenError {
-    OpenError::Refused(format!(
-        "the {what} in the data folder was written by a newer hangar; start that version, or set HANGAR_DATA_DIR \
-         (--data-dir) to another folder"
-    ))
+    let refusal = Refusal::from(format!(
+        "the {what} in the data folder was written by a newer hangar"
+    ));
+    OpenError::Refused(
+        refusal
+            .way_out("start that version, or set HANGAR_DATA_DIR (--data-dir) to another folder"),
+    )
 }
 
 pub(in crate::store) fn log_trouble(error: &ScanError) -> OpenError {
     match error {
         ScanError::Newer(_) | ScanError::Unread(_) => newer("log"),
-        ScanError::Damaged { .. } | ScanError::Mixed { .. } => OpenError::Refused(format!(
-            "{error}; restore the data folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another folder"
-        )),
+        ScanError::Damaged { .. } | ScanError::Mixed { .. } => {
+            OpenError::Refused(Refusal::from(error.to_string()).way_out(
+                "restore the data folder from a backup, or set HANGAR_DATA_DIR (--data-dir) to another folder",
+            ))
+        }
         ScanError::Io(source) if is_full(source) => full(),
-        ScanError::Io(source) => OpenError::Refused(format!(
-            "the log in the data folder cannot be used: {source}; {}",
-            way_out(source)
-        )),
+        ScanError::Io(source) => cannot("the log in the data folder cannot be used", source),
     }
 }
 
@@ -83,11 +86,14 @@ pub(in crate::store) fn salvage_trouble(error: &SalvageError) -> OpenError {
         SalvageError::Index(error) => database_trouble(error, db::is_full(error)),
         SalvageError::Log(error) => log_trouble(error),
         SalvageError::Io(error) if is_full(error) => full(),
-        SalvageError::Io(error) => OpenError::Refused(format!(
-            "the bodies in the data folder cannot be looked at: {error}; {}",
-            way_out(error)
-        )),
+        SalvageError::Io(error) => {
+            cannot("the bodies in the data folder cannot be looked at", error)
+        }
     }
+}
+
+fn cannot(what: &str, error: &io::Error) -> OpenError {
+    OpenError::Refused(Refusal::because(what, copy_of(error)).way_out(way_out(error)))
 }
 
 pub(in crate::store) fn database_trouble(
@@ -100,15 +106,18 @@ pub(in crate::store) fn database_trouble(
     let cause = error
         .source()
         .map_or_else(String::new, |cause| format!(" ({cause})"));
-    OpenError::Refused(format!(
-        "the database in the data folder cannot be used: {error}{cause}; set HANGAR_DATA_DIR (--data-dir) to a folder that \
-         this user may write"
-    ))
+    let refusal = Refusal::from(format!(
+        "the database in the data folder cannot be used: {error}{cause}"
+    ));
+    OpenError::Refused(
+        refusal.way_out("set HANGAR_DATA_DIR (--data-dir) to a folder that this user may write"),
+    )
 }
 
 pub(in crate::store) fn full() -> OpenError {
     OpenError::Full(
         "the disk of the data folder is full, and its reserve is used up: free some MiB on it, or give it a larger disk"
-            .to_owned(),
+            .to_owned()
+            .into(),
     )
 }

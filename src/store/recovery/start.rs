@@ -14,7 +14,7 @@ use crate::store::journal::log::Log;
 use crate::store::progress::Progress;
 use crate::store::record::reader::{self, Found, Reader};
 use crate::store::record::{Change, Draft, LogId};
-use crate::store::recovery::known_index::{Index, known_index};
+use crate::store::recovery::known_index::{KnownIndex, known_index};
 use crate::store::recovery::rebuild::{new_index, rebuild};
 use crate::store::recovery::refusal::{
     database_trouble, log_trouble, lost, refuse_end_before, salvage_trouble,
@@ -58,21 +58,21 @@ pub(in crate::store) async fn start(
     // Half an index is nothing to keep either.
     let was_damaged = was_marked || file.damage.is_found() || making.is_some();
     let mut is_own = match known {
-        Index::Trusted { .. } => Some(true),
-        Index::Untrusted { is_own } => Some(is_own),
-        Index::None => None,
+        KnownIndex::Trusted { .. } => Some(true),
+        KnownIndex::Untrusted { is_own } => Some(is_own),
+        KnownIndex::None => None,
     };
     let mut said = Survey::default();
     if source != Source::Index
-        && let Index::Trusted { index, .. } = known
+        && let KnownIndex::Trusted { index, .. } = known
     {
         drop(index.close().await);
-        known = Index::Untrusted { is_own: true };
+        known = KnownIndex::Untrusted { is_own: true };
     }
     let mut rebuilt = None;
     let (mut index, id, from) = match (known, found) {
-        (Index::Trusted { index, id, end }, _) => (index, id, end),
-        (Index::Untrusted { .. } | Index::None, Found::Log(id)) => {
+        (KnownIndex::Trusted { index, id, end }, _) => (index, id, end),
+        (KnownIndex::Untrusted { .. } | KnownIndex::None, Found::Log(id)) => {
             let (index, from, snapshot, survey) =
                 rebuild(folder, clock, id, (source, is_own), file, was_damaged).await?;
             is_own = survey.is_own_by(is_own);
@@ -83,7 +83,7 @@ pub(in crate::store) async fn start(
             });
             (index, id, from)
         }
-        (Index::None, Found::Nothing) => {
+        (KnownIndex::None, Found::Nothing) => {
             let trace = trace_of_a_log(folder);
             let trace = trace.map_err(|error| log_trouble(&error.into()))?;
             let noted = is_log_noted.then(|| CHECKPOINT_NOTE.to_owned());
@@ -101,7 +101,7 @@ pub(in crate::store) async fn start(
                 rebuilt: Some(Rebuilt::default()),
             });
         }
-        (Index::Untrusted { .. }, Found::Nothing) => return Err(lost("is missing")),
+        (KnownIndex::Untrusted { .. }, Found::Nothing) => return Err(lost("is missing")),
         (_, Found::Damaged) => return Err(lost("is damaged where it begins")),
     };
     // A log may end at damage where the folder was copied, or where nothing says whether it was and `hangar rebuild` is to
@@ -175,7 +175,7 @@ async fn begin(
     index: &mut SqliteConnection,
     effects: &[EffectKind],
 ) -> Result<Log, OpenError> {
-    let begun = async {
+    let begin_log = || {
         let mut log = Log::create(folder.log(), LogId::random())?;
         let change = Change::Begun {
             hangar: env!("CARGO_PKG_VERSION").to_owned(),
@@ -184,7 +184,7 @@ async fn begin(
         log.append(&[draft]).map_err(std::io::Error::other)?;
         Ok::<_, std::io::Error>(log)
     };
-    let log = begun.await.map_err(|error| log_trouble(&error.into()))?;
+    let log = begin_log().map_err(|error| log_trouble(&error.into()))?;
     index::apply(index, &[], effects, log.id(), log.end())
         .await
         .map_err(|error| database_trouble(&error, db::is_full(&error)))?;

@@ -97,9 +97,10 @@ async fn a_snapshot_that_the_log_does_not_reach_or_that_is_damaged_is_passed_ove
     let last = whole.windows(MAGIC.len()).rposition(|at| at == MAGIC);
     std::fs::write(&log, &whole[..last.unwrap()]).unwrap();
     lose_only_the_index(dir.path());
-    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+    let Err(OpenError::Refused(refusal)) = open(dir.path()).await else {
         panic!("the log went on, and the folder was not copied")
     };
+    let sentence = refusal.sentence();
     assert!(
         sentence.contains("does not go on to record 4"),
         "{sentence}"

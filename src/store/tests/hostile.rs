@@ -183,9 +183,10 @@ async fn folders_and_files_that_are_links_stop_the_start_and_are_not_written_thr
         std::fs::rename(&path, &moved).unwrap();
         symlink(&moved, &path).unwrap();
         let before = std::fs::read(&moved).ok();
-        let Err(OpenError::Refused(sentence)) = open(copy.path()).await else {
+        let Err(OpenError::Refused(refusal)) = open(copy.path()).await else {
             panic!("{part} is a link, and it started")
         };
+        let sentence = refusal.sentence();
         assert!(sentence.contains("is not a"), "{sentence}");
         assert_eq!(std::fs::read(&moved).ok(), before);
     }
@@ -197,9 +198,10 @@ async fn a_log_that_has_another_name_elsewhere_is_not_written_to() {
     let elsewhere = tempfile::tempdir().unwrap();
     let segment = dir.path().join("@hangar/log/00000000000000000001.log");
     std::fs::hard_link(&segment, elsewhere.path().join("kept")).unwrap();
-    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+    let Err(OpenError::Refused(refusal)) = open(dir.path()).await else {
         panic!("it started")
     };
+    let sentence = refusal.sentence();
     assert!(sentence.contains("hard link"), "{sentence}");
 }
 

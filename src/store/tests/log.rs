@@ -240,9 +240,10 @@ async fn a_rebuild_that_the_log_does_not_allow_leaves_the_index_that_is_there() 
         let progress = Progress::default();
         let config = config(dir.path());
         let opened = Store::open_from(config, Clock::default(), notes(), Source::Log, &progress);
-        let Err(OpenError::Refused(sentence)) = opened.await else {
+        let Err(OpenError::Refused(refusal)) = opened.await else {
             panic!("it was made again")
         };
+        let sentence = refusal.sentence();
         assert!(sentence.contains("record 6 is damaged"), "{sentence}");
         let store = open(dir.path()).await.unwrap();
         for at in ["first", "second", "third"] {
@@ -283,9 +284,10 @@ async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence()
     let mut file = IndexFile::of(&folder).unwrap();
     file.checkpoints.begin_anew(None).unwrap();
     folder.release();
-    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+    let Err(OpenError::Refused(refusal)) = open(dir.path()).await else {
         panic!("it started")
     };
+    let sentence = refusal.sentence();
     assert!(sentence.contains("record 3 is damaged"), "{sentence}");
 }
 
@@ -301,9 +303,10 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
     copy_identical(dir.path(), copy.path());
     std::fs::write(copy.path().join(SEGMENT), &log).unwrap();
     for opened in [open(copy.path()).await, look(copy.path()).await] {
-        let Err(OpenError::Refused(sentence)) = opened else {
+        let Err(OpenError::Refused(refusal)) = opened else {
             panic!("it started")
         };
+        let sentence = refusal.sentence();
         assert!(
             sentence.contains("log") && sentence.contains("newer hangar"),
             "{sentence}"
@@ -321,9 +324,10 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
     .await
     .unwrap();
     index.close().await.unwrap();
-    let Err(OpenError::Refused(sentence)) = open(dir.path()).await else {
+    let Err(OpenError::Refused(refusal)) = open(dir.path()).await else {
         panic!("it started")
     };
+    let sentence = refusal.sentence();
     assert!(
         sentence.contains("database") && sentence.contains("newer hangar"),
         "{sentence}"
@@ -352,7 +356,7 @@ async fn rebuilt(dir: &Path) -> Store {
 
 async fn refusal(dir: &Path) -> String {
     match open(dir).await {
-        Err(OpenError::Refused(sentence)) => sentence,
+        Err(OpenError::Refused(refusal)) => refusal.sentence(),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it started"),
     }

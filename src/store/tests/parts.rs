@@ -474,8 +474,11 @@ async fn judge(case: &Case) -> Result<Outcome, String> {
     let before = bodies(dir);
     let store = match open(dir).await {
         Ok(store) => store,
-        Err(OpenError::Refused(sentence)) if sentence.len() < 40 => return Err(sentence),
-        Err(OpenError::Refused(sentence)) => {
+        Err(OpenError::Refused(refusal)) if refusal.sentence().len() < 40 => {
+            return Err(refusal.sentence());
+        }
+        Err(OpenError::Refused(refusal)) => {
+            let sentence = refusal.sentence();
             if bodies(dir) != before {
                 return Err(format!("refused, and changed what it holds: {sentence}"));
             }

@@ -14,7 +14,7 @@ use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::store::bodies::blobs;
 use crate::store::content::{BlobId, Body, Place};
 use crate::store::dir::Dir;
-use crate::store::error::{StoreError, Unavailable, is_full};
+use crate::store::error::{StoreError, Unavailable, is_full, with_causes};
 use crate::store::folder::{BACKUP, DATABASE, Places, RESTORING, make_private, remove_database};
 use crate::store::progress::Progress;
 use crate::store::record::reader::{self, Found, Reader, ScanError};
@@ -114,6 +114,18 @@ fn sentence(path: &Path, error: &io::Error) -> String {
 impl From<sqlx::Error> for BackupError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl BackupError {
+    /// One sentence, with its causes.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Store(error) => with_causes(error),
+            // Its text holds the cause, before what to do.
+            Self::Refused(_) | Self::Copy(..) => self.to_string(),
+        }
     }
 }
 

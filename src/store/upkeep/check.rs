@@ -168,7 +168,7 @@ pub async fn check_backup(
     }
     let places = Places::of(&home).map_err(|error| cannot(&error))?;
     let _lock = crate::store::upkeep::backup::lock_to_read(&home, data_dir)
-        .map_err(|error| BackupCheckError::Refused(error.to_string()))?;
+        .map_err(|error| BackupCheckError::Refused(error.sentence()))?;
     let snapshots = snapshot::all(&home).await.map_err(|error| cannot(&error))?;
     let index = match snapshot::first_whole(&home, &snapshots).await {
         Some(snapshot) => ReadIndex {
