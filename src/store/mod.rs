@@ -9,17 +9,14 @@
 
 mod bodies;
 mod bucket;
-mod caching;
 mod content;
 mod dir;
+mod door;
 mod effect;
 mod error;
 mod folder;
 mod index;
 mod journal;
-mod looking;
-mod minio_files;
-mod multipart;
 mod object;
 mod progress;
 mod record;
@@ -130,7 +127,7 @@ pub fn folder_warnings(config: &StoreConfig) -> Vec<Warning> {
 }
 
 fn foreign_files(data_dir: &std::path::Path) -> Option<Warning> {
-    let found = minio_files::find(data_dir)?;
+    let found = upkeep::minio_files::find(data_dir)?;
     Some(Warning::MinioFiles {
         data_dir: data_dir.to_owned(),
         buckets: found.buckets,
@@ -162,7 +159,7 @@ struct Inner {
     /// What was damaged of the index when the store was opened, and is made again.
     found_at_start: Mutex<Option<Found>>,
     /// Of a store that is only looked at.
-    looks_at: Option<looking::LooksAt>,
+    looks_at: Option<door::look::LooksAt>,
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     tasks: Mutex<Option<(oneshot::Receiver<()>, JoinHandle<SqliteConnection>)>>,
 }

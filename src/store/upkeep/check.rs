@@ -9,11 +9,11 @@ use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::store::bodies::blobs::{self, Blobs};
 use crate::store::content::{Body, Place};
 use crate::store::dir::Dir;
+use crate::store::door::look::{self, IndexRead, ReadIndex};
 use crate::store::effect::EffectKind;
 use crate::store::error::{StoreError, stopped, unavailable};
 use crate::store::folder::{BACKUP, DATABASE, Places};
 use crate::store::index::damage::Found;
-use crate::store::looking::{self, IndexRead, ReadIndex};
 use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{self, Reader, ScanError};
@@ -181,7 +181,7 @@ pub async fn check_backup(
                 if crate::store::upkeep::backup::was_written(&home)
                     .map_err(|it| cannot(&it))? =>
             {
-                let made = looking::index_of_log(&home, &places, id, None, effects).await;
+                let made = look::index_of_log(&home, &places, id, None, effects).await;
                 made.map_err(|error| {
                     refused(&format!("has no snapshot that is whole, and {error}"))
                 })?

@@ -6,4 +6,5 @@ pub(in crate::store) mod check;
 pub(in crate::store) mod freeing;
 pub(in crate::store) mod janitor;
 pub(in crate::store) mod mend;
+pub(in crate::store) mod minio_files;
 pub(in crate::store) mod scrub;
