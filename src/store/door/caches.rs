@@ -2,7 +2,7 @@
 
 use crate::cache::{Hot, Stamp, Weight};
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
-use crate::store::Store;
+use crate::store::door::store::Store;
 use crate::store::journal::locks::Name;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Store {
 
     fn stamp(&self, names: &[Name]) -> Stamp {
         let rows = Name::changing(names);
-        self.inner.state.memory.versions.stamp(rows)
+        self.vault.state.memory.versions.stamp(rows)
     }
 
     /// Memory for a kind of answers that are asked for again, `most_bytes` at most; one takes about `usual_bytes`.
@@ -45,12 +45,7 @@ impl Store {
         K: Eq + Hash + Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
     {
-        let memory = &self.inner.state.memory;
+        let memory = &self.vault.state.memory;
         memory.kind(most_bytes, usual_bytes, weight)
-    }
-
-    /// Clears the caches whenever no request has come for a while, for as long as it is polled.
-    pub async fn rest_when_idle(&self) {
-        self.inner.state.memory.rest_when_idle().await;
     }
 }

@@ -1,5 +1,12 @@
-//! The door of the vault: its verbs for buckets, objects and uploads.
+//! The door of the vault: opening and closing it, and its verbs for buckets, objects, uploads and rows of other modules.
 
+mod buckets;
 mod caches;
-pub(in crate::store) mod look;
+mod close;
+mod look;
+mod objects;
+mod open;
+mod reading;
+mod records;
+pub(in crate::store) mod store;
 mod uploads;

@@ -602,7 +602,7 @@ impl World {
     fn reopen(&mut self) {
         let opened = open_at(self.folder(), self.clock.clone());
         let store = self.runtime.block_on(opened).unwrap();
-        self.janitor = Some(store.janitor());
+        self.janitor = Some(store.upkeep().janitor());
         self.store = Some(store);
     }
 

@@ -8,16 +8,14 @@
 use crate::faults;
 use crate::store::bodies::blobs;
 use crate::store::bodies::free::{free_bytes, remove};
-use crate::store::content::BlobId;
-use crate::store::content::Place;
+use crate::store::content::{BlobId, Place};
 use crate::store::dir::Dir;
-use crate::store::error::{StoreError, unavailable};
+use crate::store::error::{StoreError, stopped, unavailable};
 use crate::store::folder::ASIDE_LOG;
 use crate::store::index;
 use crate::store::journal::planner::Work;
 use crate::store::record::LogId;
-use crate::store::record::reader;
-use crate::store::record::reader::ScanError;
+use crate::store::record::reader::{self, ScanError};
 use crate::store::record::{BodyPlace, Change, Record, Unreferenced};
 use crate::store::upkeep::janitor::{Janitor, Mode};
 use serde::{Deserialize, Serialize};
@@ -49,15 +47,15 @@ impl Janitor {
     /// # Errors
     /// `Unavailable`, … The next sweep does what is left.
     pub async fn free(&mut self, mode: Mode, at_once: bool) -> Result<Freed, StoreError> {
-        let inner = &self.store.inner;
-        inner.state.memory.forget_outdated();
-        let grace = match (at_once, !inner.state.space.admits_bytes()) {
-            _ if inner.state.are_bytes_held() => Duration::MAX,
+        let vault = &self.vault;
+        vault.state.memory.forget_outdated();
+        let grace = match (at_once, !vault.state.space.admits_bytes()) {
+            _ if vault.state.are_bytes_held() => Duration::MAX,
             (true, _) => Duration::ZERO,
-            (false, true) => inner.grace.min(SHORT_GRACE),
-            (false, false) => inner.grace,
+            (false, true) => vault.grace.min(SHORT_GRACE),
+            (false, false) => vault.grace,
         };
-        let (now, space) = (inner.clock.elapsed(), inner.state.space.clone());
+        let (now, space) = (vault.clock.elapsed(), vault.state.space.clone());
         let mut freed = Freed::default();
         self.free_bodies(mode, now, grace, &mut freed).await?;
         self.remove_left_over(mode, now, grace, &mut freed).await?;
@@ -75,7 +73,7 @@ impl Janitor {
         let mut seen = BTreeMap::new();
         let mut after = 0;
         loop {
-            let mut connection = self.store.inner.readers.acquire().await?;
+            let mut connection = self.vault.reads.readers.acquire().await?;
             let page = index::unreferenced(&mut connection, after, PAGE).await?;
             drop(connection);
             let Some(last) = page.last() else {
@@ -116,18 +114,18 @@ impl Janitor {
         }
         let (freed, named) = oneshot::channel();
         let work = Work::Free { bodies: due, freed };
-        if self.store.ask(Vec::new(), work).await?.is_none() {
+        if self.vault.changes.ask(Vec::new(), work).await?.is_none() {
             return Ok(Vec::new());
         }
-        let gone = named.await.map_err(|_| crate::store::error::stopped())?;
+        let gone = named.await.map_err(|_| stopped())?;
         faults::step("freeing-recorded");
-        let places = self.store.inner.folder.places().clone();
+        let places = self.vault.folder.places().clone();
         tokio::task::spawn_blocking(move || {
             free_bytes(&places, &gone);
             gone
         })
         .await
-        .map_err(|_| crate::store::error::stopped())
+        .map_err(|_| stopped())
     }
 
     /// Blobs that no body names.
@@ -138,8 +136,8 @@ impl Janitor {
         grace: Duration,
         freed: &mut Freed,
     ) -> Result<(), StoreError> {
-        let inner = &self.store.inner;
-        let dir = inner.blobs.dir().clone();
+        let vault = &self.vault;
+        let dir = vault.blobs.dir().clone();
         let mut pages = blobs::pages(&dir, PAGE as usize).map_err(|error| unavailable(&error))?;
         let (mut seen, mut due) = (HashMap::new(), Vec::new());
         loop {
@@ -148,18 +146,18 @@ impl Janitor {
                 (pages, page)
             })
             .await
-            .map_err(|_| crate::store::error::stopped())?;
+            .map_err(|_| stopped())?;
             pages = rest;
             let Some(mut page) = page else {
                 break;
             };
-            page.retain(|id| !inner.blobs.is_under_way(*id) && !self.seen.named.contains(id));
-            let mut connection = inner.readers.acquire().await?;
+            page.retain(|id| !vault.blobs.is_under_way(*id) && !self.seen.named.contains(id));
+            let mut connection = vault.reads.readers.acquire().await?;
             let known = index::known_blobs(&mut connection, &page).await?;
             drop(connection);
             page.retain(|id| !known.contains(id));
             // Where writing has failed a record may name what the index does not.
-            if inner.state.failure().is_some() {
+            if vault.state.failure().is_some() {
                 break;
             }
             for id in page {
@@ -196,18 +194,18 @@ impl Janitor {
         if due.is_empty() {
             return Ok(due);
         }
-        let inner = &self.store.inner;
-        let mut connection = inner.readers.acquire().await?;
+        let vault = &self.vault;
+        let mut connection = vault.reads.readers.acquire().await?;
         let position = index::position(&mut connection).await?;
         drop(connection);
         let Some((id, _)) = position else {
             return Ok(Vec::new());
         };
-        let (home, log) = (inner.folder.home().clone(), inner.folder.log().clone());
+        let (home, log) = (vault.folder.home().clone(), vault.folder.log().clone());
         let asked = due.clone();
         let named = tokio::task::spawn_blocking(move || named_in_log(&home, &log, id, &asked))
             .await
-            .map_err(|_| crate::store::error::stopped())?;
+            .map_err(|_| stopped())?;
         let named = match named {
             Ok(named) => named,
             Err(error) => {

@@ -7,13 +7,13 @@ use crate::store::content::{Body, Place};
 use crate::store::folder::Places;
 use crate::store::progress::Progress;
 use crate::store::record::segments;
-use crate::store::upkeep::check::read_body;
+use crate::store::upkeep::verify::verify_body;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 fn is_whole(body: &Body, places: &Places) -> bool {
-    read_body(body, places, &Progress::default()).is_ok()
+    verify_body(body, places, &Progress::default()).is_ok()
 }
 
 fn open(place: &Place, places: &Places) -> io::Result<(File, u64)> {

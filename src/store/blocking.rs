@@ -1,0 +1,13 @@
+//! Work that blocks: it runs on a thread where it keeps no request waiting.
+
+use crate::store::error::{StoreError, stopped};
+
+/// # Errors
+/// The work's own, or `Unavailable` where the server stops before it is done.
+pub(in crate::store) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(stopped()))
+}
