@@ -1,4 +1,4 @@
-//! Work that blocks: it runs on a thread where it keeps no request waiting.
+//! Blocking work, moved off the threads that answer requests.
 
 use crate::store::error::{StoreError, stopped};
 

@@ -1,4 +1,4 @@
-//! Buckets and what is set of them.
+//! Buckets and their settings.
 
 use crate::s3::{BucketName, BucketSetting};
 use crate::store::bucket::Bucket;
@@ -16,7 +16,7 @@ impl Store {
         self.create_bucket_with(name, BTreeMap::new()).await
     }
 
-    /// Makes a bucket together with what is set of it. One that is there keeps what it has.
+    /// Makes a bucket together with its settings. One that exists keeps its own settings.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! The caches of a store: what is kept in memory holds until a row that it was made of changes.
+//! The caches of a store: an entry is valid until one of the rows that it was made of changes.
 
 use crate::cache::{Hot, Stamp, Weight};
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
@@ -14,7 +14,7 @@ impl Store {
         self.stamp(&Name::of_object(bucket, key))
     }
 
-    /// For answers that are made of what is set of a bucket.
+    /// For answers that are made of a bucket's settings.
     #[must_use]
     pub fn stamp_of_settings(&self, bucket: &BucketName) -> Stamp {
         let settings = BucketSetting::ALL.into_iter();
@@ -33,7 +33,7 @@ impl Store {
         self.vault.state.memory.versions.stamp(rows)
     }
 
-    /// Memory for a kind of answers that are asked for again, `most_bytes` at most; one takes about `usual_bytes`.
+    /// A cache for one kind of answers, of `most_bytes` at most; one answer takes about `usual_bytes`.
     #[must_use]
     pub fn hot<K, V>(
         &self,

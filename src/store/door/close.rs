@@ -6,7 +6,7 @@ use crate::store::parts::changes::Tasks;
 use sqlx::Connection;
 
 impl Store {
-    /// Stops the writer once what is queued is on disk, and leaves the folder as a clean stop does.
+    /// Stops the writer once all queued changes are on disk, and marks the folder as cleanly stopped.
     pub async fn close(&self) {
         self.vault.state.index_damage.report_postponed();
         let Some(Tasks { writer, indexer }) = self.vault.changes.stop() else {

@@ -1,4 +1,4 @@
-//! Opening a folder to look at it, for commands: it is read and never written.
+//! Opening a folder read-only, for commands.
 
 use crate::clock::Clock;
 use crate::db::{self, Checkpoints, Owner};
@@ -12,7 +12,7 @@ use crate::store::index::damage::{self, IndexDamage};
 use crate::store::journal::state::State;
 use crate::store::parts::changes::Changes;
 use crate::store::parts::config::StoreConfig;
-use crate::store::parts::look::{IndexRead, LooksAt};
+use crate::store::parts::read_only::{IndexRead, ReadOnly};
 use crate::store::parts::vault::{Opened, Vault};
 use crate::store::record::reader;
 use crate::store::recovery::look::{
@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 
 impl Store {
-    /// Opens a folder to look at it: every change is refused, and nothing in the folder is made or changed.
+    /// Opens a folder read-only: every change is refused, and nothing in the folder is made or changed.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -49,7 +49,7 @@ impl Store {
         let cannot = |error: io::Error| unusable(&config.data_dir, &error);
         let note = folder.home().path_of(CHECKPOINT_NOTE);
         let noted = db::trust(&folder.database(), &note).map_err(cannot)?;
-        // The index was left in this very folder, so that the folder was not copied.
+        // The index was left in this very folder: the folder was not copied.
         let is_own = noted.owner == Some(damage::owner(&folder).map_err(cannot)?);
         let (whole, damage) = match as_it_lies(&folder, id, noted, is_own).await? {
             AsItLies::Whole(readers) => (Some(readers), None),
@@ -85,7 +85,7 @@ impl Store {
             checkpoints: Arc::new(tokio::sync::Mutex::new(notes)),
             renewal: snapshot::Renewal::none(),
             found_at_start: damage,
-            looks_at: Some(LooksAt::of(index_read, temporary)),
+            read_only: Some(ReadOnly::of(index_read, temporary)),
         };
         Ok(Self::over(Vault::of(opened, config)))
     }

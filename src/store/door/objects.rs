@@ -1,4 +1,4 @@
-//! Objects: how they come, change and go.
+//! Objects: staging, committing, copying, tagging and deleting them.
 
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
@@ -25,7 +25,7 @@ impl Store {
         )
     }
 
-    /// What an object's coming to a key touches.
+    /// The rows that a new object of a key changes.
     pub(super) fn names_of_new(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<Name> {
         let mut names = Name::of_object(bucket, key);
         if let Some(companion) = self.vault.state.companion() {
@@ -57,7 +57,7 @@ impl Store {
         Ok(Committed::new(etag, recorded.at, recorded.sequence))
     }
 
-    /// Makes the bytes of `source` (as it was looked up, whatever became of it since) the object of another key, or of
+    /// Makes the bytes of `source` (as it was looked up, even if it was replaced or deleted since) the object of another key, or of
     /// its own with other metadata, without moving them. The copy has the source's `ETag` and its parts.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         let parts = match self.object_parts(source).await {
             Ok(parts) => parts.map(|parts| parts.of_copy(source, &target.meta)),
-            // It was replaced since: its bytes are there, of what parts they were made is not known any more.
+            // It was replaced since: its bytes are still there, and the list of its parts is gone.
             Err(StoreError::UploadChanged) => None,
             Err(error) => return Err(error),
         };
@@ -101,7 +101,7 @@ impl Store {
         ))
     }
 
-    /// Deletes whichever object of the key there is.
+    /// Deletes the current object of the key.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! Opening a vault, as a server or a command that writes does it.
+//! Opening a vault for writing, as a server and most commands do.
 
 use crate::clock::Clock;
 use crate::db;
@@ -37,8 +37,8 @@ impl Store {
         opened.map(|(store, _)| store)
     }
 
-    /// As [`Store::open`], with rows from elsewhere than the index that is there, which is set aside. `progress` is told
-    /// in bytes of the log. Answers how the index was made, where it was.
+    /// As [`Store::open`], with rows from another source than the existing index, which is set aside. `progress` counts
+    /// bytes of the log. Returns how the index was rebuilt, where it was.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -64,7 +64,7 @@ impl Store {
             replayed = replay(&mut file).await;
         }
         if replayed.is_err() && file.damage.is_found() {
-            // It was found on the way: from here on the index is made again.
+            // The replay found the damage: from here on the index is rebuilt.
             file.damage.try_again();
             replayed = replay(&mut file).await;
         }
@@ -173,7 +173,7 @@ impl Store {
             checkpoints,
             renewal,
             found_at_start,
-            looks_at: None,
+            read_only: None,
         };
         Ok(Self::over(Vault::of(opened, config)))
     }

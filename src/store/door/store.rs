@@ -24,7 +24,7 @@ impl Store {
         }
     }
 
-    /// What is done beside requests. Cheap.
+    /// Work beside requests. Cheap.
     #[must_use]
     pub fn upkeep(&self) -> Upkeep {
         Upkeep::of(self.vault.clone())
@@ -54,7 +54,7 @@ impl Store {
     /// `Unavailable` or `Full`.
     pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
         let index_files = &self.vault.index_files;
-        // A server has said it in its log.
+        // A server has reported it in its log.
         drop(index_files.take_found_at_start());
         index_files.announce(text).await
     }

@@ -1,4 +1,4 @@
-//! Multipart uploads: what the vault keeps of them until they are completed or given up.
+//! Multipart uploads, until they are completed or aborted.
 //!
 //! A part's bytes are a body like any other; completing an upload is one record that makes the parts' bodies the extents
 //! of an object, and moves none. A part that was replaced, and the parts of an upload that was aborted, are released.
@@ -231,7 +231,7 @@ impl Store {
         Ok(Committed::new(etag, recorded.at, recorded.sequence))
     }
 
-    /// Gives an upload up.
+    /// Aborts an upload.
     ///
     /// # Errors
     /// `NoSuchUpload`, …

@@ -79,6 +79,7 @@ impl Changes {
         })
     }
 
+    /// Deletes one object of a key.
     pub(in crate::store) async fn delete(
         &self,
         bucket: BucketName,
@@ -93,6 +94,7 @@ impl Changes {
         })
     }
 
+    /// Aborts an upload under way.
     pub(in crate::store) async fn abort_upload(
         &self,
         bucket: BucketName,
@@ -108,7 +110,7 @@ impl Changes {
         self.ask(names, work).await.map(drop)
     }
 
-    /// Takes no more changes, and answers what is to be waited for. `None`: there was no writer, or it was stopped before.
+    /// Takes no more changes, and returns the tasks to wait for. `None`: there was no writer, or it was stopped before.
     pub(in crate::store) fn stop(&self) -> Option<Tasks> {
         drop(
             self.requests

@@ -4,6 +4,6 @@
 pub(in crate::store) mod changes;
 pub(in crate::store) mod config;
 pub(in crate::store) mod index_files;
-pub(in crate::store) mod look;
+pub(in crate::store) mod read_only;
 pub(in crate::store) mod reads;
 pub(in crate::store) mod vault;

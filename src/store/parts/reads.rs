@@ -15,13 +15,14 @@ use crate::store::record::segments::OpenSegments;
 use crate::store::upload::{Upload, UploadListPage, UploadListRequest};
 use std::sync::Arc;
 
-/// What rows of objects may take in memory, and what one usually takes.
+/// The most that rows of objects may take in memory, and what one usually takes.
 const HOT_ROWS_BYTES: usize = 16 << 20;
 const HOT_ROW_BYTES: usize = 1024;
 
+/// What reads need.
 pub(in crate::store) struct Reads {
     pub(in crate::store) readers: Readers,
-    /// Rows of objects.
+    /// A cache of objects' rows.
     pub(in crate::store) objects: Arc<Hot<(BucketName, ObjectKey), Object>>,
     pub(in crate::store) bodies: Arc<BodyReader>,
     state: Arc<State>,

@@ -1,4 +1,4 @@
-//! A vault that is open.
+//! An open vault: its parts, put together.
 
 use crate::clock::Clock;
 use crate::db::{Checkpoints, Readers};
@@ -10,7 +10,7 @@ use crate::store::journal::state::State;
 use crate::store::parts::changes::Changes;
 use crate::store::parts::config::StoreConfig;
 use crate::store::parts::index_files::IndexFiles;
-use crate::store::parts::look::LooksAt;
+use crate::store::parts::read_only::ReadOnly;
 use crate::store::parts::reads::Reads;
 use crate::store::recovery::snapshot::Renewal;
 use std::sync::Arc;
@@ -24,15 +24,15 @@ pub(in crate::store) struct Vault {
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) reads: Reads,
     pub(in crate::store) changes: Changes,
-    /// Where bodies that come are staged.
+    /// Where new bodies are staged.
     pub(in crate::store) blobs: Blobs,
     pub(in crate::store) staging_memory: StagingMemory,
     pub(in crate::store) index_files: IndexFiles,
-    /// `None`: it is written to.
-    pub(in crate::store) looks_at: Option<LooksAt>,
+    /// `None`: it has a writer.
+    pub(in crate::store) read_only: Option<ReadOnly>,
 }
 
-/// What opening a folder, or looking at it, found and began.
+/// What opening a folder, for writing or read-only, found and began.
 pub(in crate::store) struct Opened {
     pub(in crate::store) folder: Arc<Folder>,
     pub(in crate::store) clock: Clock,
@@ -43,7 +43,7 @@ pub(in crate::store) struct Opened {
     pub(in crate::store) renewal: Renewal,
     /// What was damaged of the index, and is made again.
     pub(in crate::store) found_at_start: Option<Found>,
-    pub(in crate::store) looks_at: Option<LooksAt>,
+    pub(in crate::store) read_only: Option<ReadOnly>,
 }
 
 impl Vault {
@@ -67,7 +67,7 @@ impl Vault {
                 checkpoints: opened.checkpoints,
                 found_at_start: std::sync::Mutex::new(opened.found_at_start),
             },
-            looks_at: opened.looks_at,
+            read_only: opened.read_only,
             folder,
             clock,
             state,

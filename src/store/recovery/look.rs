@@ -1,8 +1,8 @@
-//! The index of a folder that is read and never written: for commands that look at a folder which no server holds.
+//! The index of a folder that is opened read-only: for commands on a folder that no server holds.
 //!
-//! Guarantees: no byte, name or time of the folder changes, and no row is told that the next start would not tell. The index
+//! Guarantees: no byte, name or time of the folder changes, and no row is read that the next start would not have. The index
 //! of a folder that was stopped cleanly is read as it lies. For every other folder (a crash, a copy, a damaged index) an index
-//! is made from a snapshot and the log, in a temporary folder.
+//! is built from a snapshot and the log, in a temporary folder.
 
 use crate::db::{self, Checkpoints, DatabaseError, Noted, Owner, Readers, Tables, Trust, Verified};
 use crate::store::blocking::blocking;
@@ -23,7 +23,7 @@ use std::io;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// For this user alone, in TMPDIR. A name that says whose it is, for what a SIGKILL leaves.
+/// For this user alone, in TMPDIR. Its name tells the operator where it came from if a SIGKILL leaves it behind.
 pub(in crate::store) fn temporary_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("hangar-look-").tempdir()
 }
@@ -34,11 +34,11 @@ pub(in crate::store) struct ReadIndex {
     pub(in crate::store) made_in: Option<TempDir>,
 }
 
-/// What the index of a folder is without its being opened for writing.
+/// The state of a folder's index, found without opening it for writing.
 pub(in crate::store) enum AsItLies {
     /// It holds all of the log, and its journal is empty.
     Whole(Readers),
-    /// It is this folder's own, and is not what was written.
+    /// It is this folder's own, and has a damaged page.
     Damaged(Found),
     /// It is not there, not this folder's own, of an older hangar, or was not left by a clean stop.
     Unknown,
@@ -158,8 +158,8 @@ fn went_by_the_log(error: OpenError) -> OpenError {
     }
 }
 
-/// Makes an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder. `is_own`:
-/// whether the folder was not copied, where anything but the snapshots tells.
+/// Builds an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder. `is_own`:
+/// whether the folder was not copied, where it is known from anything but the snapshots.
 pub(in crate::store) async fn index_of_log(
     home: &Dir,
     places: &Places,

@@ -1,8 +1,8 @@
-//! Reads everything that is kept and holds it against what was stored: every record of the log, every body, every object.
+//! Verifies everything that is stored: every record of the log, every body, every object.
 //!
 //! Guarantees: a flipped byte, a missing or a truncated body, a damaged record and an object whose bytes do not add up are
-//! each found and named, with the keys that they hurt; what is changed or freed meanwhile by others is no finding. It
-//! changes nothing, but where a repair is wanted: then what is damaged is made again of the same bytes elsewhere.
+//! each found and named, with the keys that they affect; rows that are changed or freed meanwhile are no finding. It
+//! changes nothing unless a repair is wanted: then damaged bytes are replaced by the same bytes from elsewhere.
 
 use crate::db::{self, Readers, Verified};
 use crate::store::blocking::blocking;
@@ -13,7 +13,7 @@ use crate::store::error::{StoreError, unavailable};
 use crate::store::folder::{DATABASE, Places};
 use crate::store::index;
 use crate::store::index::damage::Found;
-use crate::store::parts::look::IndexRead;
+use crate::store::parts::read_only::IndexRead;
 use crate::store::parts::vault::Vault;
 use crate::store::progress::Progress;
 use crate::store::record::reader::ScanError;
@@ -49,7 +49,7 @@ impl Upkeep {
             repair,
             progress,
             checked: Checked::default(),
-            hurt: Vec::new(),
+            affected: Vec::new(),
         };
         check.run().await
     }
@@ -68,7 +68,7 @@ pub(in crate::store) struct Check {
     progress: Arc<Progress>,
     checked: Checked,
     /// The body of a finding, and which finding it is.
-    hurt: Vec<(u64, usize)>,
+    affected: Vec<(u64, usize)>,
 }
 
 impl Check {
@@ -88,7 +88,7 @@ impl Check {
             repair: Repair::default(),
             progress,
             checked: Checked::default(),
-            hurt: Vec::new(),
+            affected: Vec::new(),
         }
     }
 
@@ -100,9 +100,9 @@ impl Check {
         self.bodies().await?;
         self.objects().await?;
         self.left_over().await?;
-        self.name_the_hurt().await?;
+        self.name_affected_keys().await?;
         if let (Some(page), Some(vault)) = (damaged_page, self.vault)
-            && vault.looks_at.is_none()
+            && vault.read_only.is_none()
         {
             let damage = vault.state.index_damage.clone();
             damage.report_later(page);
@@ -123,7 +123,7 @@ impl Check {
         Ok(())
     }
 
-    /// Each page of the index. Answers a damaged one: the index is made again once all else is checked.
+    /// Each page of the index. Returns a damaged one: the index is rebuilt once everything else is checked.
     async fn index(&mut self) -> Result<Option<u32>, StoreError> {
         let Some(vault) = self.vault.clone() else {
             return Ok(None);
@@ -131,8 +131,8 @@ impl Check {
         if let Some(Found { file, offset }) = vault.index_files.take_found_at_start() {
             self.found_in_index(file, offset);
         }
-        // What is not used is not judged: the next start makes it anew.
-        if (vault.looks_at.as_ref()).is_some_and(|it| it.index == IndexRead::MadeAgain) {
+        // The folder's own index is not used: the next start rebuilds it.
+        if (vault.read_only.as_ref()).is_some_and(|it| it.index == IndexRead::MadeAgain) {
             return Ok(None);
         }
         let file = vault.state.index_damage.file();
@@ -155,7 +155,7 @@ impl Check {
             self.found_in_index(name.clone(), db::offset_of(page));
             if !is_index_damaged
                 && let Some(vault) = &self.vault
-                && vault.looks_at.is_none()
+                && vault.read_only.is_none()
             {
                 vault.index_files.replace_snapshot(&name).await?;
             }
@@ -163,7 +163,7 @@ impl Check {
         Ok(())
     }
 
-    /// Where a repair is wanted it is one already, or becomes one at once.
+    /// Counted as mended where a repair is wanted: the index is, or will at once be, rebuilt.
     fn found_in_index(&mut self, file: String, offset: u64) {
         if self.repair.wanted {
             self.checked.index_mended += 1;
@@ -177,7 +177,7 @@ impl Check {
         if self.checked.findings.len() == MOST_FINDINGS {
             return;
         }
-        self.hurt
+        self.affected
             .extend(body.map(|body| (body, self.checked.findings.len())));
         self.checked.findings.push(Finding {
             damage,
@@ -188,11 +188,11 @@ impl Check {
         });
     }
 
-    /// What makes a damaged index again.
+    /// Which later step rebuilds a damaged index.
     fn remedy(&self) -> Remedy {
         match &self.vault {
             None => Remedy::NextBackup,
-            Some(vault) if vault.looks_at.is_some() => Remedy::NextStart,
+            Some(vault) if vault.read_only.is_some() => Remedy::NextStart,
             Some(_) => Remedy::Server,
         }
     }
@@ -274,7 +274,7 @@ impl Check {
             .await
     }
 
-    /// Whether what objects name is there and adds up.
+    /// Whether the bodies that objects name exist and add up.
     async fn objects(&mut self) -> Result<(), StoreError> {
         let mut after: Option<(String, String)> = None;
         loop {
@@ -312,8 +312,8 @@ impl Check {
         Ok(())
     }
 
-    async fn name_the_hurt(&mut self) -> Result<(), StoreError> {
-        for page in self.hurt.chunks(PAGE as usize) {
+    async fn name_affected_keys(&mut self) -> Result<(), StoreError> {
+        for page in self.affected.chunks(PAGE as usize) {
             let ids: Vec<u64> = page.iter().map(|(body, _)| *body).collect();
             let mut connection = self.readers.acquire().await?;
             let users = index::users_of_bodies(&mut connection, &ids).await?;

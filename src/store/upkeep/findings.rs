@@ -1,14 +1,14 @@
-//! What a check, a backup or a restore reports of damage, and what a repair is asked for.
+//! The damage that a check, a backup or a restore reports, and what a repair is asked for.
 
 use crate::store::content::Place;
 use crate::store::record::segments;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Past so many only the count goes on.
+/// Later ones are only counted.
 pub(in crate::store) const MOST_FINDINGS: usize = 1000;
 
-/// What a check read, and what it found.
+/// Counts of a check, and its findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     pub records: u64,
@@ -27,7 +27,7 @@ pub struct Checked {
     pub findings: Vec<Finding>,
 }
 
-/// What makes a damaged index, or a damaged snapshot of it, again.
+/// Which step rebuilds a damaged index, or a damaged snapshot of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
@@ -54,7 +54,7 @@ pub struct Finding {
     pub file: String,
     /// Where in the file it begins, bytes.
     pub offset: u64,
-    /// `BUCKET/KEY` of the objects that it hurts; `BUCKET/KEY (upload)` of uploads under way.
+    /// `BUCKET/KEY` of the objects that it affects; `BUCKET/KEY (upload)` of uploads under way.
     pub hurts: Vec<String>,
     /// Of damage to the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ impl Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Damage {
-    /// Bytes are others than were stored.
+    /// The bytes differ from those that were stored.
     Changed,
     /// The file is not there.
     Missing,
@@ -93,7 +93,7 @@ pub enum Damage {
     Reference,
     /// The file cannot be read at all.
     Unreadable,
-    /// A page of the index, or of a snapshot of it, is not what was written: it is made again from the log.
+    /// A page of the index, or of a snapshot of it, is not what was written: it is rebuilt from the log.
     Index,
 }
 

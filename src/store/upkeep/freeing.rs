@@ -1,9 +1,9 @@
-//! Bytes that nothing names any more: found by one sweep, freed by a later one.
+//! Unreferenced bytes: one sweep finds them, a later one frees them.
 //!
 //! Guarantees: a body goes only when two sweeps, a grace apart by the monotonic clock, found it unreferenced, when the
-//! writer finds it so once more, in its own order, and when nobody reads or copies it; a synced record says so before a
+//! writer finds it so once more, in its own order, and when no reader or copy uses it; a synced record says so before a
 //! byte of it is touched. The grace is for copies of the folder that are being made meanwhile. A blob that no body names,
-//! no upload holds and no record of the log names is left over of a crash and goes alike; no record needs to say so.
+//! no upload holds and no record of the log names was left by a crash, and is removed the same way, without a record.
 
 use crate::faults;
 use crate::store::bodies::blobs;
@@ -42,7 +42,8 @@ pub struct Freed {
 }
 
 impl Janitor {
-    /// Frees what was unreferenced for a grace. `at_once`: nobody else can have the folder, and none is waited for.
+    /// Frees what was unreferenced for a grace. `at_once`: without waiting for the grace, since no other
+    /// program can use the folder.
     ///
     /// # Errors
     /// `Unavailable`, … The next sweep does what is left.
@@ -104,7 +105,7 @@ impl Janitor {
         Ok(())
     }
 
-    /// Answers those that nobody needed.
+    /// Returns those that were freed.
     async fn record_and_free(
         &self,
         due: Vec<Unreferenced>,
@@ -189,7 +190,7 @@ impl Janitor {
         Ok(())
     }
 
-    /// Keeps what a record of the log names, whatever the index says: then the index is wrong.
+    /// Keeps the blobs that a record of the log names, even if the index does not: then the index is wrong.
     async fn without_named(&mut self, mut due: Vec<BlobId>) -> Result<Vec<BlobId>, StoreError> {
         if due.is_empty() {
             return Ok(due);
@@ -225,7 +226,7 @@ impl Janitor {
     }
 }
 
-/// Those of these blobs that the log names, or a part of it that was set aside, and that no record says are freed. Records
+/// Those of these blobs that a record names and no record frees, in the log and in parts of it that were set aside. Records
 /// behind damage are searched too.
 fn named_in_log(
     home: &Dir,

@@ -4,7 +4,7 @@ use crate::store::parts::vault::Vault;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is done beside requests. Cheap to clone.
+/// Work beside requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Upkeep {
     pub(in crate::store) vault: Arc<Vault>,
@@ -21,7 +21,7 @@ impl Upkeep {
         self.vault.grace
     }
 
-    /// Clears the caches whenever no request has come for a while, for as long as it is polled.
+    /// Clears the caches whenever the server has been idle for a while, for as long as it is polled.
     pub async fn rest_when_idle(&self) {
         self.vault.state.memory.rest_when_idle().await;
     }

@@ -1,4 +1,4 @@
-//! Health: what readiness and the standing warnings are made of.
+//! Health: the state of the writer, the index, the folder and its disk, for readiness and the standing warnings.
 
 use crate::s3::BucketName;
 use crate::s3::bucket_policy::Opening;
@@ -7,7 +7,7 @@ use crate::store::upkeep::folder::foreign_files;
 use crate::store::upkeep::handle::Upkeep;
 use crate::warnings::Warning;
 
-/// What readiness is made of.
+/// The state that readiness is decided by.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     /// Why nothing can be written until a restart.
@@ -45,7 +45,7 @@ impl Upkeep {
         !self.vault.state.space.admits_bytes()
     }
 
-    /// Finds out whether uploads are taken, where an upload that failed has made that doubtful. To be called before
+    /// Tries a write where a failed upload has made it doubtful that uploads are taken. To be called before
     /// [`Upkeep::health`].
     pub async fn examine_disk(&self) {
         let space = self.vault.state.space.clone();
@@ -66,7 +66,7 @@ impl Upkeep {
         drop(tokio::task::spawn_blocking(look).await);
     }
 
-    /// Answers once something was found out of the disk that may be worth a warning.
+    /// Returns once the state of the disk has changed in a way that may be worth a warning.
     pub async fn disk_news(&self) {
         self.vault.state.space.news().await;
     }

@@ -1,4 +1,4 @@
-//! Upkeep of the index: its snapshots, and its pages and theirs held against their checksums.
+//! Upkeep of the index: verifying its pages and those of its snapshots, and renewing the snapshot.
 
 use crate::db::{self, Verified};
 use crate::store::error::{StoreError, unavailable};
@@ -50,7 +50,7 @@ impl Upkeep {
         self.vault.state.index_damage.is_found()
     }
 
-    /// Answers once damage of the index is found: then the store is to be closed, and opened again.
+    /// Returns once damage of the index is found: then the store must be closed, and opened again.
     pub async fn index_is_damaged(&self) {
         self.vault.state.index_damage.wait().await;
     }

@@ -1,7 +1,7 @@
-//! What ends by age: objects and unfinished uploads by a bucket's lifecycle, any unfinished upload by
+//! Expiry by age: objects and unfinished uploads by a bucket's lifecycle, any unfinished upload by
 //! `HANGAR_MULTIPART_EXPIRES`.
 //!
-//! Guarantees: nothing ends by a clock that jumped, until the wall clock has kept step with the monotonic one for an
+//! Guarantees: nothing expires by a clock that jumped, until the wall clock has kept step with the monotonic one for an
 //! hour; what was replaced since it was looked at stays; work comes in pages, so that others' requests pass. An object
 //! is deleted as a client would delete it: by a record of the log.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html>
@@ -26,14 +26,14 @@ const PAGE: u32 = 200;
 /// Deletions under way at one time: enough for the log to write them in groups, few enough not to be in the way.
 const AT_ONCE: usize = 16;
 
-/// Ends what is due. One for each store.
+/// Deletes expired objects and uploads, and frees unreferenced bytes. One for each store.
 pub struct Janitor {
     pub(in crate::store) vault: Arc<Vault>,
     wall_clock: WallClock,
     pub(in crate::store) seen: Seen,
 }
 
-/// When, by the monotonic clock, what was found unreferenced was first found so.
+/// When, by the monotonic clock, bodies and blobs were first found unreferenced.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Seen {
     pub(in crate::store) bodies: BTreeMap<u64, Duration>,
@@ -50,7 +50,7 @@ pub enum Mode {
     Tell,
 }
 
-/// What ended.
+/// Counts of what expired.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Swept {
     pub objects: u64,
@@ -80,7 +80,7 @@ impl Janitor {
             .then_some(now)
     }
 
-    /// Deletes the objects and gives up the uploads that have ended at `now`.
+    /// Deletes the objects and aborts the uploads that have expired at `now`.
     ///
     /// # Errors
     /// `Unavailable`, `Full`, … The next sweep does what is left.
@@ -94,8 +94,8 @@ impl Janitor {
                     lifecycle,
                     mode,
                 };
-                swept.objects += unless_failed(&bucket.name, rules.expire_objects(now).await);
-                swept.uploads += unless_failed(&bucket.name, rules.abort_uploads(now).await);
+                swept.objects += count_or_log(&bucket.name, rules.expire_objects(now).await);
+                swept.uploads += count_or_log(&bucket.name, rules.abort_uploads(now).await);
             }
         }
         swept.uploads += self.abort_old_uploads(now, mode).await?;
@@ -204,7 +204,7 @@ impl Rules<'_> {
     }
 }
 
-/// Deletes these very objects, and says how many of them were still there.
+/// Deletes exactly these objects, and returns how many of them still existed.
 async fn delete(vault: &Vault, objects: Vec<Object>, mode: Mode) -> Result<u64, StoreError> {
     if mode == Mode::Tell {
         return Ok(objects.len() as u64);
@@ -223,7 +223,7 @@ async fn delete_this(vault: &Vault, object: Object) -> Result<Deletion, StoreErr
     changes.delete(object.bucket, object.key, which).await
 }
 
-/// Gives these uploads up, and says how many of them were still under way.
+/// Aborts these uploads, and returns how many of them were still under way.
 async fn abort(vault: &Vault, uploads: Vec<Upload>, mode: Mode) -> Result<u64, StoreError> {
     if mode == Mode::Tell {
         return Ok(uploads.len() as u64);
@@ -242,15 +242,15 @@ async fn abort(vault: &Vault, uploads: Vec<Upload>, mode: Mode) -> Result<u64, S
     Ok(aborted.iter().flatten().count() as u64)
 }
 
-/// What one bucket's trouble leaves is for the next sweep, and keeps no other bucket from its own.
-fn unless_failed(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
+/// An error of one bucket is logged and does not stop the sweep of the others.
+fn count_or_log(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
     ended.unwrap_or_else(|error| {
         tracing::warn!(%bucket, %error, "what ended by its age is deleted at the next sweep");
         0
     })
 }
 
-/// What somebody removed or replaced first is none of ours.
+/// `None` where another client removed or replaced it first.
 fn unless_gone<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -267,7 +267,7 @@ fn unless_gone<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError
 /// The wall clock, held against the monotonic one.
 #[derive(Debug)]
 struct WallClock {
-    /// What the wall clock is ahead of the monotonic one, in milliseconds.
+    /// How far the wall clock is ahead of the monotonic one, in milliseconds.
     ahead_millis: i64,
     /// Since when, by the monotonic clock, they have kept step.
     in_step_since: Duration,
@@ -276,7 +276,7 @@ struct WallClock {
 impl WallClock {
     /// How long they must have kept step.
     const PROBATION: Duration = Duration::from_hours(1);
-    /// What the wall clock may be slewed by between two looks.
+    /// How far the wall clock may be slewed between two looks.
     const TOLERATED_MILLIS: u64 = 60_000;
 
     fn watch(wall: Timestamp, monotonic: Duration) -> Self {

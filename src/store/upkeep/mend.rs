@@ -1,4 +1,4 @@
-//! Bytes that are damaged, made again from others that are the same: of another body with the same checksums, or of a backup.
+//! Replaces damaged bytes by the same bytes from elsewhere: from another body with the same checksums, or from a backup.
 //!
 //! Guarantees: only bytes that hold against the damaged body's own checksums take the place of its bytes.
 

@@ -1,5 +1,5 @@
-//! Upkeep: what is done beside requests. Deleting what has ended and freeing its bytes, checking and mending what is
-//! stored, backups, and watching the folder and its disk. Its verbs are those of [`Upkeep`](handle::Upkeep).
+//! Upkeep: work beside requests. Deleting expired objects and uploads and freeing their bytes, checking and mending stored
+//! bytes, backups, and watching the folder and its disk. Its verbs are those of [`Upkeep`](handle::Upkeep).
 
 pub(in crate::store) mod backup;
 mod check;

@@ -1,4 +1,4 @@
-//! Everything that is kept, read slowly in the background and held against its checksums: each body once in an interval.
+//! The scrub: every stored body is read slowly in the background and verified, each once in an interval.
 
 use crate::store::blocking::blocking;
 use crate::store::dir::Dir;
@@ -55,7 +55,7 @@ impl Upkeep {
             let next = index::bodies_after(&mut connection, scrub.after, 1).await?;
             drop(connection);
             let Some((id, body)) = next.into_iter().next() else {
-                self.scrubbed(scrub);
+                self.end_round(scrub);
                 break;
             };
             let bytes = body.size_bytes + LEAST_BYTES;
@@ -108,7 +108,7 @@ impl Upkeep {
     }
 
     /// All bodies were read.
-    fn scrubbed(&self, scrub: &mut Scrub) {
+    fn end_round(&self, scrub: &mut Scrub) {
         let damages = scrub.damages;
         tracing::info!(
             damages,

@@ -1,4 +1,4 @@
-//! Holds one body, or the records of the log, against their checksums.
+//! Verifies one body, or the records of the log, by their checksums.
 
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::store::content::{Body, Place};
@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
-/// Holds each block of a body against its CRC; the damage and where in the body it begins.
+/// Verifies each block of a body by its CRC. The error is the damage and where in the body it begins.
 pub(in crate::store) fn verify_body(
     body: &Body,
     places: &Places,

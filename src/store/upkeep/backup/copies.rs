@@ -1,20 +1,20 @@
-//! What a backup, or a restore, is asked to verify, and what it says when it is done.
+//! What a backup verifies, and what a backup or a restore reports when it is done.
 
 use crate::store::upkeep::findings::Finding;
 use serde::{Deserialize, Serialize};
 
-/// What of a backup is held against its checksums.
+/// Which parts of a backup are verified.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
     /// All that the backup relies on.
     #[default]
     All,
-    /// What is copied now; what was there before is believed by its length.
+    /// The bytes that are copied now; existing ones are trusted by their length.
     New,
 }
 
-/// What a backup, or a restore, copied.
+/// Counts of a backup or a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copies {
     /// Records of the log that the copy holds.
@@ -22,17 +22,17 @@ pub struct Copies {
     pub blobs: u64,
     /// Of blobs and of the log.
     pub bytes: u64,
-    /// Blobs that were there already.
+    /// Blobs that existed already.
     pub kept: u64,
-    /// Bodies that were there already and had rotted, and are whole again.
+    /// Bodies that existed already and had rotted, and are whole again.
     #[serde(default)]
     pub renewed: u64,
-    /// Bodies that were there already and were not looked at.
+    /// Bodies that existed already and were not read.
     #[serde(default)]
     pub unverified: u64,
-    /// Blobs that nothing named any more.
+    /// Unreferenced blobs.
     pub removed: u64,
-    /// Bodies that are not what was stored, in the folder that was copied.
+    /// Damaged bodies of the folder that was copied.
     pub damages: u64,
     /// The first 1000.
     pub findings: Vec<Finding>,

@@ -1,4 +1,4 @@
-//! Copying one blob, or one segment of the log, and holding what is there against its checksums.
+//! Copying one blob, or one segment of the log, and verifying what exists already.
 
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::store::content::{BlobId, Body};
@@ -14,7 +14,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What becomes of a blob that is there and is not what was stored.
+/// What happens to a damaged blob of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rotted {
     /// It is not copied: a whole one may be there already, or come with a later backup.

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// What is restored.
+/// The folder that is restored.
 pub(super) struct Source {
     pub(super) home: Dir,
     pub(super) places: Places,

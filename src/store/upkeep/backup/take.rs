@@ -25,7 +25,7 @@ use std::path::Path;
 const PAGE: usize = 500;
 
 impl Upkeep {
-    /// Copies all that the index has now to a folder of its own. `progress` is told in bytes of bodies.
+    /// Copies all that the index has now to a folder of its own. `progress` counts bytes of bodies.
     ///
     /// # Errors
     /// `Refused` where the folder is something else; what was copied until another error stays for the next time.
@@ -116,7 +116,7 @@ fn refused(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-/// Removes blobs that the backup does not name any more.
+/// Removes blobs that the backup no longer names.
 async fn prune(
     home: &Dir,
     places: &Places,

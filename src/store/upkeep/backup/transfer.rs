@@ -1,4 +1,4 @@
-//! What a backup and a restore have in common: the log, then the bodies, from one folder to another.
+//! Copying the log, and then the bodies, from one folder to another: a backup and a restore both do it.
 
 use crate::store::blocking::blocking;
 use crate::store::content::{Body, Place};
@@ -24,6 +24,7 @@ use std::sync::atomic::Ordering;
 /// Bodies that are copied together.
 const PAGE: u32 = 500;
 
+/// A copy under way.
 pub(super) struct Transfer<'a> {
     pub(super) from: &'a Places,
     pub(super) to: &'a Places,
@@ -92,7 +93,7 @@ impl Transfer<'_> {
 
     async fn log(&mut self, end: End, covered: Option<End>) -> Result<(), BackupError> {
         for segment in segments::segments(&self.from.log).map_err(at_dir(&self.from.log))? {
-            // Past what the former snapshot covers nothing is known of what is there.
+            // The former snapshot says nothing about later bytes that exist there.
             let whole = match covered {
                 Some(covered) if segment < covered.segment => u64::MAX,
                 Some(covered) if segment == covered.segment => covered.offset,
@@ -114,7 +115,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Holds the records there against their checksums, and copies a segment again where one has rotted.
+    /// Verifies the copied records, and copies a segment again where one has rotted.
     async fn records(&mut self, snapshot: &Snapshot) -> Result<(), BackupError> {
         if self.verify == Verify::New {
             return Ok(());
@@ -139,7 +140,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// `gone`: bodies that nothing names at the end.
+    /// `gone`: bodies that are unreferenced at the end.
     async fn bodies(
         &mut self,
         index: &mut SqliteConnection,
@@ -159,7 +160,7 @@ impl Transfer<'_> {
                     continue;
                 };
                 let users = index::users_of_bodies(index, &[id]).await?;
-                // What nothing names may be gone.
+                // Unreferenced bodies may be gone.
                 if !users.is_empty() && !gone.contains(&id) {
                     let hurts = users.into_iter().map(|(_, name)| name).collect();
                     self.found(Finding::of(damage, &body.place, at, hurts));
@@ -197,7 +198,7 @@ impl Transfer<'_> {
         Ok(done)
     }
 
-    /// Counts what was done, and answers the damage of the source.
+    /// Counts the outcome, and returns the damage of the source.
     fn count(&mut self, body: &Body, outcome: &Outcome) -> Option<(Damage, u64)> {
         let is_blob = matches!(body.place, Place::Blob { .. });
         let copies = &mut self.copies;

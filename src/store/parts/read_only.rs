@@ -1,15 +1,15 @@
-//! What tells a vault that is only looked at from one that is written to.
+//! What a vault that is opened read-only has besides.
 
 use tempfile::TempDir;
 
-/// Of a vault that is only looked at.
-pub(in crate::store) struct LooksAt {
+/// Of a vault that is opened read-only.
+pub(in crate::store) struct ReadOnly {
     pub(in crate::store) index: IndexRead,
-    /// They go with the store.
+    /// They are removed with the vault.
     _temporary: Vec<TempDir>,
 }
 
-impl LooksAt {
+impl ReadOnly {
     pub(in crate::store) fn of(index: IndexRead, temporary: Vec<TempDir>) -> Self {
         Self {
             index,
@@ -18,9 +18,11 @@ impl LooksAt {
     }
 }
 
-/// Which index a look reads.
+/// Which index is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum IndexRead {
+    /// The folder's own.
     AsItLies,
+    /// One in a temporary folder.
     MadeAgain,
 }
