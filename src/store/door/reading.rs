@@ -96,20 +96,4 @@ impl Store {
         let mut connection = self.vault.reads.readers.acquire().await?;
         Ok(listing::list(&mut connection, bucket, request).await?)
     }
-
-    /// A page of whole objects, for looking at each: in order of their keys, those that begin with `prefix` and come
-    /// after `after`, at most `max`. A page that is not full is the last.
-    ///
-    /// # Errors
-    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
-    pub async fn sweep_page(
-        &self,
-        bucket: &BucketName,
-        after: Option<&str>,
-        prefix: &str,
-        max: u32,
-    ) -> Result<Vec<Object>, StoreError> {
-        let reads = &self.vault.reads;
-        reads.sweep_page(bucket, after, prefix, max).await
-    }
 }

@@ -54,7 +54,7 @@ impl Reads {
     }
 
     /// A page of whole objects: in order of their keys, those that begin with `prefix` and come after `after`, at most
-    /// `max`.
+    /// `max`. A page that is not full is the last.
     ///
     /// # Errors
     /// `NoSuchBucket`, or `Unavailable` when the index does not answer.

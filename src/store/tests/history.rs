@@ -621,7 +621,12 @@ impl World {
                 let set =
                     all.filter_map(|setting| Some((setting, bucket.setting(setting)?.to_owned())));
                 seen.settings.insert(bucket.name.clone(), set.collect());
-                let page = self.store().sweep_page(&bucket.name, None, "", 1000).await;
+                let page = self
+                    .store()
+                    .vault
+                    .reads
+                    .sweep_page(&bucket.name, None, "", 1000)
+                    .await;
                 for object in page.unwrap() {
                     let body = read(self.store(), &object, None).await.unwrap();
                     let tagging = object.meta.tagging.clone();

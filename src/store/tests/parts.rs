@@ -81,7 +81,11 @@ async fn objects(store: &Store) -> Objects {
     if store.bucket(&name("uploads")).is_none() {
         return found;
     }
-    let page = store.sweep_page(&name("uploads"), None, "", 1000).await;
+    let page = store
+        .vault
+        .reads
+        .sweep_page(&name("uploads"), None, "", 1000)
+        .await;
     for object in page.unwrap() {
         let body = match read(store, &object, None).await {
             Ok(body) => Some(body),

@@ -52,7 +52,11 @@ async fn known(store: &Store) -> Result<BTreeMap<String, Known>, StoreError> {
 }
 
 async fn listed(store: &Store) -> Result<Vec<String>, StoreError> {
-    let objects = store.sweep_page(&name("uploads"), None, "", 1000).await?;
+    let objects = store
+        .vault
+        .reads
+        .sweep_page(&name("uploads"), None, "", 1000)
+        .await?;
     Ok(objects
         .iter()
         .map(|it| it.key.as_str().to_owned())
