@@ -97,7 +97,7 @@ impl Application {
         let mut store = open().await?;
         let furnish = |store| furnish(config.clone(), clock.clone(), store, at_hand.clone());
         let mut furnished = furnish(store.clone()).await;
-        if furnished.is_err() && store.is_index_damaged() {
+        if furnished.is_err() && store.upkeep().is_index_damaged() {
             // It was found on the way, and is made again by the next opening.
             store.close().await;
             store = open().await?;
@@ -172,8 +172,8 @@ impl Application {
         chores.spawn(async move { keeper.run().await });
         let keeper = self.state.keeper.clone();
         chores.spawn(async move { keeper.verify_index().await });
-        let store = self.state.store.clone();
-        chores.spawn(async move { store.clear_caches_when_idle().await });
+        let upkeep = self.state.store.upkeep();
+        chores.spawn(async move { upkeep.clear_caches_when_idle().await });
         chores.spawn(http::Watch::run(self.state.clone()));
         if let Some(tls) = self.state.tls.clone() {
             let state = self.state.clone();
@@ -185,10 +185,11 @@ impl Application {
             (public.handle(), self.administration.handle());
         let mut serving = tokio::spawn(public);
         let administering = tokio::spawn(self.administration);
+        let upkeep = self.state.store.upkeep();
         let ended = tokio::select! {
             // The sender lives in `self.stopper`, so this ends by being asked alone.
             _ = self.asked_to_stop.wait_for(|asked| *asked) => None,
-            () = self.state.store.index_is_damaged() => None,
+            () = upkeep.index_is_damaged() => None,
             ended = &mut serving => Some(ended),
         };
         let ended = if let Some(ended) = ended {
@@ -202,7 +203,7 @@ impl Application {
         let _ = administering.await;
         self.state.store.close().await;
         ended.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))?;
-        Ok(if self.state.store.is_index_damaged() {
+        Ok(if self.state.store.upkeep().is_index_damaged() {
             Ended::IndexDamaged
         } else {
             Ended::Stopped

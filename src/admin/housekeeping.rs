@@ -123,7 +123,7 @@ impl Housekeeper {
     #[must_use]
     pub fn new(store: Store, ages: AssetAges, scrub_interval: Option<Duration>) -> Self {
         Self {
-            janitor: Mutex::new(store.janitor()),
+            janitor: Mutex::new(store.upkeep().janitor()),
             checking: Mutex::default(),
             backing_up: Mutex::default(),
             store,
@@ -141,7 +141,7 @@ impl Housekeeper {
         job.go_on(repair.clone(), |progress| {
             let store = self.store.clone();
             async move {
-                let checked = store.check(progress, repair).await;
+                let checked = store.upkeep().check(progress, repair).await;
                 checked.map_err(|error| with_causes(&error))
             }
         })
@@ -157,7 +157,7 @@ impl Housekeeper {
         job.go_on((to.clone(), verify), |progress| {
             let store = self.store.clone();
             async move {
-                let copies = store.backup(&to, verify, &progress).await;
+                let copies = store.upkeep().backup(&to, verify, &progress).await;
                 copies.map_err(|error| error.sentence())
             }
         })
@@ -167,11 +167,12 @@ impl Housekeeper {
     /// Sweeps each hour, or as often as a shorter grace asks for, renews the snapshot, and reads
     /// what is stored bit by bit, for as long as it is polled.
     pub async fn run(&self) {
-        let between = (self.store.grace() / 2).clamp(Duration::from_secs(1), MOST_BETWEEN_SWEEPS);
+        let between =
+            (self.store.upkeep().grace() / 2).clamp(Duration::from_secs(1), MOST_BETWEEN_SWEEPS);
         let mut since_sweep = Duration::MAX;
         let mut scrub = Scrub::default();
         loop {
-            if since_sweep >= between || self.store.is_nearly_full() {
+            if since_sweep >= between || self.store.upkeep().is_nearly_full() {
                 since_sweep = Duration::ZERO;
                 match self.sweep(Mode::Do, Asked::BesideOthers).await {
                     Ok(cleared) => tell(&cleared),
@@ -183,7 +184,7 @@ impl Housekeeper {
                     }
                 }
             }
-            if let Err(error) = self.store.renew_snapshot().await {
+            if let Err(error) = self.store.upkeep().renew_snapshot().await {
                 tracing::warn!(
                     error = with_causes(&error),
                     "no snapshot of the database was made"
@@ -192,7 +193,7 @@ impl Housekeeper {
             let pause = LOOK_EVERY.min(between);
             tokio::time::sleep(pause).await;
             if let Some(interval) = self.scrub_interval
-                && let Err(error) = self.store.scrub(&mut scrub, pause, interval).await
+                && let Err(error) = self.store.upkeep().scrub(&mut scrub, pause, interval).await
             {
                 tracing::warn!(
                     error = with_causes(&error),
@@ -207,7 +208,7 @@ impl Housekeeper {
     /// as long as it is polled.
     pub async fn verify_index(&self) {
         loop {
-            if let Err(error) = self.store.verify_index().await {
+            if let Err(error) = self.store.upkeep().verify_index().await {
                 tracing::warn!(
                     error = with_causes(&error),
                     "the index could not be verified in the background"

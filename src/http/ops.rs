@@ -70,13 +70,14 @@ async fn ready(state: &AppState) -> HttpResponse {
 
 /// Why no upload would be taken; `None`: one would be.
 pub(super) async fn reason_not_ready(state: &AppState) -> Option<String> {
-    state.store.examine_disk().await;
-    let health = state.store.health();
+    let upkeep = state.store.upkeep();
+    upkeep.examine_disk().await;
+    let health = upkeep.health();
     if health.failed.is_some() {
         // What failed may hold names of files; the log has it.
         return Some("Nothing can be written until a restart. The log says why.".to_owned());
     }
-    if !state.store.answers().await {
+    if !upkeep.index_is_reachable().await {
         return Some("The database does not answer.".to_owned());
     }
     let refusing: Vec<Warning> = (health.warnings.into_iter())

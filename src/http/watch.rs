@@ -40,8 +40,9 @@ impl Watch {
 
     /// What stands now.
     pub(crate) fn standing(&self, state: &AppState) -> Vec<Warning> {
-        let mut standing = state.store.health().warnings;
-        let open = state.store.open_buckets().into_iter();
+        let upkeep = state.store.upkeep();
+        let mut standing = upkeep.health().warnings;
+        let open = upkeep.open_buckets().into_iter();
         standing.extend(open.map(|(bucket, opening)| self.open_bucket(&bucket, &opening)));
         standing.extend(
             state
@@ -63,8 +64,9 @@ impl Watch {
 
     /// Looks again and again, and logs what begins and what is over. Never ends.
     pub(crate) async fn run(state: AppState) {
+        let upkeep = state.store.upkeep();
         loop {
-            state.store.look_at_folder().await;
+            upkeep.look_at_folder().await;
             let standing = state.watch.standing(&state);
             state
                 .watch
@@ -73,7 +75,7 @@ impl Watch {
                 .update(&standing, state.clock.elapsed());
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = state.store.disk_news() => {}
+                () = upkeep.disk_news() => {}
             }
         }
     }

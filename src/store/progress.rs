@@ -1,8 +1,8 @@
-//! How far long work is.
+//! The progress of long work.
 
 use std::sync::atomic::AtomicU64;
 
-/// How far a check, a copy or a replay is, in bytes.
+/// The progress of a check, a copy or a replay, in bytes.
 #[derive(Debug, Default)]
 pub struct Progress {
     pub done_bytes: AtomicU64,

@@ -313,7 +313,9 @@ pub(super) async fn minio(req: HttpRequest, state: web::Data<AppState>) -> HttpR
     match req.uri().path() {
         "/minio/health/live" if reads => HttpResponse::Ok().finish(),
         // MinIO: `cluster/read` asks for the quorum of reads alone.
-        "/minio/health/cluster/read" if reads => health(state.store.answers().await),
+        "/minio/health/cluster/read" if reads => {
+            health(state.store.upkeep().index_is_reachable().await)
+        }
         "/minio/health/ready" | "/minio/health/cluster" if reads => {
             health(ops::reason_not_ready(&state).await.is_none())
         }

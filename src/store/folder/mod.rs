@@ -8,7 +8,6 @@ mod identity;
 mod layout;
 mod locked;
 mod making;
-pub(in crate::store) mod minio_files;
 mod refusal;
 pub(in crate::store) mod space;
 

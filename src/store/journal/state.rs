@@ -73,7 +73,7 @@ impl State {
         in_use.contents.push(Arc::downgrade(content));
     }
 
-    pub(in crate::store) fn tell_damages(&self, damages: u64) {
+    pub(in crate::store) fn report_damages(&self, damages: u64) {
         self.damages.store(damages, Ordering::Relaxed);
     }
 

@@ -3,6 +3,7 @@
 
 pub(in crate::store) mod data_folder;
 pub(in crate::store) mod known_index;
+pub(in crate::store) mod look;
 pub(in crate::store) mod rebuild;
 pub(in crate::store) mod refusal;
 pub(in crate::store) mod replay;

@@ -170,6 +170,8 @@ async fn a_sweep_sees_every_object_under_its_prefix_once() {
     let mut after: Option<String> = None;
     loop {
         let page = store
+            .vault
+            .reads
             .sweep_page(&name("uploads"), after.as_deref(), "b/", 2)
             .await
             .unwrap();
@@ -183,7 +185,11 @@ async fn a_sweep_sees_every_object_under_its_prefix_once() {
         }
     }
     assert_eq!(seen, ["b/1", "b/2", "b/3"]);
-    let missing = store.sweep_page(&name("missing"), None, "", 2).await;
+    let missing = store
+        .vault
+        .reads
+        .sweep_page(&name("missing"), None, "", 2)
+        .await;
     assert!(matches!(missing, Err(StoreError::NoSuchBucket)));
 }
 

@@ -172,6 +172,7 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
         assert!(get(&store, "deleted between").await.is_none());
         assert!(get(&store, "new").await.is_none());
         let checked = store
+            .upkeep()
             .check(Progress::default().into(), Repair::default())
             .await
             .unwrap();
@@ -242,17 +243,17 @@ async fn a_snapshot_is_made_when_the_log_has_grown_and_not_twice_in_an_hour() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::default();
     let store = open_at(dir.path(), clock.clone()).await.unwrap();
-    store.renew_snapshot().await.unwrap();
+    store.upkeep().renew_snapshot().await.unwrap();
     assert_eq!(snapshots(dir.path()).len(), 0, "a log that is short");
     store.create_bucket(name("uploads")).await.unwrap();
     put(&store, "a", &pattern(200_000)).await;
-    store.renew_snapshot().await.unwrap();
+    store.upkeep().renew_snapshot().await.unwrap();
     assert_eq!(snapshots(dir.path()).len(), 1);
     put(&store, "b", &pattern(200_000)).await;
-    store.renew_snapshot().await.unwrap();
+    store.upkeep().renew_snapshot().await.unwrap();
     assert_eq!(snapshots(dir.path()).len(), 1, "within the hour");
     clock.advance(std::time::Duration::from_mins(61));
-    store.renew_snapshot().await.unwrap();
+    store.upkeep().renew_snapshot().await.unwrap();
     assert_eq!(snapshots(dir.path()).len(), 2);
     store.close().await;
 }
@@ -266,18 +267,30 @@ async fn everything_is_read_once_in_an_interval_and_damage_is_told() {
     let blob = put_blob(&store, dir.path(), "damaged", &pattern(LONG)).await;
     std::fs::write(&blob, vec![7; LONG]).unwrap();
     let (hour, mut scrub) = (Duration::from_hours(1), Scrub::default());
-    store.scrub(&mut scrub, hour / 10, hour).await.unwrap();
-    assert_eq!(store.health().warnings, [], "its turn has not come");
+    store
+        .upkeep()
+        .scrub(&mut scrub, hour / 10, hour)
+        .await
+        .unwrap();
+    assert_eq!(
+        store.upkeep().health().warnings,
+        [],
+        "its turn has not come"
+    );
     // How far it is outlives a restart.
     let mut scrub = Scrub::default();
-    store.scrub(&mut scrub, hour, hour).await.unwrap();
+    store.upkeep().scrub(&mut scrub, hour, hour).await.unwrap();
     assert_eq!(
-        store.health().warnings,
+        store.upkeep().health().warnings,
         [crate::warnings::Warning::DamagedBodies { count: 1 }]
     );
     std::fs::write(&blob, pattern(LONG)).unwrap();
-    store.scrub(&mut scrub, hour, hour).await.unwrap();
-    store.scrub(&mut scrub, hour, hour).await.unwrap();
-    assert_eq!(store.health().warnings, [], "the next round finds it whole");
+    store.upkeep().scrub(&mut scrub, hour, hour).await.unwrap();
+    store.upkeep().scrub(&mut scrub, hour, hour).await.unwrap();
+    assert_eq!(
+        store.upkeep().health().warnings,
+        [],
+        "the next round finds it whole"
+    );
     store.close().await;
 }

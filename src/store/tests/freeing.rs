@@ -42,7 +42,7 @@ async fn kept(dir: &Path) -> (Store, Clock, Janitor) {
     let clock = Clock::default();
     let store = open_at(dir, clock.clone()).await.unwrap();
     store.create_bucket(name("uploads")).await.unwrap();
-    let janitor = store.janitor();
+    let janitor = store.upkeep().janitor();
     (store, clock, janitor)
 }
 

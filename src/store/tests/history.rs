@@ -602,7 +602,7 @@ impl World {
     fn reopen(&mut self) {
         let opened = open_at(self.folder(), self.clock.clone());
         let store = self.runtime.block_on(opened).unwrap();
-        self.janitor = Some(store.janitor());
+        self.janitor = Some(store.upkeep().janitor());
         self.store = Some(store);
     }
 
@@ -621,7 +621,12 @@ impl World {
                 let set =
                     all.filter_map(|setting| Some((setting, bucket.setting(setting)?.to_owned())));
                 seen.settings.insert(bucket.name.clone(), set.collect());
-                let page = self.store().sweep_page(&bucket.name, None, "", 1000).await;
+                let page = self
+                    .store()
+                    .vault
+                    .reads
+                    .sweep_page(&bucket.name, None, "", 1000)
+                    .await;
                 for object in page.unwrap() {
                     let body = read(self.store(), &object, None).await.unwrap();
                     let tagging = object.meta.tagging.clone();

@@ -26,7 +26,10 @@ async fn backed_up(dir: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     let store = open(dir).await.unwrap();
     let progress = Progress::default();
-    let copies = store.backup(to.path(), Verify::All, &progress).await;
+    let copies = store
+        .upkeep()
+        .backup(to.path(), Verify::All, &progress)
+        .await;
     assert_eq!(copies.unwrap().damages, 0);
     store.close().await;
     to
@@ -219,7 +222,7 @@ async fn what_the_log_names_and_the_index_lost_is_never_taken_for_left_over() {
     }
     index.close().await.unwrap();
     let store = open(dir.path()).await.unwrap();
-    let freed = store.janitor().free(Mode::Do, true).await.unwrap();
+    let freed = store.upkeep().janitor().free(Mode::Do, true).await.unwrap();
     assert_eq!(freed.left_over, 0);
     store.close().await;
     super::log::lose_index(dir.path());

@@ -13,7 +13,7 @@ async fn ruled(dir: &Path, rules: &str) -> (Store, Clock, Janitor) {
     let store = open_at(dir, clock.clone()).await.unwrap();
     store.create_bucket(name("uploads")).await.unwrap();
     rule(&store, rules).await;
-    let janitor = store.janitor();
+    let janitor = store.upkeep().janitor();
     clock.advance(HOUR);
     (store, clock, janitor)
 }
@@ -129,7 +129,7 @@ async fn a_fresh_start_deletes_nothing_for_an_hour() {
     let (store, clock, _) = ruled(dir.path(), LOGS_LIVE_TWO_DAYS).await;
     put(&store, "logs/a", b"x").await;
     clock.advance(DAY * 3);
-    let mut janitor = store.janitor();
+    let mut janitor = store.upkeep().janitor();
     assert_eq!(sweep(&mut janitor).await.unwrap(), None);
     clock.advance(HOUR);
     assert_eq!(sweep(&mut janitor).await.unwrap().unwrap().objects, 1);

@@ -23,6 +23,7 @@ async fn a_store_opened_for_reading_reads_everything_and_refuses_changes() {
     let deleted = looked.delete(name("uploads"), key("small"));
     assert!(deleted.await.is_err());
     let checked = looked
+        .upkeep()
         .check(Arc::default(), Repair::default())
         .await
         .unwrap();

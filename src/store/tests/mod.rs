@@ -15,14 +15,22 @@ mod parts;
 mod rot;
 mod small;
 
-use crate::s3::ETag;
-use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
+use crate::clock::Clock;
+use crate::db;
+use crate::s3::checksum::{Checksum, ChecksumAlgorithm, Wanted};
+use crate::s3::conditional::WritePrecondition;
+use crate::s3::range::ByteRange;
+use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use crate::store::content;
+use crate::store::index::damage::IndexFile;
+use crate::store::journal::locks::Name;
 use crate::store::*;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use sqlx::Row;
+use futures_util::future::BoxFuture;
+use sqlx::{Connection, Row, SqliteConnection};
 use std::path::Path;
+use std::sync::Arc;
 
 fn name(text: &str) -> BucketName {
     BucketName::parse(text).unwrap()

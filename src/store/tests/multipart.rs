@@ -501,11 +501,22 @@ async fn old_uploads_are_found_oldest_first() {
     }
     assert!(begun.is_sorted_by_key(|upload| upload.id.clone()));
     let before = begun[2].initiated_at;
-    let old = store.uploads_before(before, 10).await.unwrap();
+    let old = store.vault.reads.uploads_before(before, 10).await.unwrap();
     let ids: Vec<_> = old.iter().map(|upload| &upload.id).collect();
     assert_eq!(ids, [&begun[0].id, &begun[1].id]);
-    assert_eq!(store.uploads_before(before, 1).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .vault
+            .reads
+            .uploads_before(before, 1)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let none = store
+        .vault
+        .reads
         .uploads_before(Timestamp::from_millis(0), 10)
         .await
         .unwrap();

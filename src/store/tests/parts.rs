@@ -81,7 +81,11 @@ async fn objects(store: &Store) -> Objects {
     if store.bucket(&name("uploads")).is_none() {
         return found;
     }
-    let page = store.sweep_page(&name("uploads"), None, "", 1000).await;
+    let page = store
+        .vault
+        .reads
+        .sweep_page(&name("uploads"), None, "", 1000)
+        .await;
     for object in page.unwrap() {
         let body = match read(store, &object, None).await {
             Ok(body) => Some(body),
@@ -137,7 +141,7 @@ async fn live(seed: u8) -> Life {
         .await
         .unwrap();
     let (_, end) = index::position(&mut index).await.unwrap().unwrap();
-    let mut checkpoints = store.inner.checkpoints.lock().await;
+    let mut checkpoints = store.vault.index_files.checkpoints.lock().await;
     let made = checkpoints.checkpoint(&mut index, end.sequence, db::Leaves::Nothing);
     assert!(made.await.unwrap());
     drop(checkpoints);
@@ -500,7 +504,7 @@ async fn judge(case: &Case) -> Result<Outcome, String> {
     }
     let expected = life.objects(end);
     holds(case, "after the start", &found, expected)?;
-    let mut janitor = store.janitor();
+    let mut janitor = store.upkeep().janitor();
     janitor.free(Mode::Do, true).await.unwrap();
     let found = objects(&store).await;
     holds(case, "after gc", &found, expected)?;

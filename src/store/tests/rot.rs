@@ -52,7 +52,11 @@ async fn known(store: &Store) -> Result<BTreeMap<String, Known>, StoreError> {
 }
 
 async fn listed(store: &Store) -> Result<Vec<String>, StoreError> {
-    let objects = store.sweep_page(&name("uploads"), None, "", 1000).await?;
+    let objects = store
+        .vault
+        .reads
+        .sweep_page(&name("uploads"), None, "", 1000)
+        .await?;
     Ok(objects
         .iter()
         .map(|it| it.key.as_str().to_owned())
@@ -81,16 +85,16 @@ async fn left(by: By) -> Left {
     let store = open(dir.path()).await.unwrap();
     change(&store, (0..KEYS).step_by(5)).await;
     // Keeps the journal from beginning anew behind the checkpoint.
-    let mut reader = db::open_reader(&store.inner.folder.database())
+    let mut reader = db::open_reader(&store.vault.folder.database())
         .await
         .unwrap();
     if by == By::Kill {
         sqlx::query("BEGIN").execute(&mut reader).await.unwrap();
         index::buckets(&mut reader).await.unwrap();
-        let mut writer = db::open_durable(&store.inner.folder.database())
+        let mut writer = db::open_durable(&store.vault.folder.database())
             .await
             .unwrap();
-        let mut checkpoints = store.inner.checkpoints.lock().await;
+        let mut checkpoints = store.vault.index_files.checkpoints.lock().await;
         let moved = checkpoints.checkpoint(&mut writer, 0, db::Leaves::Journal);
         assert!(moved.await.unwrap());
         writer.close().await.unwrap();
@@ -201,7 +205,7 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
         drop(looked);
         assert!(files_in(folder.dir.path()) == before, "{what}");
         let store = open(folder.dir.path()).await.unwrap();
-        let was_found = store.take_found_at_start().is_some();
+        let was_found = store.vault.index_files.take_found_at_start().is_some();
         made_again += usize::from(was_found);
         assert!(was_found || rot != Rot::Index || by == By::Kill, "{what}");
         assert!(known(&store).await.unwrap() == folder.known, "{what}");
@@ -214,6 +218,7 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
             "{what}"
         );
         let checked = store
+            .upkeep()
             .check(Arc::default(), Repair::default())
             .await
             .unwrap();
@@ -226,6 +231,7 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
             "{what}: {checked:?}"
         );
         let checked = store
+            .upkeep()
             .check(Arc::default(), Repair::default())
             .await
             .unwrap();
@@ -303,11 +309,11 @@ async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_opening_make
                 }
             }
         }
-        if !store.is_index_damaged() {
-            store.verify_index().await.unwrap();
+        if !store.upkeep().is_index_damaged() {
+            store.upkeep().verify_index().await.unwrap();
         }
-        store.index_is_damaged().await;
-        let failed = store.health().failed.unwrap();
+        store.upkeep().index_is_damaged().await;
+        let failed = store.upkeep().health().failed.unwrap();
         assert!(failed.contains("made again from the log"), "{failed}");
         let sealed = sealed(&store, b"new").await;
         let refused = store
@@ -317,7 +323,7 @@ async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_opening_make
         store.close().await;
         let store = open(folder.dir.path()).await.unwrap();
         assert!(known(&store).await.unwrap() == folder.known, "{what}");
-        assert!(store.health().failed.is_none());
+        assert!(store.upkeep().health().failed.is_none());
         store.close().await;
     }
     assert!(errors > 0, "no page that is read was hit");
@@ -338,7 +344,7 @@ async fn a_change_that_meets_damage_is_refused_and_is_there_whole_or_not_at_all_
         .commit(target("new"), sealed, WritePrecondition::None)
         .await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
-    store.index_is_damaged().await;
+    store.upkeep().index_is_damaged().await;
     store.close().await;
     let store = open(folder.dir.path()).await.unwrap();
     // The answer was no success, so both are right; what is there is whole.
@@ -373,7 +379,7 @@ async fn damage_that_a_start_meets_in_a_large_index_is_made_right_by_that_start(
     std::fs::write(&path, bytes).unwrap();
     let store = open(dir.path()).await.unwrap();
     assert_eq!(get(&store, "kept").await.unwrap(), b"kept");
-    assert!(!store.is_index_damaged());
+    assert!(!store.upkeep().is_index_damaged());
     store.close().await;
     assert!(!dir.path().join("@hangar/index-damaged").exists());
 }
@@ -398,12 +404,18 @@ async fn damage_that_a_check_finds_right_before_the_store_is_closed_is_not_forgo
     let at = bytes.len() - 4000;
     bytes[at] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let checked = store.check(Arc::default(), Repair::default()).await;
+    let checked = store
+        .upkeep()
+        .check(Arc::default(), Repair::default())
+        .await;
     assert_eq!(checked.unwrap().damages, 1);
     store.close().await;
     assert!(dir.path().join("@hangar/index-damaged").exists());
     let store = open(dir.path()).await.unwrap();
-    let checked = store.check(Arc::default(), Repair::default()).await;
+    let checked = store
+        .upkeep()
+        .check(Arc::default(), Repair::default())
+        .await;
     assert_eq!(checked.unwrap().damages, 0);
     store.close().await;
 }
@@ -419,7 +431,10 @@ async fn a_blob_that_rotted_in_a_backup_is_an_error_to_its_reader_once_it_is_res
     }
     let backup = tempfile::tempdir().unwrap();
     let progress = Progress::default();
-    let copies = store.backup(backup.path(), Verify::All, &progress).await;
+    let copies = store
+        .upkeep()
+        .backup(backup.path(), Verify::All, &progress)
+        .await;
     assert_eq!(copies.unwrap().damages, 0);
     store.close().await;
     for blob in std::fs::read_dir(backup.path().join("@hangar/blobs")).unwrap() {
@@ -449,7 +464,7 @@ async fn a_blob_that_rotted_in_a_backup_is_an_error_to_its_reader_once_it_is_res
         wanted: true,
         from: Some(dir.path().to_owned()),
     };
-    let checked = store.check(Arc::default(), repair).await.unwrap();
+    let checked = store.upkeep().check(Arc::default(), repair).await.unwrap();
     assert_eq!((checked.mended, checked.damages), (2, 0));
     for at in ["replaced", "new"] {
         assert_eq!(get(&store, at).await.unwrap(), pattern(400_000), "{at}");
@@ -486,7 +501,7 @@ async fn an_index_of_a_hangar_that_knew_no_checksums_gets_them() {
     std::fs::remove_file(folder.dir.path().join("@hangar/checkpoint")).unwrap();
     assert!(!db::has_checksums(&database).unwrap());
     let store = open(folder.dir.path()).await.unwrap();
-    assert!(store.take_found_at_start().is_none());
+    assert!(store.vault.index_files.take_found_at_start().is_none());
     assert!(known(&store).await.unwrap() == folder.known);
     store.close().await;
     assert_eq!(
@@ -494,7 +509,10 @@ async fn an_index_of_a_hangar_that_knew_no_checksums_gets_them() {
         db::Verified::Whole
     );
     let store = open(folder.dir.path()).await.unwrap();
-    assert!(store.take_found_at_start().is_none(), "it is trusted");
+    assert!(
+        store.vault.index_files.take_found_at_start().is_none(),
+        "it is trusted"
+    );
     store.close().await;
     let home = std::fs::read_dir(folder.dir.path().join("@hangar")).unwrap();
     assert!(

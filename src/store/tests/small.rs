@@ -26,11 +26,11 @@ async fn known(store: &Store, at: &str, bytes: &[u8]) -> (Object, SmallBody) {
 }
 
 fn forget_bodies(store: &Store) {
-    store.inner.state.caches.clear();
+    store.vault.state.caches.clear();
 }
 
 fn is_in_memory(store: &Store, object: &Object) -> bool {
-    store.inner.bodies.kept.get(object.sequence).is_some()
+    store.vault.reads.bodies.kept.get(object.sequence).is_some()
 }
 
 #[tokio::test]

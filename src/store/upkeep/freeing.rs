@@ -1,23 +1,21 @@
-//! Bytes that nothing names any more: found by one sweep, freed by a later one.
+//! Unreferenced bytes: one sweep finds them, a later one frees them.
 //!
 //! Guarantees: a body goes only when two sweeps, a grace apart by the monotonic clock, found it unreferenced, when the
-//! writer finds it so once more, in its own order, and when nobody reads or copies it; a synced record says so before a
+//! writer finds it so once more, in its own order, and when no reader or copy uses it; a synced record says so before a
 //! byte of it is touched. The grace is for copies of the folder that are being made meanwhile. A blob that no body names,
-//! no upload holds and no record of the log names is left over of a crash and goes alike; no record needs to say so.
+//! no upload holds and no record of the log names was left by a crash, and is removed the same way, without a record.
 
 use crate::faults;
 use crate::store::bodies::blobs;
 use crate::store::bodies::free::{free_bytes, remove};
-use crate::store::content::BlobId;
-use crate::store::content::Place;
+use crate::store::content::{BlobId, Place};
 use crate::store::dir::Dir;
-use crate::store::error::{StoreError, unavailable};
+use crate::store::error::{StoreError, stopped, unavailable};
 use crate::store::folder::ASIDE_LOG;
 use crate::store::index;
 use crate::store::journal::planner::Work;
 use crate::store::record::LogId;
-use crate::store::record::reader;
-use crate::store::record::reader::ScanError;
+use crate::store::record::reader::{self, ScanError};
 use crate::store::record::{BodyPlace, Change, Record, Unreferenced};
 use crate::store::upkeep::janitor::{Janitor, Mode};
 use serde::{Deserialize, Serialize};
@@ -44,20 +42,21 @@ pub struct Freed {
 }
 
 impl Janitor {
-    /// Frees what was unreferenced for a grace. `at_once`: nobody else can have the folder, and none is waited for.
+    /// Frees what was unreferenced for a grace. `at_once`: without waiting for the grace, since no other
+    /// program can use the folder.
     ///
     /// # Errors
     /// `Unavailable`, … The next sweep does what is left.
     pub async fn free(&mut self, mode: Mode, at_once: bool) -> Result<Freed, StoreError> {
-        let inner = &self.store.inner;
-        inner.state.caches.evict_stale();
-        let grace = match (at_once, !inner.state.space.admits_bytes()) {
-            _ if inner.state.are_bytes_held() => Duration::MAX,
+        let vault = &self.vault;
+        vault.state.caches.evict_stale();
+        let grace = match (at_once, !vault.state.space.admits_bytes()) {
+            _ if vault.state.are_bytes_held() => Duration::MAX,
             (true, _) => Duration::ZERO,
-            (false, true) => inner.grace.min(SHORT_GRACE),
-            (false, false) => inner.grace,
+            (false, true) => vault.grace.min(SHORT_GRACE),
+            (false, false) => vault.grace,
         };
-        let (now, space) = (inner.clock.elapsed(), inner.state.space.clone());
+        let (now, space) = (vault.clock.elapsed(), vault.state.space.clone());
         let mut freed = Freed::default();
         self.free_bodies(mode, now, grace, &mut freed).await?;
         self.remove_left_over(mode, now, grace, &mut freed).await?;
@@ -75,7 +74,7 @@ impl Janitor {
         let mut seen = BTreeMap::new();
         let mut after = 0;
         loop {
-            let mut connection = self.store.inner.readers.acquire().await?;
+            let mut connection = self.vault.reads.readers.acquire().await?;
             let page = index::unreferenced(&mut connection, after, PAGE).await?;
             drop(connection);
             let Some(last) = page.last() else {
@@ -106,7 +105,7 @@ impl Janitor {
         Ok(())
     }
 
-    /// Answers those that nobody needed.
+    /// Returns those that were freed.
     async fn record_and_free(
         &self,
         due: Vec<Unreferenced>,
@@ -116,18 +115,18 @@ impl Janitor {
         }
         let (freed, named) = oneshot::channel();
         let work = Work::Free { bodies: due, freed };
-        if self.store.ask(Vec::new(), work).await?.is_none() {
+        if self.vault.changes.ask(Vec::new(), work).await?.is_none() {
             return Ok(Vec::new());
         }
-        let gone = named.await.map_err(|_| crate::store::error::stopped())?;
+        let gone = named.await.map_err(|_| stopped())?;
         faults::step("freeing-recorded");
-        let places = self.store.inner.folder.places().clone();
+        let places = self.vault.folder.places().clone();
         tokio::task::spawn_blocking(move || {
             free_bytes(&places, &gone);
             gone
         })
         .await
-        .map_err(|_| crate::store::error::stopped())
+        .map_err(|_| stopped())
     }
 
     /// Blobs that no body names.
@@ -138,8 +137,8 @@ impl Janitor {
         grace: Duration,
         freed: &mut Freed,
     ) -> Result<(), StoreError> {
-        let inner = &self.store.inner;
-        let dir = inner.blobs.dir().clone();
+        let vault = &self.vault;
+        let dir = vault.blobs.dir().clone();
         let mut pages = blobs::pages(&dir, PAGE as usize).map_err(|error| unavailable(&error))?;
         let (mut seen, mut due) = (HashMap::new(), Vec::new());
         loop {
@@ -148,18 +147,18 @@ impl Janitor {
                 (pages, page)
             })
             .await
-            .map_err(|_| crate::store::error::stopped())?;
+            .map_err(|_| stopped())?;
             pages = rest;
             let Some(mut page) = page else {
                 break;
             };
-            page.retain(|id| !inner.blobs.is_under_way(*id) && !self.seen.named.contains(id));
-            let mut connection = inner.readers.acquire().await?;
+            page.retain(|id| !vault.blobs.is_under_way(*id) && !self.seen.named.contains(id));
+            let mut connection = vault.reads.readers.acquire().await?;
             let known = index::known_blobs(&mut connection, &page).await?;
             drop(connection);
             page.retain(|id| !known.contains(id));
             // Where writing has failed a record may name what the index does not.
-            if inner.state.failure().is_some() {
+            if vault.state.failure().is_some() {
                 break;
             }
             for id in page {
@@ -191,23 +190,23 @@ impl Janitor {
         Ok(())
     }
 
-    /// Keeps what a record of the log names, whatever the index says: then the index is wrong.
+    /// Keeps the blobs that a record of the log names, even if the index does not: then the index is wrong.
     async fn without_named(&mut self, mut due: Vec<BlobId>) -> Result<Vec<BlobId>, StoreError> {
         if due.is_empty() {
             return Ok(due);
         }
-        let inner = &self.store.inner;
-        let mut connection = inner.readers.acquire().await?;
+        let vault = &self.vault;
+        let mut connection = vault.reads.readers.acquire().await?;
         let position = index::position(&mut connection).await?;
         drop(connection);
         let Some((id, _)) = position else {
             return Ok(Vec::new());
         };
-        let (home, log) = (inner.folder.home().clone(), inner.folder.log().clone());
+        let (home, log) = (vault.folder.home().clone(), vault.folder.log().clone());
         let asked = due.clone();
         let named = tokio::task::spawn_blocking(move || named_in_log(&home, &log, id, &asked))
             .await
-            .map_err(|_| crate::store::error::stopped())?;
+            .map_err(|_| stopped())?;
         let named = match named {
             Ok(named) => named,
             Err(error) => {
@@ -227,7 +226,7 @@ impl Janitor {
     }
 }
 
-/// Those of these blobs that the log names, or a part of it that was set aside, and that no record says are freed. Records
+/// Those of these blobs that a record names and no record frees, in the log and in parts of it that were set aside. Records
 /// behind damage are searched too.
 fn named_in_log(
     home: &Dir,

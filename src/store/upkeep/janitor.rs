@@ -1,7 +1,7 @@
-//! What ends by age: objects and unfinished uploads by a bucket's lifecycle, any unfinished upload by
+//! Expiry by age: objects and unfinished uploads by a bucket's lifecycle, any unfinished upload by
 //! `HANGAR_MULTIPART_EXPIRES`.
 //!
-//! Guarantees: nothing ends by a clock that jumped, until the wall clock has kept step with the monotonic one for an
+//! Guarantees: nothing expires by a clock that jumped, until the wall clock has kept step with the monotonic one for an
 //! hour; what was replaced since it was looked at stays; work comes in pages, so that others' requests pass. An object
 //! is deleted as a client would delete it: by a record of the log.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html>
@@ -9,13 +9,16 @@
 use crate::clock::Timestamp;
 use crate::s3::BucketName;
 use crate::s3::lifecycle::Lifecycle;
-use crate::store::Store;
 use crate::store::content::BlobId;
 use crate::store::error::{StoreError, with_causes};
-use crate::store::object::Object;
+use crate::store::journal::planner::Which;
+use crate::store::object::{Deletion, Object};
+use crate::store::parts::vault::Vault;
+use crate::store::upkeep::handle::Upkeep;
 use crate::store::upload::{Upload, UploadListRequest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Objects, or uploads, that are looked at together.
@@ -23,14 +26,14 @@ const PAGE: u32 = 200;
 /// Deletions under way at one time: enough for the log to write them in groups, few enough not to be in the way.
 const AT_ONCE: usize = 16;
 
-/// Ends what is due. One for each store.
+/// Deletes expired objects and uploads, and frees unreferenced bytes. One for each store.
 pub struct Janitor {
-    pub(in crate::store) store: Store,
+    pub(in crate::store) vault: Arc<Vault>,
     wall_clock: WallClock,
     pub(in crate::store) seen: Seen,
 }
 
-/// When, by the monotonic clock, what was found unreferenced was first found so.
+/// When, by the monotonic clock, bodies and blobs were first found unreferenced.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Seen {
     pub(in crate::store) bodies: BTreeMap<u64, Duration>,
@@ -47,20 +50,20 @@ pub enum Mode {
     Tell,
 }
 
-/// What ended.
+/// Counts of what expired.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Swept {
     pub objects: u64,
     pub uploads: u64,
 }
 
-impl Store {
+impl Upkeep {
     /// Its clock is watched from now on.
     #[must_use]
     pub fn janitor(&self) -> Janitor {
-        let clock = &self.inner.clock;
+        let clock = &self.vault.clock;
         Janitor {
-            store: self.clone(),
+            vault: self.vault.clone(),
             wall_clock: WallClock::watch(clock.now(), clock.elapsed()),
             seen: Seen::default(),
         }
@@ -70,29 +73,29 @@ impl Store {
 impl Janitor {
     /// What time it is, if the wall clock has kept step with the monotonic one for an hour.
     pub fn believed_now(&mut self) -> Option<Timestamp> {
-        let clock = &self.store.inner.clock;
+        let clock = &self.vault.clock;
         let now = clock.now();
         self.wall_clock
             .is_believed(now, clock.elapsed())
             .then_some(now)
     }
 
-    /// Deletes the objects and gives up the uploads that have ended at `now`.
+    /// Deletes the objects and aborts the uploads that have expired at `now`.
     ///
     /// # Errors
     /// `Unavailable`, `Full`, … The next sweep does what is left.
     pub async fn end_by_age(&mut self, now: Timestamp, mode: Mode) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        for bucket in self.store.buckets() {
+        for bucket in self.vault.state.buckets() {
             if let Some(lifecycle) = bucket.lifecycle() {
                 let rules = Rules {
-                    store: &self.store,
+                    vault: &self.vault,
                     bucket: &bucket.name,
                     lifecycle,
                     mode,
                 };
-                swept.objects += told(&bucket.name, rules.expire_objects(now).await);
-                swept.uploads += told(&bucket.name, rules.abort_uploads(now).await);
+                swept.objects += count_or_log(&bucket.name, rules.expire_objects(now).await);
+                swept.uploads += count_or_log(&bucket.name, rules.abort_uploads(now).await);
             }
         }
         swept.uploads += self.abort_old_uploads(now, mode).await?;
@@ -101,17 +104,17 @@ impl Janitor {
 
     /// `HANGAR_MULTIPART_EXPIRES`
     async fn abort_old_uploads(&self, now: Timestamp, mode: Mode) -> Result<u64, StoreError> {
-        let age = i64::try_from(self.store.inner.multipart_expires.as_millis()).unwrap_or(i64::MAX);
+        let age = i64::try_from(self.vault.multipart_expires.as_millis()).unwrap_or(i64::MAX);
         let limit = Timestamp::from_millis(now.as_millis().saturating_sub(age));
         let mut aborted = 0;
         if mode == Mode::Tell {
-            let uploads = self.store.uploads_before(limit, u32::MAX).await?;
+            let uploads = self.vault.reads.uploads_before(limit, u32::MAX).await?;
             return Ok(uploads.len() as u64);
         }
         loop {
-            let uploads = self.store.uploads_before(limit, PAGE).await?;
+            let uploads = self.vault.reads.uploads_before(limit, PAGE).await?;
             let found = uploads.len();
-            let ended = abort(&self.store, uploads, mode).await?;
+            let ended = abort(&self.vault, uploads, mode).await?;
             aborted += ended;
             if found < PAGE as usize || ended == 0 {
                 return Ok(aborted);
@@ -122,7 +125,7 @@ impl Janitor {
 
 /// A bucket's lifecycle as it is carried out.
 struct Rules<'a> {
-    store: &'a Store,
+    vault: &'a Vault,
     bucket: &'a BucketName,
     lifecycle: &'a Lifecycle,
     mode: Mode,
@@ -131,7 +134,7 @@ struct Rules<'a> {
 impl Rules<'_> {
     /// Whether they are the bucket's rules still: what was changed in the meantime is for the next sweep.
     fn hold(&self) -> bool {
-        let bucket = self.store.bucket(self.bucket);
+        let bucket = self.vault.state.bucket(self.bucket);
         bucket.is_some_and(|bucket| bucket.lifecycle() == Some(self.lifecycle))
     }
 
@@ -141,7 +144,8 @@ impl Rules<'_> {
             let mut after: Option<String> = None;
             while self.hold() {
                 let page = self
-                    .store
+                    .vault
+                    .reads
                     .sweep_page(self.bucket, after.as_deref(), prefix, PAGE)
                     .await;
                 let page = unless_gone(page)?.unwrap_or_default();
@@ -151,7 +155,7 @@ impl Rules<'_> {
                     .into_iter()
                     .filter(|object| self.has_ended(object, now))
                     .collect();
-                expired += delete(self.store, ended, self.mode).await?;
+                expired += delete(self.vault, ended, self.mode).await?;
                 if is_last {
                     break;
                 }
@@ -176,7 +180,7 @@ impl Rules<'_> {
                 ..UploadListRequest::default()
             };
             while self.hold() {
-                let page = self.store.list_uploads(self.bucket, &request).await;
+                let page = self.vault.reads.list_uploads(self.bucket, &request).await;
                 let page = unless_gone(page)?.unwrap_or_default();
                 let ended = page
                     .uploads
@@ -187,7 +191,7 @@ impl Rules<'_> {
                             .is_some_and(|at| at <= now)
                     })
                     .collect();
-                aborted += abort(self.store, ended, self.mode).await?;
+                aborted += abort(self.vault, ended, self.mode).await?;
                 let Some((key, upload)) = page.next else {
                     break;
                 };
@@ -200,27 +204,34 @@ impl Rules<'_> {
     }
 }
 
-/// Deletes these very objects, and says how many of them were still there.
-async fn delete(store: &Store, objects: Vec<Object>, mode: Mode) -> Result<u64, StoreError> {
+/// Deletes exactly these objects, and returns how many of them still existed.
+async fn delete(vault: &Vault, objects: Vec<Object>, mode: Mode) -> Result<u64, StoreError> {
     if mode == Mode::Tell {
         return Ok(objects.len() as u64);
     }
     let deleted: Vec<Option<_>> = stream::iter(objects)
-        .map(|object| async move { unless_gone(store.delete_this(&object).await) })
+        .map(|object| async move { unless_gone(delete_this(vault, object).await) })
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
     Ok(deleted.iter().flatten().count() as u64)
 }
 
-/// Gives these uploads up, and says how many of them were still under way.
-async fn abort(store: &Store, uploads: Vec<Upload>, mode: Mode) -> Result<u64, StoreError> {
+async fn delete_this(vault: &Vault, object: Object) -> Result<Deletion, StoreError> {
+    let which = Which::as_seen(&object);
+    let changes = &vault.changes;
+    changes.delete(object.bucket, object.key, which).await
+}
+
+/// Aborts these uploads, and returns how many of them were still under way.
+async fn abort(vault: &Vault, uploads: Vec<Upload>, mode: Mode) -> Result<u64, StoreError> {
     if mode == Mode::Tell {
         return Ok(uploads.len() as u64);
     }
     let aborted: Vec<Option<()>> = stream::iter(uploads)
         .map(|upload| async move {
-            let aborted = store
+            let aborted = vault
+                .changes
                 .abort_upload(upload.bucket, upload.key, upload.id)
                 .await;
             unless_gone(aborted)
@@ -231,8 +242,8 @@ async fn abort(store: &Store, uploads: Vec<Upload>, mode: Mode) -> Result<u64, S
     Ok(aborted.iter().flatten().count() as u64)
 }
 
-/// What one bucket's trouble leaves is for the next sweep, and keeps no other bucket from its own.
-fn told(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
+/// An error of one bucket is logged and does not stop the sweep of the others.
+fn count_or_log(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
     ended.unwrap_or_else(|error| {
         let error = with_causes(&error);
         tracing::warn!(%bucket, error, "what ended by its age is deleted at the next sweep");
@@ -240,7 +251,7 @@ fn told(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
     })
 }
 
-/// What somebody removed or replaced first is none of ours.
+/// `None` where another client removed or replaced it first.
 fn unless_gone<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -257,7 +268,7 @@ fn unless_gone<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError
 /// The wall clock, held against the monotonic one.
 #[derive(Debug)]
 struct WallClock {
-    /// What the wall clock is ahead of the monotonic one, in milliseconds.
+    /// How far the wall clock is ahead of the monotonic one, in milliseconds.
     ahead_millis: i64,
     /// Since when, by the monotonic clock, they have kept step.
     in_step_since: Duration,
@@ -266,7 +277,7 @@ struct WallClock {
 impl WallClock {
     /// How long they must have kept step.
     const PROBATION: Duration = Duration::from_hours(1);
-    /// What the wall clock may be slewed by between two looks.
+    /// How far the wall clock may be slewed between two looks.
     const TOLERATED_MILLIS: u64 = 60_000;
 
     fn watch(wall: Timestamp, monotonic: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! Bytes that are damaged, made again from others that are the same: of another body with the same checksums, or of a backup.
+//! Replaces damaged bytes by the same bytes from elsewhere: from another body with the same checksums, or from a backup.
 //!
 //! Guarantees: only bytes that hold against the damaged body's own checksums take the place of its bytes.
 
@@ -7,13 +7,13 @@ use crate::store::content::{Body, Place};
 use crate::store::folder::Places;
 use crate::store::progress::Progress;
 use crate::store::record::segments;
-use crate::store::upkeep::check::read_body;
+use crate::store::upkeep::verify::verify_body;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 fn is_whole(body: &Body, places: &Places) -> bool {
-    read_body(body, places, &Progress::default()).is_ok()
+    verify_body(body, places, &Progress::default()).is_ok()
 }
 
 fn open(place: &Place, places: &Places) -> io::Result<(File, u64)> {

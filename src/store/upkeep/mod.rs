@@ -1,9 +1,16 @@
-//! Upkeep: what is done beside requests. Deleting what has ended and freeing its bytes, checking and mending what is
-//! stored, and backups.
+//! Upkeep: work beside requests. Deleting expired objects and uploads and freeing their bytes, checking and mending stored
+//! bytes, backups, and watching the folder and its disk. Its verbs are those of [`Upkeep`](handle::Upkeep).
 
 pub(in crate::store) mod backup;
-pub(in crate::store) mod check;
+mod check;
+pub(in crate::store) mod findings;
+pub(in crate::store) mod folder;
 pub(in crate::store) mod freeing;
+pub(in crate::store) mod handle;
+pub(in crate::store) mod health;
+mod index;
 pub(in crate::store) mod janitor;
-pub(in crate::store) mod mend;
+mod mend;
+mod minio_files;
 pub(in crate::store) mod scrub;
+mod verify;

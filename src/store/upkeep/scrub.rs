@@ -1,14 +1,13 @@
-//! Everything that is kept, read slowly in the background and held against its checksums: each body once in an interval.
+//! The scrub: every stored body is read slowly in the background and verified, each once in an interval.
 
-use crate::db::{self, Verified};
-use crate::store::Store;
+use crate::store::blocking::blocking;
 use crate::store::dir::Dir;
-use crate::store::error::{StoreError, unavailable};
+use crate::store::error::StoreError;
 use crate::store::index;
 use crate::store::progress::Progress;
-use crate::store::recovery::snapshot;
-use crate::store::upkeep::check::Damage;
-use crate::store::upkeep::check::{blocking, read_body};
+use crate::store::upkeep::findings::Damage;
+use crate::store::upkeep::handle::Upkeep;
+use crate::store::upkeep::verify::verify_body;
 use std::time::Duration;
 
 /// The file that says how far it is.
@@ -28,38 +27,8 @@ pub struct Scrub {
     damages: u64,
 }
 
-impl Store {
-    /// Holds the index and its snapshots against their checksums, gently. A damaged index is reported
-    /// ([`Store::index_is_damaged`]); a damaged snapshot is replaced by a new one.
-    ///
-    /// # Errors
-    /// When the folder cannot be read, or takes no snapshot.
-    pub async fn verify_index(&self) -> Result<(), StoreError> {
-        /// After each MiB.
-        const PAUSE: Duration = Duration::from_millis(10);
-        let (folder, damage) = (&self.inner.folder, &self.inner.state.index_damage);
-        let database = folder.database();
-        let file = damage.file().map_err(|error| unavailable(&error))?;
-        let verified = db::verify_in_use(file, PAUSE).await;
-        if let Verified::Damaged { page } = verified.map_err(|error| unavailable(&error))? {
-            damage.report_page(&database, page);
-            return Ok(());
-        }
-        for name in snapshot::names(folder.home()).map_err(|error| unavailable(&error))? {
-            let verified = snapshot::verify(folder.home(), &name, PAUSE).await;
-            if let Some(page) = verified.map_err(|error| unavailable(&error))? {
-                tracing::error!(
-                    page,
-                    name,
-                    "a snapshot of the index is damaged: it is replaced"
-                );
-                self.replace_snapshot(&name).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads as much as falls to `elapsed` when everything is to be read once in `interval`. What is damaged is told in the
+impl Upkeep {
+    /// Reads as much as falls to `elapsed` when everything is to be read once in `interval`. Damage is reported in the
     /// server's log, and by readiness.
     ///
     /// # Errors
@@ -70,23 +39,23 @@ impl Store {
         elapsed: Duration,
         interval: Duration,
     ) -> Result<(), StoreError> {
-        let folder = &self.inner.folder;
+        let folder = &self.vault.folder;
         if scrub.after == 0 {
             scrub.after = read_place(folder.home());
         }
         let before = scrub.after;
         scrub.owed += elapsed;
         if scrub.total == 0 {
-            let mut connection = self.inner.readers.acquire().await?;
+            let mut connection = self.vault.reads.readers.acquire().await?;
             let (bodies, bytes) = index::stored(&mut connection).await?;
             scrub.total = bytes + bodies * LEAST_BYTES;
         }
         loop {
-            let mut connection = self.inner.readers.acquire().await?;
+            let mut connection = self.vault.reads.readers.acquire().await?;
             let next = index::bodies_after(&mut connection, scrub.after, 1).await?;
             drop(connection);
             let Some((id, body)) = next.into_iter().next() else {
-                self.scrubbed(scrub);
+                self.end_round(scrub);
                 break;
             };
             let bytes = body.size_bytes + LEAST_BYTES;
@@ -98,7 +67,7 @@ impl Store {
             scrub.owed = rest;
             scrub.after = id;
             let places = folder.places().clone();
-            let read = move || Ok(read_body(&body, &places, &Progress::default()).err());
+            let read = move || Ok(verify_body(&body, &places, &Progress::default()).err());
             if let Some((damage, at)) = blocking(read).await? {
                 self.damaged(scrub, id, damage, at).await?;
             }
@@ -121,7 +90,7 @@ impl Store {
         damage: Damage,
         at: u64,
     ) -> Result<(), StoreError> {
-        let mut connection = self.inner.readers.acquire().await?;
+        let mut connection = self.vault.reads.readers.acquire().await?;
         let users = index::users_of_bodies(&mut connection, &[body]).await?;
         drop(connection);
         if let Some((_, key)) = users.first() {
@@ -133,22 +102,22 @@ impl Store {
                 key,
                 "stored bytes are damaged: run `hangar fsck`"
             );
-            self.inner.state.tell_damages(scrub.damages);
+            self.vault.state.report_damages(scrub.damages);
         }
         Ok(())
     }
 
     /// All bodies were read.
-    fn scrubbed(&self, scrub: &mut Scrub) {
+    fn end_round(&self, scrub: &mut Scrub) {
         let damages = scrub.damages;
         tracing::info!(
             damages,
             "all stored bytes were read and held against their checksums"
         );
-        self.inner.state.tell_damages(damages);
+        self.vault.state.report_damages(damages);
         // The next round begins when its time comes, not at once.
         *scrub = Scrub::default();
-        drop(self.inner.folder.home().remove(PLACE));
+        drop(self.vault.folder.home().remove(PLACE));
     }
 }
 

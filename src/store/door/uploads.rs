@@ -1,19 +1,17 @@
-//! Multipart uploads: what the vault keeps of them until they are completed or given up.
+//! Multipart uploads, until they are completed or aborted.
 //!
 //! A part's bytes are a body like any other; completing an upload is one record that makes the parts' bodies the extents
 //! of an object, and moves none. A part that was replaced, and the parts of an upload that was aborted, are released.
 
-use crate::clock::Timestamp;
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ETag, ObjectKey};
-use crate::store::Store;
 use crate::store::bodies::staging::Sealed;
 use crate::store::content::{Extent, cut, joined};
+use crate::store::door::store::Store;
 use crate::store::error::StoreError;
 use crate::store::index;
-use crate::store::index::upload_listing;
 use crate::store::journal::locks::Name;
 use crate::store::journal::planner::Work;
 use crate::store::object::{Committed, Object, ObjectMeta};
@@ -37,7 +35,7 @@ impl Store {
             meta,
             checksum,
         } = new;
-        let id = UploadId::new(self.inner.clock.now());
+        let id = UploadId::new(self.vault.clock.now());
         let created = UploadCreated {
             upload: id.clone(),
             bucket: bucket.clone(),
@@ -68,7 +66,7 @@ impl Store {
         key: &ObjectKey,
         id: &UploadId,
     ) -> Result<Upload, StoreError> {
-        let mut connection = self.inner.readers.acquire().await?;
+        let mut connection = self.vault.reads.readers.acquire().await?;
         let upload = index::upload(&mut connection, bucket, key, id).await?;
         upload.ok_or(StoreError::NoSuchUpload)
     }
@@ -164,7 +162,7 @@ impl Store {
         after: u16,
         max: u32,
     ) -> Result<PartPage, StoreError> {
-        let mut connection = self.inner.readers.acquire().await?;
+        let mut connection = self.vault.reads.readers.acquire().await?;
         let look = max.saturating_add(1);
         let mut parts = index::parts(&mut connection, &upload.id, after, look).await?;
         let most = usize::try_from(max).unwrap_or(usize::MAX);
@@ -233,7 +231,7 @@ impl Store {
         Ok(Committed::new(etag, recorded.at, recorded.sequence))
     }
 
-    /// Gives an upload up.
+    /// Aborts an upload.
     ///
     /// # Errors
     /// `NoSuchUpload`, …
@@ -243,13 +241,8 @@ impl Store {
         key: ObjectKey,
         id: UploadId,
     ) -> Result<(), StoreError> {
-        let names = Name::of_upload(&bucket, &id);
-        let work = Work::AbortUpload {
-            bucket,
-            key,
-            upload: id,
-        };
-        self.ask(names, work).await.map(drop)
+        let changes = &self.vault.changes;
+        changes.abort_upload(bucket, key, id).await
     }
 
     /// # Errors
@@ -259,24 +252,7 @@ impl Store {
         bucket: &BucketName,
         request: &UploadListRequest,
     ) -> Result<UploadListPage, StoreError> {
-        if !self.inner.state.has_bucket(bucket) {
-            return Err(StoreError::NoSuchBucket);
-        }
-        let mut connection = self.inner.readers.acquire().await?;
-        Ok(upload_listing::list(&mut connection, bucket, request).await?)
-    }
-
-    /// The oldest uploads under way that were begun before a time, at most `max`.
-    ///
-    /// # Errors
-    /// `Unavailable` when the index does not answer.
-    pub async fn uploads_before(
-        &self,
-        initiated_before: Timestamp,
-        max: u32,
-    ) -> Result<Vec<Upload>, StoreError> {
-        let mut connection = self.inner.readers.acquire().await?;
-        Ok(index::uploads_before(&mut connection, initiated_before, max).await?)
+        self.vault.reads.list_uploads(bucket, request).await
     }
 
     /// The parts of an object that a multipart upload made (or a copy of one); `None` for any other.
@@ -284,7 +260,7 @@ impl Store {
     /// # Errors
     /// `UploadChanged` where this very object is not there any more, `Unavailable` when the index does not answer.
     pub async fn object_parts(&self, object: &Object) -> Result<Option<ObjectParts>, StoreError> {
-        let mut connection = self.inner.readers.acquire().await?;
+        let mut connection = self.vault.reads.readers.acquire().await?;
         let parts = index::object_parts(&mut connection, object).await?;
         parts.ok_or(StoreError::UploadChanged)
     }

@@ -1,19 +1,17 @@
-//! A store to be read and never written: for commands that look at a folder which no server holds.
+//! The index of a folder that is opened read-only: for commands on a folder that no server holds.
 //!
-//! Guarantees: no byte, name or time of the folder changes, and no row is told that the next start would not tell. A folder
-//! that was stopped cleanly is read as it lies. Of every other one (a crash, a copy, a damaged index) the index is made from
-//! a snapshot and the log in a temporary folder, which goes with the store.
+//! Guarantees: no byte, name or time of the folder changes, and no row is read that the next start would not have. The index
+//! of a folder that was stopped cleanly is read as it lies. For every other folder (a crash, a copy, a damaged index) an index
+//! is built from a snapshot and the log, in a temporary folder.
 
-use crate::clock::Clock;
 use crate::db::{self, Checkpoints, DatabaseError, Noted, Owner, Readers, Tables, Trust, Verified};
+use crate::store::blocking::blocking;
 use crate::store::dir::Dir;
 use crate::store::effect::EffectKind;
-use crate::store::error::{OpenError, StoreError};
-use crate::store::folder::{
-    CHECKPOINT_NOTE, DATABASE, Folder, Identity, Places, identity, unusable,
-};
-use crate::store::index::damage::{self, Found, IndexDamage};
-use crate::store::journal::state::State;
+use crate::store::error::{OpenError, unavailable};
+use crate::store::folder::{CHECKPOINT_NOTE, DATABASE, Folder, Identity, Places, identity};
+use crate::store::index;
+use crate::store::index::damage::{self, Found};
 use crate::store::progress::Progress;
 use crate::store::record::LogId;
 use crate::store::record::reader::{self, Reader, ScanError};
@@ -22,31 +20,14 @@ use crate::store::recovery::known_index::{self, IndexState};
 use crate::store::recovery::refusal;
 use crate::store::recovery::replay::Replay;
 use crate::store::recovery::snapshot;
-use crate::store::upkeep::check::blocking;
-use crate::store::{Inner, Opened, Store, StoreConfig, index};
 use sqlx::Connection;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use tempfile::TempDir;
 
-/// For this user alone, in TMPDIR. A name that says whose it is, for what a SIGKILL leaves.
-fn temporary_folder() -> io::Result<TempDir> {
+/// For this user alone, in TMPDIR. Its name tells the operator where it came from if a SIGKILL leaves it behind.
+pub(in crate::store) fn temporary_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("hangar-look-").tempdir()
-}
-
-/// What tells a store that is looked at from one that writes.
-pub(in crate::store) struct LooksAt {
-    pub(in crate::store) index: IndexRead,
-    /// They go with the store.
-    _temporary: Vec<TempDir>,
-}
-
-/// Which index a look reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum IndexRead {
-    AsItLies,
-    MadeAgain,
 }
 
 /// An index to read, and the temporary folder in which it lies where it was made for this.
@@ -55,92 +36,18 @@ pub(in crate::store) struct ReadIndex {
     pub(in crate::store) made_in: Option<TempDir>,
 }
 
-impl Store {
-    /// Opens a folder to look at it: every change is refused, and nothing in the folder is made or changed.
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub async fn look(
-        config: &StoreConfig,
-        clock: Clock,
-        effects: Vec<EffectKind>,
-    ) -> Result<Self, OpenError> {
-        let mut no_blobs = None;
-        let folder = Folder::look(&config.data_dir, || {
-            let empty = temporary_folder()?;
-            let dir = Dir::open(empty.path())?;
-            no_blobs = Some(empty);
-            Ok(dir)
-        })?;
-        let folder = Arc::new(folder);
-        let found = reader::find(folder.log()).map_err(|error| refusal::log_trouble(&error))?;
-        let id = match found {
-            reader::Found::Log(id) => id,
-            reader::Found::Nothing => return Err(refusal::lost("is missing")),
-            reader::Found::Damaged => return Err(refusal::lost("is damaged where it begins")),
-        };
-        let cannot = |error: io::Error| unusable(&config.data_dir, &error);
-        let note = folder.home().path_of(CHECKPOINT_NOTE);
-        let noted = db::trust(&folder.database(), &note).map_err(cannot)?;
-        // The index was left in this very folder, so that the folder was not copied.
-        let is_own = noted.owner == Some(damage::owner(&folder).map_err(cannot)?);
-        let (whole, damage) = match as_it_lies(&folder, id, noted, is_own).await? {
-            AsItLies::Whole(readers) => (Some(readers), None),
-            AsItLies::Damaged(found) => (None, Some(found)),
-            AsItLies::Unknown => (None, None),
-        };
-        let index = if let Some(readers) = whole {
-            let made_in = None;
-            ReadIndex { readers, made_in }
-        } else {
-            let is_own = is_own.then_some(true);
-            index_of_log(folder.home(), folder.places(), id, is_own, &effects).await?
-        };
-        let index_damage = IndexDamage::looked_at(&folder).map_err(cannot)?;
-        let buckets = async { index::buckets(&mut *index.readers.acquire().await?).await };
-        let buckets = buckets
-            .await
-            .map_err(|error| database_trouble(&error.into()))?;
-        // Never written to.
-        let notes = Checkpoints::of(folder.database(), note, Owner::default());
-        let opened = Opened {
-            state: Arc::new(State::of(buckets, folder.space().clone(), index_damage)),
-            folder,
-            clock,
-            readers: index.readers,
-            checkpoints: Arc::new(tokio::sync::Mutex::new(notes)),
-            renewal: snapshot::Renewal::none(),
-            found_at_start: damage,
-        };
-        let inner = Inner {
-            looks_at: Some(LooksAt {
-                index: if index.made_in.is_some() {
-                    IndexRead::MadeAgain
-                } else {
-                    IndexRead::AsItLies
-                },
-                _temporary: [index.made_in, no_blobs].into_iter().flatten().collect(),
-            }),
-            ..opened.into_inner(config)
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
-    }
-}
-
-/// What the index of a folder is without its being opened for writing.
-enum AsItLies {
+/// The state of a folder's index, found without opening it for writing.
+pub(in crate::store) enum AsItLies {
     /// It holds all of the log, and its journal is empty.
     Whole(Readers),
-    /// It is this folder's own, and is not what was written.
+    /// It is this folder's own, and has a damaged page.
     Damaged(Found),
     /// It is not there, not this folder's own, of an older hangar, or was not left by a clean stop.
     Unknown,
 }
 
 /// `is_noted_own`: the note of the last checkpoint says that the index was left in this very folder.
-async fn as_it_lies(
+pub(in crate::store) async fn as_it_lies(
     folder: &Folder,
     id: LogId,
     noted: Noted,
@@ -175,8 +82,7 @@ async fn as_it_lies(
         return Ok(AsItLies::Unknown);
     }
     let file = home.read(DATABASE).map_err(trouble)?;
-    let verified =
-        blocking(move || db::verify(file).map_err(|error| crate::store::unavailable(&error)));
+    let verified = blocking(move || db::verify(file).map_err(|error| unavailable(&error)));
     match verified.await {
         Ok(Verified::Damaged { page }) if is_noted_own => return damaged(db::offset_of(page)),
         Ok(Verified::Damaged { .. }) => return Ok(AsItLies::Unknown),
@@ -246,17 +152,20 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
 /// A start that trusts the index does not read what of the log the index holds already, and may go on where a look cannot.
 fn went_by_the_log(error: OpenError) -> OpenError {
     match error {
-        OpenError::Refused(refusal) => OpenError::Refused(format!(
-            "{}. No server stopped here cleanly, so this look went by the log alone: a server that still starts here \
-             answers this command itself",
-            refusal.sentence()
-        ).into()),
+        OpenError::Refused(refusal) => OpenError::Refused(
+            format!(
+                "{}. No server stopped here cleanly, so this look went by the log alone: a server that still starts here \
+                 answers this command itself",
+                refusal.sentence()
+            )
+            .into(),
+        ),
         error => error,
     }
 }
 
-/// Makes an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder. `is_own`:
-/// whether the folder was not copied, where anything but the snapshots tells.
+/// Builds an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder. `is_own`:
+/// whether the folder was not copied, where it is known from anything but the snapshots.
 pub(in crate::store) async fn index_of_log(
     home: &Dir,
     places: &Places,
@@ -322,7 +231,7 @@ pub(in crate::store) async fn index_of_log(
     })
 }
 
-fn database_trouble(error: &DatabaseError) -> OpenError {
+pub(in crate::store) fn database_trouble(error: &DatabaseError) -> OpenError {
     refusal::database_trouble(error, error.is_full())
 }
 
@@ -340,10 +249,4 @@ fn no_room(error: &io::Error) -> OpenError {
         "no index to read the folder with can be built in the folder for temporary files: {error}; set TMPDIR to a \
          folder with room, or start the server, which makes its own again"
     ).into())
-}
-
-impl From<OpenError> for StoreError {
-    fn from(error: OpenError) -> Self {
-        Self::Unavailable(error.sentence().into())
-    }
 }

@@ -1,8 +1,8 @@
-//! The caches of a store: an entry is current until a row that it was made of changes.
+//! The caches of a store: an entry is valid until one of the rows that it was made of changes.
 
 use crate::cache::{VersionStamp, VersionedCache, Weight};
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
-use crate::store::Store;
+use crate::store::door::store::Store;
 use crate::store::journal::locks::Name;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ impl Store {
         self.stamp(&Name::of_object(bucket, key))
     }
 
-    /// For answers that are made of what is set of a bucket.
+    /// For answers that are made of a bucket's settings.
     #[must_use]
     pub fn stamp_of_settings(&self, bucket: &BucketName) -> VersionStamp {
         let settings = BucketSetting::ALL.into_iter();
@@ -30,10 +30,10 @@ impl Store {
 
     fn stamp(&self, names: &[Name]) -> VersionStamp {
         let rows = Name::changing(names);
-        self.inner.state.caches.versions.stamp(rows)
+        self.vault.state.caches.versions.stamp(rows)
     }
 
-    /// A new cache of about `most_bytes` at most; an entry usually takes `usual_bytes`.
+    /// A cache for one kind of answers, of `most_bytes` at most; one answer takes about `usual_bytes`.
     #[must_use]
     pub fn cache<K, V>(
         &self,
@@ -45,14 +45,7 @@ impl Store {
         K: Eq + Hash + Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
     {
-        self.inner
-            .state
-            .caches
-            .cache(most_bytes, usual_bytes, weight)
-    }
-
-    /// Clears the caches whenever nothing was looked up for a while, for as long as it is polled.
-    pub async fn clear_caches_when_idle(&self) {
-        self.inner.state.caches.clear_when_idle().await;
+        let caches = &self.vault.state.caches;
+        caches.cache(most_bytes, usual_bytes, weight)
     }
 }

@@ -1,0 +1,76 @@
+//! Buckets and their settings.
+
+use crate::s3::{BucketName, BucketSetting};
+use crate::store::bucket::Bucket;
+use crate::store::door::store::Store;
+use crate::store::error::StoreError;
+use crate::store::journal::locks::Name;
+use crate::store::journal::planner::Work;
+use crate::store::object::BucketCreation;
+use std::collections::BTreeMap;
+
+impl Store {
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn create_bucket(&self, name: BucketName) -> Result<BucketCreation, StoreError> {
+        self.create_bucket_with(name, BTreeMap::new()).await
+    }
+
+    /// Makes a bucket together with its settings. One that exists keeps its own settings.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn create_bucket_with(
+        &self,
+        name: BucketName,
+        settings: BTreeMap<BucketSetting, String>,
+    ) -> Result<BucketCreation, StoreError> {
+        let names = vec![Name::exclusive_bucket(&name)];
+        let work = Work::CreateBucket {
+            bucket: name,
+            settings,
+        };
+        Ok(match self.ask(names, work).await? {
+            Some(_) => BucketCreation::Created,
+            None => BucketCreation::AlreadyThere,
+        })
+    }
+
+    /// From memory.
+    #[must_use]
+    pub fn bucket(&self, name: &BucketName) -> Option<Bucket> {
+        self.vault.state.bucket(name)
+    }
+
+    /// From memory, by name.
+    #[must_use]
+    pub fn buckets(&self) -> Vec<Bucket> {
+        self.vault.state.buckets()
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`, `BucketNotEmpty` while it holds an object. Uploads under way go with it.
+    pub async fn delete_bucket(&self, name: BucketName) -> Result<(), StoreError> {
+        let names = vec![Name::exclusive_bucket(&name)];
+        self.ask(names, Work::DeleteBucket(name)).await.map(drop)
+    }
+
+    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is kept as it is.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, …
+    pub async fn set_bucket(
+        &self,
+        name: BucketName,
+        setting: BucketSetting,
+        document: Option<String>,
+    ) -> Result<(), StoreError> {
+        let names = Name::of_setting(&name, setting);
+        let work = Work::SetBucket {
+            bucket: name,
+            setting,
+            document,
+        };
+        self.ask(names, work).await.map(drop)
+    }
+}

@@ -1,0 +1,79 @@
+//! The handle of an open vault.
+
+use crate::clock::Timestamp;
+use crate::store::dir::Dir;
+use crate::store::error::StoreError;
+use crate::store::journal::locks::Name;
+use crate::store::journal::planner::Work;
+use crate::store::journal::writer::Recorded;
+use crate::store::parts::vault::Vault;
+use crate::store::upkeep::handle::Upkeep;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The vault. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(in crate::store) vault: Arc<Vault>,
+}
+
+impl Store {
+    pub(super) fn over(vault: Vault) -> Self {
+        Self {
+            vault: Arc::new(vault),
+        }
+    }
+
+    /// Work beside requests. Cheap.
+    #[must_use]
+    pub fn upkeep(&self) -> Upkeep {
+        Upkeep::of(self.vault.clone())
+    }
+
+    /// By the store's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.vault.clock.now()
+    }
+
+    /// `DATA/@hangar`
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home_dir().path()
+    }
+
+    /// `DATA/@hangar`, held open.
+    #[must_use]
+    pub fn home_dir(&self) -> &Dir {
+        self.vault.folder.home()
+    }
+
+    /// Writes `run`, by which commands find the server that holds this folder.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Full`.
+    pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
+        let index_files = &self.vault.index_files;
+        // A server has reported it in its log.
+        drop(index_files.take_found_at_start());
+        index_files.announce(text).await
+    }
+
+    /// Asks the writer for a change; `None`: there was nothing to record.
+    pub(super) async fn ask(
+        &self,
+        names: Vec<Name>,
+        work: Work,
+    ) -> Result<Option<Recorded>, StoreError> {
+        self.vault.changes.ask(names, work).await
+    }
+
+    /// Asks for a change that is refused or recorded.
+    pub(super) async fn change(
+        &self,
+        names: Vec<Name>,
+        work: Work,
+    ) -> Result<Recorded, StoreError> {
+        self.vault.changes.change(names, work).await
+    }
+}

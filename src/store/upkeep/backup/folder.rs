@@ -1,0 +1,110 @@
+//! The folder of a backup, and one that is restored into: where it may lie, its lock, and how it is made.
+
+use crate::owner::Owner;
+use crate::store::dir::Dir;
+use crate::store::folder::{Places, make_private};
+use crate::store::recovery::snapshot;
+use crate::store::upkeep::backup::error::{BackupError, at, at_dir};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// While it is there, a backup is being written, or was cut off: past its snapshot its log is not to be relied on.
+pub(super) const BACKING_UP: &str = "backing-up";
+
+/// The file with the key pair is much shorter.
+const MOST_KEYS_BYTES: u64 = 64 << 10;
+
+/// Whether a backup here was written to its end.
+pub(super) fn was_written(home: &Dir) -> io::Result<bool> {
+    Ok(!home.has(BACKING_UP)? && !snapshot::names(home)?.is_empty())
+}
+
+/// Whether a path, of which the last parts need not be there, is `folder` or in it.
+pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else {
+        return false;
+    };
+    let Ok(path) = std::path::absolute(path) else {
+        return false;
+    };
+    let there = path.ancestors().find_map(|part| part.canonicalize().ok());
+    there.is_some_and(|there| there.starts_with(&folder))
+}
+
+/// Makes a folder where it is missing, and those that lead to it. New ones that root makes are given to `owner`, who could
+/// not come to it otherwise.
+pub(super) fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError> {
+    let missing = folder.ancestors();
+    let missing: Vec<_> = missing
+        .take_while(|part| !part.as_os_str().is_empty() && !part.exists())
+        .collect();
+    for part in missing.into_iter().rev() {
+        make_private(part).map_err(at(part))?;
+        owner.take_at(part);
+    }
+    make_private(folder).map_err(at(folder))
+}
+
+pub(super) fn make_home(to: &Path, owner: Owner) -> Result<(Dir, Places), BackupError> {
+    let path = to.join("@hangar");
+    for folder in [to, &path] {
+        make_given(folder, owner)?;
+    }
+    let made = Dir::open(&path).and_then(|home| {
+        let places = Places {
+            log: home.make_folder("log")?,
+            blobs: home.make_folder("blobs")?,
+        };
+        home.sync()?;
+        Dir::open(to)?.sync()?;
+        Ok((home, places))
+    });
+    made.map_err(at(&path))
+}
+
+/// No other hangar writes there meanwhile.
+pub(super) fn lock(to: &Path, home: &Dir) -> Result<File, BackupError> {
+    let file = home.make("lock").map_err(at_dir(home))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        let shown = to.display();
+        BackupError::Refused(format!(
+            "another hangar is writing to {shown}: wait until it ends"
+        ))
+    })?;
+    Ok(file)
+}
+
+/// Keeps others from writing to a folder that is read, as far as it has a lock: nothing is made.
+pub(super) fn lock_to_read(home: &Dir, shown: &Path) -> Result<Option<File>, BackupError> {
+    let file = match home.read("lock") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(at_dir(home))?,
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let shown = shown.display();
+            Err(BackupError::Refused(format!(
+                "another hangar is writing to {shown}: wait until it ends; beside a server `hangar backup` makes a copy"
+            )))
+        }
+        // A file system without locks is read without one.
+        Err(_) => Ok(None),
+    }
+}
+
+/// The key pair that the folder made for itself.
+pub(super) fn copy_keys(from: &Dir, to: &Dir) -> Result<(), BackupError> {
+    let text = from.read_short("keys", MOST_KEYS_BYTES);
+    let Some(text) = text.map_err(at_dir(from))? else {
+        return Ok(());
+    };
+    let written = to.make_anew("keys.new").and_then(|mut file| {
+        file.write_all(&text)?;
+        file.sync_all()?;
+        to.rename("keys.new", to, "keys")
+    });
+    written.map_err(at_dir(to))
+}

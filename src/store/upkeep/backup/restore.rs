@@ -1,0 +1,92 @@
+//! Restoring a backup into a data folder that holds nothing yet.
+
+use crate::store::dir::Dir;
+use crate::store::folder::{DATABASE, Places, RESTORING, remove_database};
+use crate::store::parts::config::StoreConfig;
+use crate::store::progress::Progress;
+use crate::store::record::segments;
+use crate::store::recovery::snapshot;
+use crate::store::upkeep::backup::copies::{Copies, Verify};
+use crate::store::upkeep::backup::copying::Rotted;
+use crate::store::upkeep::backup::error::{BackupError, at, at_dir};
+use crate::store::upkeep::backup::folder::{copy_keys, lies_in, lock, make_given, make_home};
+use crate::store::upkeep::backup::source::Source;
+use crate::store::upkeep::backup::transfer::Transfer;
+use std::io;
+use std::path::Path;
+
+/// Puts a backup, or a plain copy of a data folder, into a data folder that holds nothing yet, or what a restore that was
+/// cut off left. It holds all that the log there does, or, where a backup was cut off, all of the one before.
+///
+/// # Errors
+/// `Refused` where there is no backup, where its log is damaged, or where the folder holds data.
+pub async fn restore(
+    from: &Path,
+    config: &StoreConfig,
+    progress: &Progress,
+) -> Result<Copies, BackupError> {
+    let source = Source::open(from).await?;
+    let to = &config.data_dir;
+    let path = to.join("@hangar");
+    if lies_in(to, source.home.path()) {
+        return Err(refused_restore(to, "is in the backup's own files"));
+    }
+    if path.exists() {
+        let home = Dir::open(&path).map_err(at(&path))?;
+        let has = |name: &str| home.has(name).map_err(at(&path));
+        if !has(RESTORING)? || has(DATABASE)? || has("run")? {
+            return Err(refused_restore(to, "holds data already"));
+        }
+    }
+    // Root restores for the user whose backup it is, unless the folder was made for another one.
+    let made_for = Dir::open(to).and_then(|to| to.owner()).ok();
+    let owner = match made_for.filter(|owner| !owner.is_root()) {
+        Some(owner) => owner,
+        None => source.home.owner().map_err(at_dir(&source.home))?,
+    };
+    // The marker first: what follows is no data folder until it is gone.
+    make_given(to, owner)?;
+    make_given(&path, owner)?;
+    let home = Dir::open(&path).map_err(at(&path))?;
+    let marked = home.make(RESTORING).and_then(|file| file.sync_all());
+    marked.and_then(|()| home.sync()).map_err(at_dir(&home))?;
+    let (home, places) = make_home(to, owner)?;
+    let lock = lock(to, &home)?;
+    clear_away(&home, &places).map_err(at_dir(&home))?;
+    let transfer = Transfer {
+        from: &source.places,
+        to: &places,
+        verify: Verify::All,
+        rotted: Rotted::ComesAlong,
+        progress,
+        copies: Copies::default(),
+    };
+    let copies = transfer.restore(&source).await?;
+    copy_keys(&source.home, &home)?;
+    if let Some(snapshot) = &source.snapshot {
+        snapshot::copy_to(&source.home, snapshot, &home).map_err(at_dir(&home))?;
+    }
+    let ended = home.remove(RESTORING).and_then(|_| home.sync());
+    ended.map_err(at_dir(&home))?;
+    drop(lock);
+    Ok(copies)
+}
+
+fn refused_restore(to: &Path, what: &str) -> BackupError {
+    BackupError::Refused(format!(
+        "{} {what}: restore into a new folder with --data-dir or HANGAR_DATA_DIR",
+        to.display()
+    ))
+}
+
+/// Removes what a restore that was cut off left and another one may not find: its log and its snapshot.
+fn clear_away(home: &Dir, places: &Places) -> io::Result<()> {
+    for segment in segments::segments(&places.log)? {
+        places.log.remove(&segments::segment_name(segment))?;
+    }
+    let names: Vec<String> = home.names()?.collect::<Result<_, _>>()?;
+    for name in names.iter().filter(|name| snapshot::is_name(name)) {
+        remove_database(home, name)?;
+    }
+    home.sync()
+}
