@@ -1,8 +1,8 @@
 //! Downloads that are redirects to a presigned URL. Plane contract, section 1.8.
-use super::asked::origin_of;
-use super::error::PlaneError;
 use crate::assets::{Asset, Within};
 use crate::http::app_state::AppState;
+use crate::http::plane::error::PlaneError;
+use crate::http::plane::request::plane_request::origin_of;
 use crate::s3::uri::encode_path;
 use crate::store::Object;
 use actix_web::http::header;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// Under which name a file comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Disposition {
+pub(in crate::http) enum Disposition {
     /// To be kept, named by `attributes`.
     Attachment,
     /// To be shown, named by `attributes`.
@@ -37,15 +37,18 @@ impl Disposition {
 }
 
 /// The stored `attributes`, which are an object.
-pub(super) fn attributes_of(asset: &Asset) -> Map<String, Value> {
+pub(in crate::http) fn attributes_of(asset: &Asset) -> Map<String, Value> {
     serde_json::from_str(&asset.attributes).unwrap_or_default()
 }
-pub(super) fn text_of<'a>(attributes: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+pub(in crate::http) fn text_of<'a>(
+    attributes: &'a Map<String, Value>,
+    name: &str,
+) -> Option<&'a str> {
     attributes.get(name).and_then(Value::as_str)
 }
 
 /// An asset with its bytes, among those that a route finds.
-pub(super) async fn uploaded(
+pub(in crate::http) async fn uploaded(
     state: &AppState,
     id: Uuid,
     within: &Within,
@@ -57,7 +60,7 @@ pub(super) async fn uploaded(
     Ok((asset, object.ok_or(not_uploaded)?))
 }
 /// An asset, uploaded or not.
-pub(super) async fn found(
+pub(in crate::http) async fn found(
     state: &AppState,
     id: Uuid,
     within: &Within,
@@ -68,7 +71,7 @@ pub(super) async fn found(
 }
 
 /// An absolute URL that opens the bytes for a while.
-pub(super) fn presigned(
+pub(in crate::http) fn presigned(
     req: &HttpRequest,
     state: &AppState,
     asset: &Asset,
@@ -80,7 +83,7 @@ pub(super) fn presigned(
 }
 
 // Plane: the Python SDK and the live server read `Location`; the body is empty.
-pub(super) fn redirect(
+pub(in crate::http) fn redirect(
     req: &HttpRequest,
     state: &AppState,
     asset: &Asset,

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PlaneError {
+pub(in crate::http) enum PlaneError {
     #[error("the body is over the cap")]
     BodyTooLarge,
     #[error(transparent)]
@@ -64,7 +64,7 @@ pub(super) enum PlaneError {
 /// The asset that has the external id and source already, as each route tells of it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Conflict {
+pub(in crate::http) enum Conflict {
     Asset {
         message: &'static str,
         asset_id: Uuid,
@@ -77,74 +77,76 @@ pub(super) enum Conflict {
 }
 
 // Texts of `Field`.
-pub(super) const INVALID_ENTITY_TYPE: PlaneError = PlaneError::Field("Invalid entity type.");
+pub(in crate::http) const INVALID_ENTITY_TYPE: PlaneError =
+    PlaneError::Field("Invalid entity type.");
 // Plane: the text of v1 is narrower than its rule.
-pub(super) const INVALID_IMAGE_TYPE_V1: PlaneError =
+pub(in crate::http) const INVALID_IMAGE_TYPE_V1: PlaneError =
     PlaneError::Field("Invalid file type. Only JPEG and PNG files are allowed.");
-pub(super) const INVALID_IMAGE_TYPE: PlaneError =
+pub(in crate::http) const INVALID_IMAGE_TYPE: PlaneError =
     PlaneError::Field("Invalid file type. Only JPEG, PNG, WebP, JPG and GIF files are allowed.");
-pub(super) const INVALID_FILE_TYPE: PlaneError = PlaneError::Field("Invalid file type.");
-pub(super) const UNUSABLE_SIZE: PlaneError =
+pub(in crate::http) const INVALID_FILE_TYPE: PlaneError = PlaneError::Field("Invalid file type.");
+pub(in crate::http) const UNUSABLE_SIZE: PlaneError =
     PlaneError::Field("Size must be a positive whole number of bytes.");
-pub(super) const NAME_TOO_LONG: PlaneError =
+pub(in crate::http) const NAME_TOO_LONG: PlaneError =
     PlaneError::Field("Name must not be longer than 255 bytes.");
-pub(super) const NAME_AND_SIZE_REQUIRED: PlaneError =
+pub(in crate::http) const NAME_AND_SIZE_REQUIRED: PlaneError =
     PlaneError::Field("Name and size are required fields.");
-pub(super) const INVALID_REQUEST: PlaneError = PlaneError::Field("Invalid request.");
-pub(super) const ATTACHMENT_NOT_UPLOADED: PlaneError =
+pub(in crate::http) const INVALID_REQUEST: PlaneError = PlaneError::Field("Invalid request.");
+pub(in crate::http) const ATTACHMENT_NOT_UPLOADED: PlaneError =
     PlaneError::Field("The asset is not uploaded.");
 
 // Texts of `Told`, by status.
 /// A UUID in the body that is none, a value of a wrong type.
-pub(super) const INVALID_DETAIL: PlaneError =
+pub(in crate::http) const INVALID_DETAIL: PlaneError =
     PlaneError::Told(StatusCode::BAD_REQUEST, "Please provide valid detail");
 /// A value that the row cannot hold.
-pub(super) const INVALID_PAYLOAD: PlaneError =
+pub(in crate::http) const INVALID_PAYLOAD: PlaneError =
     PlaneError::Told(StatusCode::BAD_REQUEST, "The payload is not valid");
-pub(super) const NOT_YET_UPLOADED: PlaneError =
+pub(in crate::http) const NOT_YET_UPLOADED: PlaneError =
     PlaneError::Told(StatusCode::BAD_REQUEST, "Asset not yet uploaded");
-pub(super) const NO_ASSET_IDS: PlaneError =
+pub(in crate::http) const NO_ASSET_IDS: PlaneError =
     PlaneError::Told(StatusCode::BAD_REQUEST, "No asset ids provided.");
-pub(super) const INVALID_ENTITY: PlaneError =
+pub(in crate::http) const INVALID_ENTITY: PlaneError =
     PlaneError::Told(StatusCode::BAD_REQUEST, "Invalid entity type or entity id");
 /// v2: no member of the workspace, or no such workspace.
-pub(super) const NO_RIGHTS: PlaneError = PlaneError::Told(
+pub(in crate::http) const NO_RIGHTS: PlaneError = PlaneError::Told(
     StatusCode::FORBIDDEN,
     "You don't have the required permissions.",
 );
-pub(super) const MAY_NOT_UPLOAD: PlaneError = PlaneError::Told(
+pub(in crate::http) const MAY_NOT_UPLOAD: PlaneError = PlaneError::Told(
     StatusCode::FORBIDDEN,
     "You are not allowed to upload this attachment",
 );
-pub(super) const MAY_NOT_DOWNLOAD: PlaneError = PlaneError::Told(
+pub(in crate::http) const MAY_NOT_DOWNLOAD: PlaneError = PlaneError::Told(
     StatusCode::FORBIDDEN,
     "You are not allowed to download this attachment",
 );
-pub(super) const MAY_NOT_DELETE: PlaneError = PlaneError::Told(
+pub(in crate::http) const MAY_NOT_DELETE: PlaneError = PlaneError::Told(
     StatusCode::FORBIDDEN,
     "You are not allowed to delete this attachment",
 );
 /// v1: no such row, somebody else's, or deleted.
-pub(super) const NOT_FOUND_V1: PlaneError = PlaneError::Told(
+pub(in crate::http) const NOT_FOUND_V1: PlaneError = PlaneError::Told(
     StatusCode::NOT_FOUND,
     "The requested resource does not exist.",
 );
 /// v2, static and anchor: the same.
-pub(super) const NOT_FOUND_V2: PlaneError =
+pub(in crate::http) const NOT_FOUND_V2: PlaneError =
     PlaneError::Told(StatusCode::NOT_FOUND, "The required object does not exist.");
 /// The asset has no bytes yet; by some routes also: it is not there.
-pub(super) const NOT_UPLOADED: PlaneError = PlaneError::Told(
+pub(in crate::http) const NOT_UPLOADED: PlaneError = PlaneError::Told(
     StatusCode::NOT_FOUND,
     "The requested asset could not be found.",
 );
-pub(super) const NO_WORKSPACE: PlaneError =
+pub(in crate::http) const NO_WORKSPACE: PlaneError =
     PlaneError::Told(StatusCode::NOT_FOUND, "Workspace not found");
-pub(super) const NO_ASSET: PlaneError = PlaneError::Told(StatusCode::NOT_FOUND, "Asset not found");
-pub(super) const NO_ANCHOR: PlaneError = PlaneError::Told(
+pub(in crate::http) const NO_ASSET: PlaneError =
+    PlaneError::Told(StatusCode::NOT_FOUND, "Asset not found");
+pub(in crate::http) const NO_ANCHOR: PlaneError = PlaneError::Told(
     StatusCode::NOT_FOUND,
     "Requested resource could not be found.",
 );
-pub(super) const NOT_PUBLISHED: PlaneError =
+pub(in crate::http) const NOT_PUBLISHED: PlaneError =
     PlaneError::Told(StatusCode::NOT_FOUND, "Project is not published");
 
 /// Seconds after which asking again may help.
@@ -152,7 +154,7 @@ const RETRY_AFTER: &str = "5";
 
 impl PlaneError {
     /// What an asset's trouble is by a route that says `missing` of an asset that it does not find.
-    pub(super) fn of_asset(missing: Self) -> impl FnOnce(AssetError) -> Self {
+    pub(in crate::http) fn of_asset(missing: Self) -> impl FnOnce(AssetError) -> Self {
         |error| match error {
             AssetError::NotFound | AssetError::Exists(_) => missing,
             AssetError::NotAllowed => Self::Forbidden,
@@ -160,7 +162,7 @@ impl PlaneError {
         }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(in crate::http) fn status(&self) -> StatusCode {
         match self {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyBroken(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
@@ -185,7 +187,7 @@ impl PlaneError {
         }
     }
 
-    pub(super) fn body(&self) -> Cow<'static, str> {
+    pub(in crate::http) fn body(&self) -> Cow<'static, str> {
         let fixed = match self {
             // Plane: these two are Django's, with spaces.
             Self::PageNotFound => r#"{"error": "Page not found."}"#,
@@ -236,7 +238,7 @@ impl PlaneError {
         Cow::Borrowed(fixed)
     }
 
-    pub(super) fn answer(&self) -> HttpResponse {
+    pub(in crate::http) fn answer(&self) -> HttpResponse {
         let status = self.status();
         let mut answer = json_answer(status);
         match self {
@@ -268,18 +270,18 @@ fn status_of_trouble(error: &StoreError) -> StatusCode {
 }
 
 /// 200 with a value of ours as JSON.
-pub(super) fn answer(value: &impl Serialize) -> HttpResponse {
+pub(in crate::http) fn answer(value: &impl Serialize) -> HttpResponse {
     json_answer(StatusCode::OK).body(json(value).into_owned())
 }
 /// 200 with a JSON value that holds a link which opens something.
-pub(super) fn answer_with_link(value: &impl Serialize) -> HttpResponse {
+pub(in crate::http) fn answer_with_link(value: &impl Serialize) -> HttpResponse {
     json_answer(StatusCode::OK)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(json(value).into_owned())
 }
 
 /// The head of every JSON answer: `application/json` without a charset.
-pub(super) fn json_answer(status: StatusCode) -> HttpResponseBuilder {
+pub(in crate::http) fn json_answer(status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.content_type("application/json");
     answer

@@ -2,8 +2,8 @@
 //!
 //! Guarantees: of any span as long as the window, no more than the limit is allowed; what is refused does not count; who
 //! has not asked for a window takes no memory.
-use super::error::PlaneError;
 use crate::clock::Clock;
+use crate::http::plane::error::PlaneError;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;

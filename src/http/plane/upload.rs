@@ -1,18 +1,18 @@
 //! Asking for an upload: what its fields may be, and the answer. Plane contract, sections 1.2, 1.3 and 1.5.
 //!
 //! Each field has its rule here and nowhere else; in which order they are judged is a route's own.
-use super::asked::{Asked, origin_of};
-use super::body::{Fields, Text};
-use super::dto::{UploadAnswer, UploadData};
-use super::error::{
-    Conflict, INVALID_DETAIL, INVALID_ENTITY_TYPE, INVALID_FILE_TYPE, INVALID_PAYLOAD,
-    NAME_TOO_LONG, PlaneError, UNUSABLE_SIZE,
-};
 use crate::assets::content::{is_attachment_type, is_image_type};
 use crate::assets::name::NameTooLong;
 use crate::assets::{
     AskedSize, Asset, AssetError, AssetName, Bindings, EntityType, UniqueIn, UploadRequest,
 };
+use crate::http::plane::dto::{UploadAnswer, UploadData};
+use crate::http::plane::error::{
+    Conflict, INVALID_DETAIL, INVALID_ENTITY_TYPE, INVALID_FILE_TYPE, INVALID_PAYLOAD,
+    NAME_TOO_LONG, PlaneError, UNUSABLE_SIZE,
+};
+use crate::http::plane::request::body::{Fields, Text};
+use crate::http::plane::request::plane_request::{Asked, origin_of};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ const LONGEST_EXTERNAL_CHARS: usize = 255;
 const LARGEST_ATTRIBUTES_BYTES: usize = 16 * 1024;
 
 /// Records the asset, and answers the policy for its bytes. `slug`: of the workspace that it lies in.
-pub(super) async fn open(
+pub(in crate::http) async fn open(
     asked: &Asked<'_>,
     request: UploadRequest,
     slug: Option<&str>,
@@ -65,15 +65,15 @@ fn conflict(taken: &Asset, unique_in: UniqueIn, slug: Option<&str>) -> Conflict 
 }
 
 /// What is judged of a picture besides its size and name.
-pub(super) struct PictureRules {
-    pub(super) takes: fn(EntityType) -> bool,
+pub(in crate::http) struct PictureRules {
+    pub(in crate::http) takes: fn(EntityType) -> bool,
     /// Of another type than the image list's.
-    pub(super) wrong_type: PlaneError,
+    pub(in crate::http) wrong_type: PlaneError,
 }
 
 /// Reads what pictures and descriptions are asked for with, in the order of judging: size, entity type, type, what it is
 /// bound to, name.
-pub(super) fn picture(
+pub(in crate::http) fn picture(
     fields: &Fields,
     limit_bytes: u64,
     created_by: Uuid,
@@ -104,14 +104,14 @@ pub(super) fn picture(
 }
 
 /// The size that the policy allows, clamped to the limit; absent: the limit.
-pub(super) fn size(fields: &Fields, limit_bytes: u64) -> Result<u64, PlaneError> {
+pub(in crate::http) fn size(fields: &Fields, limit_bytes: u64) -> Result<u64, PlaneError> {
     AskedSize::read(fields.get("size"))
         .clamped(limit_bytes)
         .ok_or(UNUSABLE_SIZE)
 }
 
 /// One of the ten, or nothing.
-pub(super) fn entity_type(fields: &Fields) -> Result<Option<EntityType>, PlaneError> {
+pub(in crate::http) fn entity_type(fields: &Fields) -> Result<Option<EntityType>, PlaneError> {
     Ok(match fields.text("entity_type")? {
         Text::Given(text) => EntityType::parse(&text),
         Text::Absent | Text::OtherType => None,
@@ -119,7 +119,7 @@ pub(super) fn entity_type(fields: &Fields) -> Result<Option<EntityType>, PlaneEr
 }
 
 /// A type of the attachment list.
-pub(super) fn attachment_type(fields: &Fields) -> Result<String, PlaneError> {
+pub(in crate::http) fn attachment_type(fields: &Fields) -> Result<String, PlaneError> {
     match fields.text("type")? {
         Text::Given(text) if is_attachment_type(&text) => Ok(text),
         _ => Err(INVALID_FILE_TYPE),
@@ -127,29 +127,32 @@ pub(super) fn attachment_type(fields: &Fields) -> Result<String, PlaneError> {
 }
 
 /// What is left of a name after cleaning. Too long a one is judged last.
-pub(super) type CleanedName = Result<Option<AssetName>, NameTooLong>;
+pub(in crate::http) type CleanedName = Result<Option<AssetName>, NameTooLong>;
 
-pub(super) fn name(fields: &Fields) -> Result<CleanedName, PlaneError> {
+pub(in crate::http) fn name(fields: &Fields) -> Result<CleanedName, PlaneError> {
     Ok(match fields.text("name")? {
         Text::Given(text) => AssetName::clean(&text),
         Text::Absent | Text::OtherType => Ok(None),
     })
 }
-pub(super) fn name_or_unnamed(name: CleanedName) -> Result<AssetName, PlaneError> {
+pub(in crate::http) fn name_or_unnamed(name: CleanedName) -> Result<AssetName, PlaneError> {
     let name = name.map_err(|NameTooLong| NAME_TOO_LONG)?;
     Ok(name.unwrap_or_else(AssetName::unnamed))
 }
 
 /// A UUID that may be left out: absent, `null` and `""` are none.
 // Plane: its web app sends `""` for what is not saved yet.
-pub(super) fn identifier(fields: &Fields, field: &str) -> Result<Option<Uuid>, PlaneError> {
+pub(in crate::http) fn identifier(
+    fields: &Fields,
+    field: &str,
+) -> Result<Option<Uuid>, PlaneError> {
     match fields.get(field).map(serde_json::value::RawValue::get) {
         None | Some("null" | r#""""#) => Ok(None),
         Some(_) => given_id(fields, field).map(Some),
     }
 }
 /// A UUID, in any form that Python reads.
-pub(super) fn given_id(fields: &Fields, field: &str) -> Result<Uuid, PlaneError> {
+pub(in crate::http) fn given_id(fields: &Fields, field: &str) -> Result<Uuid, PlaneError> {
     match fields.text(field)? {
         Text::Given(text) => Uuid::try_parse(&text).map_err(|_| INVALID_DETAIL),
         Text::Absent | Text::OtherType => Err(INVALID_DETAIL),
@@ -158,12 +161,12 @@ pub(super) fn given_id(fields: &Fields, field: &str) -> Result<Uuid, PlaneError>
 
 /// `external_id` and `external_source`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct External {
-    pub(super) id: Option<String>,
-    pub(super) source: Option<String>,
+pub(in crate::http) struct External {
+    pub(in crate::http) id: Option<String>,
+    pub(in crate::http) source: Option<String>,
 }
 impl External {
-    pub(super) fn read(fields: &Fields) -> Result<Self, PlaneError> {
+    pub(in crate::http) fn read(fields: &Fields) -> Result<Self, PlaneError> {
         let one = |field| match fields.text(field)? {
             Text::Given(text) if text.chars().count() <= LONGEST_EXTERNAL_CHARS => Ok(Some(text)),
             Text::Absent => Ok(None),
@@ -179,7 +182,7 @@ impl External {
     }
 
     /// One alone never conflicts.
-    pub(super) fn is_pair(&self) -> bool {
+    pub(in crate::http) fn is_pair(&self) -> bool {
         let is_given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
         is_given(&self.id) && is_given(&self.source)
     }
@@ -187,17 +190,17 @@ impl External {
 
 /// Where a new asset lies, and so what an identifier may bind it to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) workspace_id: Uuid,
-    pub(super) project_id: Option<Uuid>,
-    pub(super) user_id: Uuid,
+pub(in crate::http) struct Place {
+    pub(in crate::http) workspace_id: Uuid,
+    pub(in crate::http) project_id: Option<Uuid>,
+    pub(in crate::http) user_id: Uuid,
     /// Whether a draft's description is bound to its draft.
     // Plane: by the project route only.
-    pub(super) binds_drafts: bool,
+    pub(in crate::http) binds_drafts: bool,
 }
 impl Place {
     /// What `identifier` makes of an asset of this type. One that contradicts the path binds nobody else's things.
-    pub(super) fn bindings(
+    pub(in crate::http) fn bindings(
         self,
         entity_type: EntityType,
         identifier: Option<Uuid>,
@@ -239,7 +242,7 @@ impl Place {
 }
 
 /// `attributes` of a PATCH: the text of an object, or nothing where none was sent.
-pub(super) fn attributes(fields: &Fields) -> Result<Option<String>, PlaneError> {
+pub(in crate::http) fn attributes(fields: &Fields) -> Result<Option<String>, PlaneError> {
     let Some(sent) = fields.get("attributes") else {
         return Ok(None);
     };

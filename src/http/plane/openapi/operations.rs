@@ -1,26 +1,26 @@
 //! What each route and method takes, gives and refuses. The refusals are the values that the handlers answer with, so
 //! their statuses and texts are the real ones.
-use super::super::error::{
+use crate::http::plane::error::{
     ATTACHMENT_NOT_UPLOADED, INVALID_DETAIL, INVALID_ENTITY, INVALID_ENTITY_TYPE,
     INVALID_FILE_TYPE, INVALID_IMAGE_TYPE, INVALID_IMAGE_TYPE_V1, INVALID_PAYLOAD, INVALID_REQUEST,
     MAY_NOT_DELETE, MAY_NOT_DOWNLOAD, MAY_NOT_UPLOAD, NAME_AND_SIZE_REQUIRED, NAME_TOO_LONG,
     NO_ANCHOR, NO_ASSET, NO_ASSET_IDS, NO_RIGHTS, NO_WORKSPACE, NOT_FOUND_V1, NOT_FOUND_V2,
     NOT_PUBLISHED, NOT_UPLOADED, NOT_YET_UPLOADED, PlaneError, UNUSABLE_SIZE,
 };
-use super::super::routes::{Endpoint, Route, Version};
-use super::bodies::Takes;
+use crate::http::plane::openapi::request_bodies::Takes;
+use crate::http::plane::routes::table::{Endpoint, Route, Version};
 
 /// One method of one route.
-pub(super) struct Operation {
-    pub(super) summary: &'static str,
-    pub(super) takes: Option<Takes>,
-    pub(super) gives: Gives,
+pub(in crate::http) struct Operation {
+    pub(in crate::http) summary: &'static str,
+    pub(in crate::http) takes: Option<Takes>,
+    pub(in crate::http) gives: Gives,
     /// Beyond what every route refuses alike.
-    pub(super) refuses: Vec<PlaneError>,
+    pub(in crate::http) refuses: Vec<PlaneError>,
 }
 /// An answer of success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gives {
+pub(in crate::http) enum Gives {
     Upload,
     Attachments,
     Asset,
@@ -38,7 +38,7 @@ pub(super) enum Gives {
 }
 
 impl Operation {
-    pub(super) fn of(route: &Route, method: &str) -> Self {
+    pub(in crate::http) fn of(route: &Route, method: &str) -> Self {
         if method == "OPTIONS" {
             return reads("The methods of this path.", Gives::Methods, vec![]);
         }
@@ -150,7 +150,7 @@ fn documented_v1(endpoint: Endpoint, method: &str) -> Operation {
                 INVALID_FILE_TYPE,
                 INVALID_DETAIL,
                 NOT_FOUND_V1,
-                super::examples::taken_asset(),
+                crate::http::plane::openapi::examples::taken_asset(),
             ],
         ),
         (_, "PATCH") => changes(
@@ -177,7 +177,7 @@ fn attachments(route: &Route, method: &str) -> Operation {
             let mut refuses = vec![INVALID_FILE_TYPE];
             if is_v1 {
                 refuses.extend([INVALID_REQUEST, INVALID_DETAIL, MAY_NOT_UPLOAD, missing]);
-                refuses.push(super::examples::taken_attachment());
+                refuses.push(crate::http::plane::openapi::examples::taken_attachment());
             }
             let takes = if is_v1 {
                 Takes::AttachmentV1

@@ -1,17 +1,17 @@
 //! What the document says in sentences: how to begin, which of several routes to take, what a PATCH changes, and which field
 //! a refusal is about. Text in backticks is code; `/-/docs` shows it so.
-use super::super::error::{
+use crate::http::plane::error::{
     INVALID_DETAIL, INVALID_ENTITY, INVALID_ENTITY_TYPE, INVALID_FILE_TYPE, INVALID_IMAGE_TYPE,
     INVALID_IMAGE_TYPE_V1, INVALID_PAYLOAD, INVALID_REQUEST, NAME_AND_SIZE_REQUIRED, NAME_TOO_LONG,
-    NO_ASSET_IDS, UNUSABLE_SIZE,
+    NO_ASSET_IDS, PlaneError, UNUSABLE_SIZE,
 };
-use super::super::routes::{Endpoint, Route, Version};
-use super::bodies::{Form, Takes};
+use crate::http::plane::openapi::request_bodies::{Form, Takes};
+use crate::http::plane::routes::table::{Endpoint, Route, Version};
 use serde_json::{Value, json};
 
-pub(super) const PUBLIC_API: &str = "Public API (v1)";
-pub(super) const APP_API: &str = "App API (v2)";
-pub(super) const PUBLISHED: &str = "Published projects";
+pub(in crate::http) const PUBLIC_API: &str = "Public API (v1)";
+pub(in crate::http) const APP_API: &str = "App API (v2)";
+pub(in crate::http) const PUBLISHED: &str = "Published projects";
 
 /// A heading and its paragraphs, in the order of reading.
 pub(in crate::http) const INTRODUCTION: &[(&str, &[&str])] = &[
@@ -82,7 +82,7 @@ pub(in crate::http) const INTRODUCTION: &[(&str, &[&str])] = &[
 ];
 
 /// The introduction as one text, in `CommonMark`.
-pub(super) fn introduction() -> String {
+pub(in crate::http) fn introduction() -> String {
     let sections = INTRODUCTION.iter().map(|(heading, paragraphs)| {
         let paragraphs = paragraphs.join("\n\n");
         format!("## {heading}\n\n{paragraphs}")
@@ -95,7 +95,7 @@ pub(super) fn introduction() -> String {
 }
 
 /// The groups of routes, in the order of reading.
-pub(super) fn tags() -> Value {
+pub(in crate::http) fn tags() -> Value {
     json!([
         {"name": PUBLIC_API, "description": "For programs with a token. Begin here."},
         {"name": APP_API, "description": "What Plane's web app calls, for what v1 does not have."},
@@ -103,7 +103,7 @@ pub(super) fn tags() -> Value {
     ])
 }
 
-pub(super) fn parameter(name: &str, may_be_none: bool) -> Option<&'static str> {
+pub(in crate::http) fn parameter(name: &str, may_be_none: bool) -> Option<&'static str> {
     match name {
         "slug" => Some("The workspace, as it stands in Plane's addresses."),
         "anchor" => Some("What `hangar anchor create` printed."),
@@ -121,7 +121,7 @@ pub(super) fn parameter(name: &str, may_be_none: bool) -> Option<&'static str> {
 }
 
 /// What there is to say of an operation beyond its summary.
-pub(super) fn description(route: &Route, method: &str) -> Option<String> {
+pub(in crate::http) fn description(route: &Route, method: &str) -> Option<String> {
     let instead = instead(route.path);
     let more = match (method, route.endpoint) {
         ("PATCH", endpoint) => patch(endpoint, route.version()),
@@ -184,8 +184,8 @@ fn patch(endpoint: Endpoint, version: Version) -> Option<&'static str> {
 }
 
 /// Which field a refusal is about. `text`: its body.
-pub(super) fn refusal(text: &str, takes: Option<Takes>) -> Option<String> {
-    let is = |refusal: super::PlaneError| refusal.body() == text;
+pub(in crate::http) fn refusal(text: &str, takes: Option<Takes>) -> Option<String> {
+    let is = |refusal: PlaneError| refusal.body() == text;
     let fixed = if is(UNUSABLE_SIZE) {
         "`size` is not a positive whole number."
     } else if is(NAME_TOO_LONG) {

@@ -1,4 +1,6 @@
-use super::*;
+use super::document::{JSON, document, operation_id, path};
+use crate::http::plane::routes::table::ROUTES;
+use serde_json::{Map, json};
 use std::collections::BTreeSet;
 
 #[test]

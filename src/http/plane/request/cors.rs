@@ -1,5 +1,5 @@
 //! Headers that every answer of the asset API carries, and cross-origin rules. Plane contract, section 2.6.
-use super::routes::{Access, Found};
+use crate::http::plane::routes::table::{Access, Found};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -37,7 +37,7 @@ const PREFLIGHT: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-pub(super) fn is_preflight(req: &HttpRequest) -> bool {
+pub(in crate::http) fn is_preflight(req: &HttpRequest) -> bool {
     req.method() == Method::OPTIONS
         && req
             .headers()
@@ -45,7 +45,7 @@ pub(super) fn is_preflight(req: &HttpRequest) -> bool {
 }
 
 /// Puts them on an answer. `allowed`: `CORS_ALLOWED_ORIGINS`; empty: any.
-pub(super) fn present(
+pub(in crate::http) fn present(
     req: &HttpRequest,
     found: &Found,
     allowed: &[String],
@@ -98,8 +98,8 @@ fn grant(origin: Option<&HeaderValue>, allowed: &[String], answer: &mut HeaderMa
 
 #[cfg(test)]
 mod tests {
-    use super::super::routes::find;
     use super::*;
+    use crate::http::plane::routes::table::find;
     use actix_web::test::TestRequest;
 
     const API: &str = "/api/v1/users/me/";

@@ -1,14 +1,14 @@
 //! Copies of assets, also from one workspace to another. Plane contract, section 3.10.
-use super::asked::Asked;
-use super::dto::Duplicate;
-use super::error::{INVALID_ENTITY, NO_ASSET, PlaneError, answer};
-use super::upload::{self, Place};
 use crate::assets::Asset;
+use crate::http::plane::dto::Duplicate;
+use crate::http::plane::error::{INVALID_ENTITY, NO_ASSET, PlaneError, answer};
+use crate::http::plane::request::plane_request::Asked;
+use crate::http::plane::upload::{self, Place};
 use actix_web::HttpResponse;
 use std::sync::Arc;
 
 /// POST: 200 once the copy is there. The path's workspace is where it goes.
-pub(super) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     asked.state.limits.of_duplicate(asked.names.asset_id)?;
     let workspace = asked.own_workspace().await?;
     let fields = asked.fields().await?;

@@ -1,20 +1,20 @@
 //! Attachments of issues, by v1 and v2. Plane contract, sections 3.4 and 3.9.
 //!
 //! All path families have one set of rows; an attachment is found under its own issue only.
-use super::asked::Asked;
-use super::body::Fields;
-use super::download::{self, Disposition};
-use super::dto::Attachment;
-use super::error::{
-    ATTACHMENT_NOT_UPLOADED, INVALID_REQUEST, MAY_NOT_DELETE, MAY_NOT_DOWNLOAD, MAY_NOT_UPLOAD,
-    NO_RIGHTS, PlaneError, answer, answer_with_link,
-};
-use super::routes::Version;
-use super::upload::{self, CleanedName, External};
 use crate::assets::{
     AssetError, Bindings, Change, EntityType, Permission, UniqueIn, UploadRequest, Within,
 };
 use crate::auth::{Role, Workspace};
+use crate::http::plane::download::{self, Disposition};
+use crate::http::plane::dto::Attachment;
+use crate::http::plane::error::{
+    ATTACHMENT_NOT_UPLOADED, INVALID_REQUEST, MAY_NOT_DELETE, MAY_NOT_DOWNLOAD, MAY_NOT_UPLOAD,
+    NO_RIGHTS, PlaneError, answer, answer_with_link,
+};
+use crate::http::plane::request::body::Fields;
+use crate::http::plane::request::plane_request::Asked;
+use crate::http::plane::routes::table::Version;
+use crate::http::plane::upload::{self, CleanedName, External};
 use actix_web::HttpResponse;
 use serde_json::Value;
 use std::sync::Arc;
@@ -39,7 +39,9 @@ fn within(asked: &Asked<'_>, workspace: &Workspace) -> Within {
 }
 
 /// POST: 200 with the policy and the attachment.
-pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn request_upload(
+    mut asked: Asked<'_>,
+) -> Result<HttpResponse, PlaneError> {
     let (workspace, _) = gate(&asked, MAY_NOT_UPLOAD).await?;
     let fields = asked.fields().await?;
     let wanted = Wanted::parse(&fields, asked.version, asked.limit_bytes())?;
@@ -115,7 +117,7 @@ fn is_nothing(fields: &Fields, field: &str) -> bool {
 }
 
 /// GET of all: those of the issue that are uploaded, the newest first.
-pub(super) async fn list(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn list(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (workspace, _) = gate(&asked, PlaneError::Forbidden).await?;
     let within = within(&asked, &workspace);
     let found = asked.state.assets.attachments(&within).await;
@@ -131,7 +133,7 @@ pub(super) async fn list(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
 }
 
 /// GET: 302 to the bytes.
-pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (workspace, _) = gate(&asked, MAY_NOT_DOWNLOAD).await?;
     let (asset, _) = download::uploaded(
         asked.state,
@@ -145,7 +147,7 @@ pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
 }
 
 /// PATCH: 204; the body is not read. Who does it first becomes the creator.
-pub(super) async fn change(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn change(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (workspace, _) = gate(&asked, MAY_NOT_UPLOAD).await?;
     let change = Change {
         attributes: None,
@@ -162,7 +164,7 @@ pub(super) async fn change(asked: Asked<'_>) -> Result<HttpResponse, PlaneError>
 }
 
 /// DELETE: 204. For its creator, for admins, and by v1 for members too.
-pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (workspace, role) = gate(&asked, MAY_NOT_DELETE).await?;
     let permission = match (asked.version, role) {
         (_, Role::Admin) | (Version::V1, Role::Member) => Permission::All,

@@ -1,8 +1,8 @@
 //! Binding many assets at once to what they were uploaded for. Plane contract, sections 3.10 and 3.11.
-use super::asked::Asked;
-use super::body::Fields;
-use super::error::{INVALID_DETAIL, NO_ASSET_IDS, NOT_UPLOADED, PlaneError};
 use crate::assets::{Binding, Permission};
+use crate::http::plane::error::{INVALID_DETAIL, NO_ASSET_IDS, NOT_UPLOADED, PlaneError};
+use crate::http::plane::request::body::Fields;
+use crate::http::plane::request::plane_request::Asked;
 use actix_web::HttpResponse;
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 const MOST_IDS: usize = 1000;
 
 /// POST: 204. Ids that are not there are left out.
-pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let workspace = asked.own_workspace().await?;
     let binding = Binding {
         workspace_id: workspace.id,
@@ -24,7 +24,7 @@ pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneErro
 }
 
 /// What the body names is bound.
-pub(super) async fn bind_by(
+pub(in crate::http) async fn bind_by(
     asked: &mut Asked<'_>,
     binding: Binding,
 ) -> Result<HttpResponse, PlaneError> {

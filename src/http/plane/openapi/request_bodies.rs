@@ -1,12 +1,12 @@
 //! What the asset API is asked with: the fields of each body, with an example.
-use super::examples;
 use crate::assets::EntityType;
 use crate::assets::content::{ATTACHMENT_TYPES, IMAGE_TYPES};
+use crate::http::plane::openapi::examples;
 use serde_json::{Map, Value, json};
 
 /// The body of a request. JSON, or the same fields as a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(in crate::http) enum Takes {
     UserAsset,
     WorkspaceAsset,
     PublishedAsset,
@@ -19,7 +19,7 @@ pub(super) enum Takes {
     AssetIds,
 }
 impl Takes {
-    pub(super) const ALL: [Self; 10] = [
+    pub(in crate::http) const ALL: [Self; 10] = [
         Self::UserAsset,
         Self::WorkspaceAsset,
         Self::PublishedAsset,
@@ -33,7 +33,7 @@ impl Takes {
     ];
 
     /// Its name among the schemas.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::http) fn name(self) -> &'static str {
         match self {
             Self::UserAsset => "UserAssetRequest",
             Self::WorkspaceAsset => "WorkspaceAssetRequest",
@@ -49,12 +49,12 @@ impl Takes {
     }
 
     /// Whether a request without a body is refused.
-    pub(super) fn is_required(self) -> bool {
+    pub(in crate::http) fn is_required(self) -> bool {
         self.fields().iter().any(|field| field.required)
     }
 
     /// The fields whose values have one of these forms.
-    pub(super) fn fields_of_form(self, form: Form) -> Vec<&'static str> {
+    pub(in crate::http) fn fields_of_form(self, form: Form) -> Vec<&'static str> {
         let fields = self.fields().into_iter();
         fields
             .filter(|field| field.form == form)
@@ -62,7 +62,7 @@ impl Takes {
             .collect()
     }
 
-    pub(super) fn schema(self) -> Value {
+    pub(in crate::http) fn schema(self) -> Value {
         let fields = self.fields();
         let required: Vec<_> = fields.iter().filter(|field| field.required).collect();
         let required: Vec<_> = required.iter().map(|field| field.name).collect();
@@ -163,7 +163,7 @@ impl Takes {
 
 /// What a field's value has to look like, as far as one refusal stands for several fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::http) enum Form {
     /// A UUID, or a list of them.
     Id,
     /// An external id or source.

@@ -1,18 +1,18 @@
 //! Assets of a workspace or of one of its projects, by v2. Plane contract, sections 3.6, 3.8 and 3.10.
-use super::asked::Asked;
-use super::download::{self, Disposition};
-use super::dto::Exists;
-use super::error::{
-    INVALID_IMAGE_TYPE, NO_RIGHTS, NOT_FOUND_V2, NOT_UPLOADED, PlaneError, answer, answer_with_link,
-};
-use super::upload::{self, PictureRules, Place};
 use crate::assets::{Asset, AssetError, Change, EntityType, Permission, Within};
 use crate::auth::Workspace;
+use crate::http::plane::download::{self, Disposition};
+use crate::http::plane::dto::Exists;
+use crate::http::plane::error::{
+    INVALID_IMAGE_TYPE, NO_RIGHTS, NOT_FOUND_V2, NOT_UPLOADED, PlaneError, answer, answer_with_link,
+};
+use crate::http::plane::request::plane_request::Asked;
+use crate::http::plane::upload::{self, PictureRules, Place};
 use actix_web::HttpResponse;
 
 /// Whether a path names a project beside the workspace; it may name one as `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub(in crate::http) enum Level {
     Workspace,
     Project,
 }
@@ -38,7 +38,7 @@ impl Level {
 }
 
 /// POST: 200 with the policy.
-pub(super) async fn request_upload(
+pub(in crate::http) async fn request_upload(
     mut asked: Asked<'_>,
     level: Level,
 ) -> Result<HttpResponse, PlaneError> {
@@ -70,7 +70,10 @@ pub(super) async fn request_upload(
 }
 
 /// One asset: GET is 302 to the bytes; PATCH and DELETE are 204.
-pub(super) async fn item(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn item(
+    asked: Asked<'_>,
+    level: Level,
+) -> Result<HttpResponse, PlaneError> {
     match asked.req.method().as_str() {
         "PATCH" => change(asked, level).await,
         "DELETE" => delete(asked, level).await,
@@ -79,7 +82,10 @@ pub(super) async fn item(asked: Asked<'_>, level: Level) -> Result<HttpResponse,
 }
 
 /// GET of the form that is made for downloads: 302 too.
-pub(super) async fn download(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn download(
+    asked: Asked<'_>,
+    level: Level,
+) -> Result<HttpResponse, PlaneError> {
     redirect(asked, level, NOT_UPLOADED).await
 }
 
@@ -131,7 +137,7 @@ async fn delete(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneErr
 }
 
 /// GET: whether the asset is in the workspace, uploaded or not.
-pub(super) async fn check(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn check(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let workspace = asked.own_workspace().await?;
     let within = Level::Workspace.within(&asked, &workspace);
     let exists = match asked.state.assets.find(asked.names.asset_id, &within).await {
@@ -143,7 +149,7 @@ pub(super) async fn check(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> 
 }
 
 /// POST: 204, also where the asset is not deleted; the body is not read.
-pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let workspace = asked.own_workspace().await?;
     let within = Level::Workspace.within(&asked, &workspace);
     let (assets, id) = (&asked.state.assets, asked.names.asset_id);

@@ -1,23 +1,25 @@
 //! Assets of a workspace by v1, as Plane documents them. Plane contract, section 3.3.
-use super::asked::Asked;
-use super::body::Fields;
-use super::download::{self, Disposition, attributes_of, text_of};
-use super::dto::AssetV1;
-use super::error::{
-    INVALID_DETAIL, INVALID_PAYLOAD, NAME_AND_SIZE_REQUIRED, NO_ASSET, NO_WORKSPACE, NOT_FOUND_V1,
-    NOT_YET_UPLOADED, PlaneError, answer_with_link,
-};
-use super::upload::{self, External};
 use crate::assets::{
     AskedSize, Bindings, Change, EntityType, Permission, UniqueIn, UploadRequest, Within,
 };
 use crate::auth::Workspace;
+use crate::http::plane::download::{self, Disposition, attributes_of, text_of};
+use crate::http::plane::dto::AssetV1;
+use crate::http::plane::error::{
+    INVALID_DETAIL, INVALID_PAYLOAD, NAME_AND_SIZE_REQUIRED, NO_ASSET, NO_WORKSPACE, NOT_FOUND_V1,
+    NOT_YET_UPLOADED, PlaneError, answer_with_link,
+};
+use crate::http::plane::request::body::Fields;
+use crate::http::plane::request::plane_request::Asked;
+use crate::http::plane::upload::{self, External};
 use actix_web::HttpResponse;
 use serde_json::Value;
 use uuid::Uuid;
 
 /// POST: 200 with the policy; 409 where the pair of external id and source is taken.
-pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn request_upload(
+    mut asked: Asked<'_>,
+) -> Result<HttpResponse, PlaneError> {
     let gate = asked.workspace(NOT_FOUND_V1, PlaneError::Forbidden).await;
     let (workspace, _) = gate?;
     let fields = asked.fields().await?;
@@ -65,7 +67,7 @@ fn parse_request(
 }
 
 /// GET: 200 with a presigned URL, of any asset of the workspace.
-pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let gate = asked.workspace(NO_WORKSPACE, PlaneError::Forbidden).await;
     let within = within(&gate?.0);
     let (state, id) = (asked.state, asked.names.asset_id);
@@ -86,7 +88,7 @@ pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
 }
 
 /// PATCH: 204. What it says of the upload is judged and then ignored, for the store knows.
-pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let gate = asked.workspace(NO_ASSET, PlaneError::Forbidden).await;
     let (workspace, _) = gate?;
     judge_is_uploaded(&asked.fields().await?)?;

@@ -120,7 +120,7 @@ impl Route {
         }
     }
 
-    pub(super) fn allows(&self, method: &str) -> bool {
+    pub(in crate::http) fn allows(&self, method: &str) -> bool {
         self.allow.split(", ").any(|allowed| allowed == method)
     }
 
@@ -182,14 +182,14 @@ fn is_reading(method: &str) -> bool {
 
 /// What a path names. What it does not name is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Names {
+pub(in crate::http) struct Names {
     /// A workspace's slug, or an anchor.
-    pub(super) place: String,
-    pub(super) project_id: Option<Uuid>,
-    pub(super) issue_id: Option<Uuid>,
-    pub(super) entity_id: Uuid,
+    pub(in crate::http) place: String,
+    pub(in crate::http) project_id: Option<Uuid>,
+    pub(in crate::http) issue_id: Option<Uuid>,
+    pub(in crate::http) entity_id: Uuid,
     /// An attachment is one too.
-    pub(super) asset_id: Uuid,
+    pub(in crate::http) asset_id: Uuid,
 }
 impl Names {
     /// `None`: the segment cannot stand there.
@@ -218,14 +218,14 @@ impl Names {
 
 /// What a raw path leads to.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(in crate::http) enum Found {
     Route(&'static Route, Names),
     /// A known route but for its last slash.
     MissingSlash,
     Nothing,
 }
 
-pub(super) fn find(raw_path: &str) -> Found {
+pub(in crate::http) fn find(raw_path: &str) -> Found {
     let path = percent_decode_str(raw_path).decode_utf8_lossy();
     let slashless = path.strip_suffix('/');
     let wanted = slashless.unwrap_or(&path);

@@ -2,9 +2,9 @@
 //!
 //! Guarantees: never more than the cap is held; values stay as they were sent until a route asks for them by name, so
 //! that an unknown field can neither fail nor cost. It refuses to know what fields mean.
-use super::error::PlaneError;
 use crate::http::limits::{Body, Kept};
 use crate::http::memory::Share;
+use crate::http::plane::error::PlaneError;
 use actix_multipart::Multipart;
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
@@ -22,7 +22,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 
 /// A whole body, and the share of the memory that it takes.
 #[derive(Debug, Default)]
-pub(super) struct Received {
+pub(in crate::http) struct Received {
     bytes: Vec<u8>,
     _share: Option<Share>,
 }
@@ -36,7 +36,10 @@ fn cap(file_size_limit: u64) -> u64 {
 ///
 /// # Errors
 /// `BodyTooLarge`
-pub(super) fn judge_length(incoming: &Body, file_size_limit: u64) -> Result<(), PlaneError> {
+pub(in crate::http) fn judge_length(
+    incoming: &Body,
+    file_size_limit: u64,
+) -> Result<(), PlaneError> {
     if incoming.declared() > Some(cap(file_size_limit)) {
         return Err(PlaneError::BodyTooLarge);
     }
@@ -47,7 +50,7 @@ pub(super) fn judge_length(incoming: &Body, file_size_limit: u64) -> Result<(), 
 ///
 /// # Errors
 /// As a body can fail, or `BodyTooLarge` for one whose length was not stated.
-pub(super) async fn receive(
+pub(in crate::http) async fn receive(
     incoming: &mut Body,
     file_size_limit: u64,
 ) -> Result<Received, PlaneError> {
@@ -67,11 +70,11 @@ pub(super) async fn receive(
 
 /// The fields of a body, by name, each as the JSON text of its value. Of a name that comes twice the last counts.
 #[derive(Debug, Default)]
-pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
+pub(in crate::http) struct Fields(BTreeMap<String, Box<RawValue>>);
 
 /// A field that should be a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Text {
+pub(in crate::http) enum Text {
     Absent,
     /// `null`, a number, a list, …
     OtherType,
@@ -80,7 +83,10 @@ pub(super) enum Text {
 
 impl Fields {
     /// An empty body, with or without a type, has no fields.
-    pub(super) async fn read(req: &HttpRequest, body: Received) -> Result<Self, PlaneError> {
+    pub(in crate::http) async fn read(
+        req: &HttpRequest,
+        body: Received,
+    ) -> Result<Self, PlaneError> {
         if body.bytes.is_empty() {
             return Ok(Self::default());
         }
@@ -151,11 +157,11 @@ impl Fields {
     }
 
     /// A value as it was sent.
-    pub(super) fn get(&self, name: &str) -> Option<&RawValue> {
+    pub(in crate::http) fn get(&self, name: &str) -> Option<&RawValue> {
         self.0.get(name).map(AsRef::as_ref)
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Text, PlaneError> {
+    pub(in crate::http) fn text(&self, name: &str) -> Result<Text, PlaneError> {
         match self.get(name) {
             None => Ok(Text::Absent),
             // Only a lone surrogate can still be wrong in it.
@@ -176,7 +182,7 @@ impl FromIterator<(String, Box<RawValue>)> for Fields {
 #[cfg(test)]
 impl Fields {
     /// As a body of JSON would have them.
-    pub(super) fn of(body: &serde_json::Value) -> Self {
+    pub(in crate::http) fn of(body: &serde_json::Value) -> Self {
         Self::of_json(body.to_string().as_bytes()).expect("an object is a body")
     }
 }

@@ -1,12 +1,12 @@
 //! Who a token stands for. Plane contract, section 3.12: clients use it to test a token.
-use super::asked::Asked;
-use super::dto::Me;
-use super::error::{PlaneError, answer};
 use crate::assets::Pointer;
 use crate::assets::entity::static_url;
+use crate::http::plane::dto::Me;
+use crate::http::plane::error::{PlaneError, answer};
+use crate::http::plane::request::plane_request::Asked;
 use actix_web::HttpResponse;
 
-pub(super) async fn me(asked: &Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn me(asked: &Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let state = asked.state;
     let user = state.auth.user(asked.user_id()).await?;
     let user = user.ok_or(PlaneError::InvalidToken)?;

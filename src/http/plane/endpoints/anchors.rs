@@ -1,18 +1,18 @@
 //! Files of published projects, by the anchor of each. Plane contract, section 3.11.
 //!
 //! Anybody reads them. A signed-in visitor may add files to comments and change what is his; only members change the rest.
-use super::asked::Asked;
-use super::bulk;
-use super::download::{self, Disposition};
-use super::error::{
-    INVALID_IMAGE_TYPE, NO_ANCHOR, NOT_FOUND_V2, NOT_PUBLISHED, NOT_UPLOADED, PlaneError,
-    answer_with_link,
-};
-use super::routes::Names;
-use super::upload::{self, PictureRules};
 use crate::assets::{Binding, Bindings, Change, EntityType, Permission, Within};
 use crate::auth::{Anchor, Role};
 use crate::http::app_state::AppState;
+use crate::http::plane::download::{self, Disposition};
+use crate::http::plane::endpoints::bulk;
+use crate::http::plane::error::{
+    INVALID_IMAGE_TYPE, NO_ANCHOR, NOT_FOUND_V2, NOT_PUBLISHED, NOT_UPLOADED, PlaneError,
+    answer_with_link,
+};
+use crate::http::plane::request::plane_request::Asked;
+use crate::http::plane::routes::table::Names;
+use crate::http::plane::upload::{self, PictureRules};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ async fn changeable(asked: &Asked<'_>) -> Result<(Arc<Anchor>, Permission), Plan
 }
 
 /// GET: 302 to the bytes, for anybody.
-pub(super) async fn show(
+pub(in crate::http) async fn show(
     req: &HttpRequest,
     state: &AppState,
     names: &Names,
@@ -70,7 +70,9 @@ pub(super) async fn show(
 }
 
 /// POST: 200 with the policy, for anybody with a token.
-pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn request_upload(
+    mut asked: Asked<'_>,
+) -> Result<HttpResponse, PlaneError> {
     let anchor = published(&asked).await?;
     let fields = asked.fields().await?;
     let rules = PictureRules {
@@ -92,7 +94,7 @@ pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse,
 }
 
 /// PATCH: 204, again and again.
-pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (anchor, permission) = changeable(&asked).await?;
     let fields = asked.fields().await?;
     let change = Change {
@@ -108,7 +110,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
 }
 
 /// DELETE: 204; a second one is a 404.
-pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (anchor, role) = with_role(&asked).await?;
     let permission = asked.permission_to_delete(role);
     let (assets, id) = (&asked.state.assets, asked.names.asset_id);
@@ -118,7 +120,7 @@ pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError>
 }
 
 /// POST: 204, also where the asset is not deleted; the body is not read.
-pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (anchor, permission) = changeable(&asked).await?;
     let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let restoring = assets.restore(id, within(&anchor), permission).await;
@@ -127,7 +129,7 @@ pub(super) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError
 }
 
 /// POST: 204. Comments' files are bound, and nothing else.
-pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (anchor, permission) = changeable(&asked).await?;
     let binding = Binding {
         workspace_id: anchor.workspace.id,

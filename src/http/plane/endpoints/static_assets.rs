@@ -2,10 +2,10 @@
 //!
 //! Uploaded bytes are hostile: they go out as the image that they are, or as a download, and never under a name that a
 //! user chose. No token is looked at.
-use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
 use crate::cache::Stamp;
 use crate::http::app_state::AppState;
+use crate::http::plane::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::http::repeat::Repeats;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
 use crate::store::Object;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 const ALLOWS_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
-pub(super) async fn serve(
+pub(in crate::http) async fn serve(
     req: &HttpRequest,
     state: &AppState,
     id: Uuid,

@@ -3,7 +3,7 @@ use actix_web::http::header::{self, HeaderMap};
 
 /// True without `Accept`, and where one of its types is JSON or a wildcard over it. Weights and parameters say nothing.
 // Plane: Django REST framework looks at the type alone, `q=0` included.
-pub(super) fn takes_json(headers: &HeaderMap) -> bool {
+pub(in crate::http) fn takes_json(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::ACCEPT).peekable();
     if lines.peek().is_none() {
         return true;

@@ -1,13 +1,17 @@
 //! A user's own avatars and covers. Plane contract, sections 3.1, 3.2 and 3.5: all forms, and the alias of 3.12.
-use super::asked::Asked;
-use super::error::{INVALID_IMAGE_TYPE, INVALID_IMAGE_TYPE_V1, PlaneError, answer_with_link};
-use super::routes::Version;
-use super::upload::{self, PictureRules};
 use crate::assets::{Bindings, Change, EntityType, Permission, Within};
+use crate::http::plane::error::{
+    INVALID_IMAGE_TYPE, INVALID_IMAGE_TYPE_V1, PlaneError, answer_with_link,
+};
+use crate::http::plane::request::plane_request::Asked;
+use crate::http::plane::routes::table::Version;
+use crate::http::plane::upload::{self, PictureRules};
 use actix_web::HttpResponse;
 
 /// POST: 200 with the policy.
-pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn request_upload(
+    mut asked: Asked<'_>,
+) -> Result<HttpResponse, PlaneError> {
     let fields = asked.fields().await?;
     let rules = PictureRules {
         takes: EntityType::is_of_a_user,
@@ -28,7 +32,7 @@ pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse,
 }
 
 /// PATCH: 204, again and again. By v2 the user's pointer moves.
-pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let fields = asked.fields().await?;
     let change = Change {
         attributes: upload::attributes(&fields)?,
@@ -45,7 +49,7 @@ pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneEr
 }
 
 /// DELETE: 204; a second one is a 404.
-pub(super) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
+pub(in crate::http) async fn delete(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     let (assets, id) = (&asked.state.assets, asked.names.asset_id);
     let deleting = assets.delete(id, own(&asked), true, Permission::All);
     deleting
