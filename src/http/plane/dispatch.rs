@@ -3,7 +3,6 @@
 //! One function takes every request through the checks in their one order (Plane contract, section 2.1), so that no route
 //! can have another; what comes after them is a route's own. It refuses to know how assets, tokens and bytes are kept.
 use crate::auth::Principal;
-
 use crate::http::app_state::AppState;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
@@ -13,10 +12,11 @@ use crate::http::plane::endpoints::{
     workspace_assets_v1,
 };
 use crate::http::plane::error::PlaneError;
-use crate::http::plane::rate::Allowance;
 use crate::http::plane::request::plane_request::Asked;
 use crate::http::plane::request::{accept, body, cors};
-use crate::http::plane::routes::table::{self, Endpoint, Found, Names, Route, Version};
+use crate::http::plane::routes::path::{self, Found, Names};
+use crate::http::plane::routes::table::{Endpoint, Route, Version};
+use crate::http::rate_limit::Allowance;
 use crate::http::{serve, trace};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -34,7 +34,7 @@ async fn answer(
     state: web::Data<AppState>,
 ) -> HttpResponse {
     let mut incoming = Body::new(payload, &req);
-    let found = table::find(req.uri().path());
+    let found = path::find(req.uri().path());
     let mut allowance = None;
     let outcome = if cors::is_preflight(&req) {
         Ok(HttpResponse::Ok().finish())
@@ -43,7 +43,7 @@ async fn answer(
     };
     let mut answer = outcome.unwrap_or_else(|error| refuse(&req, &error, &found));
     if let Some(allowance) = allowance {
-        allowance.present(answer.headers_mut());
+        allowance.add_headers(answer.headers_mut());
     }
     let allowed = &state.config.cors_allowed_origins;
     cors::present(&req, &found, allowed, answer.headers_mut());
@@ -84,7 +84,7 @@ async fn converse(
     };
     let who = admit(req, state, route).await?;
     if let Some(who) = who.as_deref().filter(|_| route.version() == Version::V1) {
-        *allowance = state.limits.of_token(&who.token_id)?;
+        *allowance = state.rate_limits.count_request(&who.token_id)?;
     }
     let method = req.method().as_str();
     if !route.allows(method) {

@@ -3,9 +3,11 @@
 //! A body tells what was wrong with the request, and never what is inside the server.
 use crate::assets::AssetError;
 use crate::http::limits::BodyError;
+use crate::http::plane::answer::{json, json_answer};
+use crate::http::rate_limit::LimitReached;
 use crate::store::StoreError;
+use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -26,8 +28,8 @@ pub(in crate::http) enum PlaneError {
     InvalidToken,
     #[error("the token lacks the scope")]
     Forbidden,
-    #[error("asked too often")]
-    TooMany { retry_after: u64 },
+    #[error("the client calls too often")]
+    RateLimited { retry_after_seconds: u64 },
     #[error("the route has no such method")]
     MethodNotAllowed { method: String, allow: &'static str },
     #[error("the body's type cannot be read")]
@@ -174,7 +176,7 @@ impl PlaneError {
             | Self::UnusableHost => StatusCode::BAD_REQUEST,
             Self::PageNotFound => StatusCode::NOT_FOUND,
             Self::Told(status, _) => *status,
-            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Taken(_) => StatusCode::CONFLICT,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
@@ -195,7 +197,9 @@ impl PlaneError {
                 r#"{"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}"#
             }
             Self::NotAcceptable => r#"{"detail":"Could not satisfy the request Accept header."}"#,
-            Self::TooMany { .. } => r#"{"error_code":5900,"error_message":"RATE_LIMIT_EXCEEDED"}"#,
+            Self::RateLimited { .. } => {
+                r#"{"error_code":5900,"error_message":"RATE_LIMIT_EXCEEDED"}"#
+            }
             Self::NoCredentials => r#"{"detail":"Authentication credentials were not provided."}"#,
             Self::InvalidToken => r#"{"detail":"Given API token is not valid"}"#,
             Self::Forbidden => r#"{"detail":"You do not have permission to perform this action."}"#,
@@ -245,8 +249,10 @@ impl PlaneError {
             Self::MethodNotAllowed { allow, .. } => {
                 answer.insert_header((header::ALLOW, *allow));
             }
-            Self::TooMany { retry_after } => {
-                answer.insert_header((header::RETRY_AFTER, retry_after.to_string()));
+            Self::RateLimited {
+                retry_after_seconds,
+            } => {
+                answer.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
             }
             Self::RangeNotSatisfiable { size_bytes } => {
                 let range = format!("bytes */{size_bytes}");
@@ -261,30 +267,21 @@ impl PlaneError {
     }
 }
 
+impl From<LimitReached> for PlaneError {
+    fn from(limit: LimitReached) -> Self {
+        let retry_after_seconds = limit.retry_after_seconds;
+        Self::RateLimited {
+            retry_after_seconds,
+        }
+    }
+}
+
 fn status_of_trouble(error: &StoreError) -> StatusCode {
     match error {
         StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
-}
-
-/// 200 with a value of ours as JSON.
-pub(in crate::http) fn answer(value: &impl Serialize) -> HttpResponse {
-    json_answer(StatusCode::OK).body(json(value).into_owned())
-}
-/// 200 with a JSON value that holds a link which opens something.
-pub(in crate::http) fn answer_with_link(value: &impl Serialize) -> HttpResponse {
-    json_answer(StatusCode::OK)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(json(value).into_owned())
-}
-
-/// The head of every JSON answer: `application/json` without a charset.
-pub(in crate::http) fn json_answer(status: StatusCode) -> HttpResponseBuilder {
-    let mut answer = HttpResponse::build(status);
-    answer.content_type("application/json");
-    answer
 }
 
 #[derive(Serialize)]
@@ -303,12 +300,6 @@ struct FieldBody<'a> {
 fn detail(detail: &str) -> DetailBody<'_> {
     DetailBody { detail }
 }
-fn json(body: &impl Serialize) -> Cow<'static, str> {
-    serde_json::to_string(body)
-        .expect("texts, numbers, ids and objects of texts are JSON")
-        .into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,16 +2,16 @@
 //!
 //! Its rooms, each of which imports only from those behind it: `dispatch` (the checks in their one order, then the
 //! route's handler), `endpoints` (a handler for each route and method), `upload` and `download` (what several handlers
-//! do), `request` (one request: `Accept`, CORS, the body's fields), then `routes`, `dto` and `error`. `openapi`
+//! do), `request` (one request: `Accept`, CORS, the body's fields), then `routes`, `error`, `dto` and `answer`. `openapi`
 //! describes the API and imports `routes`, `dto` and `error` alone. It refuses to know how assets, tokens and bytes are
 //! kept.
+mod answer;
 mod dispatch;
 mod download;
 mod dto;
 mod endpoints;
 mod error;
 pub(in crate::http) mod openapi;
-pub(crate) mod rate;
 mod request;
 pub(in crate::http) mod routes;
 mod upload;

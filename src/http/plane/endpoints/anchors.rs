@@ -4,14 +4,14 @@
 use crate::assets::{Binding, Bindings, Change, EntityType, Permission, Within};
 use crate::auth::{Anchor, Role};
 use crate::http::app_state::AppState;
+use crate::http::plane::answer::answer_with_link;
 use crate::http::plane::download::{self, Disposition};
 use crate::http::plane::endpoints::bulk;
 use crate::http::plane::error::{
     INVALID_IMAGE_TYPE, NO_ANCHOR, NOT_FOUND_V2, NOT_PUBLISHED, NOT_UPLOADED, PlaneError,
-    answer_with_link,
 };
 use crate::http::plane::request::plane_request::Asked;
-use crate::http::plane::routes::table::Names;
+use crate::http::plane::routes::path::Names;
 use crate::http::plane::upload::{self, PictureRules};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;

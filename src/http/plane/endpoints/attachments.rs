@@ -5,11 +5,12 @@ use crate::assets::{
     AssetError, Bindings, Change, EntityType, Permission, UniqueIn, UploadRequest, Within,
 };
 use crate::auth::{Role, Workspace};
+use crate::http::plane::answer::{answer, answer_with_link};
 use crate::http::plane::download::{self, Disposition};
 use crate::http::plane::dto::Attachment;
 use crate::http::plane::error::{
     ATTACHMENT_NOT_UPLOADED, INVALID_REQUEST, MAY_NOT_DELETE, MAY_NOT_DOWNLOAD, MAY_NOT_UPLOAD,
-    NO_RIGHTS, PlaneError, answer, answer_with_link,
+    NO_RIGHTS, PlaneError,
 };
 use crate::http::plane::request::body::Fields;
 use crate::http::plane::request::plane_request::Asked;

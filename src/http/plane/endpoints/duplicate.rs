@@ -1,7 +1,8 @@
 //! Copies of assets, also from one workspace to another. Plane contract, section 3.10.
 use crate::assets::Asset;
+use crate::http::plane::answer::answer;
 use crate::http::plane::dto::Duplicate;
-use crate::http::plane::error::{INVALID_ENTITY, NO_ASSET, PlaneError, answer};
+use crate::http::plane::error::{INVALID_ENTITY, NO_ASSET, PlaneError};
 use crate::http::plane::request::plane_request::Asked;
 use crate::http::plane::upload::{self, Place};
 use actix_web::HttpResponse;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 
 /// POST: 200 once the copy is there. The path's workspace is where it goes.
 pub(in crate::http) async fn duplicate(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    asked.state.limits.of_duplicate(asked.names.asset_id)?;
+    let (limits, source) = (&asked.state.rate_limits, asked.names.asset_id);
+    limits.count_duplicate(source)?;
     let workspace = asked.own_workspace().await?;
     let fields = asked.fields().await?;
     let entity_type = upload::entity_type(&fields)?.ok_or(INVALID_ENTITY)?;

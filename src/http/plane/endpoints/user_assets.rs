@@ -1,8 +1,7 @@
 //! A user's own avatars and covers. Plane contract, sections 3.1, 3.2 and 3.5: all forms, and the alias of 3.12.
 use crate::assets::{Bindings, Change, EntityType, Permission, Within};
-use crate::http::plane::error::{
-    INVALID_IMAGE_TYPE, INVALID_IMAGE_TYPE_V1, PlaneError, answer_with_link,
-};
+use crate::http::plane::answer::answer_with_link;
+use crate::http::plane::error::{INVALID_IMAGE_TYPE, INVALID_IMAGE_TYPE_V1, PlaneError};
 use crate::http::plane::request::plane_request::Asked;
 use crate::http::plane::routes::table::Version;
 use crate::http::plane::upload::{self, PictureRules};

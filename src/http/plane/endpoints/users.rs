@@ -1,8 +1,9 @@
 //! Who a token stands for. Plane contract, section 3.12: clients use it to test a token.
 use crate::assets::Pointer;
 use crate::assets::entity::static_url;
+use crate::http::plane::answer::answer;
 use crate::http::plane::dto::Me;
-use crate::http::plane::error::{PlaneError, answer};
+use crate::http::plane::error::PlaneError;
 use crate::http::plane::request::plane_request::Asked;
 use actix_web::HttpResponse;
 

@@ -1,10 +1,11 @@
 //! Assets of a workspace or of one of its projects, by v2. Plane contract, sections 3.6, 3.8 and 3.10.
 use crate::assets::{Asset, AssetError, Change, EntityType, Permission, Within};
 use crate::auth::Workspace;
+use crate::http::plane::answer::{answer, answer_with_link};
 use crate::http::plane::download::{self, Disposition};
 use crate::http::plane::dto::Exists;
 use crate::http::plane::error::{
-    INVALID_IMAGE_TYPE, NO_RIGHTS, NOT_FOUND_V2, NOT_UPLOADED, PlaneError, answer, answer_with_link,
+    INVALID_IMAGE_TYPE, NO_RIGHTS, NOT_FOUND_V2, NOT_UPLOADED, PlaneError,
 };
 use crate::http::plane::request::plane_request::Asked;
 use crate::http::plane::upload::{self, PictureRules, Place};

@@ -3,11 +3,12 @@ use crate::assets::{
     AskedSize, Bindings, Change, EntityType, Permission, UniqueIn, UploadRequest, Within,
 };
 use crate::auth::Workspace;
+use crate::http::plane::answer::answer_with_link;
 use crate::http::plane::download::{self, Disposition, attributes_of, text_of};
 use crate::http::plane::dto::AssetV1;
 use crate::http::plane::error::{
     INVALID_DETAIL, INVALID_PAYLOAD, NAME_AND_SIZE_REQUIRED, NO_ASSET, NO_WORKSPACE, NOT_FOUND_V1,
-    NOT_YET_UPLOADED, PlaneError, answer_with_link,
+    NOT_YET_UPLOADED, PlaneError,
 };
 use crate::http::plane::request::body::Fields;
 use crate::http::plane::request::plane_request::Asked;

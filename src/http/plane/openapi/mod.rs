@@ -2,9 +2,12 @@
 //! answered and from the refusals themselves. <https://spec.openapis.org/oas/v3.1.0>
 mod document;
 mod examples;
+mod naming;
 mod operations;
 mod prose;
 mod request_bodies;
+mod responses;
+mod schemas;
 
 #[cfg(test)]
 mod tests;

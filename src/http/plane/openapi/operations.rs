@@ -245,7 +245,9 @@ fn in_a_workspace(endpoint: Endpoint, method: &str) -> Operation {
                 INVALID_DETAIL,
                 INVALID_PAYLOAD,
                 NO_ASSET,
-                PlaneError::TooMany { retry_after: 12 },
+                PlaneError::RateLimited {
+                    retry_after_seconds: 12,
+                },
             ],
         },
         (Endpoint::Bulk, _) => changes(

@@ -1,4 +1,6 @@
-use super::document::{JSON, document, operation_id, path};
+use crate::http::plane::openapi::document::document;
+use crate::http::plane::openapi::naming::{operation_id, path};
+use crate::http::plane::openapi::schemas::JSON;
 use crate::http::plane::routes::table::ROUTES;
 use serde_json::{Map, json};
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! Headers that every answer of the asset API carries, and cross-origin rules. Plane contract, section 2.6.
-use crate::http::plane::routes::table::{Access, Found};
+use crate::http::plane::routes::path::Found;
+use crate::http::plane::routes::table::Access;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -99,7 +100,7 @@ fn grant(origin: Option<&HeaderValue>, allowed: &[String], answer: &mut HeaderMa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::plane::routes::table::find;
+    use crate::http::plane::routes::path::find;
     use actix_web::test::TestRequest;
 
     const API: &str = "/api/v1/users/me/";
