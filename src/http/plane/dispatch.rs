@@ -1,7 +1,8 @@
-//! The asset API: everything under `/api`, in Plane's own words.
+//! The way of each request through the asset API: the checks in their one order (Plane contract, section 2.1), then the
+//! handler of its route.
 //!
-//! One function takes every request through the checks in their one order (Plane contract, section 2.1), so that no route
-//! can have another; what comes after them is a route's own. It refuses to know how assets, tokens and bytes are kept.
+//! One function runs the checks, so that no route can have them in another order. Checks that depend on the route are in
+//! its handler.
 use crate::auth::Principal;
 use crate::http::app_state::AppState;
 use crate::http::auth::presented_token;
@@ -12,9 +13,9 @@ use crate::http::plane::endpoints::{
     workspace_assets_v1,
 };
 use crate::http::plane::error::PlaneError;
-use crate::http::plane::request::plane_request::Asked;
+use crate::http::plane::request::plane_request::PlaneRequest;
 use crate::http::plane::request::{accept, body, cors};
-use crate::http::plane::routes::path::{self, Found, Names};
+use crate::http::plane::routes::path::{self, PathParameters, RouteMatch};
 use crate::http::plane::routes::table::{Endpoint, Route, Version};
 use crate::http::rate_limit::Allowance;
 use crate::http::{serve, trace};
@@ -23,7 +24,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::sync::Arc;
 
-/// Takes every request of the face [`Api`](crate::http::face::Face::Api).
+/// Serves every request of the face [`Api`](crate::http::face::Face::Api).
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(answer));
 }
@@ -33,58 +34,64 @@ async fn answer(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> HttpResponse {
-    let mut incoming = Body::new(payload, &req);
-    let found = path::find(req.uri().path());
+    let mut body = Body::new(payload, &req);
+    let route_match = path::find_route(req.uri().path());
     let mut allowance = None;
     let outcome = if cors::is_preflight(&req) {
         Ok(HttpResponse::Ok().finish())
     } else {
-        converse(&req, &mut incoming, &state, &found, &mut allowance).await
+        check_and_dispatch(&req, &mut body, &state, &route_match, &mut allowance).await
     };
-    let mut answer = outcome.unwrap_or_else(|error| refuse(&req, &error, &found));
+    let mut answer = outcome.unwrap_or_else(|error| refuse(&req, &error, &route_match));
     if let Some(allowance) = allowance {
         allowance.add_headers(answer.headers_mut());
     }
     let allowed = &state.config.cors_allowed_origins;
-    cors::present(&req, &found, allowed, answer.headers_mut());
+    cors::add_headers(&req, &route_match, allowed, answer.headers_mut());
     serve::vary_by_destination(&req, answer.headers_mut());
-    trace::waited_for_client(&req, incoming.waited());
-    incoming.settle(answer).await
+    trace::waited_for_client(&req, body.waited());
+    body.settle(answer).await
 }
 
-fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse {
+fn refuse(req: &HttpRequest, error: &PlaneError, route_match: &RouteMatch) -> HttpResponse {
     let note = trace::Note {
         detail: Some(error.to_string()),
         ..trace::Note::default()
     };
     trace::note(req, note);
     let mut answer = error.answer();
-    if matches!(found, Found::Route(route, _) if route.is_open(req.method().as_str())) {
-        // What is missing now may be there in a moment.
+    let is_anonymous = matches!(
+        route_match,
+        RouteMatch::Route(route, _) if route.allows_anonymous(req.method().as_str())
+    );
+    if is_anonymous {
+        // The file may be uploaded a moment later: no cache may keep this refusal.
         let no_store = HeaderValue::from_static("no-store");
         answer.headers_mut().insert(header::CACHE_CONTROL, no_store);
     }
     answer
 }
 
-/// The order of checks. After the preflight: cap, route, `Accept`, token, scope, rate, method; then the route's own, which
-/// reads the body ([`Asked::fields`]). Before that no byte of it is read.
-async fn converse(
+/// The order of checks: stated length, route, `Accept`, token, scope, rate limit, method. Then the handler, which reads the
+/// body ([`PlaneRequest::fields`]). No byte of the body is read before that.
+async fn check_and_dispatch(
     req: &HttpRequest,
-    incoming: &mut Body,
+    body: &mut Body,
     state: &AppState,
-    found: &Found,
+    route_match: &RouteMatch,
     allowance: &mut Option<Allowance>,
 ) -> Result<HttpResponse, PlaneError> {
-    body::judge_length(incoming, state.assets.file_size_limit())?;
-    let (route, names) = match found {
-        Found::Route(route, names) => (*route, names),
-        Found::MissingSlash => return Ok(redirect_to_slash(req)),
-        Found::Nothing => return Err(PlaneError::PageNotFound),
+    body::check_stated_length(body, state.assets.file_size_limit())?;
+    let (route, parameters) = match route_match {
+        RouteMatch::Route(route, parameters) => (*route, parameters),
+        RouteMatch::MissingSlash => return Ok(redirect_to_slash(req)),
+        RouteMatch::NotFound => return Err(PlaneError::PageNotFound),
     };
-    let who = admit(req, state, route).await?;
-    if let Some(who) = who.as_deref().filter(|_| route.version() == Version::V1) {
-        *allowance = state.rate_limits.count_request(&who.token_id)?;
+    let caller = authenticate(req, state, route).await?;
+    if let Some(caller) = caller.as_deref()
+        && route.version() == Version::V1
+    {
+        *allowance = state.rate_limits.count_request(&caller.token_id)?;
     }
     let method = req.method().as_str();
     if !route.allows(method) {
@@ -94,97 +101,100 @@ async fn converse(
         });
     }
     if req.method() == Method::OPTIONS {
-        return Ok(options(route));
+        return Ok(list_methods(route));
     }
-    let Some(who) = who else {
-        return read_openly(req, state, route, names).await;
+    let Some(caller) = caller else {
+        return answer_anonymous(req, state, route, parameters).await;
     };
-    let asked = Asked {
+    let request = PlaneRequest {
         req,
         state,
-        who: &who,
+        caller: &caller,
         version: route.version(),
-        names,
-        body: incoming,
+        parameters,
+        body,
     };
-    dispatch(asked, route.endpoint).await
+    dispatch(request, route.endpoint).await
 }
 
-/// `Accept`, token and scope. `None`: the route is for anybody.
-async fn admit(
+/// Checks `Accept`, the token and its scope. `None`: the route needs no token.
+async fn authenticate(
     req: &HttpRequest,
     state: &AppState,
     route: &Route,
 ) -> Result<Option<Arc<Principal>>, PlaneError> {
     let method = req.method().as_str();
-    if !route.gives_a_file(method) && !accept::takes_json(req.headers()) {
+    if !route.answers_with_file(method) && !accept::accepts_json(req.headers()) {
         return Err(PlaneError::NotAcceptable);
     }
-    if route.is_open(method) {
+    if route.allows_anonymous(method) {
         return Ok(None);
     }
     let secret = presented_token(req.headers()).ok_or(PlaneError::NoCredentials)?;
-    let who = state.auth.principal(secret).await?;
-    let who = who.ok_or(PlaneError::InvalidToken)?;
+    let caller = state.auth.principal(secret).await?;
+    let caller = caller.ok_or(PlaneError::InvalidToken)?;
     match route.scopes(method) {
-        Some(scopes) if !who.has_any_of(scopes) => Err(PlaneError::Forbidden),
-        _ => Ok(Some(who)),
+        Some(scopes) if !caller.has_any_of(scopes) => Err(PlaneError::Forbidden),
+        _ => Ok(Some(caller)),
     }
 }
 
-/// What anybody may read.
-async fn read_openly(
+/// The handlers of the routes that need no token.
+async fn answer_anonymous(
     req: &HttpRequest,
     state: &AppState,
     route: &Route,
-    names: &Names,
+    parameters: &PathParameters,
 ) -> Result<HttpResponse, PlaneError> {
     match route.endpoint {
-        Endpoint::AnchorAsset => anchors::show(req, state, names).await,
-        _ => static_assets::serve(req, state, names.asset_id).await,
+        Endpoint::AnchorAsset => anchors::show(req, state, parameters).await,
+        _ => static_assets::serve(req, state, parameters.asset_id).await,
     }
 }
 
-/// The route's own handler. The method is one that the route allows; what is left is named by `_`.
-async fn dispatch(asked: Asked<'_>, endpoint: Endpoint) -> Result<HttpResponse, PlaneError> {
-    match (endpoint, asked.req.method().as_str()) {
-        (Endpoint::Me, _) => users::me(&asked).await,
-        (Endpoint::UserAssets, _) => user_assets::request_upload(asked).await,
-        (Endpoint::UserAsset, "PATCH") => user_assets::change(asked).await,
-        (Endpoint::UserAsset, _) => user_assets::delete(asked).await,
-        (Endpoint::AssetsV1, _) => workspace_assets_v1::request_upload(asked).await,
-        (Endpoint::AssetV1, "PATCH") => workspace_assets_v1::change(asked).await,
-        (Endpoint::AssetV1, _) => workspace_assets_v1::show(asked).await,
-        (Endpoint::Attachments, "POST") => attachments::request_upload(asked).await,
-        (Endpoint::Attachments, _) => attachments::list(asked).await,
-        (Endpoint::Attachment, "PATCH") => attachments::change(asked).await,
-        (Endpoint::Attachment, "DELETE") => attachments::delete(asked).await,
-        (Endpoint::Attachment, _) => attachments::show(asked).await,
+/// The handler of each endpoint and method. The route allows the method; `_` is the last of its methods.
+async fn dispatch(
+    request: PlaneRequest<'_>,
+    endpoint: Endpoint,
+) -> Result<HttpResponse, PlaneError> {
+    match (endpoint, request.req.method().as_str()) {
+        (Endpoint::Me, _) => users::me(&request).await,
+        (Endpoint::UserAssets, _) => user_assets::request_upload(request).await,
+        (Endpoint::UserAsset, "PATCH") => user_assets::change(request).await,
+        (Endpoint::UserAsset, _) => user_assets::delete(request).await,
+        (Endpoint::AssetsV1, _) => workspace_assets_v1::request_upload(request).await,
+        (Endpoint::AssetV1, "PATCH") => workspace_assets_v1::change(request).await,
+        (Endpoint::AssetV1, _) => workspace_assets_v1::show(request).await,
+        (Endpoint::Attachments, "POST") => attachments::request_upload(request).await,
+        (Endpoint::Attachments, _) => attachments::list(request).await,
+        (Endpoint::Attachment, "PATCH") => attachments::change(request).await,
+        (Endpoint::Attachment, "DELETE") => attachments::delete(request).await,
+        (Endpoint::Attachment, _) => attachments::show(request).await,
         (Endpoint::WorkspaceAssets, _) => {
-            workspace_assets::request_upload(asked, Level::Workspace).await
+            workspace_assets::request_upload(request, Level::Workspace).await
         }
         (Endpoint::ProjectAssets, _) => {
-            workspace_assets::request_upload(asked, Level::Project).await
+            workspace_assets::request_upload(request, Level::Project).await
         }
-        (Endpoint::WorkspaceAsset, _) => workspace_assets::item(asked, Level::Workspace).await,
-        (Endpoint::ProjectAsset, _) => workspace_assets::item(asked, Level::Project).await,
-        (Endpoint::Download, _) => workspace_assets::download(asked, Level::Workspace).await,
-        (Endpoint::ProjectDownload, _) => workspace_assets::download(asked, Level::Project).await,
-        (Endpoint::Check, _) => workspace_assets::check(asked).await,
-        (Endpoint::Restore, _) => workspace_assets::restore(asked).await,
-        (Endpoint::Duplicate, _) => duplicate::duplicate(asked).await,
-        (Endpoint::Bulk, _) => bulk::bind(asked).await,
-        (Endpoint::AnchorAssets, _) => anchors::request_upload(asked).await,
-        (Endpoint::AnchorAsset, "PATCH") => anchors::change(asked).await,
-        (Endpoint::AnchorAsset, "DELETE") => anchors::delete(asked).await,
-        (Endpoint::AnchorRestore, _) => anchors::restore(asked).await,
-        (Endpoint::AnchorBulk, _) => anchors::bind(asked).await,
-        // Read without a token.
+        (Endpoint::WorkspaceAsset, _) => workspace_assets::item(request, Level::Workspace).await,
+        (Endpoint::ProjectAsset, _) => workspace_assets::item(request, Level::Project).await,
+        (Endpoint::Download, _) => workspace_assets::download(request, Level::Workspace).await,
+        (Endpoint::ProjectDownload, _) => workspace_assets::download(request, Level::Project).await,
+        (Endpoint::Check, _) => workspace_assets::check(request).await,
+        (Endpoint::Restore, _) => workspace_assets::restore(request).await,
+        (Endpoint::Duplicate, _) => duplicate::duplicate(request).await,
+        (Endpoint::Bulk, _) => bulk::bind(request).await,
+        (Endpoint::AnchorAssets, _) => anchors::request_upload(request).await,
+        (Endpoint::AnchorAsset, "PATCH") => anchors::change(request).await,
+        (Endpoint::AnchorAsset, "DELETE") => anchors::delete(request).await,
+        (Endpoint::AnchorRestore, _) => anchors::restore(request).await,
+        (Endpoint::AnchorBulk, _) => anchors::bind(request).await,
+        // `answer_anonymous` has these.
         (Endpoint::Static | Endpoint::AnchorAsset, _) => Err(PlaneError::PageNotFound),
     }
 }
 
-// Plane: any method, before authentication; most clients then repeat it as GET.
+// Plane: redirects any method, before authentication; most clients then repeat the request as GET.
 fn redirect_to_slash(req: &HttpRequest) -> HttpResponse {
     let uri = req.uri();
     let location = match uri.query() {
@@ -197,7 +207,8 @@ fn redirect_to_slash(req: &HttpRequest) -> HttpResponse {
         .finish()
 }
 
-fn options(route: &Route) -> HttpResponse {
+/// The answer to OPTIONS.
+fn list_methods(route: &Route) -> HttpResponse {
     HttpResponse::build(StatusCode::OK)
         .insert_header((header::ALLOW, route.allow))
         .finish()

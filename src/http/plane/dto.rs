@@ -1,4 +1,4 @@
-//! The JSON that the asset API answers: key by key in Plane's order. Plane contract, sections 1.3,
+//! The JSON of the answers, with the keys in Plane's order. Plane contract, sections 1.3,
 //! 1.9, 3.3, 3.10 and 3.12.
 use crate::assets::model::Micros;
 use crate::assets::{Asset, EntityType};
@@ -18,7 +18,7 @@ pub(in crate::http) struct UploadAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) attachment: Option<Attachment>,
     pub(in crate::http) asset_url: Option<String>,
-    // Plane: these two are not there, and the Python SDK's `attachments.create()` cannot read the answer.
+    // Plane: does not answer these two, so the Python SDK's `attachments.create()` cannot read its answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) id: Option<Uuid>,
     /// The key
@@ -51,7 +51,7 @@ pub(in crate::http) struct Attachment {
     asset: String,
     #[schemars(with = "String", extend("enum" = EntityType::ALL.map(EntityType::as_str)))]
     entity_type: EntityType,
-    // Plane: the column is never filled.
+    // Plane: the column is always empty.
     entity_identifier: Option<Uuid>,
     is_deleted: bool,
     is_archived: bool,

@@ -1,10 +1,10 @@
 //! The asset API: everything under `/api`, in Plane's own words.
 //!
-//! Its rooms, each of which imports only from those behind it: `dispatch` (the checks in their one order, then the
-//! route's handler), `endpoints` (a handler for each route and method), `upload` and `download` (what several handlers
-//! do), `request` (one request: `Accept`, CORS, the body's fields), then `routes`, `error`, `dto` and `answer`. `openapi`
-//! describes the API and imports `routes`, `dto` and `error` alone. It refuses to know how assets, tokens and bytes are
-//! kept.
+//! Its rooms, each of which imports only from the later ones: `dispatch` (the checks in their one order, then the route's
+//! handler), `endpoints` (a handler for each route and method), `upload` and `download` (what several handlers do),
+//! `request` (one request: `Accept`, CORS, the fields of the body), then `routes`, `error`, `dto` and `answer`. `openapi`
+//! describes the API and imports only `routes`, `error` and `dto`. It refuses to know how assets, tokens and bytes are
+//! stored.
 mod answer;
 mod dispatch;
 mod download;

@@ -1,4 +1,4 @@
-//! Assets of a workspace or of one of its projects, by v2. Plane contract, sections 3.6, 3.8 and 3.10.
+//! The assets of a workspace or of one of its projects, by v2. Plane contract, sections 3.6, 3.8 and 3.10.
 use crate::assets::{Asset, AssetError, Change, EntityType, Permission, Within};
 use crate::auth::Workspace;
 use crate::http::plane::answer::{answer, answer_with_link};
@@ -7,31 +7,31 @@ use crate::http::plane::dto::Exists;
 use crate::http::plane::error::{
     INVALID_IMAGE_TYPE, NO_RIGHTS, NOT_FOUND_V2, NOT_UPLOADED, PlaneError,
 };
-use crate::http::plane::request::plane_request::Asked;
-use crate::http::plane::upload::{self, PictureRules, Place};
+use crate::http::plane::request::plane_request::PlaneRequest;
+use crate::http::plane::upload::{self, ImageRules, Place};
 use actix_web::HttpResponse;
 
-/// Whether a path names a project beside the workspace; it may name one as `None`.
+/// Whether a path names only a workspace, or a project too, which may be `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Level {
     Workspace,
     Project,
 }
 impl Level {
-    fn within(self, asked: &Asked<'_>, workspace: &Workspace) -> Within {
+    fn within(self, request: &PlaneRequest<'_>, workspace: &Workspace) -> Within {
         let workspace_id = workspace.id;
         match self {
             Self::Workspace => Within::Workspace { workspace_id },
             Self::Project => Within::Project {
                 workspace_id,
-                project_id: asked.names.project_id,
+                project_id: request.parameters.project_id,
             },
         }
     }
 
-    /// Whether a PATCH or DELETE of this asset moves or empties the pointer of its kind.
-    // Plane: a logo's and a cover's, by the workspace route only; an avatar is its owner's business.
-    fn concerns_pointer(self, asset: &Asset) -> bool {
+    /// Whether a PATCH makes this asset the current one of its kind, and a DELETE leaves its kind without one.
+    // Plane: a logo or a cover, only by the workspace route; an avatar only by its owner's routes.
+    fn moves_pointer(self, asset: &Asset) -> bool {
         let kind = asset.entity_type;
         self == Self::Workspace
             && matches!(kind, EntityType::WorkspaceLogo | EntityType::ProjectCover)
@@ -40,80 +40,81 @@ impl Level {
 
 /// POST: 200 with the policy.
 pub(in crate::http) async fn request_upload(
-    mut asked: Asked<'_>,
+    mut request: PlaneRequest<'_>,
     level: Level,
 ) -> Result<HttpResponse, PlaneError> {
-    let workspace = asked.own_workspace().await?;
-    let fields = asked.fields().await?;
+    let workspace = request.own_workspace().await?;
+    let fields = request.fields().await?;
     let place = Place {
         workspace_id: workspace.id,
-        project_id: asked.names.project_id,
-        user_id: asked.user_id(),
+        project_id: request.parameters.project_id,
+        user_id: request.user_id(),
         binds_drafts: level == Level::Project,
     };
-    let rules = PictureRules {
-        takes: |_| true,
+    let rules = ImageRules {
+        accepts: |_| true,
         wrong_type: INVALID_IMAGE_TYPE,
     };
-    let user_id = asked.user_id();
-    let request = upload::picture(
+    let user_id = request.user_id();
+    let upload_request = upload::parse_image(
         &fields,
-        asked.limit_bytes(),
+        request.limit_bytes(),
         user_id,
         rules,
         |entity_type| {
-            let identifier = upload::identifier(&fields, "entity_identifier")?;
+            let identifier = upload::optional_id(&fields, "entity_identifier")?;
             place.bindings(entity_type, identifier)
         },
     )?;
-    let (_, answer) = upload::open(&asked, request, Some(&workspace.slug)).await?;
+    let (_, answer) =
+        upload::request_upload(&request, upload_request, Some(&workspace.slug)).await?;
     Ok(answer_with_link(&answer))
 }
 
 /// One asset: GET is 302 to the bytes; PATCH and DELETE are 204.
 pub(in crate::http) async fn item(
-    asked: Asked<'_>,
+    request: PlaneRequest<'_>,
     level: Level,
 ) -> Result<HttpResponse, PlaneError> {
-    match asked.req.method().as_str() {
-        "PATCH" => change(asked, level).await,
-        "DELETE" => delete(asked, level).await,
-        _ => redirect(asked, level, NOT_FOUND_V2).await,
+    match request.req.method().as_str() {
+        "PATCH" => change(request, level).await,
+        "DELETE" => delete(request, level).await,
+        _ => redirect(request, level, NOT_FOUND_V2).await,
     }
 }
 
-/// GET of the form that is made for downloads: 302 too.
+/// GET of the path for downloads: 302 to the bytes too.
 pub(in crate::http) async fn download(
-    asked: Asked<'_>,
+    request: PlaneRequest<'_>,
     level: Level,
 ) -> Result<HttpResponse, PlaneError> {
-    redirect(asked, level, NOT_UPLOADED).await
+    redirect(request, level, NOT_UPLOADED).await
 }
 
 async fn redirect(
-    asked: Asked<'_>,
+    request: PlaneRequest<'_>,
     level: Level,
     missing: PlaneError,
 ) -> Result<HttpResponse, PlaneError> {
-    let workspace = asked.own_workspace().await?;
-    let within = level.within(&asked, &workspace);
-    let (state, id) = (asked.state, asked.names.asset_id);
-    let (asset, _) = download::uploaded(state, id, &within, missing, NOT_UPLOADED).await?;
-    download::redirect(asked.req, state, &asset, Disposition::Attachment)
+    let workspace = request.own_workspace().await?;
+    let within = level.within(&request, &workspace);
+    let (state, id) = (request.state, request.parameters.asset_id);
+    let (asset, _) = download::find_uploaded(state, id, &within, missing, NOT_UPLOADED).await?;
+    download::redirect(request.req, state, &asset, Disposition::Attachment)
 }
 
-/// 204, again and again.
-async fn change(mut asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
-    let workspace = asked.own_workspace().await?;
-    let fields = asked.fields().await?;
+/// PATCH: 204, also when it is repeated.
+async fn change(mut request: PlaneRequest<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
+    let workspace = request.own_workspace().await?;
+    let fields = request.fields().await?;
     let attributes = upload::attributes(&fields)?;
-    let within = level.within(&asked, &workspace);
-    let (state, id) = (asked.state, asked.names.asset_id);
-    let asset = download::found(state, id, &within, NOT_FOUND_V2).await?;
+    let within = level.within(&request, &workspace);
+    let (state, id) = (request.state, request.parameters.asset_id);
+    let asset = download::find(state, id, &within, NOT_FOUND_V2).await?;
     let change = Change {
         attributes,
-        updated_by: asked.user_id(),
-        moves_pointer: level.concerns_pointer(&asset),
+        updated_by: request.user_id(),
+        moves_pointer: level.moves_pointer(&asset),
         takes_over: false,
     };
     let changing = state.assets.change(id, within, change, Permission::All);
@@ -121,15 +122,15 @@ async fn change(mut asked: Asked<'_>, level: Level) -> Result<HttpResponse, Plan
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// 204; a second one is a 404. An issue attachment only by its creator and by admins.
-async fn delete(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
-    let (workspace, role) = asked.workspace(NO_RIGHTS, NO_RIGHTS).await?;
-    let within = level.within(&asked, &workspace);
-    let (state, id) = (asked.state, asked.names.asset_id);
-    let asset = download::found(state, id, &within, NOT_FOUND_V2).await?;
-    let empties = level.concerns_pointer(&asset);
-    let permission = asked.permission_to_delete(Some(role));
-    let deleting = state.assets.delete(id, within, empties, permission);
+/// DELETE: 204, and 404 when it is repeated. Only its creator and admins may delete an issue attachment.
+async fn delete(request: PlaneRequest<'_>, level: Level) -> Result<HttpResponse, PlaneError> {
+    let (workspace, role) = request.workspace(NO_RIGHTS, NO_RIGHTS).await?;
+    let within = level.within(&request, &workspace);
+    let (state, id) = (request.state, request.parameters.asset_id);
+    let asset = download::find(state, id, &within, NOT_FOUND_V2).await?;
+    let clears_pointer = level.moves_pointer(&asset);
+    let permission = request.permission_to_delete(Some(role));
+    let deleting = state.assets.delete(id, within, clears_pointer, permission);
     deleting.await.map_err(|error| match error {
         AssetError::NotAllowed => NO_RIGHTS,
         error => PlaneError::of_asset(NOT_FOUND_V2)(error),
@@ -138,10 +139,15 @@ async fn delete(asked: Asked<'_>, level: Level) -> Result<HttpResponse, PlaneErr
 }
 
 /// GET: whether the asset is in the workspace, uploaded or not.
-pub(in crate::http) async fn check(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let workspace = asked.own_workspace().await?;
-    let within = Level::Workspace.within(&asked, &workspace);
-    let exists = match asked.state.assets.find(asked.names.asset_id, &within).await {
+pub(in crate::http) async fn check(request: PlaneRequest<'_>) -> Result<HttpResponse, PlaneError> {
+    let workspace = request.own_workspace().await?;
+    let within = Level::Workspace.within(&request, &workspace);
+    let exists = match request
+        .state
+        .assets
+        .find(request.parameters.asset_id, &within)
+        .await
+    {
         Ok(_) => true,
         Err(AssetError::Store(error)) => return Err(error.into()),
         Err(_) => false,
@@ -149,11 +155,13 @@ pub(in crate::http) async fn check(asked: Asked<'_>) -> Result<HttpResponse, Pla
     Ok(answer(&Exists { exists }))
 }
 
-/// POST: 204, also where the asset is not deleted; the body is not read.
-pub(in crate::http) async fn restore(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let workspace = asked.own_workspace().await?;
-    let within = Level::Workspace.within(&asked, &workspace);
-    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
+/// POST: 204, also for an asset that is not deleted. The body is not read.
+pub(in crate::http) async fn restore(
+    request: PlaneRequest<'_>,
+) -> Result<HttpResponse, PlaneError> {
+    let workspace = request.own_workspace().await?;
+    let within = Level::Workspace.within(&request, &workspace);
+    let (assets, id) = (&request.state.assets, request.parameters.asset_id);
     let restoring = assets.restore(id, within, Permission::All);
     restoring
         .await

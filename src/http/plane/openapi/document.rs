@@ -84,10 +84,10 @@ fn operation(route: &Route, method: &str) -> Value {
     if let Some(description) = prose::description(route, method) {
         described["description"] = json!(description);
     }
-    if let Some(takes) = operation.takes {
-        let schema = json!({"schema": reference(takes.name())});
+    if let Some(body) = operation.request_body {
+        let schema = json!({"schema": reference(body.name())});
         described["requestBody"] = json!({
-            "required": takes.is_required(),
+            "required": body.is_required(),
             "content": {JSON: schema},
         });
     }
@@ -102,9 +102,9 @@ fn tag(route: &Route) -> &'static str {
     }
 }
 
-/// One of these; the words are scopes.
+/// The tokens that the operation accepts: one of these, each with its scopes.
 fn security(route: &Route, method: &str) -> Value {
-    if route.is_open(method) {
+    if route.allows_anonymous(method) {
         return json!([]);
     }
     let either = |scopes: Vec<&str>| [json!({"ApiKey": scopes}), json!({"Bearer": scopes})];

@@ -1,4 +1,5 @@
-//! Example answers, made by the code that makes the real ones: an asset that was asked for, its signed form, its addresses.
+//! Example answers, made by the code that makes the real ones: an asset that waits for its upload, its signed form, its
+//! URLs.
 //!
 //! They show one workspace, `acme`, with one project and one work item. The key pair is `access-key` and `secret-key`, and
 //! the time is that of the examples in the Plane contract, section 7.
@@ -26,7 +27,7 @@ pub(in crate::http) const ENTITY: Uuid = Uuid::from_u128(0x0b8d_2f4e_5c11_4f0e_9
 const WORKSPACE: Uuid = Uuid::from_u128(0x1951_c3f4_4c6b_4f4a_95d2_bef0_3d3f_1905);
 const USER: Uuid = Uuid::from_u128(0x8702_7c3a_068e_46d4_9359_008f_be42_ea1d);
 
-/// What the bodies of the examples ask for.
+/// The files of the example requests.
 pub(in crate::http) const IMAGE_NAME: &str = "me.png";
 pub(in crate::http) const IMAGE_TYPE: &str = "image/png";
 pub(in crate::http) const IMAGE_SIZE: u64 = 73;
@@ -39,10 +40,10 @@ pub(in crate::http) const EXTERNAL_SOURCE: &str = "jira";
 const HOST: &str = "files.example.com";
 const BUCKET: &str = "uploads";
 /// 2026-11-23T09:18:10Z
-const ASKED_AT: Timestamp = Timestamp::from_secs(1_795_425_490);
-const HOLDS: Duration = Duration::from_hours(1);
+const REQUESTED_AT: Timestamp = Timestamp::from_secs(1_795_425_490);
+const VALID_FOR: Duration = Duration::from_hours(1);
 
-/// What a request for an upload by this route is answered, where it sends the example body.
+/// The answer to a request for an upload by this route, with the example body.
 pub(in crate::http) fn upload(route: &Route) -> Value {
     let bindings = |project_id, issue_id| Bindings {
         workspace_id: Some(WORKSPACE),
@@ -152,26 +153,26 @@ pub(in crate::http) fn duplicate() -> Value {
     json!(dto::Duplicate { asset_id: ASSET })
 }
 
-pub(in crate::http) fn taken_asset() -> PlaneError {
+pub(in crate::http) fn existing_asset() -> PlaneError {
     let bindings = Bindings {
         workspace_id: Some(WORKSPACE),
         ..Bindings::default()
     };
-    PlaneError::Taken(Conflict::Asset {
+    PlaneError::Conflict(Conflict::Asset {
         message: "Asset with same external id and source already exists",
         asset_id: ASSET,
         asset_url: asset(EntityType::IssueAttachment, bindings).asset_url(Some(SLUG)),
     })
 }
 
-pub(in crate::http) fn taken_attachment() -> PlaneError {
-    PlaneError::Taken(Conflict::Attachment {
+pub(in crate::http) fn existing_attachment() -> PlaneError {
+    PlaneError::Conflict(Conflict::Attachment {
         error: "Issue with the same external id and external source already exists",
         id: ASSET,
     })
 }
 
-/// The example of a name in a path.
+/// The example of a parameter in a path.
 pub(in crate::http) fn path_parameter(name: &str) -> String {
     match name {
         "slug" => SLUG.to_owned(),
@@ -191,7 +192,7 @@ fn attributes(name: &str, content_type: &str, size: u64) -> Map<String, Value> {
     ])
 }
 
-/// An asset that was just asked for. Keys: Plane contract, section 1.5.
+/// An asset that waits for its upload. Keys: Plane contract, section 1.5.
 fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
     let (name, content_type, size) = match entity_type {
         EntityType::IssueAttachment => (FILE_NAME, FILE_TYPE, FILE_SIZE),
@@ -201,7 +202,7 @@ fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
         Some(workspace_id) => workspace_id.to_string(),
         None => "user-assets".to_owned(),
     };
-    let asked_at = Micros::from(ASKED_AT);
+    let requested_at = Micros::from(REQUESTED_AT);
     Asset {
         id: ASSET,
         entity_type,
@@ -215,14 +216,14 @@ fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
         external_source: None,
         created_by: USER,
         updated_by: None,
-        created_at: asked_at,
-        updated_at: asked_at,
+        created_at: requested_at,
+        updated_at: requested_at,
         deleted_at: None,
         pointer_wanted: false,
     }
 }
 
-/// By v1 the example body names an external id and source.
+/// The example bodies of v1 have an external id and source.
 fn with_external(asset: Asset, is_v1: bool) -> Asset {
     Asset {
         external_id: is_v1.then(|| EXTERNAL_ID.to_owned()),
@@ -248,8 +249,8 @@ fn signed_fields(asset: &Asset) -> Vec<(&'static str, String)> {
         key: &asset.key,
         content_type: &asset.content_type,
         length: 1..=asset.size,
-        now: ASKED_AT,
-        expires_at: ASKED_AT.plus(HOLDS),
+        now: REQUESTED_AT,
+        expires_at: REQUESTED_AT.plus(VALID_FOR),
         credential: &credential,
     };
     policy.sign(&key).fields
@@ -260,7 +261,7 @@ fn presigned_url(asset: &Asset, disposition: &str) -> String {
     let path = encode_path(&format!("/{}/{}", asset.bucket, asset.key));
     let disposition = format!("{disposition}; filename*=UTF-8''{FILE_NAME}");
     let extra = [("response-content-disposition", disposition.as_str())];
-    let expires = HOLDS.as_secs();
+    let expires = VALID_FOR.as_secs();
     let query = presign_query(
         "GET",
         HOST,
@@ -268,7 +269,7 @@ fn presigned_url(asset: &Asset, disposition: &str) -> String {
         &extra,
         &credential,
         &key,
-        ASKED_AT,
+        REQUESTED_AT,
         expires,
     );
     format!("https://{HOST}{path}?{query}")

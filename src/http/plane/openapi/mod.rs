@@ -1,5 +1,8 @@
-//! The asset API described for programs: an `OpenAPI` document made from the table of routes, from the types that are
-//! answered and from the refusals themselves. <https://spec.openapis.org/oas/v3.1.0>
+//! The description of the asset API for programs: an `OpenAPI` document made from the table of routes, the types of the
+//! answers and the refusals themselves. <https://spec.openapis.org/oas/v3.1.0>
+//!
+//! Its files import in this order: `document`, `responses`, `successes`, then `operations`, `prose`, `schemas` and `request_bodies`,
+//! then `examples` and `naming`.
 mod document;
 mod examples;
 mod naming;
@@ -8,6 +11,7 @@ mod prose;
 mod request_bodies;
 mod responses;
 mod schemas;
+mod successes;
 
 #[cfg(test)]
 mod tests;

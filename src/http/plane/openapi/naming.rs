@@ -10,7 +10,7 @@ pub(in crate::http) fn path(route: &Route) -> String {
         .replace('>', "}")
 }
 
-/// The names in a path, and whether each may be `None`.
+/// The parameters in a path, and whether the value of each may be `None`.
 pub(in crate::http) fn parameters(route: &Route) -> Vec<(&'static str, bool)> {
     let segments = route.path.split('/');
     let names = segments.filter_map(|one| one.strip_prefix('<')?.strip_suffix('>'));
@@ -22,7 +22,7 @@ pub(in crate::http) fn parameters(route: &Route) -> Vec<(&'static str, bool)> {
         .collect()
 }
 
-/// The same for one route and method in every release.
+/// The id of an operation: it stays the same in every release.
 pub(in crate::http) fn operation_id(route: &Route, method: &str) -> String {
     let words = route.path.trim_start_matches("/api/").split(['/', '-']);
     let words = words.filter(|word| !word.is_empty());

@@ -1,6 +1,6 @@
 //! The schemas of the document: of answers, made from their types; of request bodies; and of a refusal.
 use crate::http::plane::dto::{self, UploadAnswer};
-use crate::http::plane::openapi::request_bodies::Takes;
+use crate::http::plane::openapi::request_bodies::RequestBody;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 pub(in crate::http) const JSON: &str = "application/json";
 
 pub(in crate::http) fn schemas() -> Map<String, Value> {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    let mut settings = settings;
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
     settings.definitions_path = "/components/schemas".into();
     let mut generator = settings.into_generator();
     generator.subschema_for::<UploadAnswer>();
@@ -18,8 +17,8 @@ pub(in crate::http) fn schemas() -> Map<String, Value> {
     generator.subschema_for::<dto::Exists>();
     generator.subschema_for::<dto::Duplicate>();
     let mut schemas = generator.take_definitions(true);
-    for takes in Takes::ALL {
-        schemas.insert(takes.name().to_owned(), takes.schema());
+    for body in RequestBody::ALL {
+        schemas.insert(body.name().to_owned(), body.schema());
     }
     let text = || json!({"type": "string"});
     let texts = ["detail", "error", "message", "error_message"];

@@ -1,7 +1,7 @@
-//! A request past the checks that all routes share: what a handler is given.
+//! A request that has passed the checks which all routes share: what a handler gets.
 //!
-//! Guarantees: a body is read and parsed only when a handler asks for its fields, which it does after the workspace's
-//! gate. It refuses to know what a route does.
+//! Guarantees: a body is read and parsed only when the handler asks for its fields, which it does after it has checked
+//! the caller's membership. It refuses to know what a route does.
 use crate::assets::Permission;
 use crate::auth::{Principal, Role, Workspace};
 use crate::http::app_state::AppState;
@@ -9,58 +9,63 @@ use crate::http::limits::Body;
 use crate::http::origin::Origin;
 use crate::http::plane::error::{NO_RIGHTS, NOT_FOUND_V1, NOT_FOUND_V2, PlaneError};
 use crate::http::plane::request::body::{self, Fields};
-use crate::http::plane::routes::path::Names;
+use crate::http::plane::routes::path::PathParameters;
 use crate::http::plane::routes::table::Version;
 use actix_web::HttpRequest;
 use std::sync::Arc;
 use uuid::Uuid;
 
-pub(in crate::http) struct Asked<'a> {
+pub(in crate::http) struct PlaneRequest<'a> {
     pub(in crate::http) req: &'a HttpRequest,
     pub(in crate::http) state: &'a AppState,
-    pub(in crate::http) who: &'a Principal,
+    /// The user of the token, and the token's scopes.
+    pub(in crate::http) caller: &'a Principal,
     pub(in crate::http) version: Version,
-    pub(in crate::http) names: &'a Names,
-    /// Nothing of it was read yet.
+    pub(in crate::http) parameters: &'a PathParameters,
+    /// No byte of it has been read.
     pub(in crate::http) body: &'a mut Body,
 }
-impl Asked<'_> {
+impl PlaneRequest<'_> {
     pub(in crate::http) fn user_id(&self) -> Uuid {
-        self.who.user_id
+        self.caller.user_id
     }
 
-    /// The fields of the body; a second time there are none.
+    /// Reads the body and parses its fields. A second call returns no fields.
     pub(in crate::http) async fn fields(&mut self) -> Result<Fields, PlaneError> {
-        let received = body::receive(self.body, self.limit_bytes()).await?;
-        Fields::read(self.req, received).await
+        let body = body::receive(self.body, self.limit_bytes()).await?;
+        Fields::parse(self.req, body).await
     }
 
-    /// Bytes that an upload may be asked for.
+    /// The most bytes that an upload may have.
     pub(in crate::http) fn limit_bytes(&self) -> u64 {
         self.state.assets.file_size_limit()
     }
 
-    /// The gate: the path's workspace, where the caller is a member of it.
+    /// The workspace of the path, and the caller's role in it.
+    ///
+    /// # Errors
+    /// `unknown` where there is no such workspace, `not_a_member` where the caller has no role in it.
     pub(in crate::http) async fn workspace(
         &self,
         unknown: PlaneError,
-        outsider: PlaneError,
+        not_a_member: PlaneError,
     ) -> Result<(Arc<Workspace>, Role), PlaneError> {
         let auth = &self.state.auth;
-        let makes = !self.req.method().is_safe();
-        let workspace = auth.workspace(&self.names.place, self.who, makes).await?;
+        let may_create = !self.req.method().is_safe();
+        let slug = &self.parameters.slug_or_anchor;
+        let workspace = auth.workspace(slug, self.caller, may_create).await?;
         let workspace = workspace.ok_or(unknown)?;
-        let role = auth.role(self.who, &workspace).await?;
-        Ok((workspace, role.ok_or(outsider)?))
+        let role = auth.role(self.caller, &workspace).await?;
+        Ok((workspace, role.ok_or(not_a_member)?))
     }
 
-    /// The gate of v2, which does not tell an unknown workspace from another's.
+    /// The same for v2, which answers an unknown workspace and one of others alike.
     pub(in crate::http) async fn own_workspace(&self) -> Result<Arc<Workspace>, PlaneError> {
         let (workspace, _) = self.workspace(NO_RIGHTS, NO_RIGHTS).await?;
         Ok(workspace)
     }
 
-    /// Which assets a caller of this role may delete by v2, on every path. `None`: no member.
+    /// The assets that a caller of this role may delete by v2, on every path. `None`: the caller is not a member.
     // Differs from Plane, where the project route deletes attachments that their own route refuses to delete.
     pub(in crate::http) fn permission_to_delete(&self, role: Option<Role>) -> Permission {
         match role {
@@ -72,7 +77,7 @@ impl Asked<'_> {
         }
     }
 
-    /// 404 for a row, in the words of the route's API.
+    /// 404 for an asset, with the text of the route's API.
     pub(in crate::http) fn not_found(&self) -> PlaneError {
         match self.version {
             Version::V1 => NOT_FOUND_V1,
@@ -81,8 +86,8 @@ impl Asked<'_> {
     }
 }
 
-/// Where the links of an answer lead.
-pub(in crate::http) fn origin_of(
+/// Scheme, host and port of the links in an answer.
+pub(in crate::http) fn link_origin(
     req: &HttpRequest,
     state: &AppState,
 ) -> Result<Origin, PlaneError> {

@@ -1,4 +1,4 @@
-//! Which route of the table a path belongs to, and the ids in the path.
+//! Finds the route of a path in the table, and the ids in the path.
 //!
 //! A path is decoded once and then matched, as Django does; so `%2F` cuts a segment in two. An id is a lower-case UUID
 //! with dashes; anything else in its place is an unknown route.
@@ -7,22 +7,22 @@ use crate::http::plane::routes::table::{ROUTES, Route};
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-/// What a path names. What it does not name is empty.
+/// The slug and the ids in a path. Those that its route does not have are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::http) struct Names {
-    /// A workspace's slug, or an anchor.
-    pub(in crate::http) place: String,
+pub(in crate::http) struct PathParameters {
+    /// A workspace's slug; for a published project its anchor.
+    pub(in crate::http) slug_or_anchor: String,
     pub(in crate::http) project_id: Option<Uuid>,
     pub(in crate::http) issue_id: Option<Uuid>,
     pub(in crate::http) entity_id: Uuid,
-    /// An attachment is one too.
+    /// The id of an attachment too, which is an asset.
     pub(in crate::http) asset_id: Uuid,
 }
-impl Names {
-    /// `None`: the segment cannot stand there.
-    fn take(&mut self, wanted: &str, segment: &str) -> Option<()> {
-        // Plane: gives out urls with this word and cannot route them.
-        let is_unbound = wanted.ends_with("?>") && segment == "None";
+impl PathParameters {
+    /// Reads `segment` as the value of `parameter`. `None`: it cannot be one.
+    fn read(&mut self, parameter: &str, segment: &str) -> Option<()> {
+        // Plane: answers URLs with this word and has no route for them.
+        let is_unbound = parameter.ends_with("?>") && segment == "None";
         let id = || {
             if is_unbound {
                 Some(None)
@@ -30,9 +30,9 @@ impl Names {
                 parse_id(segment).map(Some)
             }
         };
-        match wanted {
+        match parameter {
             "<slug>" | "<anchor>" => {
-                self.place = (!segment.is_empty()).then(|| segment.to_owned())?;
+                self.slug_or_anchor = (!segment.is_empty()).then(|| segment.to_owned())?;
             }
             "<project_id>" | "<project_id?>" => self.project_id = id()?,
             "<issue_id>" | "<issue_id?>" => self.issue_id = id()?,
@@ -43,40 +43,41 @@ impl Names {
     }
 }
 
-/// What a raw path leads to.
+/// The route of a path.
 #[derive(Debug)]
-pub(in crate::http) enum Found {
-    Route(&'static Route, Names),
-    /// A known route but for its last slash.
+pub(in crate::http) enum RouteMatch {
+    Route(&'static Route, PathParameters),
+    /// The path of a route, without the slash at its end.
     MissingSlash,
-    Nothing,
+    NotFound,
 }
 
-pub(in crate::http) fn find(raw_path: &str) -> Found {
+/// `raw_path`: as it stands in the request line, percent-encoded.
+pub(in crate::http) fn find_route(raw_path: &str) -> RouteMatch {
     let path = percent_decode_str(raw_path).decode_utf8_lossy();
-    let slashless = path.strip_suffix('/');
-    let wanted = slashless.unwrap_or(&path);
+    let without_slash = path.strip_suffix('/');
+    let path = without_slash.unwrap_or(&path);
     let mut routes = ROUTES.iter();
-    let found = routes.find_map(|route| Some((route, names_in(route, wanted)?)));
+    let found = routes.find_map(|route| Some((route, match_pattern(route, path)?)));
     match found {
-        None => Found::Nothing,
-        Some(_) if slashless.is_none() => Found::MissingSlash,
-        Some((route, names)) => Found::Route(route, names),
+        None => RouteMatch::NotFound,
+        Some(_) if without_slash.is_none() => RouteMatch::MissingSlash,
+        Some((route, parameters)) => RouteMatch::Route(route, parameters),
     }
 }
 
-/// What a path (without its last slash) names, where it is one of this route's.
-fn names_in(route: &Route, slashless: &str) -> Option<Names> {
+/// The parameters in `path` (without the slash at its end) where it is a path of this route.
+fn match_pattern(route: &Route, path: &str) -> Option<PathParameters> {
     let mut pattern = route.path.trim_end_matches('/').split('/');
-    let mut path = slashless.split('/');
-    let mut names = Names::default();
+    let mut segments = path.split('/');
+    let mut parameters = PathParameters::default();
     loop {
-        match (pattern.next(), path.next()) {
-            (None, None) => return Some(names),
-            (Some(wanted), Some(segment)) if wanted.starts_with('<') => {
-                names.take(wanted, segment)?;
+        match (pattern.next(), segments.next()) {
+            (None, None) => return Some(parameters),
+            (Some(expected), Some(segment)) if expected.starts_with('<') => {
+                parameters.read(expected, segment)?;
             }
-            (Some(wanted), Some(segment)) if wanted == segment => {}
+            (Some(expected), Some(segment)) if expected == segment => {}
             _ => return None,
         }
     }

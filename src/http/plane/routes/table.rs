@@ -1,15 +1,15 @@
-//! The routes of the asset API: one table of path, methods and scopes. Plane contract, sections 2.2 and 3.0.
-/// One line of the table.
+//! The table of routes: the path, the methods and the scopes of each.
+/// One row of the table.
 #[derive(Debug)]
 pub(in crate::http) struct Route {
-    /// `<slug>` and `<anchor>` stand for any text, all else in `<>` for an id; with a `?` it may also be `None`.
+    /// `<slug>` and `<anchor>` match any text, every other name in `<>` an id; one with a `?` also matches `None`.
     pub(in crate::http) path: &'static str,
-    /// As a 405 answers it.
+    /// The methods, as the header `Allow` lists them.
     pub(in crate::http) allow: &'static str,
     pub(in crate::http) access: Access,
     pub(in crate::http) endpoint: Endpoint,
 }
-/// What is asked for. Several paths may ask for one thing.
+/// Which handlers a path has. Several paths may share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Endpoint {
     Me,
@@ -36,19 +36,19 @@ pub(in crate::http) enum Endpoint {
     AnchorRestore,
     AnchorBulk,
 }
-/// Who may ask.
+/// Which token a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Access {
-    /// No token is looked at.
+    /// No token is needed, and none is checked.
     Public,
-    /// Any valid token.
+    /// A valid token with any scopes.
     Token,
-    /// A token with one of these scopes: the first list to read, the second to write.
+    /// A token with one of these scopes: of the first list to read, of the second to write.
     Scoped(&'static [&'static str], &'static [&'static str]),
-    /// Anybody may read; a token with one of these scopes may write.
+    /// Reading needs no token; writing needs one with one of these scopes.
     ScopedWrite(&'static [&'static str]),
 }
-/// Which of Plane's two APIs a route belongs to: they word the same refusals differently.
+/// Which of Plane's two APIs a route belongs to: each has its own texts for the same refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Version {
     V1,
@@ -66,12 +66,12 @@ const PUBLISHED: Access = Access::ScopedWrite(&[WRITE]);
 
 pub(super) const COLLECTION: &str = "POST, OPTIONS";
 pub(super) const ITEM: &str = "GET, PATCH, DELETE, HEAD, OPTIONS";
-pub(super) const LOOK: &str = "GET, HEAD, OPTIONS";
+pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 
 #[rustfmt::skip]
 pub(in crate::http) static ROUTES: [Route; 31] = [
     Route { path: "/api/v1/users/me/",                                endpoint: Endpoint::Me,         access: Access::Token, allow: "GET" },
-    // Plane: not there; the Python SDK's `users.upload_asset()` posts here.
+    // Plane has no such route; the Python SDK's `users.upload_asset()` posts here.
     Route { path: "/api/v1/users/assets/",                            endpoint: Endpoint::UserAssets, access: ASSETS, allow: "POST" },
     Route { path: "/api/v1/assets/user-assets/",                      endpoint: Endpoint::UserAssets, access: ASSETS, allow: "POST" },
     Route { path: "/api/v1/assets/user-assets/server/",               endpoint: Endpoint::UserAssets, access: ASSETS, allow: "POST" },
@@ -83,18 +83,18 @@ pub(in crate::http) static ROUTES: [Route; 31] = [
     Route { path: "/api/v1/workspaces/<slug>/projects/<project_id>/work-items/<issue_id>/attachments/<attachment_id>/",  endpoint: Endpoint::Attachment,  access: ATTACHMENTS, allow: "GET, PATCH, DELETE" },
     Route { path: "/api/v1/workspaces/<slug>/projects/<project_id>/issues/<issue_id>/issue-attachments/",                 endpoint: Endpoint::Attachments, access: ATTACHMENTS, allow: "GET, POST" },
     Route { path: "/api/v1/workspaces/<slug>/projects/<project_id>/issues/<issue_id>/issue-attachments/<attachment_id>/", endpoint: Endpoint::Attachment,  access: ATTACHMENTS, allow: "GET, PATCH, DELETE" },
-    Route { path: "/api/assets/v2/static/<asset_id>/",                endpoint: Endpoint::Static,     access: Access::Public, allow: LOOK },
+    Route { path: "/api/assets/v2/static/<asset_id>/",                endpoint: Endpoint::Static,     access: Access::Public, allow: READ_ONLY },
     Route { path: "/api/assets/v2/user-assets/",                      endpoint: Endpoint::UserAssets, access: ASSETS, allow: COLLECTION },
     Route { path: "/api/assets/v2/user-assets/<asset_id>/",           endpoint: Endpoint::UserAsset,  access: ASSETS, allow: "PATCH, DELETE, OPTIONS" },
     Route { path: "/api/assets/v2/workspaces/<slug>/",                endpoint: Endpoint::WorkspaceAssets, access: ASSETS, allow: COLLECTION },
     Route { path: "/api/assets/v2/workspaces/<slug>/<asset_id>/",     endpoint: Endpoint::WorkspaceAsset,  access: ASSETS, allow: ITEM },
-    Route { path: "/api/assets/v2/workspaces/<slug>/check/<asset_id>/",            endpoint: Endpoint::Check,     access: ASSETS, allow: LOOK },
-    Route { path: "/api/assets/v2/workspaces/<slug>/download/<asset_id>/",         endpoint: Endpoint::Download,  access: ASSETS, allow: LOOK },
+    Route { path: "/api/assets/v2/workspaces/<slug>/check/<asset_id>/",            endpoint: Endpoint::Check,     access: ASSETS, allow: READ_ONLY },
+    Route { path: "/api/assets/v2/workspaces/<slug>/download/<asset_id>/",         endpoint: Endpoint::Download,  access: ASSETS, allow: READ_ONLY },
     Route { path: "/api/assets/v2/workspaces/<slug>/restore/<asset_id>/",          endpoint: Endpoint::Restore,   access: ASSETS, allow: COLLECTION },
     Route { path: "/api/assets/v2/workspaces/<slug>/duplicate-assets/<asset_id>/", endpoint: Endpoint::Duplicate, access: ASSETS, allow: COLLECTION },
     Route { path: "/api/assets/v2/workspaces/<slug>/projects/<project_id>/",                      endpoint: Endpoint::ProjectAssets,   access: ASSETS, allow: COLLECTION },
     Route { path: "/api/assets/v2/workspaces/<slug>/projects/<project_id?>/<asset_id>/",          endpoint: Endpoint::ProjectAsset,    access: ASSETS, allow: ITEM },
-    Route { path: "/api/assets/v2/workspaces/<slug>/projects/<project_id>/download/<asset_id>/",  endpoint: Endpoint::ProjectDownload, access: ASSETS, allow: LOOK },
+    Route { path: "/api/assets/v2/workspaces/<slug>/projects/<project_id>/download/<asset_id>/",  endpoint: Endpoint::ProjectDownload, access: ASSETS, allow: READ_ONLY },
     Route { path: "/api/assets/v2/workspaces/<slug>/projects/<project_id>/<entity_id>/bulk/",     endpoint: Endpoint::Bulk,            access: ASSETS, allow: COLLECTION },
     Route { path: "/api/assets/v2/workspaces/<slug>/projects/<project_id>/issues/<issue_id>/attachments/",                    endpoint: Endpoint::Attachments, access: ATTACHMENTS, allow: "GET, POST, HEAD, OPTIONS" },
     Route { path: "/api/assets/v2/workspaces/<slug>/projects/<project_id?>/issues/<issue_id?>/attachments/<attachment_id>/", endpoint: Endpoint::Attachment,  access: ATTACHMENTS, allow: ITEM },
@@ -117,28 +117,28 @@ impl Route {
         self.allow.split(", ").any(|allowed| allowed == method)
     }
 
-    /// Whether a request needs no token.
-    pub(in crate::http) fn is_open(&self, method: &str) -> bool {
+    /// Whether a request with this method needs no token.
+    pub(in crate::http) fn allows_anonymous(&self, method: &str) -> bool {
         match self.access {
             Access::Public => true,
-            Access::ScopedWrite(_) => is_reading(method),
+            Access::ScopedWrite(_) => is_read(method),
             Access::Token | Access::Scoped(..) => false,
         }
     }
 
-    /// The scopes of which one is needed; `None`: no scope is.
+    /// The scopes of which the token must have one. `None`: it needs none.
     pub(in crate::http) fn scopes(&self, method: &str) -> Option<&'static [&'static str]> {
         match self.access {
             Access::Public | Access::Token => None,
             _ if method == "OPTIONS" => None,
-            Access::ScopedWrite(_) if is_reading(method) => None,
-            Access::Scoped(read, _) if is_reading(method) => Some(read),
+            Access::ScopedWrite(_) if is_read(method) => None,
+            Access::Scoped(read, _) if is_read(method) => Some(read),
             Access::Scoped(_, write) | Access::ScopedWrite(write) => Some(write),
         }
     }
 
-    /// Whether the answer is bytes or a redirect: `Accept` is then not judged.
-    pub(in crate::http) fn gives_a_file(&self, method: &str) -> bool {
+    /// Whether the answer is a file or a redirect to one: `Accept` is then not checked.
+    pub(in crate::http) fn answers_with_file(&self, method: &str) -> bool {
         match self.endpoint {
             Endpoint::Static => true,
             Endpoint::Attachment
@@ -146,12 +146,12 @@ impl Route {
             | Endpoint::ProjectAsset
             | Endpoint::Download
             | Endpoint::ProjectDownload
-            | Endpoint::AnchorAsset => is_reading(method),
+            | Endpoint::AnchorAsset => is_read(method),
             _ => false,
         }
     }
 }
 
-fn is_reading(method: &str) -> bool {
+fn is_read(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
 }

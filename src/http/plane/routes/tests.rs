@@ -1,5 +1,7 @@
-use crate::http::plane::routes::path::{Found, Names, find};
-use crate::http::plane::routes::table::{COLLECTION, Endpoint, ITEM, LOOK, ROUTES, Route, Version};
+use crate::http::plane::routes::path::{PathParameters, RouteMatch, find_route};
+use crate::http::plane::routes::table::{
+    COLLECTION, Endpoint, ITEM, READ_ONLY, ROUTES, Route, Version,
+};
 use rstest::rstest;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -9,8 +11,8 @@ const ISSUE: Uuid = Uuid::from_u128(0x2222_2222_2222_4222_8222_2222_2222_2222);
 const ENTITY: Uuid = Uuid::from_u128(0x3333_3333_3333_4333_8333_3333_3333_3333);
 const ASSET: Uuid = Uuid::from_u128(0x4444_4444_4444_4444_8444_4444_4444_4444);
 
-/// `P`, `I`, `E`, `A` as segments stand for ids.
-fn spelled(path: &str) -> String {
+/// Replaces the segments `P`, `I`, `E`, `A` by ids.
+fn with_ids(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
         "P" => PROJECT.to_string(),
         "I" => ISSUE.to_string(),
@@ -54,7 +56,7 @@ fn spelled(path: &str) -> String {
     Endpoint::Attachment,
     "GET, PATCH, DELETE"
 )]
-#[case("/api/assets/v2/static/A/", Endpoint::Static, LOOK)]
+#[case("/api/assets/v2/static/A/", Endpoint::Static, READ_ONLY)]
 #[case("/api/assets/v2/user-assets/", Endpoint::UserAssets, COLLECTION)]
 #[case(
     "/api/assets/v2/user-assets/A/",
@@ -67,8 +69,12 @@ fn spelled(path: &str) -> String {
     COLLECTION
 )]
 #[case("/api/assets/v2/workspaces/acme/A/", Endpoint::WorkspaceAsset, ITEM)]
-#[case("/api/assets/v2/workspaces/acme/check/A/", Endpoint::Check, LOOK)]
-#[case("/api/assets/v2/workspaces/acme/download/A/", Endpoint::Download, LOOK)]
+#[case("/api/assets/v2/workspaces/acme/check/A/", Endpoint::Check, READ_ONLY)]
+#[case(
+    "/api/assets/v2/workspaces/acme/download/A/",
+    Endpoint::Download,
+    READ_ONLY
+)]
 #[case(
     "/api/assets/v2/workspaces/acme/restore/A/",
     Endpoint::Restore,
@@ -92,7 +98,7 @@ fn spelled(path: &str) -> String {
 #[case(
     "/api/assets/v2/workspaces/acme/projects/P/download/A/",
     Endpoint::ProjectDownload,
-    LOOK
+    READ_ONLY
 )]
 #[case(
     "/api/assets/v2/workspaces/acme/projects/P/E/bulk/",
@@ -130,22 +136,25 @@ fn a_known_path_leads_to_its_route(
     #[case] endpoint: Endpoint,
     #[case] allow: &str,
 ) {
-    let spelled = spelled(path);
-    let Found::Route(route, names) = find(&spelled) else {
+    let full_path = with_ids(path);
+    let RouteMatch::Route(route, parameters) = find_route(&full_path) else {
         panic!("{path} is a route")
     };
     assert_eq!((route.endpoint, route.allow), (endpoint, allow));
     let holds = |segment: &str| path.split('/').any(|one| one == segment);
-    let expected = Names {
-        place: if holds("acme") { "acme" } else { "" }.to_owned(),
+    let expected = PathParameters {
+        slug_or_anchor: if holds("acme") { "acme" } else { "" }.to_owned(),
         project_id: holds("P").then_some(PROJECT),
         issue_id: holds("I").then_some(ISSUE),
         entity_id: if holds("E") { ENTITY } else { Uuid::nil() },
         asset_id: if holds("A") { ASSET } else { Uuid::nil() },
     };
-    assert_eq!(names, expected);
-    let slashless = spelled.trim_end_matches('/');
-    assert!(matches!(find(slashless), Found::MissingSlash));
+    assert_eq!(parameters, expected);
+    let without_slash = full_path.trim_end_matches('/');
+    assert!(matches!(
+        find_route(without_slash),
+        RouteMatch::MissingSlash
+    ));
 }
 
 #[rstest]
@@ -169,15 +178,18 @@ fn a_known_path_leads_to_its_route(
     "/api/v1/workspaces/acme/projects/None/work-items/None/attachments/A/",
     false
 )]
-fn what_is_not_bound_is_routed_where_one_asset_is_named(
+fn none_stands_for_an_id_only_in_the_path_of_one_asset(
     #[case] path: &str,
     #[case] is_routed: bool,
 ) {
-    let found = find(&spelled(path));
-    assert_eq!(matches!(found, Found::Route(..)), is_routed);
-    if let Found::Route(_, names) = found {
-        assert_eq!(names.project_id.is_none(), path.contains("projects/None"));
-        assert_eq!(names.issue_id, None);
+    let found = find_route(&with_ids(path));
+    assert_eq!(matches!(found, RouteMatch::Route(..)), is_routed);
+    if let RouteMatch::Route(_, parameters) = found {
+        assert_eq!(
+            parameters.project_id.is_none(),
+            path.contains("projects/None")
+        );
+        assert_eq!(parameters.issue_id, None);
     }
 }
 
@@ -187,10 +199,10 @@ fn what_is_not_bound_is_routed_where_one_asset_is_named(
 #[case("/api/v1/%77orkspaces/..%2e/assets/", "...")]
 #[case("/api/v1/workspaces/%FF%zz/assets/", "\u{fffd}%zz")]
 fn a_slug_is_any_text_decoded_once(#[case] path: &str, #[case] slug: &str) {
-    let Found::Route(_, names) = find(path) else {
+    let RouteMatch::Route(_, parameters) = find_route(path) else {
         panic!("{path} is a route")
     };
-    assert_eq!(names.place, slug);
+    assert_eq!(parameters.slug_or_anchor, slug);
 }
 
 #[rstest]
@@ -211,8 +223,11 @@ fn a_slug_is_any_text_decoded_once(#[case] path: &str, #[case] slug: &str) {
 #[case("/api/assets/v2/workspaces/acme/E/bulk/")]
 #[case("/api/users/file-assets/")]
 #[case("/API/v1/users/me/")]
-fn every_other_path_leads_nowhere(#[case] path: &str) {
-    assert!(matches!(find(&spelled(path)), Found::Nothing), "{path}");
+fn every_other_path_has_no_route(#[case] path: &str) {
+    assert!(
+        matches!(find_route(&with_ids(path)), RouteMatch::NotFound),
+        "{path}"
+    );
 }
 
 #[test]
@@ -250,16 +265,16 @@ fn reading_and_writing_need_their_own_scope(
 }
 
 #[test]
-fn only_static_files_and_published_ones_are_read_without_a_token() {
+fn only_static_and_published_files_are_read_without_a_token() {
     for route in &ROUTES {
-        let open: Vec<_> = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
+        let anonymous: Vec<_> = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
             .into_iter()
-            .filter(|method| route.is_open(method))
+            .filter(|method| route.allows_anonymous(method))
             .collect();
         match route.endpoint {
-            Endpoint::Static => assert_eq!(open.len(), 6),
-            Endpoint::AnchorAsset => assert_eq!(open, ["GET", "HEAD"]),
-            _ => assert!(open.is_empty(), "{}", route.path),
+            Endpoint::Static => assert_eq!(anonymous.len(), 6),
+            Endpoint::AnchorAsset => assert_eq!(anonymous, ["GET", "HEAD"]),
+            _ => assert!(anonymous.is_empty(), "{}", route.path),
         }
     }
 }
