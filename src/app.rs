@@ -320,7 +320,7 @@ async fn furnish(
     } else {
         None
     };
-    let limits = http::Limits::new(config.rate_limit, clock.clone());
+    let rate_limits = http::RateLimits::new(config.rate_limit, clock.clone());
     let known = http::KnownAnswers::new(&store);
     let keeper = Housekeeper::new(store.clone(), config.asset_ages, config.scrub_interval);
     let state = AppState {
@@ -331,7 +331,7 @@ async fn furnish(
         keys,
         assets,
         keeper: Arc::new(keeper),
-        limits: Arc::new(limits),
+        rate_limits: Arc::new(rate_limits),
         known,
         tls: at_hand.tls,
         watch: at_hand.watch,

@@ -1,25 +1,25 @@
-//! The only place that asks what time it is.
+//! The only place that reads the wall clock.
 //!
-//! Everything else takes a [`Clock`], so that a test can advance time instead of waiting for it.
+//! All other code gets a [`Clock`], so that a test can advance the time instead of waiting.
 
 pub use crate::s3::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The wall clock and the monotonic one, plus what a test has advanced both by.
+/// The wall clock and the monotonic clock, plus the time by which a test has advanced them.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    began: Instant,
+    started: Instant,
     advanced_millis: Arc<AtomicI64>,
-    /// What a test has set the wall clock by.
+    /// The time by which a test has set the wall clock forward or back.
     jumped_millis: Arc<AtomicI64>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
         Self {
-            began: Instant::now(),
+            started: Instant::now(),
             advanced_millis: Arc::default(),
             jumped_millis: Arc::default(),
         }
@@ -44,14 +44,14 @@ impl Clock {
         Timestamp::from_millis(wall.saturating_add(moved))
     }
 
-    /// Time since this clock was made, by the monotonic clock: nobody sets that one.
+    /// The time since this clock was made, by the monotonic clock, which no time server can set.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         let advanced = self.advanced_millis.load(Ordering::Relaxed);
-        self.began.elapsed() + Duration::from_millis(advanced.unsigned_abs())
+        self.started.elapsed() + Duration::from_millis(advanced.unsigned_abs())
     }
 
-    /// Sets the wall clock alone, as a time server may.
+    /// Sets only the wall clock, as a time server may.
     pub fn jump(&self, by_millis: i64) {
         self.jumped_millis.fetch_add(by_millis, Ordering::Relaxed);
     }

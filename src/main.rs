@@ -1,4 +1,4 @@
-//! `hangar`: parse, telemetry, dispatch. The only place that exits.
+//! `hangar`: parses the command line, starts logging, runs the command. The only place that sets the exit code.
 
 use hangar::cli::{Cli, Failure};
 use hangar::config::Environment;

@@ -1,8 +1,8 @@
-//! Logs: how much is said, and in which form.
+//! Logs: their level and their format.
 //!
-//! Lines go to stderr, in colour only on a terminal. hangar's own code speaks at the chosen level; every other crate
-//! is capped at `warn`, so that even at `trace` no library prints a query string, a header or a bind of SQL. Request
-//! spans and their ids belong to the edge.
+//! Lines go to stderr, in colour only on a terminal. hangar's own code logs at the chosen level; every other crate logs at
+//! `warn` at most, so that even at `trace` no library logs a query string, a header or a bound value of SQL. The spans and
+//! ids of requests belong to the edge.
 
 use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
@@ -15,14 +15,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogSettings {
     pub level: LevelFilter,
-    pub form: LogForm,
+    pub format: LogFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogForm {
+pub enum LogFormat {
     /// Lines for people.
     Text,
-    /// One JSON object for each line.
+    /// Each line is a JSON object.
     Json,
 }
 
@@ -33,17 +33,17 @@ impl LogSettings {
     pub fn at(level: LevelFilter) -> Self {
         Self {
             level,
-            form: LogForm::Text,
+            format: LogFormat::Text,
         }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (level, form) = match text.split_once(',') {
-            Some((level, form)) if form.trim().eq_ignore_ascii_case("json") => {
-                (level.trim(), LogForm::Json)
+        let (level, format) = match text.split_once(',') {
+            Some((level, format)) if format.trim().eq_ignore_ascii_case("json") => {
+                (level.trim(), LogFormat::Json)
             }
             Some(_) => return None,
-            None => (text, LogForm::Text),
+            None => (text, LogFormat::Text),
         };
         let level = match level.to_ascii_lowercase().as_str() {
             "off" => LevelFilter::OFF,
@@ -54,37 +54,37 @@ impl LogSettings {
             "trace" => LevelFilter::TRACE,
             _ => return None,
         };
-        Some(Self { level, form })
+        Some(Self { level, format })
     }
 
     fn filter(self) -> Targets {
         Targets::new()
             .with_target("hangar", self.level)
-            // It answers what it logs.
+            // It returns each error that it logs.
             .with_target("rustls_platform_verifier", LevelFilter::OFF)
-            // What any client can bring about is no warning; the connection is closed, and who keeps it says so.
+            // It warns of faults that any client can cause. The connection is closed then, and the edge logs that.
             .with_target("h2", self.level.min(LevelFilter::ERROR))
-            // It reports each client that sends no HTTP as an error. hangar logs the refusal itself.
+            // It logs an error for each client that does not send HTTP. hangar logs the refusal itself.
             .with_target("actix_http::h1::dispatcher", LevelFilter::OFF)
             .with_default(self.level.min(LevelFilter::WARN))
     }
 }
 
-/// Begins to log. A second call in one process changes nothing.
+/// Starts logging. A second call in the same process changes nothing.
 pub fn init(settings: LogSettings) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match settings.form {
-        LogForm::Text => lines
+    let lines = match settings.format {
+        LogFormat::Text => lines
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
             .boxed(),
-        LogForm::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let started = tracing_subscriber::registry()
         .with(lines.with_filter(settings.filter()))
         .try_init();
     if started.is_err() {
-        tracing::debug!("logging has begun already");
+        tracing::debug!("logging was already started");
     }
 }
 
@@ -95,37 +95,40 @@ mod tests {
     use tracing::Level;
 
     #[rstest]
-    #[case("info", LevelFilter::INFO, LogForm::Text)]
-    #[case("WARN", LevelFilter::WARN, LogForm::Text)]
-    #[case("debug,json", LevelFilter::DEBUG, LogForm::Json)]
-    #[case("off, JSON", LevelFilter::OFF, LogForm::Json)]
-    fn a_log_setting_is_a_level_and_perhaps_a_form(
+    #[case("info", LevelFilter::INFO, LogFormat::Text)]
+    #[case("WARN", LevelFilter::WARN, LogFormat::Text)]
+    #[case("debug,json", LevelFilter::DEBUG, LogFormat::Json)]
+    #[case("off, JSON", LevelFilter::OFF, LogFormat::Json)]
+    fn a_log_setting_is_a_level_and_perhaps_a_format(
         #[case] text: &str,
         #[case] level: LevelFilter,
-        #[case] form: LogForm,
+        #[case] format: LogFormat,
     ) {
-        assert_eq!(LogSettings::parse(text), Some(LogSettings { level, form }));
+        assert_eq!(
+            LogSettings::parse(text),
+            Some(LogSettings { level, format })
+        );
     }
 
     #[rstest]
-    fn what_is_no_level_is_refused(
+    fn an_unknown_level_is_refused(
         #[values("", "loud", "json", "info,xml", "hangar=debug", "info,json,json", "3")] text: &str,
     ) {
         assert_eq!(LogSettings::parse(text), None);
     }
 
     #[test]
-    fn other_crates_never_speak_below_warn() {
+    fn other_crates_never_log_below_warn() {
         let filter = LogSettings::parse("trace").unwrap().filter();
         assert!(filter.would_enable("hangar::http", &Level::TRACE));
         for other in ["sqlx::query", "actix_http::h1", "hyper", "reqwest", "log"] {
             assert!(filter.would_enable(other, &Level::WARN), "{other}");
             assert!(!filter.would_enable(other, &Level::INFO), "{other}");
         }
-        // A client that sends on after its streams were reset brings this one about.
+        // A client that keeps sending after its streams were reset causes this one.
         assert!(!filter.would_enable("h2::proto::streams::recv", &Level::WARN));
         assert!(filter.would_enable("h2::proto::streams::recv", &Level::ERROR));
-        // A client that sends no HTTP would be an error of the server.
+        // A client that does not send HTTP would be logged as an error of the server.
         assert!(!filter.would_enable("actix_http::h1::dispatcher", &Level::ERROR));
         let quiet = LogSettings::parse("error").unwrap().filter();
         assert!(!quiet.would_enable("actix_server", &Level::WARN));

@@ -1,9 +1,9 @@
-//! Standing warnings: what the operator should know for as long as it is so.
+//! Standing warnings: conditions that the operator should know of for as long as they last.
 //!
-//! This is the one list of their kinds. The module that can see such a condition answers a [`Warning`] whenever it is
-//! asked, and none once the condition is over; nothing has to be taken back. Each has two texts: [`Warning::sentence`],
-//! with names and with what to do, for the log and for commands; and [`in_public`], counts and words alone, for
-//! readiness, which anybody may ask. [`WarningLog`] decides when one is logged.
+//! This is the one list of their kinds. The module that can see such a condition returns a [`Warning`] at each check, and
+//! none once the condition is over; no warning has to be cancelled. Each has two texts: [`Warning::sentence`], with names
+//! and with what to do, for the log and for commands; and [`in_public`], counts and words alone, for readiness, which
+//! needs no token. [`WarningLog`] decides when a warning is logged.
 
 use crate::s3::time::{self, Timestamp};
 use std::collections::BTreeMap;
@@ -12,49 +12,49 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
-/// A warning that lasts is logged again after this.
-const AGAIN_AFTER: Duration = Duration::from_hours(24);
-/// One that ends and comes back is not logged again before this: a disk around its limit would fill the log.
-const QUIET_FOR: Duration = Duration::from_hours(1);
+/// A warning that lasts is logged again after this time.
+const REPEAT_AFTER: Duration = Duration::from_hours(24);
+/// A warning that ends and comes back within this time is not logged again: a disk around its limit would fill the log.
+const QUIET_AFTER_LOGGING: Duration = Duration::from_hours(1);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// No upload is taken: the reserve is gone, or even a small file finds no room (a quota too).
+    /// Uploads are refused: the reserve is used up, or even a small file does not fit (because of a quota, too).
     DiskFull,
-    /// No upload is taken: less is free than `HANGAR_MIN_FREE`.
+    /// Uploads are refused: less is free than `HANGAR_MIN_FREE`.
     DiskBelowMinFree {
         min_free_bytes: u64,
     },
-    /// No upload is taken: the file system is mounted read-only.
+    /// Uploads are refused: the file system is mounted read-only.
     DiskReadOnly,
-    /// No upload is taken: the last one failed, and so does a small file. `cause` is the system's word for it.
+    /// Uploads are refused: the last one failed, and so does writing a small file. `cause`: the error of the system.
     FolderUnwritable {
         cause: String,
     },
-    /// Uploads are taken, for not much longer.
+    /// Uploads are accepted, but little space is left.
     DiskNearlyFull {
         free_bytes: u64,
         min_free_bytes: u64,
     },
-    /// As fast as the last day's use, uploads are refused after this.
+    /// At the rate of the last day, uploads are refused after this time.
     DiskFullSoon {
         within: Duration,
     },
-    /// Bodies that were found damaged in the background.
+    /// The background check found damaged bodies.
     DamagedBodies {
         count: u64,
     },
-    /// Files of MinIO's beside `@hangar`; folders that look like its buckets, of which some are named.
+    /// Files of MinIO lie beside `@hangar`. `count` folders look like its buckets; `buckets` names some of them.
     MinioFiles {
         data_dir: PathBuf,
         buckets: Vec<String>,
         count: usize,
     },
-    /// A bucket policy that everybody gains from. `opening`: the end of "it lets everybody …".
+    /// A bucket policy gives permissions to everybody. `opening`: the end of "it lets everybody …".
     BucketOpenToEverybody {
         bucket: String,
         opening: String,
-        /// Where the command that closes it finds the server
+        /// The server's address, for the command that deletes the policy
         endpoint: String,
     },
     CertificateNotYetValid {
@@ -70,20 +70,20 @@ pub enum Warning {
         certificate: PathBuf,
         at: Timestamp,
     },
-    /// A file with a secret that other users of the machine may read or change.
+    /// Other users of the machine may read or change a file with a secret.
     SecretFileOpen {
         setting: &'static str,
         path: PathBuf,
         mode: u32,
     },
-    /// The root pair is one that examples and other servers ship, and the server listens beyond this machine.
+    /// The root key pair is published in examples or by other servers, and other machines can reach this server.
     KnownRootKey {
         id: String,
     },
 }
 
 impl Warning {
-    /// What the log names it by, and what never changes of it.
+    /// The name of its kind in the log, which never changes.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ impl Warning {
         }
     }
 
-    /// Which one of its kind it is, where there may be several.
+    /// Tells warnings of one kind apart, where there may be several.
     fn subject(&self) -> &str {
         match self {
             Self::BucketOpenToEverybody { bucket, .. } => bucket,
@@ -113,7 +113,7 @@ impl Warning {
         }
     }
 
-    /// Whether no upload is taken while it stands: then the server is not ready.
+    /// Whether uploads are refused while it lasts: the server is not ready then.
     #[must_use]
     pub fn refuses_uploads(&self) -> bool {
         match self {
@@ -134,7 +134,7 @@ impl Warning {
         }
     }
 
-    /// What is so and what to do about it, for the operator: with names, paths and commands.
+    /// The condition and what to do about it, for the operator: with names, paths and commands.
     #[must_use]
     pub fn sentence(&self) -> String {
         const ROOM: &str = "delete files, or give the data folder a larger disk";
@@ -187,7 +187,7 @@ impl Warning {
                  each bucket with an S3 client (rclone copy --metadata minio:BUCKET hangar:BUCKET); when you no longer \
                  need MinIO's files, move them out of the folder, and this warning ends",
                 data_dir.display(),
-                named(buckets, *count)
+                folder_list(buckets, *count)
             ),
             Self::BucketOpenToEverybody {
                 bucket,
@@ -236,12 +236,12 @@ impl Warning {
     }
 }
 
-/// Of the buckets that are named, and how many there are more.
-fn named(buckets: &[String], count: usize) -> String {
+/// Lists the named buckets, and says how many more there are.
+fn folder_list(buckets: &[String], count: usize) -> String {
     if buckets.is_empty() {
         return String::new();
     }
-    // Names of folders may hold anything.
+    // The name of a folder may hold any character.
     let mut names: Vec<String> = buckets.iter().map(|name| format!("{name:?}")).collect();
     if count > names.len() {
         names.push(format!("{} more", count - names.len()));
@@ -265,8 +265,8 @@ fn days(count: u64) -> String {
     }
 }
 
-/// The same for readiness: counts and words, no name, key, path or command. Those of one kind are one text. That a
-/// secret may be known is not told: it would be an invitation.
+/// The texts for readiness: counts and words, no name, key, path or command. All warnings of one kind have one text. A
+/// secret that may be known has none: it would invite attackers.
 #[must_use]
 pub fn in_public(warnings: &[Warning]) -> Vec<String> {
     let of_kind = |kind: &Warning| {
@@ -283,7 +283,7 @@ pub fn in_public(warnings: &[Warning]) -> Vec<String> {
     texts
 }
 
-/// Of `count` warnings of this kind.
+/// The text for `count` warnings of this kind.
 fn public_text(warning: &Warning, count: usize) -> Option<String> {
     Some(match warning {
         Warning::DiskFull => "the disk is full: uploads are refused, deletes are not".to_owned(),
@@ -322,7 +322,7 @@ fn public_text(warning: &Warning, count: usize) -> Option<String> {
     })
 }
 
-/// When which warning was logged: as it begins, and once a day for as long as it lasts.
+/// Logs each warning when it begins, and once a day for as long as it lasts.
 #[derive(Debug, Default)]
 pub struct WarningLog {
     logged: Mutex<BTreeMap<(&'static str, String), Logged>>,
@@ -331,23 +331,23 @@ pub struct WarningLog {
 #[derive(Debug)]
 struct Logged {
     at: Duration,
-    stands: bool,
+    is_standing: bool,
 }
 
 impl WarningLog {
-    /// Logs what of these is to be logged now, and that others are over. `now` is of a clock that nobody sets.
+    /// Logs the warnings that are due, and the end of those that are over. `now`: by the monotonic clock.
     pub fn update(&self, standing: &[Warning], now: Duration) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, subject) in ended(&mut logged, standing) {
             tracing::info!(kind, subject, "a warning ended");
         }
         for warning in due(&mut logged, standing, now) {
-            // Without fields: what follows a command at the end would be copied with it.
+            // Without fields: an operator would copy them with the command that ends the sentence.
             tracing::warn!("{}", warning.sentence());
         }
     }
 
-    /// Logs one at once, whenever it was logged last: something was done that brought it about.
+    /// Logs a warning at once, even if it was logged before: an operation has just caused it.
     pub fn log(&self, warning: &Warning, now: Duration) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.remove(&key(warning));
@@ -363,31 +363,32 @@ fn key(warning: &Warning) -> (&'static str, String) {
     (warning.kind(), warning.subject().to_owned())
 }
 
-/// Those that stood and do not stand any more.
+/// The warnings that are over since the last call.
 fn ended(logged: &mut Log, standing: &[Warning]) -> Vec<(&'static str, String)> {
     let mut ended = Vec::new();
     for ((kind, subject), entry) in logged {
         let still = (standing.iter()).any(|it| it.kind() == *kind && it.subject() == subject);
-        if entry.stands && !still {
-            entry.stands = false;
+        if entry.is_standing && !still {
+            entry.is_standing = false;
             ended.push((*kind, subject.clone()));
         }
     }
     ended
 }
 
-/// Those that are to be logged now.
+/// The warnings to log now.
 fn due<'a>(logged: &mut Log, standing: &'a [Warning], now: Duration) -> Vec<&'a Warning> {
-    logged.retain(|_, entry| entry.stands || now.saturating_sub(entry.at) < QUIET_FOR);
+    logged
+        .retain(|_, entry| entry.is_standing || now.saturating_sub(entry.at) < QUIET_AFTER_LOGGING);
     let mut due = Vec::new();
     for warning in standing {
         let entry = logged.entry(key(warning)).or_insert(Logged {
             at: Duration::MAX,
-            stands: true,
+            is_standing: true,
         });
-        entry.stands = true;
+        entry.is_standing = true;
         let is_new = entry.at == Duration::MAX;
-        if is_new || now.saturating_sub(entry.at) >= AGAIN_AFTER {
+        if is_new || now.saturating_sub(entry.at) >= REPEAT_AFTER {
             entry.at = now;
             due.push(warning);
         }
@@ -463,7 +464,11 @@ mod tests {
     #[test]
     fn readiness_names_no_bucket_path_setting_or_command() {
         let texts = in_public(&all());
-        assert_eq!(texts.len(), all().len() - 2, "known secrets are not told");
+        assert_eq!(
+            texts.len(),
+            all().len() - 2,
+            "a known secret is not published"
+        );
         for text in &texts {
             for private in [
                 "/",
@@ -530,13 +535,13 @@ mod tests {
     #[rstest]
     #[case(minio_files(&[], 0), "wrote: hangar")]
     #[case(minio_files(&["a", "b\n"], 9), r#"wrote (folders "a", "b\n", 7 more): hangar"#)]
-    fn folders_of_minio_are_named_by_a_few(#[case] warning: Warning, #[case] says: &str) {
+    fn only_a_few_folders_of_minio_are_listed(#[case] warning: Warning, #[case] says: &str) {
         let sentence = warning.sentence();
         assert!(sentence.contains(says), "{sentence}");
     }
 
     #[test]
-    fn a_warning_is_logged_as_it_begins_and_once_a_day() {
+    fn a_warning_is_logged_when_it_begins_and_once_a_day() {
         let (mut log, standing) = (Log::new(), [Warning::DiskFull, open_bucket("a")]);
         let mut lines = 0;
         for minute in 0..60 * 50 {
@@ -556,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_comes_and_goes_is_logged_once_an_hour() {
+    fn a_warning_that_comes_and_goes_is_logged_once_an_hour() {
         let (mut log, mut lines, mut ends) = (Log::new(), 0, 0);
         for minute in 0..121 {
             let standing = [Warning::DiskFull];

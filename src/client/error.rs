@@ -1,7 +1,7 @@
-//! Why a request did not do what it was for: each text is one sentence that says what to do.
+//! Why a request failed: each text is one sentence that says what to do.
 //!
-//! A server that is away, a proxy between, a certificate that this machine does not trust and a setting of the server are
-//! told apart: each sentence names the setting, the file or the program to look at.
+//! A server that does not run, a proxy in between, a certificate that this machine does not trust and a wrong setting of
+//! the server have different sentences: each names the setting, the file or the program to look at.
 
 use super::Part;
 use super::transport::Trouble;
@@ -24,15 +24,15 @@ pub enum ClientError {
         source: reqwest::Error,
     },
     /// No answer came.
-    #[error("{}: {}", .trouble.of(.address), .trouble.way_out(Part::Api))]
+    #[error("{}: {}", .trouble.of(.address), .trouble.remedy(Part::Api))]
     NoAnswer {
         address: String,
         trouble: Trouble,
         #[source]
         source: reqwest::Error,
     },
-    /// No answer came from where the server sends uploads, which is another address than its own.
-    #[error("{server} sends uploads to {address}, but {}: {}", .trouble.of(.address), .trouble.way_out(Part::Upload))]
+    /// No answer came from the address to which the server sends uploads, which is not the server's own address.
+    #[error("{server} sends uploads to {address}, but {}: {}", .trouble.of(.address), .trouble.remedy(Part::Upload))]
     NoAnswerToUpload {
         server: String,
         address: String,
@@ -125,8 +125,8 @@ fn in_brackets(status: Option<u16>) -> String {
 }
 
 impl ClientError {
-    /// `server`: its own address, where this is of an upload that it sends elsewhere. Addresses are scheme and host alone:
-    /// a query may hold a signature.
+    /// `server`: the server's own address, where it sent an upload to another one. Only scheme and host of an address are
+    /// shown: a query may hold a signature.
     pub(super) fn of_transport(url: &Url, server: Option<&Url>, source: reqwest::Error) -> Self {
         let address = url.origin().ascii_serialization();
         let source = source.without_url();
@@ -146,15 +146,15 @@ impl ClientError {
         }
     }
 
-    /// What an answer of the API that is no success means. One that is not JSON comes from something in between.
+    /// Maps an error answer of the API. One that is not JSON comes from a proxy in between.
     pub(super) fn of_api(url: &Url, status: StatusCode, header: Option<&str>, body: &[u8]) -> Self {
         let address = url.origin().ascii_serialization();
-        let says = said_in_json(body);
+        let says = message_in_json(body);
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
         match status.as_u16() {
             300..=399 => Self::Redirected {
                 address,
-                to: target(url, header),
+                to: redirect_target(url, header),
             },
             status @ (401 | 403) if !is_json => Self::RefusedByTheProxy { address, status },
             401 => Self::TokenMissing,
@@ -179,7 +179,7 @@ impl ClientError {
         }
     }
 
-    /// What S3's answer to a form means, that is no success. One without S3's code comes from something in between.
+    /// Maps an error answer of S3 to a form. One without an error code of S3 comes from a proxy in between.
     pub(super) fn of_s3(
         url: &Url,
         status: StatusCode,
@@ -195,7 +195,7 @@ impl ClientError {
         match (error.code.as_str(), status.as_u16()) {
             (_, 300..=399) => Self::UploadRedirected {
                 address,
-                to: target(url, header),
+                to: redirect_target(url, header),
             },
             ("EntityTooLarge", _) => Self::TooLargeForTheServer { size_bytes },
             ("", 413) => Self::TooLargeForTheProxy { address },
@@ -223,8 +223,9 @@ impl ClientError {
     }
 }
 
-/// Where a redirect leads: another server's scheme and host, which can be given as an address, or a path of this one.
-fn target(url: &Url, location: Option<&str>) -> String {
+/// The target of a redirect: scheme and host of another server, which an operator can give as an address, or a path of this
+/// server.
+fn redirect_target(url: &Url, location: Option<&str>) -> String {
     let Some(location) = location else {
         return "another address".to_owned();
     };
@@ -234,8 +235,8 @@ fn target(url: &Url, location: Option<&str>) -> String {
     }
 }
 
-/// What servers say to plain HTTP where they speak TLS: nginx's "The plain HTTP request was sent to HTTPS port", and
-/// "Client sent an HTTP request to an HTTPS server." of hangar's and Go's.
+/// Whether a server refused plain HTTP because it speaks TLS: nginx answers "The plain HTTP request was sent to HTTPS
+/// port", hangar and Go "Client sent an HTTP request to an HTTPS server."
 fn wants_https(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     text.contains("HTTPS port") || text.contains("HTTPS server")
@@ -250,7 +251,7 @@ struct S3Body {
 }
 
 /// Plane: `error` in the views' answers, `detail` in the framework's, `message` or `error_message` elsewhere.
-fn said_in_json(body: &[u8]) -> Option<String> {
+fn message_in_json(body: &[u8]) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     ["error", "detail", "message", "error_message"]
         .iter()
@@ -258,7 +259,7 @@ fn said_in_json(body: &[u8]) -> Option<String> {
         .map(printable)
 }
 
-/// Text of a server, fit for a terminal: one line, bounded, without control characters or a stop at its end.
+/// A server's text for the terminal: one line of bounded length, without control characters or a full stop at its end.
 pub(super) fn printable(text: &str) -> String {
     const SHOWN_CHARS: usize = 300;
     let shown: String = text

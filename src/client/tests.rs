@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 const TOKEN: &str = "plane_api_0123456789abcdef0123456789abcdef";
 
-/// A server that answers each request with the next of its answers, and remembers what was asked.
+/// A server that answers each request with the next of its answers, and records the requests.
 struct Scripted {
     base: String,
     seen: Arc<Mutex<Vec<String>>>,
@@ -76,7 +76,7 @@ fn ask() -> Ask {
     }
 }
 
-/// An answer to an ask whose policy allows `limit_bytes`.
+/// The answer to a request for an upload, with a policy that allows `limit_bytes`.
 fn reservation(limit_bytes: u64) -> String {
     let policy = format!(
         r#"{{"conditions":[{{"bucket":"uploads"}},["content-length-range",1,{limit_bytes}]]}}"#
@@ -104,7 +104,7 @@ async fn upload_after(head: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_ask_is_json_with_the_token_in_its_header() {
+async fn a_request_for_an_upload_is_json_with_the_token_in_its_header() {
     let server = Scripted::new(vec![("200 OK", &reservation(5))]).await;
     let answer = server.client().request_upload(&ask()).await.unwrap();
     assert_eq!((answer.status, answer.value.asset_id.as_str()), (200, "ID"));
@@ -150,7 +150,7 @@ async fn a_form_has_its_fields_in_order_then_the_file_and_no_token() {
 }
 
 #[tokio::test]
-async fn a_file_is_streamed_from_the_disk_and_its_progress_told() {
+async fn a_file_is_streamed_from_the_disk_with_its_progress_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big");
     let size_bytes = 300_000_u64;
@@ -160,8 +160,8 @@ async fn a_file_is_streamed_from_the_disk_and_its_progress_told() {
         ("204 No Content", ""),
     ])
     .await;
-    let told = Arc::new(std::sync::atomic::AtomicU64::new(0));
-    let counter = Arc::clone(&told);
+    let reported = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counter = Arc::clone(&reported);
     let progress: Progress = Arc::new(move |bytes| {
         counter.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
     });
@@ -176,12 +176,15 @@ async fn a_file_is_streamed_from_the_disk_and_its_progress_told() {
         )
         .await
         .unwrap();
-    assert_eq!(told.load(std::sync::atomic::Ordering::Relaxed), size_bytes);
+    assert_eq!(
+        reported.load(std::sync::atomic::Ordering::Relaxed),
+        size_bytes
+    );
     assert_eq!(server.request(1).matches('x').count() as u64 / 1000, 300);
 }
 
 #[tokio::test]
-async fn a_file_that_became_shorter_is_no_upload() {
+async fn the_upload_of_a_file_that_became_shorter_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("short");
     std::fs::write(&path, b"abc").unwrap();
@@ -209,7 +212,7 @@ async fn a_file_that_became_shorter_is_no_upload() {
 }
 
 #[tokio::test]
-async fn a_file_over_the_policys_limit_is_not_even_sent() {
+async fn a_file_over_the_limit_of_the_policy_is_not_sent() {
     let server = Scripted::new(vec![("200 OK", &reservation(4))]).await;
     insta::assert_snapshot!(upload(&server).await.unwrap_err(), @"the file has 5 bytes, and the server takes at most 4: send a smaller one, or raise FILE_SIZE_LIMIT there");
 }
@@ -244,7 +247,7 @@ async fn an_error_of_s3_becomes_a_sentence(
 #[case("400 Bad Request", "<Error><Code>")]
 #[case("500 Internal Server Error", "")]
 #[tokio::test]
-async fn an_error_that_is_no_xml_is_a_sentence_too(#[case] head: &str, #[case] body: &str) {
+async fn an_error_that_is_not_xml_becomes_a_sentence_too(#[case] head: &str, #[case] body: &str) {
     let sentence = upload_after(head, body).await;
     assert!(sentence.ends_with(": no reason given"), "{sentence}");
 }
@@ -314,7 +317,7 @@ async fn an_error_of_the_api_becomes_a_sentence(
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_said_with_what_starts_one() {
+async fn an_address_without_a_server_is_reported_with_the_command_that_starts_one() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -341,7 +344,7 @@ async fn an_answer_longer_than_expected_is_not_read_to_its_end() {
 }
 
 #[rstest]
-fn what_is_no_origin_is_refused(
+fn an_address_that_is_not_scheme_and_host_is_refused(
     #[values(
         "",
         "files.example.com",
@@ -380,17 +383,17 @@ fn this_machine_has_many_names() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_the_file_and_never_answers_is_not_waited_for_without_end() {
-    const PATIENCE: Duration = Duration::from_millis(300);
+async fn an_upload_to_a_server_that_never_answers_fails_after_the_stall_timeout() {
+    const STALL_TIMEOUT: Duration = Duration::from_millis(300);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let reserved = reservation(10).replace("BASE", &format!("http://{address}"));
     let reserved: Reserved = serde_json::from_str(&reserved).unwrap();
     let client = Client::new(&format!("http://{address}"), TOKEN).unwrap();
-    // Neither one that reads all of it nor one that reads nothing.
+    // A server that reads the whole file, and one that reads none of it.
     for reads in [true, false] {
         let content = Content::of_bytes(Bytes::from_static(b"bytes"));
-        let sent = client.send_form_within(PATIENCE, &reserved, "me.png", content);
+        let sent = client.send_form_within(STALL_TIMEOUT, &reserved, "me.png", content);
         let held = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             if reads {
@@ -404,16 +407,16 @@ async fn a_server_that_takes_the_file_and_never_answers_is_not_waited_for_withou
 }
 
 #[tokio::test]
-async fn an_upload_that_moves_takes_as_long_as_it_takes() {
-    const PATIENCE: Duration = Duration::from_millis(400);
-    let moves = tokio::sync::watch::Sender::new(Instant::now());
+async fn an_upload_that_makes_progress_has_no_time_limit() {
+    const STALL_TIMEOUT: Duration = Duration::from_millis(400);
+    let last_read = tokio::sync::watch::Sender::new(Instant::now());
     let slow = async {
         for _ in 0..6 {
-            tokio::time::sleep(PATIENCE / 4).await;
-            moves.send_replace(Instant::now());
+            tokio::time::sleep(STALL_TIMEOUT / 4).await;
+            last_read.send_replace(Instant::now());
         }
         "done"
     };
-    let done = upload::while_it_moves(slow, &moves, PATIENCE).await;
+    let done = upload::unless_stalled(slow, &last_read, STALL_TIMEOUT).await;
     assert_eq!(done, Some("done"));
 }

@@ -4,12 +4,12 @@ use rustls::{CertificateError, InvalidMessage};
 use std::error::Error;
 use std::io;
 
-/// Which address is in trouble.
+/// Which address did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The one that was given.
+    /// The address that the user gave.
     Api,
-    /// The one that the server answered with, for the upload.
+    /// The address that the server answered for the upload.
     Upload,
 }
 
@@ -53,7 +53,7 @@ impl Trouble {
             return Some(Self::of_tls(error));
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            // Its `source` is the source of what it wraps.
+            // Its `source()` skips the error that it wraps.
             if let Some(inner) = error.get_ref() {
                 return Self::of_cause(inner);
             }
@@ -65,7 +65,7 @@ impl Trouble {
                 _ => None,
             };
         }
-        // Their types are private.
+        // The types of these errors are private.
         let text = error.to_string();
         if text.starts_with("dns error") || text.starts_with("failed to lookup address") {
             return Some(Self::UnknownName);
@@ -124,7 +124,7 @@ impl Trouble {
     }
 
     /// What to do about it.
-    pub(super) fn way_out(&self, part: Part) -> &'static str {
+    pub(super) fn remedy(&self, part: Part) -> &'static str {
         const PUBLIC_URL: &str = "set HANGAR_PUBLIC_URL of the server (Plane: AWS_S3_ENDPOINT_URL) to an address that this machine reaches";
         match (self, part) {
             (Self::UnknownName | Self::NoRoute | Self::NoConnectionInTime, Part::Api) => {

@@ -1,4 +1,4 @@
-//! An upload: the ask, and the form that its answer describes.
+//! An upload: the request for it, and the form that the answer describes.
 
 use super::{
     ANSWER_TIMEOUT, Answered, Client, ClientError, MAX_ANSWER_BYTES, connection, header_text, read,
@@ -18,10 +18,11 @@ use tokio::sync::watch;
 /// Where a file of the person who owns the token is asked for.
 const USER_ASSETS: &str = "/api/v1/assets/user-assets/";
 const PIECE_BYTES: usize = 64 * 1024;
-/// An upload takes as long as it takes, while something of it moves; a store behind the server may take its time to answer.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long no byte of an upload may move before it fails. There is no limit for a whole upload, and a store behind the
+/// server may answer late.
+const STALL_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// What is asked for: the body of the request, in this order.
+/// The body of a request for an upload, in this order.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ask {
     pub entity_type: String,
@@ -32,7 +33,7 @@ pub struct Ask {
     pub size: u64,
 }
 
-/// The answer to an [`Ask`]: where the file goes, and where it will be.
+/// The answer to an [`Ask`]: where to send the file, and the URL that it will have.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Reserved {
     upload_data: UploadData,
@@ -51,7 +52,7 @@ struct UploadData {
 struct Fields(Vec<(String, String)>);
 
 impl Reserved {
-    /// Where the form goes.
+    /// Where to send the form.
     #[must_use]
     pub fn upload_url(&self) -> &str {
         &self.upload_data.url
@@ -66,7 +67,7 @@ impl Reserved {
             .map(|(name, _)| name.as_str())
     }
 
-    /// The most bytes that the policy allows, where it says so.
+    /// The most bytes that the policy allows, where it has a limit.
     fn limit_bytes(&self) -> Option<u64> {
         let (_, policy) = self
             .upload_data
@@ -87,31 +88,31 @@ impl Reserved {
     }
 }
 
-/// Told after each piece how many bytes it had.
+/// Called after each piece with its number of bytes.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// The bytes of a file, and how many there are.
+/// The bytes of a file, and their number.
 pub struct Content {
     body: Body,
     size_bytes: u64,
-    moves: Moves,
+    last_read: LastRead,
 }
 
-/// When the last piece of a body was taken.
-type Moves = watch::Sender<Instant>;
+/// When the last piece of a body was read for sending.
+type LastRead = watch::Sender<Instant>;
 
 impl Content {
     /// Streams from the disk; a file that has become shorter meanwhile is an error of the upload.
     #[must_use]
     pub fn streamed(file: tokio::fs::File, size_bytes: u64, progress: Progress) -> Self {
         let reader = file.take(size_bytes);
-        let moves = Moves::new(Instant::now());
-        let moved = moves.clone();
+        let last_read = LastRead::new(Instant::now());
+        let read_now = last_read.clone();
         let pieces = futures_util::stream::try_unfold(
             (reader, size_bytes),
             move |(mut reader, left_bytes)| {
                 let progress = Arc::clone(&progress);
-                moved.send_replace(Instant::now());
+                read_now.send_replace(Instant::now());
                 async move {
                     let mut piece = bytes::BytesMut::with_capacity(PIECE_BYTES);
                     let read_bytes = reader.read_buf(&mut piece).await? as u64;
@@ -130,7 +131,7 @@ impl Content {
         Self {
             body: Body::wrap_stream(pieces),
             size_bytes,
-            moves,
+            last_read,
         }
     }
 
@@ -139,15 +140,15 @@ impl Content {
         Self {
             size_bytes: bytes.len() as u64,
             body: bytes.into(),
-            moves: Moves::new(Instant::now()),
+            last_read: LastRead::new(Instant::now()),
         }
     }
 }
 
 impl Client {
-    /// Asks for an upload. The file is known from here on, and is nowhere yet.
+    /// Asks for an upload. The server records the asset, which has no bytes yet.
     /// # Errors
-    /// When the server is away or refuses.
+    /// When the server does not answer, or refuses.
     pub async fn request_upload(&self, ask: &Ask) -> Result<Answered<Reserved>, ClientError> {
         let url = self.address_of(USER_ASSETS)?;
         let started = Instant::now();
@@ -183,27 +184,27 @@ impl Client {
         })
     }
 
-    /// Sends the form: its fields in order, then the file. When it answers `Ok`, the server has the file.
+    /// Sends the form: its fields in order, then the file. On `Ok` the server has stored the file.
     /// # Errors
-    /// When the server is away or refuses.
+    /// When the server does not answer, or refuses.
     pub async fn send_form(
         &self,
         reserved: &Reserved,
         name: &str,
         content: Content,
     ) -> Result<Answered<()>, ClientError> {
-        self.send_form_within(PATIENCE, reserved, name, content)
+        self.send_form_within(STALL_TIMEOUT, reserved, name, content)
             .await
     }
 
     pub(super) async fn send_form_within(
         &self,
-        patience: Duration,
+        stall_timeout: Duration,
         reserved: &Reserved,
         name: &str,
         content: Content,
     ) -> Result<Answered<()>, ClientError> {
-        let (size_bytes, moves) = (content.size_bytes, content.moves.clone());
+        let (size_bytes, last_read) = (content.size_bytes, content.last_read.clone());
         // A server that refuses a long body halfway may close before its reason is read: so judge first.
         if let Some(limit_bytes) = reserved.limit_bytes().filter(|limit| size_bytes > *limit) {
             return Err(ClientError::TooLarge {
@@ -225,8 +226,8 @@ impl Client {
             .post(url.clone())
             .multipart(form(reserved, name, content))
             .send();
-        moves.send_replace(started);
-        let sent = while_it_moves(sent, &moves, patience).await;
+        last_read.send_replace(started);
+        let sent = unless_stalled(sent, &last_read, stall_timeout).await;
         let stalled = || ClientError::Stalled {
             address: url.origin().ascii_serialization(),
         };
@@ -252,25 +253,25 @@ impl Client {
     }
 }
 
-/// `None`: nothing has moved for too long.
-pub(super) async fn while_it_moves<T>(
+/// Runs `work` as long as pieces are read for it. `None`: none was read for `stall_timeout`.
+pub(super) async fn unless_stalled<T>(
     work: impl Future<Output = T>,
-    moves: &Moves,
-    patience: Duration,
+    last_read: &LastRead,
+    stall_timeout: Duration,
 ) -> Option<T> {
     let mut work = std::pin::pin!(work);
     loop {
-        let moved = *moves.borrow();
-        let left = (moved + patience).saturating_duration_since(Instant::now());
+        let read_at = *last_read.borrow();
+        let left = (read_at + stall_timeout).saturating_duration_since(Instant::now());
         match tokio::time::timeout(left, &mut work).await {
             Ok(done) => return Some(done),
-            Err(_) if *moves.borrow() == moved => return None,
+            Err(_) if *last_read.borrow() == read_at => return None,
             Err(_) => {}
         }
     }
 }
 
-/// The stored type is the field `Content-Type`, so the part has none of its own.
+/// The form field `Content-Type` holds the type, so the part of the file has none.
 fn form(reserved: &Reserved, name: &str, content: Content) -> Form {
     let mut form = Form::new();
     for (field, value) in &reserved.upload_data.fields.0 {

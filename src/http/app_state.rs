@@ -5,7 +5,7 @@ use crate::assets::Assets;
 use crate::auth::{AccessKeys, Auth};
 use crate::clock::Clock;
 use crate::http::config::HttpConfig;
-use crate::http::plane::rate::Limits;
+use crate::http::rate_limit::RateLimits;
 use crate::http::repeat::KnownAnswers;
 use crate::http::tls::Tls;
 use crate::http::watch::Watch;
@@ -22,7 +22,7 @@ pub struct AppState {
     pub keys: AccessKeys,
     pub assets: Assets,
     pub keeper: Arc<Housekeeper>,
-    pub limits: Arc<Limits>,
+    pub rate_limits: Arc<RateLimits>,
     pub known: KnownAnswers,
     pub(crate) tls: Option<Tls>,
     pub watch: Watch,

@@ -16,6 +16,7 @@ pub(crate) mod ops;
 pub(crate) mod origin;
 pub(crate) mod plane;
 mod proxies;
+mod rate_limit;
 mod repeat;
 pub(crate) mod s3;
 pub(crate) mod serve;
@@ -32,8 +33,8 @@ use std::net::TcpListener;
 pub(crate) use actix_web::dev::Server;
 pub use app_state::AppState;
 pub use config::{HttpConfig, TlsFiles};
-pub use plane::rate::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
+pub use rate_limit::{RateLimit, RateLimits};
 pub use repeat::KnownAnswers;
 pub use watch::Watch;
 

@@ -1,4 +1,4 @@
-//! The JSON that the asset API answers: key by key in Plane's order. Plane contract, sections 1.3,
+//! The JSON of the answers, with the keys in Plane's order. Plane contract, sections 1.3,
 //! 1.9, 3.3, 3.10 and 3.12.
 use crate::assets::model::Micros;
 use crate::assets::{Asset, EntityType};
@@ -12,32 +12,32 @@ use uuid::Uuid;
 
 /// The answer to every upload request.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct UploadAnswer {
-    pub(super) upload_data: UploadData,
-    pub(super) asset_id: Uuid,
+pub(in crate::http) struct UploadAnswer {
+    pub(in crate::http) upload_data: UploadData,
+    pub(in crate::http) asset_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attachment: Option<Attachment>,
-    pub(super) asset_url: Option<String>,
-    // Plane: these two are not there, and the Python SDK's `attachments.create()` cannot read the answer.
+    pub(in crate::http) attachment: Option<Attachment>,
+    pub(in crate::http) asset_url: Option<String>,
+    // Plane: does not answer these two, so the Python SDK's `attachments.create()` cannot read its answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<Uuid>,
+    pub(in crate::http) id: Option<Uuid>,
     /// The key
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) asset: Option<String>,
+    pub(in crate::http) asset: Option<String>,
 }
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct UploadData {
+pub(in crate::http) struct UploadData {
     /// Scheme, host and `/<bucket>`
-    pub(super) url: String,
+    pub(in crate::http) url: String,
     /// Every one is sent as a field of the form, and `file` after them.
     #[serde(serialize_with = "as_object")]
     #[schemars(with = "std::collections::BTreeMap<String, String>")]
-    pub(super) fields: Vec<(&'static str, String)>,
+    pub(in crate::http) fields: Vec<(&'static str, String)>,
 }
 
 /// An attachment, in lists and in the answer that asks for its bytes.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Attachment {
+pub(in crate::http) struct Attachment {
     id: Uuid,
     /// v2 only; there `null` never comes, since an attachment always has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ pub(super) struct Attachment {
     asset: String,
     #[schemars(with = "String", extend("enum" = EntityType::ALL.map(EntityType::as_str)))]
     entity_type: EntityType,
-    // Plane: the column is never filled.
+    // Plane: the column is always empty.
     entity_identifier: Option<Uuid>,
     is_deleted: bool,
     is_archived: bool,
@@ -73,7 +73,11 @@ pub(super) struct Attachment {
 }
 impl Attachment {
     /// `object`: its bytes, where it is uploaded. `asset_url`: by v2.
-    pub(super) fn new(asset: &Asset, object: Option<&Object>, asset_url: Option<String>) -> Self {
+    pub(in crate::http) fn new(
+        asset: &Asset,
+        object: Option<&Object>,
+        asset_url: Option<String>,
+    ) -> Self {
         let attributes = RawValue::from_string(asset.attributes.clone());
         #[expect(
             clippy::cast_precision_loss,
@@ -148,40 +152,40 @@ fn six_digits(at: Micros) -> String {
 
 /// One asset of a workspace by v1: the keys of Plane's source, and those that its documentation shows.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct AssetV1 {
-    pub(super) asset_id: Uuid,
+pub(in crate::http) struct AssetV1 {
+    pub(in crate::http) asset_id: Uuid,
     /// Presigned
-    pub(super) asset_url: String,
-    pub(super) asset_name: String,
-    pub(super) asset_type: String,
-    pub(super) id: Uuid,
-    pub(super) name: String,
+    pub(in crate::http) asset_url: String,
+    pub(in crate::http) asset_name: String,
+    pub(in crate::http) asset_type: String,
+    pub(in crate::http) id: Uuid,
+    pub(in crate::http) name: String,
     #[serde(rename = "type")]
-    pub(super) content_type: String,
-    pub(super) attributes: serde_json::Map<String, serde_json::Value>,
+    pub(in crate::http) content_type: String,
+    pub(in crate::http) attributes: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Exists {
-    pub(super) exists: bool,
+pub(in crate::http) struct Exists {
+    pub(in crate::http) exists: bool,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Duplicate {
-    pub(super) asset_id: Uuid,
+pub(in crate::http) struct Duplicate {
+    pub(in crate::http) asset_id: Uuid,
 }
 
 /// `GET /api/v1/users/me/`
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Me {
-    pub(super) id: Uuid,
-    pub(super) first_name: &'static str,
-    pub(super) last_name: &'static str,
-    pub(super) email: String,
-    pub(super) avatar: &'static str,
+pub(in crate::http) struct Me {
+    pub(in crate::http) id: Uuid,
+    pub(in crate::http) first_name: &'static str,
+    pub(in crate::http) last_name: &'static str,
+    pub(in crate::http) email: String,
+    pub(in crate::http) avatar: &'static str,
     /// Where the current avatar is served.
-    pub(super) avatar_url: Option<String>,
-    pub(super) display_name: String,
+    pub(in crate::http) avatar_url: Option<String>,
+    pub(in crate::http) display_name: String,
 }
 
 fn as_object<S: Serializer>(

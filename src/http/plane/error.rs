@@ -1,70 +1,72 @@
-//! What goes wrong, in Plane's JSON: the one mapping of this face. Plane contract, section 2.3.
+//! The errors of the asset API, and the one mapping of each to a status and to Plane's JSON. Plane contract, section 2.3.
 //!
-//! A body tells what was wrong with the request, and never what is inside the server.
+//! The body of a refusal says what is wrong with the request, and nothing about the inside of the server.
 use crate::assets::AssetError;
 use crate::http::limits::BodyError;
+use crate::http::plane::answer::{json, json_answer};
+use crate::http::rate_limit::LimitReached;
 use crate::store::StoreError;
+use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PlaneError {
-    #[error("the body is over the cap")]
+pub(in crate::http) enum PlaneError {
+    #[error("the body is larger than the limit")]
     BodyTooLarge,
     #[error(transparent)]
-    BodyBroken(#[from] BodyError),
+    Body(#[from] BodyError),
     #[error("there is no such route")]
     PageNotFound,
-    #[error("the answer is JSON, which the request does not accept")]
+    #[error("the client does not accept JSON")]
     NotAcceptable,
     #[error("the request has no token")]
     NoCredentials,
     #[error("the token is unknown, expired or revoked")]
     InvalidToken,
-    #[error("the token lacks the scope")]
+    #[error("the token does not have the scope, or its user is not a member")]
     Forbidden,
-    #[error("asked too often")]
-    TooMany { retry_after: u64 },
-    #[error("the route has no such method")]
+    #[error("the client calls too often")]
+    RateLimited { retry_after_seconds: u64 },
+    #[error("the route does not have the method")]
     MethodNotAllowed { method: String, allow: &'static str },
-    #[error("the body's type cannot be read")]
+    #[error("the body is neither JSON nor a form")]
     UnsupportedMediaType(String),
-    /// `JSON` or `Multipart form`
-    #[error("the body is no {syntax}")]
+    /// `syntax`: `JSON`, `Form` or `Multipart form`
+    #[error("the body is not valid {syntax}")]
     Unparsable {
         syntax: &'static str,
         reason: String,
     },
-    #[error("the body is no JSON object")]
+    #[error("the body is not a JSON object")]
     NotAnObject,
-    /// 400 with `"status":false`: a wrong field with a text of its own.
+    /// 400 with `{"error":"…","status":false}`: the text is about one field.
     #[error("{0}")]
-    Field(&'static str),
-    /// `{"error":"…"}`
+    InvalidField(&'static str),
+    /// `{"error":"…"}` with a status of its own.
     #[error("{1}")]
-    Told(StatusCode, &'static str),
-    /// 409, with what is in the way.
+    Message(StatusCode, &'static str),
+    /// 409, with the asset that exists.
     #[error("an asset with the same external id and source exists")]
-    Taken(Conflict),
-    #[error("the request's host is none that a link could hold")]
+    Conflict(Conflict),
+    #[error("the Host header cannot stand in a link")]
     UnusableHost,
-    #[error("a browser would run the upload")]
-    RunsUploads,
+    #[error("a browser would run the uploaded file")]
+    WouldRunUpload,
     #[error("a precondition does not hold")]
     PreconditionFailed,
-    #[error("the range lies outside")]
+    #[error("the range lies outside the file")]
     RangeNotSatisfiable { size_bytes: u64 },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The asset that has the external id and source already, as each route tells of it.
+/// The asset that already has the external id and source, as each route answers it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Conflict {
+pub(in crate::http) enum Conflict {
     Asset {
         message: &'static str,
         asset_id: Uuid,
@@ -76,83 +78,88 @@ pub(super) enum Conflict {
     },
 }
 
-// Texts of `Field`.
-pub(super) const INVALID_ENTITY_TYPE: PlaneError = PlaneError::Field("Invalid entity type.");
+// Texts of `InvalidField`.
+pub(in crate::http) const INVALID_ENTITY_TYPE: PlaneError =
+    PlaneError::InvalidField("Invalid entity type.");
 // Plane: the text of v1 is narrower than its rule.
-pub(super) const INVALID_IMAGE_TYPE_V1: PlaneError =
-    PlaneError::Field("Invalid file type. Only JPEG and PNG files are allowed.");
-pub(super) const INVALID_IMAGE_TYPE: PlaneError =
-    PlaneError::Field("Invalid file type. Only JPEG, PNG, WebP, JPG and GIF files are allowed.");
-pub(super) const INVALID_FILE_TYPE: PlaneError = PlaneError::Field("Invalid file type.");
-pub(super) const UNUSABLE_SIZE: PlaneError =
-    PlaneError::Field("Size must be a positive whole number of bytes.");
-pub(super) const NAME_TOO_LONG: PlaneError =
-    PlaneError::Field("Name must not be longer than 255 bytes.");
-pub(super) const NAME_AND_SIZE_REQUIRED: PlaneError =
-    PlaneError::Field("Name and size are required fields.");
-pub(super) const INVALID_REQUEST: PlaneError = PlaneError::Field("Invalid request.");
-pub(super) const ATTACHMENT_NOT_UPLOADED: PlaneError =
-    PlaneError::Field("The asset is not uploaded.");
+pub(in crate::http) const INVALID_IMAGE_TYPE_V1: PlaneError =
+    PlaneError::InvalidField("Invalid file type. Only JPEG and PNG files are allowed.");
+pub(in crate::http) const INVALID_IMAGE_TYPE: PlaneError = PlaneError::InvalidField(
+    "Invalid file type. Only JPEG, PNG, WebP, JPG and GIF files are allowed.",
+);
+pub(in crate::http) const INVALID_FILE_TYPE: PlaneError =
+    PlaneError::InvalidField("Invalid file type.");
+pub(in crate::http) const UNUSABLE_SIZE: PlaneError =
+    PlaneError::InvalidField("Size must be a positive whole number of bytes.");
+pub(in crate::http) const NAME_TOO_LONG: PlaneError =
+    PlaneError::InvalidField("Name must not be longer than 255 bytes.");
+pub(in crate::http) const NAME_AND_SIZE_REQUIRED: PlaneError =
+    PlaneError::InvalidField("Name and size are required fields.");
+pub(in crate::http) const INVALID_REQUEST: PlaneError =
+    PlaneError::InvalidField("Invalid request.");
+pub(in crate::http) const ATTACHMENT_NOT_UPLOADED: PlaneError =
+    PlaneError::InvalidField("The asset is not uploaded.");
 
-// Texts of `Told`, by status.
-/// A UUID in the body that is none, a value of a wrong type.
-pub(super) const INVALID_DETAIL: PlaneError =
-    PlaneError::Told(StatusCode::BAD_REQUEST, "Please provide valid detail");
+// Texts of `Message`, by status.
+/// A field that should be a UUID and is not, or a value of a wrong type.
+pub(in crate::http) const INVALID_DETAIL: PlaneError =
+    PlaneError::Message(StatusCode::BAD_REQUEST, "Please provide valid detail");
 /// A value that the row cannot hold.
-pub(super) const INVALID_PAYLOAD: PlaneError =
-    PlaneError::Told(StatusCode::BAD_REQUEST, "The payload is not valid");
-pub(super) const NOT_YET_UPLOADED: PlaneError =
-    PlaneError::Told(StatusCode::BAD_REQUEST, "Asset not yet uploaded");
-pub(super) const NO_ASSET_IDS: PlaneError =
-    PlaneError::Told(StatusCode::BAD_REQUEST, "No asset ids provided.");
-pub(super) const INVALID_ENTITY: PlaneError =
-    PlaneError::Told(StatusCode::BAD_REQUEST, "Invalid entity type or entity id");
-/// v2: no member of the workspace, or no such workspace.
-pub(super) const NO_RIGHTS: PlaneError = PlaneError::Told(
+pub(in crate::http) const INVALID_PAYLOAD: PlaneError =
+    PlaneError::Message(StatusCode::BAD_REQUEST, "The payload is not valid");
+pub(in crate::http) const NOT_YET_UPLOADED: PlaneError =
+    PlaneError::Message(StatusCode::BAD_REQUEST, "Asset not yet uploaded");
+pub(in crate::http) const NO_ASSET_IDS: PlaneError =
+    PlaneError::Message(StatusCode::BAD_REQUEST, "No asset ids provided.");
+pub(in crate::http) const INVALID_ENTITY: PlaneError =
+    PlaneError::Message(StatusCode::BAD_REQUEST, "Invalid entity type or entity id");
+/// v2: the caller is not a member of the workspace, or there is no such workspace.
+pub(in crate::http) const NO_RIGHTS: PlaneError = PlaneError::Message(
     StatusCode::FORBIDDEN,
     "You don't have the required permissions.",
 );
-pub(super) const MAY_NOT_UPLOAD: PlaneError = PlaneError::Told(
+pub(in crate::http) const MAY_NOT_UPLOAD: PlaneError = PlaneError::Message(
     StatusCode::FORBIDDEN,
     "You are not allowed to upload this attachment",
 );
-pub(super) const MAY_NOT_DOWNLOAD: PlaneError = PlaneError::Told(
+pub(in crate::http) const MAY_NOT_DOWNLOAD: PlaneError = PlaneError::Message(
     StatusCode::FORBIDDEN,
     "You are not allowed to download this attachment",
 );
-pub(super) const MAY_NOT_DELETE: PlaneError = PlaneError::Told(
+pub(in crate::http) const MAY_NOT_DELETE: PlaneError = PlaneError::Message(
     StatusCode::FORBIDDEN,
     "You are not allowed to delete this attachment",
 );
-/// v1: no such row, somebody else's, or deleted.
-pub(super) const NOT_FOUND_V1: PlaneError = PlaneError::Told(
+/// v1: there is no such asset, it belongs to another user, or it is deleted.
+pub(in crate::http) const NOT_FOUND_V1: PlaneError = PlaneError::Message(
     StatusCode::NOT_FOUND,
     "The requested resource does not exist.",
 );
-/// v2, static and anchor: the same.
-pub(super) const NOT_FOUND_V2: PlaneError =
-    PlaneError::Told(StatusCode::NOT_FOUND, "The required object does not exist.");
-/// The asset has no bytes yet; by some routes also: it is not there.
-pub(super) const NOT_UPLOADED: PlaneError = PlaneError::Told(
+/// The same for v2, the static route and published projects.
+pub(in crate::http) const NOT_FOUND_V2: PlaneError =
+    PlaneError::Message(StatusCode::NOT_FOUND, "The required object does not exist.");
+/// The asset has no bytes yet; by some routes also: there is no such asset.
+pub(in crate::http) const NOT_UPLOADED: PlaneError = PlaneError::Message(
     StatusCode::NOT_FOUND,
     "The requested asset could not be found.",
 );
-pub(super) const NO_WORKSPACE: PlaneError =
-    PlaneError::Told(StatusCode::NOT_FOUND, "Workspace not found");
-pub(super) const NO_ASSET: PlaneError = PlaneError::Told(StatusCode::NOT_FOUND, "Asset not found");
-pub(super) const NO_ANCHOR: PlaneError = PlaneError::Told(
+pub(in crate::http) const NO_WORKSPACE: PlaneError =
+    PlaneError::Message(StatusCode::NOT_FOUND, "Workspace not found");
+pub(in crate::http) const NO_ASSET: PlaneError =
+    PlaneError::Message(StatusCode::NOT_FOUND, "Asset not found");
+pub(in crate::http) const NO_ANCHOR: PlaneError = PlaneError::Message(
     StatusCode::NOT_FOUND,
     "Requested resource could not be found.",
 );
-pub(super) const NOT_PUBLISHED: PlaneError =
-    PlaneError::Told(StatusCode::NOT_FOUND, "Project is not published");
+pub(in crate::http) const NOT_PUBLISHED: PlaneError =
+    PlaneError::Message(StatusCode::NOT_FOUND, "Project is not published");
 
-/// Seconds after which asking again may help.
+/// Seconds after which the client may try again.
 const RETRY_AFTER: &str = "5";
 
 impl PlaneError {
-    /// What an asset's trouble is by a route that says `missing` of an asset that it does not find.
-    pub(super) fn of_asset(missing: Self) -> impl FnOnce(AssetError) -> Self {
+    /// Maps an error about an asset, for a route that answers `missing` where it does not find the asset.
+    pub(in crate::http) fn of_asset(missing: Self) -> impl FnOnce(AssetError) -> Self {
         |error| match error {
             AssetError::NotFound | AssetError::Exists(_) => missing,
             AssetError::NotAllowed => Self::Forbidden,
@@ -160,40 +167,42 @@ impl PlaneError {
         }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(in crate::http) fn status(&self) -> StatusCode {
         match self {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyBroken(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::BodyBroken(_)
+            Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Body(_)
             | Self::Unparsable { .. }
             | Self::NotAnObject
-            | Self::Field(_)
+            | Self::InvalidField(_)
             | Self::UnusableHost => StatusCode::BAD_REQUEST,
             Self::PageNotFound => StatusCode::NOT_FOUND,
-            Self::Told(status, _) => *status,
-            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Taken(_) => StatusCode::CONFLICT,
+            Self::Message(status, _) => *status,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
-            Self::InvalidToken | Self::Forbidden | Self::RunsUploads => StatusCode::FORBIDDEN,
+            Self::InvalidToken | Self::Forbidden | Self::WouldRunUpload => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Store(error) => status_of_trouble(error),
+            Self::Store(error) => status_of_store_error(error),
         }
     }
 
-    pub(super) fn body(&self) -> Cow<'static, str> {
+    pub(in crate::http) fn body(&self) -> Cow<'static, str> {
         let fixed = match self {
-            // Plane: these two are Django's, with spaces.
+            // Plane: Django writes these two, with spaces.
             Self::PageNotFound => r#"{"error": "Page not found."}"#,
             Self::BodyTooLarge => {
                 r#"{"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}"#
             }
             Self::NotAcceptable => r#"{"detail":"Could not satisfy the request Accept header."}"#,
-            Self::TooMany { .. } => r#"{"error_code":5900,"error_message":"RATE_LIMIT_EXCEEDED"}"#,
+            Self::RateLimited { .. } => {
+                r#"{"error_code":5900,"error_message":"RATE_LIMIT_EXCEEDED"}"#
+            }
             Self::NoCredentials => r#"{"detail":"Authentication credentials were not provided."}"#,
             Self::InvalidToken => r#"{"detail":"Given API token is not valid"}"#,
             Self::Forbidden => r#"{"detail":"You do not have permission to perform this action."}"#,
@@ -203,7 +212,7 @@ impl PlaneError {
             Self::UnusableHost => {
                 r#"{"error":"The Host header is not a host name with an optional port."}"#
             }
-            Self::RunsUploads => {
+            Self::WouldRunUpload => {
                 r#"{"error":"Uploaded files are not served as scripts, styles, workers or embedded documents."}"#
             }
             Self::PreconditionFailed => {
@@ -212,10 +221,10 @@ impl PlaneError {
             Self::RangeNotSatisfiable { .. } => {
                 r#"{"error":"The requested range lies outside the file."}"#
             }
-            Self::BodyBroken(BodyError::NoRoom) | Self::Store(_) => {
+            Self::Body(BodyError::NoRoom) | Self::Store(_) => {
                 r#"{"error":"Something went wrong please try again later"}"#
             }
-            Self::BodyBroken(error) => return json(&detail(&error.to_string())),
+            Self::Body(error) => return json(&detail(&error.to_string())),
             Self::MethodNotAllowed { method, .. } => {
                 return json(&detail(&format!("Method \"{method}\" not allowed.")));
             }
@@ -226,25 +235,27 @@ impl PlaneError {
             Self::Unparsable { syntax, reason } => {
                 return json(&detail(&format!("{syntax} parse error - {reason}")));
             }
-            Self::Field(error) => {
+            Self::InvalidField(error) => {
                 let status = false;
                 return json(&FieldBody { error, status });
             }
-            Self::Told(_, error) => return json(&ToldBody { error }),
-            Self::Taken(conflict) => return json(conflict),
+            Self::Message(_, error) => return json(&MessageBody { error }),
+            Self::Conflict(conflict) => return json(conflict),
         };
         Cow::Borrowed(fixed)
     }
 
-    pub(super) fn answer(&self) -> HttpResponse {
+    pub(in crate::http) fn answer(&self) -> HttpResponse {
         let status = self.status();
         let mut answer = json_answer(status);
         match self {
             Self::MethodNotAllowed { allow, .. } => {
                 answer.insert_header((header::ALLOW, *allow));
             }
-            Self::TooMany { retry_after } => {
-                answer.insert_header((header::RETRY_AFTER, retry_after.to_string()));
+            Self::RateLimited {
+                retry_after_seconds,
+            } => {
+                answer.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
             }
             Self::RangeNotSatisfiable { size_bytes } => {
                 let range = format!("bytes */{size_bytes}");
@@ -259,7 +270,16 @@ impl PlaneError {
     }
 }
 
-fn status_of_trouble(error: &StoreError) -> StatusCode {
+impl From<LimitReached> for PlaneError {
+    fn from(limit: LimitReached) -> Self {
+        let retry_after_seconds = limit.retry_after_seconds;
+        Self::RateLimited {
+            retry_after_seconds,
+        }
+    }
+}
+
+fn status_of_store_error(error: &StoreError) -> StatusCode {
     match error {
         StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -267,30 +287,12 @@ fn status_of_trouble(error: &StoreError) -> StatusCode {
     }
 }
 
-/// 200 with a value of ours as JSON.
-pub(super) fn answer(value: &impl Serialize) -> HttpResponse {
-    json_answer(StatusCode::OK).body(json(value).into_owned())
-}
-/// 200 with a JSON value that holds a link which opens something.
-pub(super) fn answer_with_link(value: &impl Serialize) -> HttpResponse {
-    json_answer(StatusCode::OK)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(json(value).into_owned())
-}
-
-/// The head of every JSON answer: `application/json` without a charset.
-pub(super) fn json_answer(status: StatusCode) -> HttpResponseBuilder {
-    let mut answer = HttpResponse::build(status);
-    answer.content_type("application/json");
-    answer
-}
-
 #[derive(Serialize)]
 struct DetailBody<'a> {
     detail: &'a str,
 }
 #[derive(Serialize)]
-struct ToldBody<'a> {
+struct MessageBody<'a> {
     error: &'a str,
 }
 #[derive(Serialize)]
@@ -301,12 +303,6 @@ struct FieldBody<'a> {
 fn detail(detail: &str) -> DetailBody<'_> {
     DetailBody { detail }
 }
-fn json(body: &impl Serialize) -> Cow<'static, str> {
-    serde_json::to_string(body)
-        .expect("texts, numbers, ids and objects of texts are JSON")
-        .into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -410,22 +406,22 @@ mod tests {
     #[case(NO_ANCHOR, r#"404 {"error":"Requested resource could not be found."}"#)]
     #[case(NOT_PUBLISHED, r#"404 {"error":"Project is not published"}"#)]
     #[case(
-        PlaneError::Taken(Conflict::Asset { message: "m", asset_id: Uuid::nil(), asset_url: None }),
+        PlaneError::Conflict(Conflict::Asset { message: "m", asset_id: Uuid::nil(), asset_url: None }),
         r#"409 {"message":"m","asset_id":"00000000-0000-0000-0000-000000000000","asset_url":null}"#
     )]
     #[case(
-        PlaneError::Taken(Conflict::Attachment { error: "e", id: Uuid::nil() }),
+        PlaneError::Conflict(Conflict::Attachment { error: "e", id: Uuid::nil() }),
         r#"409 {"error":"e","id":"00000000-0000-0000-0000-000000000000"}"#
     )]
     #[case(StoreError::Full.into(), r#"507 {"error":"Something went wrong please try again later"}"#)]
     #[case(StoreError::Unavailable("why".into()).into(), r#"503 {"error":"Something went wrong please try again later"}"#)]
     fn an_error_has_its_status_and_body(#[case] error: PlaneError, #[case] answer: &str) {
-        let told = format!("{} {}", error.status().as_u16(), error.body());
-        assert_eq!(told, answer);
+        let actual = format!("{} {}", error.status().as_u16(), error.body());
+        assert_eq!(actual, answer);
     }
 
     #[test]
-    fn a_405_names_what_is_allowed_and_a_503_when_to_come_again() {
+    fn a_405_lists_the_allowed_methods_and_a_503_says_when_to_try_again() {
         let wrong = PlaneError::MethodNotAllowed {
             method: "GET".to_owned(),
             allow: "PATCH, DELETE",
@@ -434,7 +430,7 @@ mod tests {
             wrong.answer().headers().get("allow").unwrap(),
             "PATCH, DELETE"
         );
-        let busy = PlaneError::BodyBroken(BodyError::NoRoom).answer();
+        let busy = PlaneError::Body(BodyError::NoRoom).answer();
         assert_eq!(busy.headers().get("retry-after").unwrap(), RETRY_AFTER);
         assert_eq!(
             busy.headers().get("content-type").unwrap(),

@@ -1,4 +1,4 @@
-//! The asset API as its clients meet it: over HTTP, on a vault of its own.
+//! The asset API from outside: over HTTP, each test on a data folder of its own.
 use crate::admin::{Order, carry_out};
 use crate::app::Application;
 use crate::auth::NewToken;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const USER_ASSETS: &str = "/api/v1/assets/user-assets/";
-const NOBODYS: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
+const UNKNOWN_ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 
 struct Server {
@@ -54,18 +54,23 @@ impl Server {
         actix_web::rt::spawn(app.run_until_stopped());
         server
     }
-    fn stranger(&self, method: Method, path: &str) -> RequestBuilder {
+    fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.stranger(method, path).header("x-api-key", &self.token)
+    fn authenticated(&self, method: Method, path: &str) -> RequestBuilder {
+        self.anonymous(method, path)
+            .header("x-api-key", &self.token)
     }
-    async fn requested(&self, body: &Value) -> Value {
-        let answer = self.ask(Method::POST, USER_ASSETS).json(body).send().await;
+    async fn request_upload(&self, body: &Value) -> Value {
+        let answer = self
+            .authenticated(Method::POST, USER_ASSETS)
+            .json(body)
+            .send()
+            .await;
         serde_json::from_str(&answer.unwrap().text().await.unwrap()).unwrap()
     }
-    async fn upload(&self, asked: &Value, bytes: &[u8]) -> Response {
-        let data = &asked["upload_data"];
+    async fn upload(&self, upload: &Value, bytes: &[u8]) -> Response {
+        let data = &upload["upload_data"];
         let mut form = multipart::Form::new();
         for (name, value) in data["fields"].as_object().unwrap() {
             form = form.text(name.clone(), value.as_str().unwrap().to_owned());
@@ -77,15 +82,15 @@ impl Server {
     }
 }
 #[actix_web::test]
-async fn an_answer_that_holds_a_policy_is_kept_by_no_cache() {
+async fn an_answer_with_a_policy_is_not_cached() {
     let server = Server::start().await;
-    let asked = server.ask(Method::POST, USER_ASSETS);
-    let asked = asked.json(&json!({"entity_type": "USER_AVATAR"})).send();
-    assert_eq!(asked.await.unwrap().headers()["cache-control"], "no-store");
+    let upload = server.authenticated(Method::POST, USER_ASSETS);
+    let upload = upload.json(&json!({"entity_type": "USER_AVATAR"})).send();
+    assert_eq!(upload.await.unwrap().headers()["cache-control"], "no-store");
 }
 
 /// `204`, `404 {"error":"…"}`
-async fn told(request: RequestBuilder) -> String {
+async fn status_and_body(request: RequestBuilder) -> String {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     let body = answer.text().await.unwrap();
@@ -96,24 +101,24 @@ fn avatar() -> Value {
 }
 
 #[actix_web::test]
-async fn an_avatar_goes_from_the_ask_to_the_bytes_and_away() {
+async fn an_avatar_is_requested_uploaded_served_and_deleted() {
     let server = Server::start().await;
-    let asked = server.requested(&avatar()).await;
-    let id = asked["asset_id"].as_str().unwrap();
-    let fields = asked["upload_data"]["fields"].as_object().unwrap();
+    let upload = server.request_upload(&avatar()).await;
+    let id = upload["asset_id"].as_str().unwrap();
+    let fields = upload["upload_data"]["fields"].as_object().unwrap();
     assert_eq!(fields.len(), 7);
     assert_eq!(fields["key"], format!("user-assets/{id}/me ż.png"));
     assert_eq!(
-        asked["upload_data"]["url"],
+        upload["upload_data"]["url"],
         format!("{}/uploads", server.url)
     );
 
-    let path = asked["asset_url"].as_str().unwrap().to_owned();
-    let missing = told(server.stranger(Method::GET, &path)).await;
+    let path = upload["asset_url"].as_str().unwrap().to_owned();
+    let missing = status_and_body(server.anonymous(Method::GET, &path)).await;
     insta::assert_snapshot!(missing, @r#"404 {"error":"The requested asset could not be found."}"#);
-    assert_eq!(server.upload(&asked, PNG).await.status(), 204);
+    assert_eq!(server.upload(&upload, PNG).await.status(), 204);
 
-    let served = server.stranger(Method::GET, &path).send().await.unwrap();
+    let served = server.anonymous(Method::GET, &path).send().await.unwrap();
     assert_eq!(served.status(), 200);
     let bare = id.replace('-', "");
     for (name, value) in [
@@ -129,7 +134,7 @@ async fn an_avatar_goes_from_the_ask_to_the_bytes_and_away() {
     }
     let vary: Vec<_> = served.headers().get_all("vary").iter().collect();
     assert_eq!(vary, ["origin", "Sec-Fetch-Dest, Service-Worker"]);
-    let as_script = server.stranger(Method::GET, &path);
+    let as_script = server.anonymous(Method::GET, &path);
     let refused = as_script.header("sec-fetch-dest", "script").send().await;
     let refused = refused.unwrap();
     assert_eq!(refused.status(), 403);
@@ -151,30 +156,36 @@ async fn an_avatar_goes_from_the_ask_to_the_bytes_and_away() {
 
     let item = format!("{USER_ASSETS}{id}/");
     for _ in 0..2 {
-        assert_eq!(told(server.ask(Method::PATCH, &item)).await, "204");
+        assert_eq!(
+            status_and_body(server.authenticated(Method::PATCH, &item)).await,
+            "204"
+        );
     }
     let server_form = format!("{item}server/");
-    assert_eq!(told(server.ask(Method::DELETE, &server_form)).await, "204");
+    assert_eq!(
+        status_and_body(server.authenticated(Method::DELETE, &server_form)).await,
+        "204"
+    );
     for method in [Method::DELETE, Method::PATCH] {
-        let again = told(server.ask(method, &item)).await;
+        let again = status_and_body(server.authenticated(method, &item)).await;
         assert_eq!(
             again,
             r#"404 {"error":"The requested resource does not exist."}"#
         );
     }
-    let gone = told(server.stranger(Method::GET, &path)).await;
+    let gone = status_and_body(server.anonymous(Method::GET, &path)).await;
     insta::assert_snapshot!(gone, @r#"404 {"error":"The required object does not exist."}"#);
 }
 
 #[actix_web::test]
-async fn a_part_of_a_picture_is_served_and_a_part_outside_is_refused() {
+async fn a_range_of_an_image_is_served_and_one_outside_is_refused() {
     let server = Server::start().await;
-    let asked = server.requested(&avatar()).await;
-    server.upload(&asked, PNG).await;
-    let path = asked["asset_url"].as_str().unwrap();
+    let upload = server.request_upload(&avatar()).await;
+    server.upload(&upload, PNG).await;
+    let path = upload["asset_url"].as_str().unwrap();
     let range = |range| {
         server
-            .stranger(Method::GET, path)
+            .anonymous(Method::GET, path)
             .header("range", range)
             .send()
     };
@@ -186,16 +197,16 @@ async fn a_part_of_a_picture_is_served_and_a_part_outside_is_refused() {
     let size = format!("bytes */{}", PNG.len());
     assert_eq!(outside.headers()["content-range"], size.as_str());
     let embedded = server
-        .stranger(Method::GET, path)
+        .anonymous(Method::GET, path)
         .header("sec-fetch-dest", "script");
     assert_eq!(embedded.send().await.unwrap().status(), 403);
 }
 
 #[actix_web::test]
-async fn what_is_no_image_is_refused_where_an_image_was_asked_for() {
+async fn a_file_that_is_not_an_image_is_refused_where_an_image_was_requested() {
     let server = Server::start().await;
-    let asked = server.requested(&avatar()).await;
-    let answer = server.upload(&asked, b"<svg onload='alert(1)'/>").await;
+    let upload = server.request_upload(&avatar()).await;
+    let answer = server.upload(&upload, b"<svg onload='alert(1)'/>").await;
     assert_eq!(answer.status(), 400);
     let body = answer.text().await.unwrap();
     assert!(body.contains("<Code>InvalidRequest</Code>"));
@@ -203,25 +214,26 @@ async fn what_is_no_image_is_refused_where_an_image_was_asked_for() {
 }
 
 #[actix_web::test]
-async fn bytes_that_nobody_judged_go_out_as_a_download() {
+async fn bytes_that_were_not_checked_are_served_as_a_download() {
     let server = Server::start_with(&[("HANGAR_VERIFY_CONTENT", "false")]).await;
-    let asked = server.requested(&avatar()).await;
-    let uploaded = server.upload(&asked, b"<svg onload='alert(1)'/>").await;
+    let upload = server.request_upload(&avatar()).await;
+    let uploaded = server.upload(&upload, b"<svg onload='alert(1)'/>").await;
     assert_eq!(uploaded.status(), 204);
-    let path = asked["asset_url"].as_str().unwrap();
-    let served = server.stranger(Method::GET, path).send().await.unwrap();
+    let path = upload["asset_url"].as_str().unwrap();
+    let served = server.anonymous(Method::GET, path).send().await.unwrap();
     assert_eq!(served.headers()["content-type"], "application/octet-stream");
     let disposition = served.headers()["content-disposition"].to_str().unwrap();
     assert!(disposition.starts_with("attachment;"));
 }
 
 #[actix_web::test]
-async fn a_patch_replaces_attributes_and_moves_no_pointer() {
+async fn by_v1_a_patch_replaces_attributes_and_leaves_the_current_avatar() {
     let server = Server::start().await;
-    let asked = server.requested(&avatar()).await;
-    let id = asked["asset_id"].as_str().unwrap();
+    let upload = server.request_upload(&avatar()).await;
+    let id = upload["asset_id"].as_str().unwrap();
     let item = format!("{USER_ASSETS}{id}/");
-    let patch = |body: Value| told(server.ask(Method::PATCH, &item).json(&body));
+    let patch =
+        |body: Value| status_and_body(server.authenticated(Method::PATCH, &item).json(&body));
     assert_eq!(
         patch(json!({"attributes": {"name": "b", "x": [1]}})).await,
         "204"
@@ -233,7 +245,7 @@ async fn a_patch_replaces_attributes_and_moves_no_pointer() {
     let refused = patch(json!({"attributes": null})).await;
     insta::assert_snapshot!(refused, @r#"400 {"error":"The payload is not valid"}"#);
     let me = server
-        .ask(Method::GET, "/api/v1/users/me/")
+        .authenticated(Method::GET, "/api/v1/users/me/")
         .send()
         .await
         .unwrap();
@@ -244,23 +256,23 @@ async fn a_patch_replaces_attributes_and_moves_no_pointer() {
 }
 
 #[actix_web::test]
-async fn somebody_elses_asset_is_as_unknown_as_none() {
+async fn an_asset_of_another_user_is_refused_like_an_unknown_one() {
     let server = Server::start().await;
-    let asked = server.requested(&avatar()).await;
-    let id = asked["asset_id"].as_str().unwrap();
+    let upload = server.request_upload(&avatar()).await;
+    let id = upload["asset_id"].as_str().unwrap();
     let wanted = NewToken {
         email: "ana@example.com".to_owned(),
         ..NewToken::default()
     };
     let ana = server.state.auth.create_token(wanted).await.unwrap();
-    for id in [id, NOBODYS] {
+    for id in [id, UNKNOWN_ID] {
         for method in [Method::PATCH, Method::DELETE] {
             let request = server
-                .stranger(method, &format!("{USER_ASSETS}{id}/"))
+                .anonymous(method, &format!("{USER_ASSETS}{id}/"))
                 .bearer_auth(ana.secret.expose_secret());
-            let told = told(request).await;
+            let answer = status_and_body(request).await;
             assert_eq!(
-                told,
+                answer,
                 r#"404 {"error":"The requested resource does not exist."}"#
             );
         }
@@ -268,7 +280,7 @@ async fn somebody_elses_asset_is_as_unknown_as_none() {
 }
 
 #[actix_web::test]
-async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_in_time() {
+async fn a_revoked_token_is_refused_by_the_next_request_and_an_expired_one_from_its_expiry_on() {
     let server = Server::start().await;
     let holder = server.state.holder();
     let order = Order::TokenCreate {
@@ -282,8 +294,8 @@ async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_
     let expiring = carry_out(holder, order).await.unwrap();
     let me = |token: &Value| {
         let token = token["token"].as_str().unwrap();
-        let request = server.stranger(Method::GET, "/api/v1/users/me/");
-        told(request.header("x-api-key", token))
+        let request = server.anonymous(Method::GET, "/api/v1/users/me/");
+        status_and_body(request.header("x-api-key", token))
     };
     assert!(me(&revoked).await.starts_with("200"));
     assert!(me(&expiring).await.starts_with("200"));
@@ -304,7 +316,7 @@ async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_
     insta::assert_snapshot!(carry_out(holder, unknown).await.unwrap_err(), @r#"There is no token with the id "x"; `hangar token list` shows those there are."#);
 }
 
-/// Each request is wrong in several ways; what is judged first decides.
+/// Each request is wrong in several ways: the first check decides.
 #[rstest]
 #[case::cap("PUT", "/api/nothing", &[], 1 << 21, r#"413 {"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}"#)]
 #[case::route("PUT", "/api/nothing", &[("accept", "text/html")], 1, r#"404 {"error": "Page not found."}"#)]
@@ -320,7 +332,7 @@ async fn a_revoked_token_is_refused_by_the_very_next_request_and_an_expired_one_
 #[case::options_static("OPTIONS", "/api/assets/v2/static/3999b15f-7a97-486e-b06b-d08ce45c00c9/", &[], 0, "200")]
 #[case::preflight("OPTIONS", "/api/nothing", &[("access-control-request-method", "PUT"), ("origin", "https://a.example")], 0, "200")]
 #[actix_web::test]
-async fn checks_come_in_their_order(
+async fn checks_run_in_their_order(
     #[case] method: &str,
     #[case] path: &str,
     #[case] headers: &[(&'static str, &str)],
@@ -345,7 +357,7 @@ async fn checks_come_in_their_order(
         })
         .collect();
     let request = server
-        .stranger(method.parse().unwrap(), path)
+        .anonymous(method.parse().unwrap(), path)
         .headers(sent)
         .body(vec![b'x'; body_bytes]);
     let answer = request.send().await.unwrap();
@@ -357,9 +369,9 @@ async fn checks_come_in_their_order(
 }
 
 #[actix_web::test]
-async fn the_slash_that_is_missing_is_added_before_the_query() {
+async fn the_missing_slash_is_added_before_the_query() {
     let server = Server::start().await;
-    let request = server.stranger(Method::POST, "/api/v1/users/me?a=b/c&d");
+    let request = server.anonymous(Method::POST, "/api/v1/users/me?a=b/c&d");
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 301);
     assert_eq!(answer.headers()["location"], "/api/v1/users/me/?a=b/c&d");
@@ -367,9 +379,9 @@ async fn the_slash_that_is_missing_is_added_before_the_query() {
 }
 
 #[actix_web::test]
-async fn operations_tell_life_and_readiness_in_json() {
+async fn liveness_and_readiness_are_answered_in_json() {
     let server = Server::start().await;
-    let get = |path| told(server.stranger(Method::GET, path));
+    let get = |path| status_and_body(server.anonymous(Method::GET, path));
     insta::assert_snapshot!(get("/-/health/live").await, @r#"200 {"status":"live"}"#);
     assert!(
         get("/-/health/ready")
@@ -380,16 +392,16 @@ async fn operations_tell_life_and_readiness_in_json() {
 }
 
 #[actix_web::test]
-async fn a_token_is_held_to_its_rate_and_told_what_is_left() {
+async fn a_token_has_a_rate_limit_and_its_answers_say_what_is_left() {
     let server = Server::start_with(&[("API_KEY_RATE_LIMIT", "3/minute")]).await;
     let me = "/api/v1/users/me/";
     let header = |answer: &reqwest::Response, name: &str| {
         let value = answer.headers().get(name)?;
         Some(value.to_str().unwrap().to_owned())
     };
-    // A wrong method counts, and says so; who is nobody does not.
+    // A wrong method counts against the limit; a request without a token does not.
     for (method, status, left) in [(Method::GET, 200, "2"), (Method::PUT, 405, "1")] {
-        let answer = server.ask(method, me).send().await.unwrap();
+        let answer = server.authenticated(method, me).send().await.unwrap();
         assert_eq!(answer.status(), status);
         assert_eq!(header(&answer, "x-ratelimit-remaining").unwrap(), left);
         let reset: i64 = header(&answer, "x-ratelimit-reset")
@@ -399,11 +411,11 @@ async fn a_token_is_held_to_its_rate_and_told_what_is_left() {
         let now = server.clock.now().as_millis() / 1000;
         assert!((now + 58..=now + 60).contains(&reset), "{reset}");
     }
-    let nobody = server.stranger(Method::GET, me).send().await.unwrap();
-    assert_eq!(nobody.status(), 401);
-    assert_eq!(header(&nobody, "x-ratelimit-remaining"), None);
-    server.ask(Method::GET, me).send().await.unwrap();
-    let refused = server.ask(Method::GET, me).send().await.unwrap();
+    let anonymous = server.anonymous(Method::GET, me).send().await.unwrap();
+    assert_eq!(anonymous.status(), 401);
+    assert_eq!(header(&anonymous, "x-ratelimit-remaining"), None);
+    server.authenticated(Method::GET, me).send().await.unwrap();
+    let refused = server.authenticated(Method::GET, me).send().await.unwrap();
     assert_eq!(refused.status(), 429);
     assert_eq!(header(&refused, "x-ratelimit-remaining"), None);
     let wait: u64 = header(&refused, "retry-after").unwrap().parse().unwrap();
@@ -412,11 +424,15 @@ async fn a_token_is_held_to_its_rate_and_told_what_is_left() {
         refused.text().await.unwrap(),
         @r#"{"error_code":5900,"error_message":"RATE_LIMIT_EXCEEDED"}"#
     );
-    let v2 = format!("/api/assets/v2/user-assets/{NOBODYS}/");
-    let free = server.ask(Method::DELETE, &v2).send().await.unwrap();
+    let v2 = format!("/api/assets/v2/user-assets/{UNKNOWN_ID}/");
+    let free = server
+        .authenticated(Method::DELETE, &v2)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(free.status(), 404);
     assert_eq!(header(&free, "x-ratelimit-remaining"), None);
     server.clock.advance(std::time::Duration::from_secs(61));
-    let again = server.ask(Method::GET, me).send().await.unwrap();
+    let again = server.authenticated(Method::GET, me).send().await.unwrap();
     assert_eq!(again.status(), 200);
 }

@@ -1,13 +1,14 @@
-//! Example answers, made by the code that makes the real ones: an asset that was asked for, its signed form, its addresses.
+//! Example answers, made by the code that makes the real ones: an asset that waits for its upload, its signed form, its
+//! URLs.
 //!
 //! They show one workspace, `acme`, with one project and one work item. The key pair is `access-key` and `secret-key`, and
 //! the time is that of the examples in the Plane contract, section 7.
-use super::super::dto::{self, UploadAnswer, UploadData};
-use super::super::error::{Conflict, PlaneError};
-use super::super::routes::{Endpoint, Route, Version};
 use crate::assets::model::Micros;
 use crate::assets::{Asset, Bindings, EntityType};
 use crate::clock::Timestamp;
+use crate::http::plane::dto::{self, UploadAnswer, UploadData};
+use crate::http::plane::error::{Conflict, PlaneError};
+use crate::http::plane::routes::table::{Endpoint, Route, Version};
 use crate::s3::policy::PostPolicy;
 use crate::s3::sigv4::{Credential, Scope, SigningKey, presign_query};
 use crate::s3::uri::encode_path;
@@ -16,33 +17,34 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
-pub(super) const SLUG: &str = "acme";
-pub(super) const ANCHOR: &str = "3999b15f7a97486eb06bd08ce45c00c9";
-pub(super) const ASSET: Uuid = Uuid::from_u128(0x3999_b15f_7a97_486e_b06b_d08c_e45c_00c9);
-pub(super) const PROJECT: Uuid = Uuid::from_u128(0x3e41_196c_089a_46f7_a962_d79c_b6cf_65ef);
-pub(super) const ISSUE: Uuid = Uuid::from_u128(0x64e0_7c92_a8a4_40c0_9f33_ef98_4c20_3342);
-pub(super) const ENTITY: Uuid = Uuid::from_u128(0x0b8d_2f4e_5c11_4f0e_9a53_1d86_f2a7_7c35);
+pub(in crate::http) const SLUG: &str = "acme";
+pub(in crate::http) const ANCHOR: &str = "3999b15f7a97486eb06bd08ce45c00c9";
+pub(in crate::http) const ASSET: Uuid = Uuid::from_u128(0x3999_b15f_7a97_486e_b06b_d08c_e45c_00c9);
+pub(in crate::http) const PROJECT: Uuid =
+    Uuid::from_u128(0x3e41_196c_089a_46f7_a962_d79c_b6cf_65ef);
+pub(in crate::http) const ISSUE: Uuid = Uuid::from_u128(0x64e0_7c92_a8a4_40c0_9f33_ef98_4c20_3342);
+pub(in crate::http) const ENTITY: Uuid = Uuid::from_u128(0x0b8d_2f4e_5c11_4f0e_9a53_1d86_f2a7_7c35);
 const WORKSPACE: Uuid = Uuid::from_u128(0x1951_c3f4_4c6b_4f4a_95d2_bef0_3d3f_1905);
 const USER: Uuid = Uuid::from_u128(0x8702_7c3a_068e_46d4_9359_008f_be42_ea1d);
 
-/// What the bodies of the examples ask for.
-pub(super) const IMAGE_NAME: &str = "me.png";
-pub(super) const IMAGE_TYPE: &str = "image/png";
-pub(super) const IMAGE_SIZE: u64 = 73;
-pub(super) const FILE_NAME: &str = "spec.pdf";
-pub(super) const FILE_TYPE: &str = "application/pdf";
-pub(super) const FILE_SIZE: u64 = 1024;
-pub(super) const EXTERNAL_ID: &str = "88";
-pub(super) const EXTERNAL_SOURCE: &str = "jira";
+/// The files of the example requests.
+pub(in crate::http) const IMAGE_NAME: &str = "me.png";
+pub(in crate::http) const IMAGE_TYPE: &str = "image/png";
+pub(in crate::http) const IMAGE_SIZE: u64 = 73;
+pub(in crate::http) const FILE_NAME: &str = "spec.pdf";
+pub(in crate::http) const FILE_TYPE: &str = "application/pdf";
+pub(in crate::http) const FILE_SIZE: u64 = 1024;
+pub(in crate::http) const EXTERNAL_ID: &str = "88";
+pub(in crate::http) const EXTERNAL_SOURCE: &str = "jira";
 
 const HOST: &str = "files.example.com";
 const BUCKET: &str = "uploads";
 /// 2026-11-23T09:18:10Z
-const ASKED_AT: Timestamp = Timestamp::from_secs(1_795_425_490);
-const HOLDS: Duration = Duration::from_hours(1);
+const REQUESTED_AT: Timestamp = Timestamp::from_secs(1_795_425_490);
+const VALID_FOR: Duration = Duration::from_hours(1);
 
-/// What a request for an upload by this route is answered, where it sends the example body.
-pub(super) fn upload(route: &Route) -> Value {
+/// The answer to a request for an upload by this route, with the example body.
+pub(in crate::http) fn upload(route: &Route) -> Value {
     let bindings = |project_id, issue_id| Bindings {
         workspace_id: Some(WORKSPACE),
         project_id,
@@ -90,7 +92,7 @@ pub(super) fn upload(route: &Route) -> Value {
 }
 
 /// A list with one uploaded attachment.
-pub(super) fn attachments(route: &Route) -> Value {
+pub(in crate::http) fn attachments(route: &Route) -> Value {
     let bindings = Bindings {
         workspace_id: Some(WORKSPACE),
         project_id: Some(PROJECT),
@@ -113,7 +115,7 @@ pub(super) fn attachments(route: &Route) -> Value {
 }
 
 /// A file of a workspace by v1, with a URL that the example's key pair signed.
-pub(super) fn workspace_file() -> Value {
+pub(in crate::http) fn workspace_file() -> Value {
     let bindings = Bindings {
         workspace_id: Some(WORKSPACE),
         ..Bindings::default()
@@ -131,7 +133,7 @@ pub(super) fn workspace_file() -> Value {
     })
 }
 
-pub(super) fn me() -> Value {
+pub(in crate::http) fn me() -> Value {
     json!(dto::Me {
         id: USER,
         first_name: "",
@@ -143,35 +145,35 @@ pub(super) fn me() -> Value {
     })
 }
 
-pub(super) fn exists() -> Value {
+pub(in crate::http) fn exists() -> Value {
     json!(dto::Exists { exists: true })
 }
 
-pub(super) fn duplicate() -> Value {
+pub(in crate::http) fn duplicate() -> Value {
     json!(dto::Duplicate { asset_id: ASSET })
 }
 
-pub(super) fn taken_asset() -> PlaneError {
+pub(in crate::http) fn existing_asset() -> PlaneError {
     let bindings = Bindings {
         workspace_id: Some(WORKSPACE),
         ..Bindings::default()
     };
-    PlaneError::Taken(Conflict::Asset {
+    PlaneError::Conflict(Conflict::Asset {
         message: "Asset with same external id and source already exists",
         asset_id: ASSET,
         asset_url: asset(EntityType::IssueAttachment, bindings).asset_url(Some(SLUG)),
     })
 }
 
-pub(super) fn taken_attachment() -> PlaneError {
-    PlaneError::Taken(Conflict::Attachment {
+pub(in crate::http) fn existing_attachment() -> PlaneError {
+    PlaneError::Conflict(Conflict::Attachment {
         error: "Issue with the same external id and external source already exists",
         id: ASSET,
     })
 }
 
-/// The example of a name in a path.
-pub(super) fn path_parameter(name: &str) -> String {
+/// The example of a parameter in a path.
+pub(in crate::http) fn path_parameter(name: &str) -> String {
     match name {
         "slug" => SLUG.to_owned(),
         "anchor" => ANCHOR.to_owned(),
@@ -190,7 +192,7 @@ fn attributes(name: &str, content_type: &str, size: u64) -> Map<String, Value> {
     ])
 }
 
-/// An asset that was just asked for. Keys: Plane contract, section 1.5.
+/// An asset that waits for its upload. Keys: Plane contract, section 1.5.
 fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
     let (name, content_type, size) = match entity_type {
         EntityType::IssueAttachment => (FILE_NAME, FILE_TYPE, FILE_SIZE),
@@ -200,7 +202,7 @@ fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
         Some(workspace_id) => workspace_id.to_string(),
         None => "user-assets".to_owned(),
     };
-    let asked_at = Micros::from(ASKED_AT);
+    let requested_at = Micros::from(REQUESTED_AT);
     Asset {
         id: ASSET,
         entity_type,
@@ -214,14 +216,14 @@ fn asset(entity_type: EntityType, bindings: Bindings) -> Asset {
         external_source: None,
         created_by: USER,
         updated_by: None,
-        created_at: asked_at,
-        updated_at: asked_at,
+        created_at: requested_at,
+        updated_at: requested_at,
         deleted_at: None,
         pointer_wanted: false,
     }
 }
 
-/// By v1 the example body names an external id and source.
+/// The example bodies of v1 have an external id and source.
 fn with_external(asset: Asset, is_v1: bool) -> Asset {
     Asset {
         external_id: is_v1.then(|| EXTERNAL_ID.to_owned()),
@@ -247,8 +249,8 @@ fn signed_fields(asset: &Asset) -> Vec<(&'static str, String)> {
         key: &asset.key,
         content_type: &asset.content_type,
         length: 1..=asset.size,
-        now: ASKED_AT,
-        expires_at: ASKED_AT.plus(HOLDS),
+        now: REQUESTED_AT,
+        expires_at: REQUESTED_AT.plus(VALID_FOR),
         credential: &credential,
     };
     policy.sign(&key).fields
@@ -259,7 +261,7 @@ fn presigned_url(asset: &Asset, disposition: &str) -> String {
     let path = encode_path(&format!("/{}/{}", asset.bucket, asset.key));
     let disposition = format!("{disposition}; filename*=UTF-8''{FILE_NAME}");
     let extra = [("response-content-disposition", disposition.as_str())];
-    let expires = HOLDS.as_secs();
+    let expires = VALID_FOR.as_secs();
     let query = presign_query(
         "GET",
         HOST,
@@ -267,7 +269,7 @@ fn presigned_url(asset: &Asset, disposition: &str) -> String {
         &extra,
         &credential,
         &key,
-        ASKED_AT,
+        REQUESTED_AT,
         expires,
     );
     format!("https://{HOST}{path}?{query}")

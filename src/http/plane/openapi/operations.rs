@@ -1,26 +1,27 @@
-//! What each route and method takes, gives and refuses. The refusals are the values that the handlers answer with, so
-//! their statuses and texts are the real ones.
-use super::super::error::{
+//! The request body, the success and the refusals of each route and method. A refusal is the value that the handler
+//! answers, so its status and text are the real ones.
+use crate::http::plane::error::{
     ATTACHMENT_NOT_UPLOADED, INVALID_DETAIL, INVALID_ENTITY, INVALID_ENTITY_TYPE,
     INVALID_FILE_TYPE, INVALID_IMAGE_TYPE, INVALID_IMAGE_TYPE_V1, INVALID_PAYLOAD, INVALID_REQUEST,
     MAY_NOT_DELETE, MAY_NOT_DOWNLOAD, MAY_NOT_UPLOAD, NAME_AND_SIZE_REQUIRED, NAME_TOO_LONG,
     NO_ANCHOR, NO_ASSET, NO_ASSET_IDS, NO_RIGHTS, NO_WORKSPACE, NOT_FOUND_V1, NOT_FOUND_V2,
     NOT_PUBLISHED, NOT_UPLOADED, NOT_YET_UPLOADED, PlaneError, UNUSABLE_SIZE,
 };
-use super::super::routes::{Endpoint, Route, Version};
-use super::bodies::Takes;
+use crate::http::plane::openapi::examples;
+use crate::http::plane::openapi::request_bodies::RequestBody;
+use crate::http::plane::routes::table::{Endpoint, Route, Version};
 
 /// One method of one route.
-pub(super) struct Operation {
-    pub(super) summary: &'static str,
-    pub(super) takes: Option<Takes>,
-    pub(super) gives: Gives,
-    /// Beyond what every route refuses alike.
-    pub(super) refuses: Vec<PlaneError>,
+pub(in crate::http) struct Operation {
+    pub(in crate::http) summary: &'static str,
+    pub(in crate::http) request_body: Option<RequestBody>,
+    pub(in crate::http) success: Success,
+    /// Without those that all routes have.
+    pub(in crate::http) refusals: Vec<PlaneError>,
 }
-/// An answer of success.
+/// The answer of a successful request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gives {
+pub(in crate::http) enum Success {
     Upload,
     Attachments,
     Asset,
@@ -28,27 +29,27 @@ pub(super) enum Gives {
     Exists,
     Duplicate,
     /// 204
-    Nothing,
+    NoContent,
     /// 302 to a presigned URL.
     Redirect,
-    /// 200, 206, 304: the bytes themselves.
+    /// 200, 206 or 304 with the bytes.
     File,
-    /// 200 with `Allow`, to OPTIONS.
+    /// 200 with `Allow`, the answer to OPTIONS.
     Methods,
 }
 
 impl Operation {
-    pub(super) fn of(route: &Route, method: &str) -> Self {
+    pub(in crate::http) fn of(route: &Route, method: &str) -> Self {
         if method == "OPTIONS" {
-            return reads("The methods of this path.", Gives::Methods, vec![]);
+            return read_operation("The methods of this path.", Success::Methods, vec![]);
         }
-        let mut operation = own(route, method);
+        let mut operation = of_endpoint(route, method);
         if is_in_a_workspace(route) {
-            let gate = match route.version() {
+            let not_a_member = match route.version() {
                 Version::V1 => PlaneError::Forbidden,
                 Version::V2 => NO_RIGHTS,
             };
-            operation.refuses.push(gate);
+            operation.refusals.push(not_a_member);
         }
         operation
     }
@@ -58,61 +59,69 @@ fn is_in_a_workspace(route: &Route) -> bool {
     route.path.contains("<slug>")
 }
 
-fn reads(summary: &'static str, gives: Gives, refuses: Vec<PlaneError>) -> Operation {
+fn read_operation(summary: &'static str, success: Success, refusals: Vec<PlaneError>) -> Operation {
     Operation {
         summary,
-        takes: None,
-        gives,
-        refuses,
+        request_body: None,
+        success,
+        refusals,
     }
 }
-fn asks(summary: &'static str, takes: Takes, refuses: Vec<PlaneError>) -> Operation {
-    let mut refuses = refuses;
-    refuses.extend([UNUSABLE_SIZE, NAME_TOO_LONG]);
+fn upload_operation(
+    summary: &'static str,
+    request_body: RequestBody,
+    refusals: Vec<PlaneError>,
+) -> Operation {
+    let mut refusals = refusals;
+    refusals.extend([UNUSABLE_SIZE, NAME_TOO_LONG]);
     Operation {
         summary,
-        takes: Some(takes),
-        gives: Gives::Upload,
-        refuses,
+        request_body: Some(request_body),
+        success: Success::Upload,
+        refusals,
     }
 }
-fn changes(summary: &'static str, takes: Option<Takes>, refuses: Vec<PlaneError>) -> Operation {
+fn change_operation(
+    summary: &'static str,
+    request_body: Option<RequestBody>,
+    refusals: Vec<PlaneError>,
+) -> Operation {
     Operation {
         summary,
-        takes,
-        gives: Gives::Nothing,
-        refuses,
+        request_body,
+        success: Success::NoContent,
+        refusals,
     }
 }
 
-fn own(route: &Route, method: &str) -> Operation {
+fn of_endpoint(route: &Route, method: &str) -> Operation {
     let missing = || match route.version() {
         Version::V1 => NOT_FOUND_V1,
         Version::V2 => NOT_FOUND_V2,
     };
     match (route.endpoint, method) {
-        (Endpoint::Me, _) => reads("The user whose token this is.", Gives::Me, vec![]),
+        (Endpoint::Me, _) => read_operation("The user whose token this is.", Success::Me, vec![]),
         (Endpoint::UserAssets, _) => user_assets(route.version()),
-        (Endpoint::UserAsset, "PATCH") => changes(
+        (Endpoint::UserAsset, "PATCH") => change_operation(
             "Change the attributes of an avatar or cover. By v2 it becomes the current one.",
-            Some(Takes::Attributes),
+            Some(RequestBody::Attributes),
             vec![INVALID_PAYLOAD, missing()],
         ),
-        (Endpoint::UserAsset, _) => changes(
+        (Endpoint::UserAsset, _) => change_operation(
             "Delete one of the user's own assets.",
             None,
             vec![missing()],
         ),
         (Endpoint::AssetsV1 | Endpoint::AssetV1, _) => documented_v1(route.endpoint, method),
         (Endpoint::Attachments | Endpoint::Attachment, _) => attachments(route, method),
-        (Endpoint::Static, _) => reads(
+        (Endpoint::Static, _) => read_operation(
             "The bytes of an avatar, cover or logo. No token is needed.",
-            Gives::File,
+            Success::File,
             vec![
                 NOT_FOUND_V2,
                 NOT_UPLOADED,
                 INVALID_ENTITY_TYPE,
-                PlaneError::RunsUploads,
+                PlaneError::WouldRunUpload,
                 PlaneError::PreconditionFailed,
                 PlaneError::RangeNotSatisfiable { size_bytes: 24 },
             ],
@@ -133,34 +142,34 @@ fn user_assets(version: Version) -> Operation {
         Version::V1 => INVALID_IMAGE_TYPE_V1,
         Version::V2 => INVALID_IMAGE_TYPE,
     };
-    asks(
+    upload_operation(
         "Ask for the upload of an avatar or cover.",
-        Takes::UserAsset,
+        RequestBody::UserAsset,
         vec![INVALID_ENTITY_TYPE, wrong_type],
     )
 }
 
 fn documented_v1(endpoint: Endpoint, method: &str) -> Operation {
     match (endpoint, method) {
-        (Endpoint::AssetsV1, _) => asks(
+        (Endpoint::AssetsV1, _) => upload_operation(
             "Ask for the upload of a file of the workspace.",
-            Takes::AssetV1,
+            RequestBody::AssetV1,
             vec![
                 NAME_AND_SIZE_REQUIRED,
                 INVALID_FILE_TYPE,
                 INVALID_DETAIL,
                 NOT_FOUND_V1,
-                super::examples::taken_asset(),
+                examples::existing_asset(),
             ],
         ),
-        (_, "PATCH") => changes(
+        (_, "PATCH") => change_operation(
             "Confirm an upload.",
-            Some(Takes::IsUploaded),
+            Some(RequestBody::IsUploaded),
             vec![INVALID_PAYLOAD, INVALID_DETAIL, NO_ASSET],
         ),
-        _ => reads(
+        _ => read_operation(
             "A file's names and a presigned URL of its bytes.",
-            Gives::Asset,
+            Success::Asset,
             vec![NO_WORKSPACE, NO_ASSET, NOT_YET_UPLOADED],
         ),
     }
@@ -171,49 +180,57 @@ fn attachments(route: &Route, method: &str) -> Operation {
         Version::V1 => (true, NOT_FOUND_V1),
         Version::V2 => (false, NOT_FOUND_V2),
     };
-    let refusal = |v1: PlaneError| if is_v1 { v1 } else { NO_RIGHTS };
+    let by_version = |v1: PlaneError| if is_v1 { v1 } else { NO_RIGHTS };
     match (route.endpoint, method) {
         (Endpoint::Attachments, "POST") => {
-            let mut refuses = vec![INVALID_FILE_TYPE];
+            let mut refusals = vec![INVALID_FILE_TYPE];
             if is_v1 {
-                refuses.extend([INVALID_REQUEST, INVALID_DETAIL, MAY_NOT_UPLOAD, missing]);
-                refuses.push(super::examples::taken_attachment());
+                refusals.extend([INVALID_REQUEST, INVALID_DETAIL, MAY_NOT_UPLOAD, missing]);
+                refusals.push(examples::existing_attachment());
             }
-            let takes = if is_v1 {
-                Takes::AttachmentV1
+            let request_body = if is_v1 {
+                RequestBody::AttachmentV1
             } else {
-                Takes::AttachmentV2
+                RequestBody::AttachmentV2
             };
-            asks("Ask for the upload of an attachment.", takes, refuses)
+            upload_operation(
+                "Ask for the upload of an attachment.",
+                request_body,
+                refusals,
+            )
         }
-        (Endpoint::Attachments, _) => reads(
+        (Endpoint::Attachments, _) => read_operation(
             "The uploaded attachments of a work item, the newest first.",
-            Gives::Attachments,
+            Success::Attachments,
             vec![missing],
         ),
-        (_, "PATCH") => changes(
+        (_, "PATCH") => change_operation(
             "Confirm the upload of an attachment. The body is not read.",
             None,
-            vec![refusal(MAY_NOT_UPLOAD), missing],
+            vec![by_version(MAY_NOT_UPLOAD), missing],
         ),
-        (_, "DELETE") => changes(
+        (_, "DELETE") => change_operation(
             "Delete an attachment: its creator and admins may, by v1 members too.",
             None,
-            vec![refusal(MAY_NOT_DELETE), missing],
+            vec![by_version(MAY_NOT_DELETE), missing],
         ),
-        _ => reads(
+        _ => read_operation(
             "Download an attachment.",
-            Gives::Redirect,
-            vec![ATTACHMENT_NOT_UPLOADED, refusal(MAY_NOT_DOWNLOAD), missing],
+            Success::Redirect,
+            vec![
+                ATTACHMENT_NOT_UPLOADED,
+                by_version(MAY_NOT_DOWNLOAD),
+                missing,
+            ],
         ),
     }
 }
 
 fn in_a_workspace(endpoint: Endpoint, method: &str) -> Operation {
     match (endpoint, method) {
-        (Endpoint::WorkspaceAssets | Endpoint::ProjectAssets, _) => asks(
+        (Endpoint::WorkspaceAssets | Endpoint::ProjectAssets, _) => upload_operation(
             "Ask for the upload of a picture of the workspace, or of the project.",
-            Takes::WorkspaceAsset,
+            RequestBody::WorkspaceAsset,
             vec![
                 INVALID_ENTITY_TYPE,
                 INVALID_IMAGE_TYPE,
@@ -221,41 +238,45 @@ fn in_a_workspace(endpoint: Endpoint, method: &str) -> Operation {
                 INVALID_PAYLOAD,
             ],
         ),
-        (Endpoint::WorkspaceAsset | Endpoint::ProjectAsset, "PATCH") => changes(
+        (Endpoint::WorkspaceAsset | Endpoint::ProjectAsset, "PATCH") => change_operation(
             "Change the attributes of an asset. By the workspace's path a logo or cover becomes the current one.",
-            Some(Takes::Attributes),
+            Some(RequestBody::Attributes),
             vec![INVALID_PAYLOAD, NOT_FOUND_V2],
         ),
         (Endpoint::WorkspaceAsset | Endpoint::ProjectAsset, "DELETE") => {
             let summary = "Delete an asset; an issue attachment only its creator and admins may.";
-            changes(summary, None, vec![NOT_FOUND_V2])
+            change_operation(summary, None, vec![NOT_FOUND_V2])
         }
-        (Endpoint::Check, _) => reads(
+        (Endpoint::Check, _) => read_operation(
             "Whether the asset is in the workspace, uploaded or not.",
-            Gives::Exists,
+            Success::Exists,
             vec![],
         ),
-        (Endpoint::Restore, _) => changes("Bring a deleted asset back.", None, vec![NOT_FOUND_V2]),
+        (Endpoint::Restore, _) => {
+            change_operation("Bring a deleted asset back.", None, vec![NOT_FOUND_V2])
+        }
         (Endpoint::Duplicate, _) => Operation {
             summary: "Copy an uploaded asset into this workspace.",
-            takes: Some(Takes::Duplicate),
-            gives: Gives::Duplicate,
-            refuses: vec![
+            request_body: Some(RequestBody::Duplicate),
+            success: Success::Duplicate,
+            refusals: vec![
                 INVALID_ENTITY,
                 INVALID_DETAIL,
                 INVALID_PAYLOAD,
                 NO_ASSET,
-                PlaneError::TooMany { retry_after: 12 },
+                PlaneError::RateLimited {
+                    retry_after_seconds: 12,
+                },
             ],
         },
-        (Endpoint::Bulk, _) => changes(
+        (Endpoint::Bulk, _) => change_operation(
             "Bind many uploaded assets to what they were uploaded for.",
-            Some(Takes::AssetIds),
+            Some(RequestBody::AssetIds),
             vec![NO_ASSET_IDS, INVALID_DETAIL, NOT_UPLOADED],
         ),
-        _ => reads(
+        _ => read_operation(
             "Download an asset.",
-            Gives::Redirect,
+            Success::Redirect,
             vec![NOT_FOUND_V2, NOT_UPLOADED],
         ),
     }
@@ -263,9 +284,9 @@ fn in_a_workspace(endpoint: Endpoint, method: &str) -> Operation {
 
 fn published(endpoint: Endpoint, method: &str) -> Operation {
     match (endpoint, method) {
-        (Endpoint::AnchorAssets, _) => asks(
+        (Endpoint::AnchorAssets, _) => upload_operation(
             "Ask for the upload of a picture in a comment on a published project.",
-            Takes::PublishedAsset,
+            RequestBody::PublishedAsset,
             vec![
                 INVALID_ENTITY_TYPE,
                 INVALID_IMAGE_TYPE,
@@ -273,28 +294,28 @@ fn published(endpoint: Endpoint, method: &str) -> Operation {
                 NOT_PUBLISHED,
             ],
         ),
-        (Endpoint::AnchorAsset, "PATCH") => changes(
+        (Endpoint::AnchorAsset, "PATCH") => change_operation(
             "Change the attributes of a picture.",
-            Some(Takes::Attributes),
+            Some(RequestBody::Attributes),
             vec![INVALID_PAYLOAD, NOT_PUBLISHED, NOT_FOUND_V2],
         ),
         (Endpoint::AnchorAsset, "DELETE") => {
             let summary = "Delete an asset; an issue attachment only its creator and admins may.";
-            changes(summary, None, vec![NOT_PUBLISHED, NOT_FOUND_V2])
+            change_operation(summary, None, vec![NOT_PUBLISHED, NOT_FOUND_V2])
         }
-        (Endpoint::AnchorRestore, _) => changes(
+        (Endpoint::AnchorRestore, _) => change_operation(
             "Bring a deleted picture back.",
             None,
             vec![NOT_PUBLISHED, NOT_FOUND_V2],
         ),
-        (Endpoint::AnchorBulk, _) => changes(
+        (Endpoint::AnchorBulk, _) => change_operation(
             "Bind comments' pictures to their comment.",
-            Some(Takes::AssetIds),
+            Some(RequestBody::AssetIds),
             vec![NO_ASSET_IDS, INVALID_DETAIL, NOT_PUBLISHED, NOT_UPLOADED],
         ),
-        _ => reads(
+        _ => read_operation(
             "A picture of a published project. No token is needed.",
-            Gives::Redirect,
+            Success::Redirect,
             vec![NO_ANCHOR, NOT_FOUND_V2, NOT_UPLOADED],
         ),
     }

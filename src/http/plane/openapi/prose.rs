@@ -1,17 +1,17 @@
-//! What the document says in sentences: how to begin, which of several routes to take, what a PATCH changes, and which field
-//! a refusal is about. Text in backticks is code; `/-/docs` shows it so.
-use super::super::error::{
+//! The sentences of the document: how to begin, which of several routes to use, what a PATCH changes, and which field a
+//! refusal is about. Text in backticks is code, and `/-/docs` shows it as code.
+use crate::http::plane::error::{
     INVALID_DETAIL, INVALID_ENTITY, INVALID_ENTITY_TYPE, INVALID_FILE_TYPE, INVALID_IMAGE_TYPE,
     INVALID_IMAGE_TYPE_V1, INVALID_PAYLOAD, INVALID_REQUEST, NAME_AND_SIZE_REQUIRED, NAME_TOO_LONG,
-    NO_ASSET_IDS, UNUSABLE_SIZE,
+    NO_ASSET_IDS, PlaneError, UNUSABLE_SIZE,
 };
-use super::super::routes::{Endpoint, Route, Version};
-use super::bodies::{Form, Takes};
+use crate::http::plane::openapi::request_bodies::{RequestBody, ValueKind};
+use crate::http::plane::routes::table::{Endpoint, Route, Version};
 use serde_json::{Value, json};
 
-pub(super) const PUBLIC_API: &str = "Public API (v1)";
-pub(super) const APP_API: &str = "App API (v2)";
-pub(super) const PUBLISHED: &str = "Published projects";
+pub(in crate::http) const PUBLIC_API: &str = "Public API (v1)";
+pub(in crate::http) const APP_API: &str = "App API (v2)";
+pub(in crate::http) const PUBLISHED: &str = "Published projects";
 
 /// A heading and its paragraphs, in the order of reading.
 pub(in crate::http) const INTRODUCTION: &[(&str, &[&str])] = &[
@@ -82,7 +82,7 @@ pub(in crate::http) const INTRODUCTION: &[(&str, &[&str])] = &[
 ];
 
 /// The introduction as one text, in `CommonMark`.
-pub(super) fn introduction() -> String {
+pub(in crate::http) fn introduction() -> String {
     let sections = INTRODUCTION.iter().map(|(heading, paragraphs)| {
         let paragraphs = paragraphs.join("\n\n");
         format!("## {heading}\n\n{paragraphs}")
@@ -95,7 +95,7 @@ pub(super) fn introduction() -> String {
 }
 
 /// The groups of routes, in the order of reading.
-pub(super) fn tags() -> Value {
+pub(in crate::http) fn tags() -> Value {
     json!([
         {"name": PUBLIC_API, "description": "For programs with a token. Begin here."},
         {"name": APP_API, "description": "What Plane's web app calls, for what v1 does not have."},
@@ -103,7 +103,7 @@ pub(super) fn tags() -> Value {
     ])
 }
 
-pub(super) fn parameter(name: &str, may_be_none: bool) -> Option<&'static str> {
+pub(in crate::http) fn parameter(name: &str, may_be_none: bool) -> Option<&'static str> {
     match name {
         "slug" => Some("The workspace, as it stands in Plane's addresses."),
         "anchor" => Some("What `hangar anchor create` printed."),
@@ -120,11 +120,37 @@ pub(super) fn parameter(name: &str, may_be_none: bool) -> Option<&'static str> {
     }
 }
 
-/// What there is to say of an operation beyond its summary.
-pub(super) fn description(route: &Route, method: &str) -> Option<String> {
-    let instead = instead(route.path);
+/// The description of an answer by its status.
+pub(in crate::http) fn status(status: &str) -> &'static str {
+    match status {
+        "200" => "Done.",
+        "204" => "Done. There is no body.",
+        "206" => "The range that was asked for.",
+        "302" => "The bytes are at the presigned URL in `Location`.",
+        "304" => "The client's copy is current.",
+        "400" => "The request is wrong.",
+        "401" => "No token.",
+        "403" => "The token is not valid, or does not allow this.",
+        "404" => "It does not exist, or not for this caller.",
+        "406" => "Only JSON is answered.",
+        "408" => "The body came too slowly.",
+        "409" => "It exists already.",
+        "412" => "A precondition does not hold.",
+        "413" => "The body is too large.",
+        "415" => "Bodies are JSON or forms.",
+        "416" => "The range lies outside the file.",
+        "429" => "Too many requests. `Retry-After` says when to try again.",
+        "500" => "The stored bytes are damaged.",
+        "503" => "Not available now. `Retry-After` says when to try again.",
+        _ => "The disk is full.",
+    }
+}
+
+/// The description of an operation, where its summary does not say everything.
+pub(in crate::http) fn description(route: &Route, method: &str) -> Option<String> {
+    let instead = newer_path(route.path);
     let more = match (method, route.endpoint) {
-        ("PATCH", endpoint) => patch(endpoint, route.version()),
+        ("PATCH", endpoint) => patch_effect(endpoint, route.version()),
         ("POST", Endpoint::WorkspaceAssets) => Some(
             "The asset belongs to the workspace and to no project, so `None` stands in the address of a picture in a \
              description, comment or page; a bulk call binds it to a project later. Take the project's path where the \
@@ -139,8 +165,8 @@ pub(super) fn description(route: &Route, method: &str) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-/// Of a path that is there for older clients: the one to take.
-fn instead(path: &str) -> Option<&'static str> {
+/// For a path that exists for older clients: the path to use.
+fn newer_path(path: &str) -> Option<&'static str> {
     match path {
         "/api/v1/users/assets/" => Some(
             "Plane's Python SDK posts here. The same as `/api/v1/assets/user-assets/`: take that path.",
@@ -155,7 +181,7 @@ fn instead(path: &str) -> Option<&'static str> {
     }
 }
 
-fn patch(endpoint: Endpoint, version: Version) -> Option<&'static str> {
+fn patch_effect(endpoint: Endpoint, version: Version) -> Option<&'static str> {
     match (endpoint, version) {
         (Endpoint::UserAsset, Version::V1) => Some(
             "`attributes` replaces the stored object whole; without it nothing changes. The current avatar and cover stay: \
@@ -183,9 +209,9 @@ fn patch(endpoint: Endpoint, version: Version) -> Option<&'static str> {
     }
 }
 
-/// Which field a refusal is about. `text`: its body.
-pub(super) fn refusal(text: &str, takes: Option<Takes>) -> Option<String> {
-    let is = |refusal: super::PlaneError| refusal.body() == text;
+/// The summary of a refusal: which field it is about. `text`: its body.
+pub(in crate::http) fn refusal(text: &str, body: Option<RequestBody>) -> Option<String> {
+    let is = |refusal: PlaneError| refusal.body() == text;
     let fixed = if is(UNUSABLE_SIZE) {
         "`size` is not a positive whole number."
     } else if is(NAME_TOO_LONG) {
@@ -203,9 +229,9 @@ pub(super) fn refusal(text: &str, takes: Option<Takes>) -> Option<String> {
     } else if is(NO_ASSET_IDS) {
         "`asset_ids` is missing or empty."
     } else if is(INVALID_DETAIL) {
-        return takes.and_then(wrong_form);
+        return body.and_then(invalid_detail);
     } else if is(INVALID_PAYLOAD) {
-        return takes.and_then(not_to_be_kept);
+        return body.and_then(invalid_payload);
     } else {
         return None;
     };
@@ -213,14 +239,17 @@ pub(super) fn refusal(text: &str, takes: Option<Takes>) -> Option<String> {
 }
 
 /// *Please provide valid detail*
-fn wrong_form(takes: Takes) -> Option<String> {
+fn invalid_detail(body: RequestBody) -> Option<String> {
     let mut reasons = Vec::new();
-    for (form, reason) in [
-        (Form::Id, "is not a UUID"),
-        (Form::External, "is not text, or longer than 255 characters"),
-        (Form::Switch, "is neither true nor false"),
+    for (kind, reason) in [
+        (ValueKind::Id, "is not a UUID"),
+        (
+            ValueKind::External,
+            "is not text, or longer than 255 characters",
+        ),
+        (ValueKind::Boolean, "is neither true nor false"),
     ] {
-        let fields = takes.fields_of_form(form);
+        let fields = body.fields_of_kind(kind);
         if !fields.is_empty() {
             reasons.push(format!("`{}` {reason}", fields.join("` or `")));
         }
@@ -229,17 +258,17 @@ fn wrong_form(takes: Takes) -> Option<String> {
 }
 
 /// *The payload is not valid*
-fn not_to_be_kept(takes: Takes) -> Option<String> {
-    if !takes.fields_of_form(Form::Attributes).is_empty() {
+fn invalid_payload(body: RequestBody) -> Option<String> {
+    if !body.fields_of_kind(ValueKind::Attributes).is_empty() {
         return Some("`attributes` is not an object, or longer than 16 KiB.".to_owned());
     }
-    match takes {
-        Takes::IsUploaded => Some("`is_uploaded` is null.".to_owned()),
-        Takes::WorkspaceAsset => Some(
+    match body {
+        RequestBody::IsUploaded => Some("`is_uploaded` is null.".to_owned()),
+        RequestBody::WorkspaceAsset => Some(
             "`entity_identifier` names another user, workspace or project than the request is for."
                 .to_owned(),
         ),
-        Takes::Duplicate => Some(
+        RequestBody::Duplicate => Some(
             "`entity_id` names another user, workspace or project than the copy is for.".to_owned(),
         ),
         _ => None,

@@ -1,4 +1,8 @@
-use super::*;
+use crate::http::plane::openapi::document::document;
+use crate::http::plane::openapi::naming::{operation_id, path};
+use crate::http::plane::openapi::schemas::JSON;
+use crate::http::plane::routes::table::ROUTES;
+use serde_json::{Map, json};
 use std::collections::BTreeSet;
 
 #[test]
@@ -11,14 +15,19 @@ fn every_route_and_method_is_described() {
         for method in route.allow.split(", ") {
             let operation = &item[method.to_ascii_lowercase()];
             assert!(operation["summary"].is_string(), "{method} {}", route.path);
-            let is_open = operation["security"].as_array().unwrap().is_empty();
-            assert_eq!(is_open, route.is_open(method), "{method} {}", route.path);
+            let is_anonymous = operation["security"].as_array().unwrap().is_empty();
+            assert_eq!(
+                is_anonymous,
+                route.allows_anonymous(method),
+                "{method} {}",
+                route.path
+            );
         }
     }
 }
 
 #[test]
-fn every_operation_has_a_name_of_its_own() {
+fn no_two_operations_have_one_id() {
     let mut ids = BTreeSet::new();
     for route in &ROUTES {
         for method in route.allow.split(", ") {
@@ -31,9 +40,8 @@ fn every_operation_has_a_name_of_its_own() {
     }
 }
 
-/// Follows each reference and link of the document.
 #[test]
-fn every_reference_and_link_leads_somewhere() {
+fn every_reference_and_link_has_a_target() {
     let document = document();
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let text = document.to_string();
@@ -52,7 +60,7 @@ fn every_reference_and_link_leads_somewhere() {
 }
 
 #[test]
-fn an_example_of_an_upload_has_all_fields_signed_as_the_contract_has_them() {
+fn the_example_of_an_upload_has_the_fields_and_the_signature_of_the_contract() {
     let document = document();
     let post = &document["paths"]["/api/v1/assets/user-assets/"]["post"];
     let answer = &post["responses"]["200"]["content"][JSON]["example"];
@@ -75,7 +83,7 @@ fn an_example_of_an_upload_has_all_fields_signed_as_the_contract_has_them() {
 }
 
 #[test]
-fn an_attachment_has_its_own_example_and_a_missing_binding_is_none() {
+fn an_attachment_has_its_own_example_and_a_missing_binding_is_written_as_none() {
     let document = document();
     let example = |path: &str| {
         let post = &document["paths"][path]["post"];
@@ -106,7 +114,7 @@ fn each_patch_says_what_it_changes() {
     }
 }
 
-/// Of 400s with a body: a text that names no field has a summary which does.
+/// A 400 whose text does not name the field has a summary that does.
 #[test]
 fn each_refusal_of_a_field_names_the_field() {
     let document = document();

@@ -15,24 +15,24 @@ const NAME: &str = "Name must not be longer than 255 bytes.";
 const DETAIL: &str = "Please provide valid detail";
 const PAYLOAD: &str = "The payload is not valid";
 
-/// As a user's own assets are asked for, save that an identifier is read.
+/// Parses a request for a user's own asset, and an identifier too.
 fn parsed(body: &Value) -> Result<UploadRequest, String> {
     let fields = Fields::of(body);
-    let rules = PictureRules {
-        takes: EntityType::is_of_a_user,
+    let rules = ImageRules {
+        accepts: EntityType::is_of_a_user,
         wrong_type: INVALID_IMAGE_TYPE_V1,
     };
     let bindings = |_| {
         Ok(Bindings {
-            user_id: identifier(&fields, "entity_identifier")?,
+            user_id: optional_id(&fields, "entity_identifier")?,
             ..Bindings::default()
         })
     };
-    picture(&fields, 5000, USER, rules, bindings).map_err(|error| error.to_string())
+    parse_image(&fields, 5000, USER, rules, bindings).map_err(|error| error.to_string())
 }
 
 #[test]
-fn a_picture_needs_an_entity_type_only() {
+fn an_image_needs_only_an_entity_type() {
     let request = parsed(&json!({"entity_type": "USER_COVER"})).unwrap();
     assert_eq!(request.entity_type, EntityType::UserCover);
     assert_eq!(request.content_type, "image/jpeg");
@@ -54,8 +54,8 @@ fn a_picture_needs_an_entity_type_only() {
 #[case(json!({"entity_type": "USER_AVATAR", "type": ""}), TYPE)]
 #[case(json!({"entity_type": "USER_AVATAR", "entity_identifier": "x", "name": "x".repeat(256)}), DETAIL)]
 #[case(json!({"entity_type": "USER_AVATAR", "name": "x".repeat(256)}), NAME)]
-fn the_first_wrong_field_decides(#[case] body: Value, #[case] told: &str) {
-    assert_eq!(parsed(&body).unwrap_err(), told);
+fn the_first_wrong_field_is_refused(#[case] body: Value, #[case] expected: &str) {
+    assert_eq!(parsed(&body).unwrap_err(), expected);
 }
 
 #[rstest]
@@ -73,7 +73,7 @@ fn an_identifier_is_a_uuid_or_left_out(
     #[case] body: Value,
     #[case] expected: Result<Option<Uuid>, &str>,
 ) {
-    let read = identifier(&Fields::of(&body), "id").map_err(|error| error.to_string());
+    let read = optional_id(&Fields::of(&body), "id").map_err(|error| error.to_string());
     assert_eq!(read.as_ref().copied().map_err(String::as_str), expected);
 }
 
@@ -87,9 +87,9 @@ fn an_identifier_is_a_uuid_or_left_out(
 #[case("Text/Plain", false)]
 #[case("application/x-msdownload", false)]
 #[case("", false)]
-fn attachments_have_a_list_of_types(#[case] content_type: &str, #[case] is_taken: bool) {
+fn attachments_have_a_list_of_types(#[case] content_type: &str, #[case] is_accepted: bool) {
     let read = attachment_type(&Fields::of(&json!({"type": content_type})));
-    assert_eq!(read.is_ok(), is_taken);
+    assert_eq!(read.is_ok(), is_accepted);
 }
 
 #[rstest]
@@ -100,15 +100,15 @@ fn attachments_have_a_list_of_types(#[case] content_type: &str, #[case] is_taken
 #[case(json!({"external_id": 5}), Err(()))]
 #[case(json!({"external_source": ["b"]}), Err(()))]
 #[case(json!({"external_id": "x".repeat(256)}), Err(()))]
-fn an_external_id_and_source_are_a_pair_or_harmless(
+fn an_external_id_and_source_conflict_only_as_a_pair(
     #[case] body: Value,
     #[case] expected: Result<(Option<&str>, Option<&str>, bool), ()>,
 ) {
     let read = External::read(&Fields::of(&body));
-    let told = read
+    let actual = read
         .as_ref()
         .map(|read| (read.id.as_deref(), read.source.as_deref(), read.is_pair()));
-    assert_eq!(told.map_err(|_| ()), expected);
+    assert_eq!(actual.map_err(|_| ()), expected);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn an_external_id_is_counted_in_characters() {
     assert!(read.is_ok());
 }
 
-/// What an identifier binds, as `column=id`, in a workspace and in a project of it.
+/// The bindings by an identifier, as `column=id`, in a workspace and in a project of it.
 #[rstest]
 #[case(EntityType::UserAvatar, None, "user=1", "user=1")]
 #[case(EntityType::UserAvatar, Some(USER), "user=1", "user=1")]
@@ -135,7 +135,7 @@ fn an_external_id_is_counted_in_characters() {
 #[case(EntityType::PageDescription, Some(OTHER), "page=4", "page=4")]
 #[case(EntityType::DraftIssueDescription, Some(OTHER), "", "draft=4")]
 #[case(EntityType::DraftIssueAttachment, Some(OTHER), "", "")]
-fn an_identifier_binds_by_type_and_never_beyond_the_path(
+fn an_identifier_binds_by_type_and_never_contradicts_the_path(
     #[case] entity_type: EntityType,
     #[case] identifier: Option<Uuid>,
     #[case] in_workspace: &str,
@@ -148,7 +148,7 @@ fn an_identifier_binds_by_type_and_never_beyond_the_path(
             user_id: USER,
             binds_drafts: project_id.is_some(),
         };
-        let told = match place.bindings(entity_type, identifier) {
+        let actual = match place.bindings(entity_type, identifier) {
             Err(error) => error.to_string(),
             Ok(bindings) => {
                 assert_eq!(bindings.workspace_id, Some(WORKSPACE));
@@ -171,7 +171,7 @@ fn an_identifier_binds_by_type_and_never_beyond_the_path(
                     .join(" ")
             }
         };
-        assert_eq!(told, expected);
+        assert_eq!(actual, expected);
     }
 }
 
@@ -183,10 +183,13 @@ fn an_identifier_binds_by_type_and_never_beyond_the_path(
 #[case(json!({"attributes": []}), Err(()))]
 #[case(json!({"attributes": "{}"}), Err(()))]
 #[case(json!({"attributes": {"a": "x".repeat(16 * 1024)}}), Err(()))]
-fn attributes_are_a_small_object_or_not_sent(
+fn attributes_are_a_small_object_or_absent(
     #[case] body: Value,
-    #[case] kept: Result<Option<&str>, ()>,
+    #[case] expected: Result<Option<&str>, ()>,
 ) {
     let parsed = attributes(&Fields::of(&body));
-    assert_eq!(parsed.as_ref().map(Option::as_deref).map_err(|_| ()), kept);
+    assert_eq!(
+        parsed.as_ref().map(Option::as_deref).map_err(|_| ()),
+        expected
+    );
 }

@@ -1,9 +1,10 @@
-//! Whether a client takes JSON. Plane contract, section 2.3: 406.
+//! Whether a client accepts JSON. Plane contract, section 2.3: 406.
 use actix_web::http::header::{self, HeaderMap};
 
-/// True without `Accept`, and where one of its types is JSON or a wildcard over it. Weights and parameters say nothing.
-// Plane: Django REST framework looks at the type alone, `q=0` included.
-pub(super) fn takes_json(headers: &HeaderMap) -> bool {
+/// True without `Accept`, and where one of its types is JSON or a wildcard that matches JSON. Weights and parameters are
+/// ignored.
+// Plane: Django REST framework compares only the type, even with `q=0`.
+pub(in crate::http) fn accepts_json(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::ACCEPT).peekable();
     if lines.peek().is_none() {
         return true;
@@ -38,13 +39,13 @@ mod tests {
     #[case(&["application/xml, text/*"], false)]
     #[case(&["application/json+x"], false)]
     #[case(&[""], false)]
-    fn json_must_be_acceptable(#[case] lines: &[&str], #[case] takes: bool) {
+    fn a_client_accepts_json_by_name_or_by_wildcard(#[case] lines: &[&str], #[case] accepts: bool) {
         let request = lines
             .iter()
             .fold(TestRequest::get(), |request, line| {
                 request.append_header((header::ACCEPT, *line))
             })
             .to_http_request();
-        assert_eq!(takes_json(request.headers()), takes);
+        assert_eq!(accepts_json(request.headers()), accepts);
     }
 }

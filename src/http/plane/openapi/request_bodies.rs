@@ -1,12 +1,12 @@
-//! What the asset API is asked with: the fields of each body, with an example.
-use super::examples;
+//! The request bodies: the fields of each, with an example.
 use crate::assets::EntityType;
 use crate::assets::content::{ATTACHMENT_TYPES, IMAGE_TYPES};
+use crate::http::plane::openapi::examples;
 use serde_json::{Map, Value, json};
 
-/// The body of a request. JSON, or the same fields as a form.
+/// The body of a request: JSON, or a form with the same fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(in crate::http) enum RequestBody {
     UserAsset,
     WorkspaceAsset,
     PublishedAsset,
@@ -18,8 +18,8 @@ pub(super) enum Takes {
     Duplicate,
     AssetIds,
 }
-impl Takes {
-    pub(super) const ALL: [Self; 10] = [
+impl RequestBody {
+    pub(in crate::http) const ALL: [Self; 10] = [
         Self::UserAsset,
         Self::WorkspaceAsset,
         Self::PublishedAsset,
@@ -33,7 +33,7 @@ impl Takes {
     ];
 
     /// Its name among the schemas.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::http) fn name(self) -> &'static str {
         match self {
             Self::UserAsset => "UserAssetRequest",
             Self::WorkspaceAsset => "WorkspaceAssetRequest",
@@ -49,20 +49,20 @@ impl Takes {
     }
 
     /// Whether a request without a body is refused.
-    pub(super) fn is_required(self) -> bool {
+    pub(in crate::http) fn is_required(self) -> bool {
         self.fields().iter().any(|field| field.required)
     }
 
-    /// The fields whose values have one of these forms.
-    pub(super) fn fields_of_form(self, form: Form) -> Vec<&'static str> {
+    /// The names of the fields whose values are of this kind.
+    pub(in crate::http) fn fields_of_kind(self, kind: ValueKind) -> Vec<&'static str> {
         let fields = self.fields().into_iter();
         fields
-            .filter(|field| field.form == form)
+            .filter(|field| field.kind == kind)
             .map(|field| field.name)
             .collect()
     }
 
-    pub(super) fn schema(self) -> Value {
+    pub(in crate::http) fn schema(self) -> Value {
         let fields = self.fields();
         let required: Vec<_> = fields.iter().filter(|field| field.required).collect();
         let required: Vec<_> = required.iter().map(|field| field.name).collect();
@@ -132,13 +132,13 @@ impl Takes {
                 &json!({"type": "object", "description": "Replaces the stored object whole; at most 16 KiB of JSON. Its `name` is the name of later downloads."}),
                 json!({"name": "portrait.png", "type": examples::IMAGE_TYPE, "size": examples::IMAGE_SIZE}),
             )
-            .of_form(Form::Attributes)],
+            .of_kind(ValueKind::Attributes)],
             Self::IsUploaded => vec![Field::new(
                 "is_uploaded",
                 &json!({"type": "boolean", "description": "Checked and then ignored: an asset is uploaded when its bytes are stored."}),
                 json!(true),
             )
-            .of_form(Form::Switch)],
+            .of_kind(ValueKind::Boolean)],
             Self::Duplicate => vec![
                 entity_type(&EntityType::ALL, EntityType::IssueDescription).required(),
                 id("entity_id", "What the copy is for."),
@@ -154,24 +154,24 @@ impl Takes {
                     }),
                     json!([examples::ASSET]),
                 )
-                .of_form(Form::Id)
+                .of_kind(ValueKind::Id)
                 .required(),
             ],
         }
     }
 }
 
-/// What a field's value has to look like, as far as one refusal stands for several fields.
+/// The kind of a field's value, where one refusal stands for several fields of the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::http) enum ValueKind {
     /// A UUID, or a list of them.
     Id,
     /// An external id or source.
     External,
     Attributes,
-    Switch,
-    /// A refusal of its own names the field.
-    Own,
+    Boolean,
+    /// The field has a refusal of its own.
+    OwnRefusal,
 }
 
 struct Field {
@@ -180,7 +180,7 @@ struct Field {
     /// `null`: none.
     example: Value,
     required: bool,
-    form: Form,
+    kind: ValueKind,
 }
 impl Field {
     fn new(name: &'static str, schema: &Value, example: Value) -> Self {
@@ -189,11 +189,11 @@ impl Field {
             schema: schema.clone(),
             example,
             required: false,
-            form: Form::Own,
+            kind: ValueKind::OwnRefusal,
         }
     }
-    fn of_form(mut self, form: Form) -> Self {
-        self.form = form;
+    fn of_kind(mut self, kind: ValueKind) -> Self {
+        self.kind = kind;
         self
     }
     fn required(mut self) -> Self {
@@ -236,19 +236,19 @@ fn attachment_type() -> Field {
     let schema = json!({"type": "string", "enum": ATTACHMENT_TYPES.as_slice()});
     Field::new("type", &schema, json!(examples::FILE_TYPE))
 }
-fn entity_type(taken: &[EntityType], example: EntityType) -> Field {
-    let taken: Vec<_> = taken.iter().map(|one| one.as_str()).collect();
-    let schema = json!({"type": "string", "enum": taken});
+fn entity_type(accepted: &[EntityType], example: EntityType) -> Field {
+    let accepted: Vec<_> = accepted.iter().map(|one| one.as_str()).collect();
+    let schema = json!({"type": "string", "enum": accepted});
     Field::new("entity_type", &schema, json!(example.as_str()))
 }
 fn id(name: &'static str, description: &str) -> Field {
     let schema = json!({"type": ["string", "null"], "format": "uuid", "description": description});
-    Field::new(name, &schema, Value::Null).of_form(Form::Id)
+    Field::new(name, &schema, Value::Null).of_kind(ValueKind::Id)
 }
 fn external(name: &'static str, example: &str) -> Field {
     let schema = json!({
         "type": ["string", "null"], "maxLength": 255,
         "description": "Where both are given, only one asset can have this pair of external id and source.",
     });
-    Field::new(name, &schema, json!(example)).of_form(Form::External)
+    Field::new(name, &schema, json!(example)).of_kind(ValueKind::External)
 }

@@ -1,10 +1,11 @@
-//! Bodies of the asset API: JSON, URL-encoded and multipart forms, read alike. Plane contract, sections 2.3 and 2.4.
+//! Bodies of the asset API: JSON, URL-encoded and multipart forms give the same fields. Plane contract, sections 2.3
+//! and 2.4.
 //!
-//! Guarantees: never more than the cap is held; values stay as they were sent until a route asks for them by name, so
-//! that an unknown field can neither fail nor cost. It refuses to know what fields mean.
-use super::error::PlaneError;
+//! Guarantees: a body takes no more memory than its limit; a value stays as it was sent until a route asks for it by name,
+//! so that an unknown field can neither fail nor cost time. It refuses to know what fields mean.
 use crate::http::limits::{Body, Kept};
 use crate::http::memory::Share;
+use crate::http::plane::error::PlaneError;
 use actix_multipart::Multipart;
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
@@ -14,64 +15,67 @@ use futures_util::{StreamExt, stream};
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
 
-/// Plane's cap is `FILE_SIZE_LIMIT`; nothing legitimate is near this.
-const LARGEST_BODY_BYTES: u64 = 1024 * 1024;
-const DEEPEST_NESTING: usize = 32;
-/// The multipart parser's own buffer holds four of these.
+/// Plane's limit is `FILE_SIZE_LIMIT`; no legitimate body is nearly as large as this.
+const MAX_BODY_BYTES: u64 = 1024 * 1024;
+const MAX_NESTING: usize = 32;
+/// The multipart parser buffers up to four pieces.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// A whole body, and the share of the memory that it takes.
+/// A whole body, and its share of the memory of all bodies.
 #[derive(Debug, Default)]
-pub(super) struct Received {
+pub(in crate::http) struct BufferedBody {
     bytes: Vec<u8>,
     _share: Option<Share>,
 }
 
-/// The largest body that is read, bytes.
-fn cap(file_size_limit: u64) -> u64 {
-    LARGEST_BODY_BYTES.min(file_size_limit)
+/// The most bytes that a body may have.
+fn max_bytes(file_size_limit: u64) -> u64 {
+    MAX_BODY_BYTES.min(file_size_limit)
 }
 
-/// Refuses a body whose stated length is over the cap. Nothing of it is read.
+/// Refuses a body whose `Content-Length` is over the limit. No byte of it is read.
 ///
 /// # Errors
 /// `BodyTooLarge`
-pub(super) fn judge_length(incoming: &Body, file_size_limit: u64) -> Result<(), PlaneError> {
-    if incoming.declared() > Some(cap(file_size_limit)) {
+pub(in crate::http) fn check_stated_length(
+    body: &Body,
+    file_size_limit: u64,
+) -> Result<(), PlaneError> {
+    if body.declared() > Some(max_bytes(file_size_limit)) {
         return Err(PlaneError::BodyTooLarge);
     }
     Ok(())
 }
 
-/// Reads a body up to the cap: the body of a sender whose token was judged.
+/// Reads a body whole, up to its limit. The token of its sender must have been checked.
 ///
 /// # Errors
-/// As a body can fail, or `BodyTooLarge` for one whose length was not stated.
-pub(super) async fn receive(
-    incoming: &mut Body,
+/// Those of [`Body::next`]; `BodyTooLarge` for a body that stated no length.
+pub(in crate::http) async fn receive(
+    body: &mut Body,
     file_size_limit: u64,
-) -> Result<Received, PlaneError> {
-    incoming.count(Kept::Document);
+) -> Result<BufferedBody, PlaneError> {
+    body.count(Kept::Document);
     let mut bytes = Vec::new();
-    while let Some(piece) = incoming.next().await? {
-        if incoming.received() > cap(file_size_limit) {
+    while let Some(piece) = body.next().await? {
+        if body.received() > max_bytes(file_size_limit) {
             return Err(PlaneError::BodyTooLarge);
         }
         bytes.extend_from_slice(&piece);
     }
-    Ok(Received {
+    Ok(BufferedBody {
         bytes,
-        _share: incoming.take_share(),
+        _share: body.take_share(),
     })
 }
 
-/// The fields of a body, by name, each as the JSON text of its value. Of a name that comes twice the last counts.
+/// The fields of a body, by name, each as the JSON text of its value. Of two fields with one name the last counts.
 #[derive(Debug, Default)]
-pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
+pub(in crate::http) struct Fields(BTreeMap<String, Box<RawValue>>);
 
-/// A field that should be a text.
+/// The value of a field that should be a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Text {
+pub(in crate::http) enum Text {
     Absent,
     /// `null`, a number, a list, …
     OtherType,
@@ -79,8 +83,11 @@ pub(super) enum Text {
 }
 
 impl Fields {
-    /// An empty body, with or without a type, has no fields.
-    pub(super) async fn read(req: &HttpRequest, body: Received) -> Result<Self, PlaneError> {
+    /// Parses a body by its `Content-Type`. An empty body has no fields, whatever its type.
+    pub(in crate::http) async fn parse(
+        req: &HttpRequest,
+        body: BufferedBody,
+    ) -> Result<Self, PlaneError> {
         if body.bytes.is_empty() {
             return Ok(Self::default());
         }
@@ -101,8 +108,8 @@ impl Fields {
     fn of_json(bytes: &[u8]) -> Result<Self, PlaneError> {
         let text = std::str::from_utf8(bytes).map_err(not_json)?;
         let value: &RawValue = serde_json::from_str(text).map_err(not_json)?;
-        if nesting(value.get()) > DEEPEST_NESTING {
-            let reason = format!("nested deeper than {DEEPEST_NESTING} levels");
+        if nesting(value.get()) > MAX_NESTING {
+            let reason = format!("nested deeper than {MAX_NESTING} levels");
             return Err(not_json(reason));
         }
         if !value.get().starts_with('{') {
@@ -150,15 +157,15 @@ impl Fields {
         fields.into_iter().map(raw_text).collect()
     }
 
-    /// A value as it was sent.
-    pub(super) fn get(&self, name: &str) -> Option<&RawValue> {
+    /// The value of a field, as it was sent.
+    pub(in crate::http) fn get(&self, name: &str) -> Option<&RawValue> {
         self.0.get(name).map(AsRef::as_ref)
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Text, PlaneError> {
+    pub(in crate::http) fn text(&self, name: &str) -> Result<Text, PlaneError> {
         match self.get(name) {
             None => Ok(Text::Absent),
-            // Only a lone surrogate can still be wrong in it.
+            // The body is valid JSON; only a lone surrogate is no text.
             Some(value) if value.get().starts_with('"') => serde_json::from_str(value.get())
                 .map(Text::Given)
                 .map_err(not_json),
@@ -175,8 +182,8 @@ impl FromIterator<(String, Box<RawValue>)> for Fields {
 
 #[cfg(test)]
 impl Fields {
-    /// As a body of JSON would have them.
-    pub(super) fn of(body: &serde_json::Value) -> Self {
+    /// The fields of a JSON body.
+    pub(in crate::http) fn of(body: &serde_json::Value) -> Self {
         Self::of_json(body.to_string().as_bytes()).expect("an object is a body")
     }
 }
@@ -186,7 +193,7 @@ fn raw_text((name, text): (String, String)) -> Result<(String, Box<RawValue>), P
     Ok((name, value))
 }
 
-/// How deep objects and lists lie in one another, in a text that is JSON.
+/// The depth of nested objects and lists in a text that is JSON.
 fn nesting(json: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_text, mut escaped) = (false, false);
@@ -206,14 +213,14 @@ fn nesting(json: &str) -> usize {
     deepest
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes a value")]
 fn not_json(reason: impl ToString) -> PlaneError {
     PlaneError::Unparsable {
         syntax: "JSON",
         reason: reason.to_string(),
     }
 }
-#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes a value")]
 fn not_a_form(syntax: &'static str, error: impl ToString) -> PlaneError {
     PlaneError::Unparsable {
         syntax,
@@ -228,19 +235,19 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    async fn read(content_type: Option<&str>, body: &[u8]) -> Result<Fields, PlaneError> {
+    async fn parse(content_type: Option<&str>, body: &[u8]) -> Result<Fields, PlaneError> {
         let mut request = TestRequest::post();
         if let Some(content_type) = content_type {
             request = request.insert_header((header::CONTENT_TYPE, content_type));
         }
-        let received = Received {
+        let received = BufferedBody {
             bytes: body.to_vec(),
-            ..Received::default()
+            ..BufferedBody::default()
         };
-        Fields::read(&request.to_http_request(), received).await
+        Fields::parse(&request.to_http_request(), received).await
     }
     async fn refusal(content_type: Option<&str>, body: &[u8]) -> String {
-        let error = read(content_type, body).await.unwrap_err();
+        let error = parse(content_type, body).await.unwrap_err();
         match error {
             PlaneError::Unparsable { syntax, .. } => format!("no {syntax}"),
             PlaneError::NotAnObject => "no object".to_owned(),
@@ -259,8 +266,11 @@ mod tests {
     #[case("application/x-www-form-urlencoded", b"name=x&size=73&name=me+%C5%BC")]
     #[case("multipart/form-data; boundary=b", MULTIPART)]
     #[actix_web::test]
-    async fn three_kinds_of_bodies_are_read_alike(#[case] content_type: &str, #[case] body: &[u8]) {
-        let fields = read(Some(content_type), body).await.unwrap();
+    async fn json_urlencoded_and_multipart_bodies_give_the_same_fields(
+        #[case] content_type: &str,
+        #[case] body: &[u8],
+    ) {
+        let fields = parse(Some(content_type), body).await.unwrap();
         let name = fields.text("name").unwrap();
         assert_eq!(name, Text::Given("me ż".to_owned()));
         assert_eq!(fields.get("size").unwrap().get(), r#""73""#);
@@ -273,7 +283,7 @@ mod tests {
         let body = format!(
             "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n{text}\r\n--b--\r\n"
         );
-        let fields = read(Some("multipart/form-data; boundary=b"), body.as_bytes()).await;
+        let fields = parse(Some("multipart/form-data; boundary=b"), body.as_bytes()).await;
         assert_eq!(fields.unwrap().text("name").unwrap(), Text::Given(text));
     }
 
@@ -284,7 +294,7 @@ mod tests {
     #[case(Some("multipart/form-data"))]
     #[actix_web::test]
     async fn an_empty_body_has_no_fields_whatever_its_type(#[case] content_type: Option<&str>) {
-        assert!(read(content_type, b"").await.unwrap().0.is_empty());
+        assert!(parse(content_type, b"").await.unwrap().0.is_empty());
     }
 
     #[rstest]
@@ -311,12 +321,12 @@ mod tests {
     #[case(Some("multipart/form-data"), b"x", "no Multipart form")]
     #[case(Some("multipart/form-data; boundary=b"), b"x", "no Multipart form")]
     #[actix_web::test]
-    async fn what_cannot_be_read_is_told_apart(
+    async fn each_kind_of_unreadable_body_has_its_own_refusal(
         #[case] content_type: Option<&str>,
         #[case] body: &[u8],
-        #[case] told: &str,
+        #[case] expected: &str,
     ) {
-        assert_eq!(refusal(content_type, body).await, told);
+        assert_eq!(refusal(content_type, body).await, expected);
     }
 
     #[rstest]
@@ -324,27 +334,27 @@ mod tests {
     #[case(33, false)]
     #[case(400_000, false)]
     #[actix_web::test]
-    async fn nesting_is_bounded(#[case] levels: usize, #[case] is_read: bool) {
+    async fn nesting_is_bounded(#[case] levels: usize, #[case] is_accepted: bool) {
         let lists = levels - 1;
         let body = format!("{{\"a\":{}{}}}", "[".repeat(lists), "]".repeat(lists));
-        let fields = read(Some("application/json"), body.as_bytes()).await;
-        assert_eq!(fields.is_ok(), is_read);
+        let fields = parse(Some("application/json"), body.as_bytes()).await;
+        assert_eq!(fields.is_ok(), is_accepted);
     }
 
     #[actix_web::test]
-    async fn brackets_in_texts_nest_nothing() {
+    async fn brackets_inside_texts_do_not_count_as_nesting() {
         let body = format!(r#"{{"a":"\"{}"}}"#, "[{".repeat(100));
         assert!(
-            read(Some("application/json"), body.as_bytes())
+            parse(Some("application/json"), body.as_bytes())
                 .await
                 .is_ok()
         );
     }
 
     #[actix_web::test]
-    async fn a_value_nobody_asks_for_cannot_fail() {
+    async fn a_value_that_no_route_asks_for_cannot_fail() {
         let body = br#"{"odd":"\ud800","huge":1e999,"size":1}"#;
-        let fields = read(Some("application/json"), body).await.unwrap();
+        let fields = parse(Some("application/json"), body).await.unwrap();
         assert_eq!(fields.get("size").unwrap().get(), "1");
         assert!(fields.text("odd").is_err());
         assert_eq!(fields.text("huge").unwrap(), Text::OtherType);
@@ -352,7 +362,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_makes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_body_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Fields::of_json(&bytes);
             let _ = Fields::of_urlencoded(&bytes);
         }
@@ -365,8 +375,8 @@ mod tests {
         use futures_util::FutureExt;
         use serde::de::IgnoredAny;
 
-        /// The values of the fields that a route asks for.
-        fn asked_for(fields: &Fields) {
+        /// Reads the fields as routes do.
+        fn read_like_a_route(fields: &Fields) {
             for value in fields.0.values() {
                 assert!(serde_json::from_str::<IgnoredAny>(value.get()).is_ok());
             }
@@ -380,7 +390,7 @@ mod tests {
 
         /// The first line is the content type.
         #[test]
-        fn a_body_of_any_kind_is_read_at_once_and_its_fields_are_what_it_holds() {
+        fn any_whole_body_is_parsed_without_waiting_and_its_fields_are_those_it_holds() {
             fuzz::check(module_path!(), |input| {
                 let (content_type, body) = fuzz::first_line(input);
                 let Ok(content_type) = header::HeaderValue::from_bytes(content_type) else {
@@ -389,20 +399,20 @@ mod tests {
                 let request = TestRequest::post()
                     .insert_header((header::CONTENT_TYPE, content_type))
                     .to_http_request();
-                let received = Received {
+                let received = BufferedBody {
                     bytes: body.to_vec(),
-                    ..Received::default()
+                    ..BufferedBody::default()
                 };
-                let read = Fields::read(&request, received).now_or_never();
-                if let Ok(fields) = read.expect("all of the body is there") {
-                    asked_for(&fields);
-                    // Not UTF-8 is shown by three bytes each, and an escape by six.
+                let parsed = Fields::parse(&request, received).now_or_never();
+                if let Ok(fields) = parsed.expect("the whole body is in memory") {
+                    read_like_a_route(&fields);
+                    // A byte that is not UTF-8 becomes three bytes, and an escape takes six.
                     let held: usize = fields.0.values().map(|value| value.get().len()).sum();
                     assert!(held <= 8 * body.len() + 2 * fields.0.len());
                 }
                 if let Ok(fields) = Fields::of_json(body) {
-                    asked_for(&fields);
-                    assert!(nesting(std::str::from_utf8(body).unwrap()) <= DEEPEST_NESTING);
+                    read_like_a_route(&fields);
+                    assert!(nesting(std::str::from_utf8(body).unwrap()) <= MAX_NESTING);
                     if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
                         let names: Vec<&String> = value.as_object().unwrap().keys().collect();
                         let read: Vec<&String> = fields.0.keys().collect();

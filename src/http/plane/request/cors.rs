@@ -1,10 +1,11 @@
-//! Headers that every answer of the asset API carries, and cross-origin rules. Plane contract, section 2.6.
-use super::routes::{Access, Found};
+//! The security headers of every answer of the asset API, and CORS. Plane contract, section 2.6.
+use crate::http::plane::routes::path::RouteMatch;
+use crate::http::plane::routes::table::Access;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-const GENERAL: [(HeaderName, HeaderValue); 5] = [
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -20,7 +21,7 @@ const GENERAL: [(HeaderName, HeaderValue); 5] = [
     ),
     (header::VARY, HeaderValue::from_static("origin")),
 ];
-const PREFLIGHT: [(HeaderName, HeaderValue); 3] = [
+const PREFLIGHT_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
@@ -37,57 +38,57 @@ const PREFLIGHT: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-pub(super) fn is_preflight(req: &HttpRequest) -> bool {
+pub(in crate::http) fn is_preflight(req: &HttpRequest) -> bool {
     req.method() == Method::OPTIONS
         && req
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Puts them on an answer. `allowed`: `CORS_ALLOWED_ORIGINS`; empty: any.
-pub(super) fn present(
+/// Adds the headers to an answer. `allowed`: `CORS_ALLOWED_ORIGINS`; an empty list allows every origin.
+pub(in crate::http) fn add_headers(
     req: &HttpRequest,
-    found: &Found,
+    route_match: &RouteMatch,
     allowed: &[String],
     answer: &mut HeaderMap,
 ) {
-    for (name, value) in GENERAL {
+    for (name, value) in SECURITY_HEADERS {
         // A redirect to a presigned URL has a stricter referrer policy of its own.
         if !answer.contains_key(&name) {
             answer.insert(name, value);
         }
     }
-    let is_public =
-        matches!(found, Found::Route(route, _) if matches!(route.access, Access::Public));
-    let granted = if is_public {
+    let is_public = matches!(route_match, RouteMatch::Route(route, _) if matches!(route.access, Access::Public));
+    let is_allowed = if is_public {
         answer.insert(
             header::ACCESS_CONTROL_ALLOW_ORIGIN,
             HeaderValue::from_static("*"),
         );
         true
     } else {
-        grant(req.headers().get(header::ORIGIN), allowed, answer)
+        allow_origin(req.headers().get(header::ORIGIN), allowed, answer)
     };
-    if granted && is_preflight(req) {
-        for (name, value) in PREFLIGHT {
+    if is_allowed && is_preflight(req) {
+        for (name, value) in PREFLIGHT_HEADERS {
             answer.insert(name, value);
         }
     }
 }
 
-/// Credentials only beside an origin that was named by the administrator, never beside an echoed one.
-fn grant(origin: Option<&HeaderValue>, allowed: &[String], answer: &mut HeaderMap) -> bool {
+/// Adds the headers of an allowed origin. Credentials are allowed only for an origin that the administrator listed, never
+/// for one that is echoed because the list is empty.
+fn allow_origin(origin: Option<&HeaderValue>, allowed: &[String], answer: &mut HeaderMap) -> bool {
     let Some(origin) = origin else {
         return false;
     };
-    let is_named = allowed
+    let is_listed = allowed
         .iter()
-        .any(|named| named.as_bytes() == origin.as_bytes());
-    if !is_named && !allowed.is_empty() {
+        .any(|listed| listed.as_bytes() == origin.as_bytes());
+    if !is_listed && !allowed.is_empty() {
         return false;
     }
     answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    if is_named {
+    if is_listed {
         answer.insert(
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
             HeaderValue::from_static("true"),
@@ -98,19 +99,19 @@ fn grant(origin: Option<&HeaderValue>, allowed: &[String], answer: &mut HeaderMa
 
 #[cfg(test)]
 mod tests {
-    use super::super::routes::find;
     use super::*;
+    use crate::http::plane::routes::path::find_route;
     use actix_web::test::TestRequest;
 
     const API: &str = "/api/v1/users/me/";
     const STATIC: &str = "/api/assets/v2/static/3999b15f-7a97-486e-b06b-d08ce45c00c9/";
 
-    /// The cross-origin headers of an answer, sorted.
-    fn cross_origin(request: TestRequest, path: &str, allowed: &[&str]) -> String {
+    /// The CORS headers of an answer, sorted.
+    fn cors_headers(request: TestRequest, path: &str, allowed: &[&str]) -> String {
         let req = request.uri(path).to_http_request();
         let allowed: Vec<String> = allowed.iter().map(|origin| (*origin).to_owned()).collect();
         let mut answer = HeaderMap::new();
-        present(&req, &find(path), &allowed, &mut answer);
+        add_headers(&req, &find_route(path), &allowed, &mut answer);
         let mut lines: Vec<String> = answer
             .iter()
             .filter(|(name, _)| name.as_str().starts_with("access-control"))
@@ -129,24 +130,24 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_any_origin_is_echoed_without_credentials() {
-        insta::assert_snapshot!(cross_origin(get("https://a.example"), API, &[]), @"access-control-allow-origin: https://a.example");
+    fn without_a_list_every_origin_is_echoed_without_credentials() {
+        insta::assert_snapshot!(cors_headers(get("https://a.example"), API, &[]), @"access-control-allow-origin: https://a.example");
     }
 
     #[test]
-    fn a_listed_origin_gets_credentials_and_another_nothing() {
+    fn a_listed_origin_gets_credentials_and_another_one_gets_no_header() {
         let allowed = ["https://a.example"];
-        insta::assert_snapshot!(cross_origin(get("https://a.example"), API, &allowed), @r"
+        insta::assert_snapshot!(cors_headers(get("https://a.example"), API, &allowed), @r"
         access-control-allow-credentials: true
         access-control-allow-origin: https://a.example
         ");
-        assert_eq!(cross_origin(get("https://b.example"), API, &allowed), "");
-        assert_eq!(cross_origin(TestRequest::get(), API, &allowed), "");
+        assert_eq!(cors_headers(get("https://b.example"), API, &allowed), "");
+        assert_eq!(cors_headers(TestRequest::get(), API, &allowed), "");
     }
 
     #[test]
-    fn a_preflight_is_told_headers_methods_and_age() {
-        insta::assert_snapshot!(cross_origin(preflight("https://a.example"), API, &["https://a.example"]), @r"
+    fn the_answer_to_a_preflight_lists_headers_methods_and_age() {
+        insta::assert_snapshot!(cors_headers(preflight("https://a.example"), API, &["https://a.example"]), @r"
         access-control-allow-credentials: true
         access-control-allow-headers: accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with, X-API-Key
         access-control-allow-methods: DELETE, GET, OPTIONS, PATCH, POST, PUT
@@ -156,20 +157,20 @@ mod tests {
     }
 
     #[test]
-    fn the_static_route_always_answers_any_origin() {
+    fn the_static_route_allows_every_origin() {
         let allowed = ["https://a.example"];
         for request in [get("https://b.example"), TestRequest::get()] {
             insta::allow_duplicates! {
-                insta::assert_snapshot!(cross_origin(request, STATIC, &allowed), @"access-control-allow-origin: *");
+                insta::assert_snapshot!(cors_headers(request, STATIC, &allowed), @"access-control-allow-origin: *");
             }
         }
     }
 
     #[test]
-    fn every_answer_carries_the_general_headers() {
+    fn every_answer_has_the_security_headers() {
         let mut answer = HeaderMap::new();
         let req = TestRequest::get().to_http_request();
-        present(&req, &Found::Nothing, &[], &mut answer);
+        add_headers(&req, &RouteMatch::NotFound, &[], &mut answer);
         let mut lines: Vec<String> = answer
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))

@@ -1,11 +1,11 @@
-//! Avatars, covers and logos, served to anybody. Plane contract, section 3.7.
+//! Avatars, covers and logos, served without a token. Plane contract, section 3.7.
 //!
-//! Uploaded bytes are hostile: they go out as the image that they are, or as a download, and never under a name that a
-//! user chose. No token is looked at.
-use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
+//! Uploaded bytes may be hostile: they are served as the image that they are, or as a download, and never under a name that
+//! a user chose. No token is checked.
 use crate::assets::content::ImageFormat;
 use crate::cache::VersionStamp;
 use crate::http::app_state::AppState;
+use crate::http::plane::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::http::repeat::Repeats;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
 use crate::store::Object;
@@ -13,11 +13,13 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-/// Plane's redirect target lives as long. A policy may be used twice, so a cache asks again with the `ETag`.
+/// As long as the target of Plane's redirect is valid. A policy may be used twice and so change the bytes: a cache then
+/// revalidates with the `ETag`.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-const ALLOWS_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+const CONTENT_SECURITY_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; sandbox");
 
-pub(super) async fn serve(
+pub(in crate::http) async fn serve(
     req: &HttpRequest,
     state: &AppState,
     id: Uuid,
@@ -27,7 +29,7 @@ pub(super) async fn serve(
     let format = state.assets.image_format(&object).await?;
     let mut representation = representation(id, format);
     representation.repeats = Some(Repeats { stamp, until: None });
-    harden(req, &mut representation).map_err(|_| PlaneError::RunsUploads)?;
+    harden(req, &mut representation).map_err(|_| PlaneError::WouldRunUpload)?;
     let answering = respond(req, &state.store, &object, representation);
     answering.await.map_err(|refusal| match refusal {
         ServeRefusal::PreconditionFailed => PlaneError::PreconditionFailed,
@@ -38,12 +40,9 @@ pub(super) async fn serve(
     })
 }
 
-/// In Plane's order: unknown, without bytes, not of a public type. `stamp`: of the asset.
-async fn find(
-    state: &AppState,
-    id: Uuid,
-    stamp: VersionStamp,
-) -> Result<(VersionStamp, Object), PlaneError> {
+/// The object of an asset, with the stamp of both. It refuses in Plane's order: unknown, without bytes, not of a public
+/// type. `stamp`: the stamp of the asset.
+async fn find(state: &AppState, id: Uuid, stamp: VersionStamp) -> Result<(VersionStamp, Object), PlaneError> {
     let asset = state.assets.asset(id).await?;
     let asset = asset.ok_or(NOT_FOUND_V2)?;
     let stamp = stamp.and(&state.store.stamp_of_object(&asset.bucket, &asset.key));
@@ -55,7 +54,7 @@ async fn find(
     Ok((stamp, object))
 }
 
-/// What the bytes are decides, not the type that was stored with them.
+/// The bytes decide the type that is answered, not the type that was stored with them.
 fn representation(id: Uuid, format: Option<ImageFormat>) -> Representation {
     let (content_type, disposition) = match format {
         Some(format) => (format.content_type(), "inline"),
@@ -70,7 +69,7 @@ fn representation(id: Uuid, format: Option<ImageFormat>) -> Representation {
         headers: vec![
             (header::CONTENT_DISPOSITION, disposition),
             (header::CACHE_CONTROL, CACHE_CONTROL),
-            (header::CONTENT_SECURITY_POLICY, ALLOWS_NOTHING),
+            (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         ],
         repeats: None,
     }
@@ -92,7 +91,7 @@ mod tests {
         "application/octet-stream",
         "attachment; filename*=UTF-8''0000000000000000000000000000000a"
     )]
-    fn bytes_go_out_as_what_they_are(
+    fn bytes_are_served_by_their_real_type(
         #[case] format: Option<ImageFormat>,
         #[case] content_type: &str,
         #[case] disposition: &str,

@@ -1,41 +1,43 @@
-//! Binding many assets at once to what they were uploaded for. Plane contract, sections 3.10 and 3.11.
-use super::asked::Asked;
-use super::body::Fields;
-use super::error::{INVALID_DETAIL, NO_ASSET_IDS, NOT_UPLOADED, PlaneError};
+//! Binds many assets at once to the item that they were uploaded for. Plane contract, sections 3.10 and 3.11.
 use crate::assets::{Binding, Permission};
+use crate::http::plane::error::{INVALID_DETAIL, NO_ASSET_IDS, NOT_UPLOADED, PlaneError};
+use crate::http::plane::request::body::Fields;
+use crate::http::plane::request::plane_request::PlaneRequest;
 use actix_web::HttpResponse;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Ids of one request.
-const MOST_IDS: usize = 1000;
+/// The most ids in one request.
+const MAX_IDS: usize = 1000;
 
-/// POST: 204. Ids that are not there are left out.
-pub(super) async fn bind(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let workspace = asked.own_workspace().await?;
+/// POST: 204. Ids without an asset are ignored.
+pub(in crate::http) async fn bind(
+    mut request: PlaneRequest<'_>,
+) -> Result<HttpResponse, PlaneError> {
+    let workspace = request.own_workspace().await?;
     let binding = Binding {
         workspace_id: workspace.id,
-        project_id: asked.names.project_id.unwrap_or_default(),
-        entity_id: asked.names.entity_id,
+        project_id: request.parameters.project_id.unwrap_or_default(),
+        entity_id: request.parameters.entity_id,
         is_public: false,
         permission: Permission::All,
     };
-    bind_by(&mut asked, binding).await
+    bind_sent_ids(&mut request, binding).await
 }
 
-/// What the body names is bound.
-pub(super) async fn bind_by(
-    asked: &mut Asked<'_>,
+/// Binds the assets whose ids are in the body.
+pub(in crate::http) async fn bind_sent_ids(
+    request: &mut PlaneRequest<'_>,
     binding: Binding,
 ) -> Result<HttpResponse, PlaneError> {
-    let ids = parse_ids(&asked.fields().await?)?;
-    let binding = asked.state.assets.bind(ids, binding).await;
+    let ids = parse_ids(&request.fields().await?)?;
+    let binding = request.state.assets.bind(ids, binding).await;
     binding.map_err(PlaneError::of_asset(NOT_UPLOADED))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `asset_ids`, in their order.
-// Plane: what Python takes for nothing is no ids; what is then no list of UUIDs fails in the query.
+// Plane: a value that is false in Python is refused as no ids; any other that is not a list of UUIDs fails in the query.
 fn parse_ids(fields: &Fields) -> Result<Vec<Uuid>, PlaneError> {
     let sent = fields.get("asset_ids").ok_or(NO_ASSET_IDS)?;
     let list = match serde_json::from_str(sent.get()).map_err(|_| INVALID_DETAIL)? {
@@ -47,7 +49,7 @@ fn parse_ids(fields: &Fields) -> Result<Vec<Uuid>, PlaneError> {
     if list.is_empty() {
         return Err(NO_ASSET_IDS);
     }
-    if list.len() > MOST_IDS {
+    if list.len() > MAX_IDS {
         return Err(INVALID_DETAIL);
     }
     let ids = list.iter().map(|id| Uuid::try_parse(id.as_str()?).ok());
@@ -84,9 +86,9 @@ mod tests {
         #[case] expected: Result<usize, &str>,
     ) {
         let parsed = parse_ids(&Fields::of(&body));
-        let told = parsed
+        let actual = parsed
             .map(|ids| ids.len())
             .map_err(|error| error.to_string());
-        assert_eq!(told.as_ref().copied().map_err(String::as_str), expected);
+        assert_eq!(actual.as_ref().copied().map_err(String::as_str), expected);
     }
 }

@@ -1,28 +1,37 @@
-//! Assets of a workspace by v1, as Plane documents them. Plane contract, section 3.3.
-use super::asked::Asked;
-use super::body::Fields;
-use super::download::{self, Disposition, attributes_of, text_of};
-use super::dto::AssetV1;
-use super::error::{
-    INVALID_DETAIL, INVALID_PAYLOAD, NAME_AND_SIZE_REQUIRED, NO_ASSET, NO_WORKSPACE, NOT_FOUND_V1,
-    NOT_YET_UPLOADED, PlaneError, answer_with_link,
-};
-use super::upload::{self, External};
+//! The assets of a workspace by v1, as Plane documents them. Plane contract, section 3.3.
 use crate::assets::{
     AskedSize, Bindings, Change, EntityType, Permission, UniqueIn, UploadRequest, Within,
 };
 use crate::auth::Workspace;
+use crate::http::plane::answer::answer_with_link;
+use crate::http::plane::download::{self, Disposition, attributes_of, text_of};
+use crate::http::plane::dto::AssetV1;
+use crate::http::plane::error::{
+    INVALID_DETAIL, INVALID_PAYLOAD, NAME_AND_SIZE_REQUIRED, NO_ASSET, NO_WORKSPACE, NOT_FOUND_V1,
+    NOT_YET_UPLOADED, PlaneError,
+};
+use crate::http::plane::request::body::Fields;
+use crate::http::plane::request::plane_request::PlaneRequest;
+use crate::http::plane::upload::{self, External};
 use actix_web::HttpResponse;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// POST: 200 with the policy; 409 where the pair of external id and source is taken.
-pub(super) async fn request_upload(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let gate = asked.workspace(NOT_FOUND_V1, PlaneError::Forbidden).await;
-    let (workspace, _) = gate?;
-    let fields = asked.fields().await?;
-    let request = parse_request(&fields, asked.limit_bytes(), &workspace, asked.user_id())?;
-    let (_, answer) = upload::open(&asked, request, Some(&workspace.slug)).await?;
+/// POST: 200 with the policy; 409 where another asset has the pair of external id and source.
+pub(in crate::http) async fn request_upload(
+    mut request: PlaneRequest<'_>,
+) -> Result<HttpResponse, PlaneError> {
+    let found = request.workspace(NOT_FOUND_V1, PlaneError::Forbidden).await;
+    let (workspace, _) = found?;
+    let fields = request.fields().await?;
+    let upload_request = parse_request(
+        &fields,
+        request.limit_bytes(),
+        &workspace,
+        request.user_id(),
+    )?;
+    let (_, answer) =
+        upload::request_upload(&request, upload_request, Some(&workspace.slug)).await?;
     Ok(answer_with_link(&answer))
 }
 
@@ -45,7 +54,7 @@ fn parse_request(
     let project_id = match fields.get("project_id") {
         None => None,
         Some(sent) if sent.get() == "null" => None,
-        Some(_) => Some(upload::given_id(fields, "project_id")?),
+        Some(_) => Some(upload::required_id(fields, "project_id")?),
     };
     Ok(UploadRequest {
         entity_type: EntityType::IssueAttachment,
@@ -65,17 +74,18 @@ fn parse_request(
 }
 
 /// GET: 200 with a presigned URL, of any asset of the workspace.
-pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let gate = asked.workspace(NO_WORKSPACE, PlaneError::Forbidden).await;
-    let within = within(&gate?.0);
-    let (state, id) = (asked.state, asked.names.asset_id);
-    let (asset, _) = download::uploaded(state, id, &within, NO_ASSET, NOT_YET_UPLOADED).await?;
+pub(in crate::http) async fn show(request: PlaneRequest<'_>) -> Result<HttpResponse, PlaneError> {
+    let found = request.workspace(NO_WORKSPACE, PlaneError::Forbidden).await;
+    let within = within(&found?.0);
+    let (state, id) = (request.state, request.parameters.asset_id);
+    let (asset, _) =
+        download::find_uploaded(state, id, &within, NO_ASSET, NOT_YET_UPLOADED).await?;
     let attributes = attributes_of(&asset);
     let text = |name| text_of(&attributes, name).unwrap_or_default().to_owned();
     let (name, content_type) = (text("name"), text("type"));
     Ok(answer_with_link(&AssetV1 {
         asset_id: id,
-        asset_url: download::presigned(asked.req, state, &asset, Disposition::Inline)?,
+        asset_url: download::presigned_url(request.req, state, &asset, Disposition::Inline)?,
         asset_name: name.clone(),
         asset_type: content_type.clone(),
         id,
@@ -85,25 +95,27 @@ pub(super) async fn show(asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
     }))
 }
 
-/// PATCH: 204. What it says of the upload is judged and then ignored, for the store knows.
-pub(super) async fn change(mut asked: Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let gate = asked.workspace(NO_ASSET, PlaneError::Forbidden).await;
-    let (workspace, _) = gate?;
-    judge_is_uploaded(&asked.fields().await?)?;
+/// PATCH: 204. `is_uploaded` is checked and then ignored: the store knows whether the bytes are there.
+pub(in crate::http) async fn change(
+    mut request: PlaneRequest<'_>,
+) -> Result<HttpResponse, PlaneError> {
+    let found = request.workspace(NO_ASSET, PlaneError::Forbidden).await;
+    let (workspace, _) = found?;
+    check_is_uploaded(&request.fields().await?)?;
     let change = Change {
         attributes: None,
-        updated_by: asked.user_id(),
+        updated_by: request.user_id(),
         moves_pointer: false,
         takes_over: false,
     };
-    let (assets, id) = (&asked.state.assets, asked.names.asset_id);
+    let (assets, id) = (&request.state.assets, request.parameters.asset_id);
     let changing = assets.change(id, within(&workspace), change, Permission::All);
     changing.await.map_err(PlaneError::of_asset(NO_ASSET))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-// Plane: what Django takes for a boolean.
-fn judge_is_uploaded(fields: &Fields) -> Result<(), PlaneError> {
+// Plane: the values that Django reads as a boolean.
+fn check_is_uploaded(fields: &Fields) -> Result<(), PlaneError> {
     let Some(sent) = fields.get("is_uploaded") else {
         return Ok(());
     };
@@ -162,8 +174,8 @@ mod tests {
     #[case(json!({"name": "a", "type": PDF, "project_id": ""}), DETAIL)]
     #[case(json!({"name": "x".repeat(256), "type": PDF, "project_id": 5}), DETAIL)]
     #[case(json!({"name": "x".repeat(256), "type": PDF}), NAME)]
-    fn the_first_wrong_field_decides(#[case] body: Value, #[case] told: &str) {
-        assert_eq!(parsed(&body).unwrap_err(), told);
+    fn the_first_wrong_field_is_refused(#[case] body: Value, #[case] expected: &str) {
+        assert_eq!(parsed(&body).unwrap_err(), expected);
     }
 
     #[test]
@@ -187,7 +199,7 @@ mod tests {
     #[case("x", "y", Some(UniqueIn::Workspace))]
     #[case("x", "", None)]
     #[case("", "y", None)]
-    fn a_pair_of_external_id_and_source_is_judged(
+    fn only_a_pair_of_external_id_and_source_must_be_unique(
         #[case] id: &str,
         #[case] source: &str,
         #[case] unique_in: Option<UniqueIn>,
@@ -215,14 +227,14 @@ mod tests {
     #[case(json!({"is_uploaded": 2}), DETAIL)]
     #[case(json!({"is_uploaded": []}), DETAIL)]
     #[case(json!({"is_uploaded": {}}), DETAIL)]
-    fn uploaded_is_a_boolean_as_django_reads_them(#[case] body: Value, #[case] told: &str) {
-        let judged = judge_is_uploaded(&Fields::of(&body));
+    fn is_uploaded_is_a_boolean_as_django_reads_it(#[case] body: Value, #[case] expected: &str) {
+        let checked = check_is_uploaded(&Fields::of(&body));
         assert_eq!(
-            judged
+            checked
                 .err()
                 .map(|error| error.to_string())
                 .unwrap_or_default(),
-            told
+            expected
         );
     }
 }

@@ -1,14 +1,15 @@
-//! Who a token stands for. Plane contract, section 3.12: clients use it to test a token.
-use super::asked::Asked;
-use super::dto::Me;
-use super::error::{PlaneError, answer};
+//! The user of a token. Plane contract, section 3.12: clients use it to test a token.
 use crate::assets::Pointer;
 use crate::assets::entity::static_url;
+use crate::http::plane::answer::answer;
+use crate::http::plane::dto::Me;
+use crate::http::plane::error::PlaneError;
+use crate::http::plane::request::plane_request::PlaneRequest;
 use actix_web::HttpResponse;
 
-pub(super) async fn me(asked: &Asked<'_>) -> Result<HttpResponse, PlaneError> {
-    let state = asked.state;
-    let user = state.auth.user(asked.user_id()).await?;
+pub(in crate::http) async fn me(request: &PlaneRequest<'_>) -> Result<HttpResponse, PlaneError> {
+    let state = request.state;
+    let user = state.auth.user(request.user_id()).await?;
     let user = user.ok_or(PlaneError::InvalidToken)?;
     let pointer = Pointer::user_avatar(user.id);
     let avatar = state.assets.current(pointer).await?;
