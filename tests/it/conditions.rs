@@ -1,7 +1,6 @@
 //! Every operation under every precondition, on a key in each state: what it answers, and what is there afterwards.
 
-use crate::app::{App, spawn_app};
-use crate::hostile::presigned;
+use crate::app::{App, presigned, spawn_app};
 use hangar::s3::time;
 use std::time::Duration;
 

@@ -215,11 +215,11 @@ async fn requests_sent_ahead_are_answered_in_order() {
 #[tokio::test]
 async fn a_body_that_ends_early_is_incomplete_and_its_sender_is_told() {
     let app = spawn_app().await;
-    let url = crate::hostile::presigned(&app, "PUT", "h", "/uploads/k", &[]);
+    let url = crate::app::presigned(&app, "PUT", "h", "/uploads/k", &[]);
     let request = format!("PUT {url} HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nshort");
     let answer = app.raw_half_closed(request.as_bytes()).await;
     assert!(answer.contains("<Code>IncompleteBody</Code>"), "{answer}");
-    let head = crate::hostile::presigned(&app, "HEAD", "h", "/uploads/k", &[]);
+    let head = crate::app::presigned(&app, "HEAD", "h", "/uploads/k", &[]);
     let request = format!("HEAD {head} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     assert_eq!(status(&app.raw(request.as_bytes()).await), "404");
 }

@@ -1,7 +1,6 @@
 //! `Expect: 100-continue`: refused from the head alone, or asked to go on.
 
-use crate::app::{App, spawn_app};
-use crate::hostile::presigned;
+use crate::app::{App, presigned, spawn_app};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -1,25 +1,6 @@
 //! Requests that are signed by a key of the server's, and ask for more than was signed, or for what is not there.
 
-use crate::app::{ACCESS_KEY, App, SECRET_KEY, spawn_app, spawn_with};
-use hangar::s3::sigv4::{Credential, SigningKey, presign_query};
-use hangar::s3::time;
-
-/// The target of a presigned request; `extra` are signed parameters.
-pub(crate) fn presigned(
-    app: &App,
-    method: &str,
-    host: &str,
-    path: &str,
-    extra: &[(&str, &str)],
-) -> String {
-    let now = app.clock.now();
-    let day = &time::amz_date(now)[..8];
-    let credential = Credential::parse(&format!("{ACCESS_KEY}/{day}/us-east-1/s3/aws4_request"))
-        .expect("a credential");
-    let key = SigningKey::derive(SECRET_KEY, &credential.scope);
-    let query = presign_query(method, host, path, extra, &credential, &key, now, 60);
-    format!("{path}?{query}")
-}
+use crate::app::{App, presigned, spawn_app, spawn_with};
 
 /// One request as it is, and its whole answer.
 async fn send(app: &App, method: &str, target: &str, hosts: &str, body: &str) -> String {

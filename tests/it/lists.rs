@@ -1,7 +1,6 @@
 //! Buckets, what is in them, and deleting many at once.
 
-use crate::app::{App, spawn_app, spawn_with};
-use crate::hostile::presigned;
+use crate::app::{App, presigned, spawn_app, spawn_with};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
