@@ -10,17 +10,13 @@ import json
 import botocore.exceptions
 import requests
 
+import pictures
 from clients import s3_client
-from plane_api import Workspace, assert_done, key_of, new_id, upload
+from plane_api import PICTURE, Workspace, assert_done, key_of, new_id, upload
 from server import BUCKET, Hangar
 
 PART_BYTES = 5 << 20
-PICTURE = {"name": "me.png", "type": "image/png", "size": 1000}
 EXTERNAL = {"external_id": "42", "external_source": "github"}
-# The smallest PNG.
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 ARCHIVE = "archive"
 # A folder that is kept as a fixture must not age.
 NOTHING_EXPIRES = {
@@ -186,7 +182,7 @@ def fill_assets(acme, project):
         return member.ask(path, **PICTURE | fields)
 
     def confirmed(path, **fields):
-        asset = upload(made(path, **fields), PIXEL)
+        asset = upload(made(path, **fields), pictures.png())
         assert_done(member("PATCH", f"{path}{asset['asset_id']}/"))
         return asset
 
@@ -197,7 +193,7 @@ def fill_assets(acme, project):
         "logo": confirmed(workspace_assets, entity_type="WORKSPACE_LOGO"),
         "project cover": confirmed(workspace_assets, entity_type="PROJECT_COVER", entity_identifier=project),
         "asked for": made(workspace_assets, entity_type="ISSUE_DESCRIPTION"),
-        "bytes without a PATCH": upload(made(workspace_assets, entity_type="ISSUE_DESCRIPTION"), PIXEL),
+        "bytes without a PATCH": upload(made(workspace_assets, entity_type="ISSUE_DESCRIPTION"), pictures.png()),
         "PATCH without bytes": made(workspace_assets, entity_type="WORKSPACE_LOGO"),
         "deleted": confirmed(workspace_assets, entity_type="PAGE_DESCRIPTION"),
         "restored": confirmed(workspace_assets, entity_type="COMMENT_DESCRIPTION"),
@@ -216,7 +212,7 @@ def fill_assets(acme, project):
         assert_done(member("PATCH", f"{attachments}{made_here['asset_id']}/"))
         assets[name] = made_here
     assert_done(member("DELETE", f"{attachments}{assets['deleted attachment']['asset_id']}/"))
-    assets["external"] = upload(member.ask(f"{acme.v1}/assets/", **PICTURE | EXTERNAL | {"project_id": project}), PIXEL)
+    assets["external"] = upload(member.ask(f"{acme.v1}/assets/", **PICTURE | EXTERNAL | {"project_id": project}), pictures.png())
     return {
         "workspace": acme.slug,
         "attachments": attachments,
@@ -363,7 +359,7 @@ def go_on(server, known):
 
     # The bytes of what was asked for, and of what was moved before they came.
     for name in ("asked for", "PATCH without bytes"):
-        s3.put_object(Bucket=BUCKET, Key=known["keys"][name], Body=PIXEL, ContentType="image/png")
+        s3.put_object(Bucket=BUCKET, Key=known["keys"][name], Body=pictures.png(), ContentType="image/png")
     member = known["tokens"]["member"]
     static = f"/api/assets/v2/static/{known['assets']['PATCH without bytes']}/"
     assert server.request("GET", static).status_code == 200

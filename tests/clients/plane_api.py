@@ -37,6 +37,7 @@ TOO_LARGE = (
     '{"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}'
 )
 
+PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 IMAGE_TYPES = ["image/jpeg", "image/png", "image/webp", "image/jpg", "image/gif"]
 ENTITY_TYPES = [
     "USER_AVATAR",

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -183,7 +184,12 @@ class Hangar:
                 connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
-    # Looking at the disk
+    # Looking at the process and the disk
+
+    def memory_bytes(self, field="VmRSS"):
+        """Memory of the process, by a field of Linux's `/proc/PID/status`: VmRSS is now, VmHWM the most that it was."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) * 1024
 
     def blobs(self):
         return sorted(path.name for path in (self.data / "@hangar/blobs").rglob("*") if path.is_file())

@@ -10,7 +10,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from server import Hangar, run
-from test_settings import assert_one_sentence
+from commands import assert_one_sentence
 
 
 def make_key(server, *arguments):

@@ -11,11 +11,12 @@ from plane_api import (
     BAD_SIZE,
     BAD_TYPE_V2,
     ENTITY_TYPES,
+    NOT_PROVIDED,
     NO_BYTES,
     NO_IDS,
     NO_PERMISSION,
     NO_ROW_V2,
-    NOT_PROVIDED,
+    PICTURE,
     RANDOM,
     Caller,
     assert_answer,
@@ -31,7 +32,6 @@ from plane_api import (
 NOT_PUBLISHED = '{"error":"Project is not published"}'
 NOT_FOUND = '{"error":"Requested resource could not be found."}'
 PUBLIC = ["ISSUE_DESCRIPTION", "COMMENT_DESCRIPTION"]
-PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 
 
 class Published:

@@ -19,8 +19,6 @@ from http2_frames import (
     RST_STREAM, SETTINGS, WINDOW_UPDATE, Connection, frame, literal, number, request, setting,
 )
 from server import BUCKET, Hangar, with_few_files
-from test_memory import resident_bytes
-from test_slow_clients import many_files  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what is resident")
 
@@ -70,7 +68,7 @@ class Watch:
 
     def measure(self):
         while not self.stopping.is_set():
-            self.peak = max(self.peak, resident_bytes(self.server))
+            self.peak = max(self.peak, self.server.memory_bytes())
             self.stopping.wait(0.02)
 
     def settle(self, patience=20):
@@ -83,7 +81,7 @@ class Watch:
             self.stopping.wait(0.05)
 
     def __enter__(self):
-        self.began_with = self.peak = resident_bytes(self.server)
+        self.began_with = self.peak = self.server.memory_bytes()
         for thread in self.threads:
             thread.start()
         return self

@@ -9,20 +9,9 @@ import time
 import pytest
 
 from clients import s3_client
+from commands import assert_one_sentence
 from policy import BOUNDARY, Form, multipart
 from server import Hangar, free_port, run, wait_until
-
-
-def assert_one_sentence(ended, code, *named):
-    """It ended with this code and one line for a person, which names these."""
-    assert ended.returncode == code, ended.stderr
-    last = ended.stderr.strip().splitlines()[-1]
-    assert last.startswith("hangar: "), ended.stderr
-    for name in named:
-        assert name in last, last
-    assert "panicked" not in ended.stderr
-    assert ended.stdout == ""
-    return last
 
 
 WRONG = [

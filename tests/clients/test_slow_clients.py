@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import socket
 import statistics
 import threading
@@ -11,7 +10,7 @@ import time
 import pytest
 import requests
 
-from clients import s3_client
+from clients import presigned, s3_client
 from server import with_few_files
 
 SLOW_CLIENTS = int(os.environ.get("SLOW_CLIENTS", "2000"))
@@ -171,23 +170,6 @@ class Normal:
         assert not self.trouble, (self.trouble[:3], said)
         # The slowest few stand in one line with a thousand downloads that begin at once.
         assert took[int(len(took) * 0.95)] < PATIENT_SECONDS, said
-
-
-@pytest.fixture
-def many_files():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < SLOW_CLIENTS + 512:
-        pytest.skip(f"{SLOW_CLIENTS} connections need more than {hard} open files")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def presigned(hangar, s3, what, key):
-    """Host and target of a presigned request."""
-    url = s3.generate_presigned_url(what, {"Bucket": hangar.bucket, "Key": key}, ExpiresIn=600)
-    host, _, target = url.removeprefix("http://").partition("/")
-    return host, f"/{target}"
 
 
 def test_slow_clients_of_every_kind_neither_disturb_others_nor_stay(start_hangar, many_files):

@@ -10,7 +10,6 @@ import pytest
 
 from clients import s3_client
 from server import BUCKET
-from test_slow_clients import many_files  # noqa: F401 (a fixture)
 
 SENDERS = int(os.environ.get("STRANGERS", "1000"))
 MEBIBYTE = 1 << 20
