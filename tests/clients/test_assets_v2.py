@@ -23,6 +23,7 @@ from plane_api import (
     NO_PAGE,
     NO_ROW,
     NO_ROW_V2,
+    PICTURE,
     RANDOM,
     USER_ASSETS,
     USER_ASSETS_V2,
@@ -42,7 +43,6 @@ from plane_api import (
 )
 
 STATIC = "/api/assets/v2/static/"
-PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 
 
 @pytest.fixture
@@ -377,6 +377,8 @@ def test_an_avatar_of_the_workspaces_route_is_made_current_by_its_owner_alone(ac
     assert_done(acme.guest("PATCH", f"{USER_ASSETS_V2}{made['asset_id']}/"))
     assert acme.guest.avatar() == made["asset_url"]
     assert_done(acme.guest("DELETE", f"{USER_ASSETS_V2}{made['asset_id']}/"))
+    assert acme.guest.avatar() is None
+    assert not exists(acme, made)
 
 
 # check, download, restore

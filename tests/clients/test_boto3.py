@@ -56,23 +56,24 @@ def test_making_a_bucket_again_loses_nothing(s3):
     name = f"again-{uuid.uuid4()}"
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="k", Body=b"v")
-    try:
-        s3.create_bucket(Bucket=name)
-    except botocore.exceptions.ClientError as refused:
-        assert refused.response["Error"]["Code"] == "BucketAlreadyOwnedByYou"
+    # AWS: in us-east-1 an owner that makes its bucket again is answered 200.
+    s3.create_bucket(Bucket=name)
     assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"v"
 
 
-@pytest.mark.parametrize("name", ["api", "minio", "Upper", "under_score", "a..b", "192.168.5.4", "ab-", "n"])
-def test_a_name_that_no_bucket_may_have_is_refused(hangar, connect, name):
+@pytest.mark.parametrize(
+    "name, refusal",
+    [
+        # The names of hangar's own addresses are no buckets at all.
+        ("api", (404, "404")),
+        ("minio", (501, "NotImplemented")),
+        *((name, (400, "InvalidBucketName")) for name in ("Upper", "under_score", "a..b", "192.168.5.4", "ab-", "n")),
+    ],
+)
+def test_a_name_that_no_bucket_may_have_is_refused(hangar, connect, name, refusal):
     client = connect(hangar)
     client.meta.events.unregister("before-parameter-build.s3", botocore.handlers.validate_bucket_name)
-    with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
-        client.create_bucket(Bucket=name)
-    if isinstance(caught.value, botocore.exceptions.ClientError):
-        status = caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
-        # What begins with /minio is MinIO's own face, where nothing but its health is there.
-        assert status < 500 or (name, status) == ("minio", 501)
+    assert refusal_of(client.create_bucket, Bucket=name) == refusal
     assert name not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
 
 

@@ -15,6 +15,7 @@ from plane_api import (
     BAD_PAYLOAD,
     BAD_SIZE,
     ENTITY_TYPES,
+    NOT_PROVIDED,
     NO_ASSET,
     NO_BYTES,
     NO_OBJECT,
@@ -22,7 +23,7 @@ from plane_api import (
     NO_RIGHTS,
     NO_ROW,
     NO_ROW_V2,
-    NOT_PROVIDED,
+    PICTURE,
     TOO_LARGE,
     USER_ASSETS,
     USER_ASSETS_V2,
@@ -38,7 +39,6 @@ from plane_api import (
     upload,
 )
 
-PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 AVATAR = PICTURE | {"entity_type": "USER_AVATAR"}
 TEXT = {"name": "a.txt", "type": "text/plain", "size": 100}
 
@@ -379,11 +379,14 @@ def test_29_one_rule_says_who_deletes_an_attachment_by_every_v2_path(hangar, acm
             assert_answer(caller("DELETE", item(path, made)), 403, NO_PERMISSION if path == anchor else NO_RIGHTS)
         assert acme.guest("GET", made["asset_url"]).status_code == 302
         assert_done(acme.admin("DELETE", item(path, made)))
+        assert acme.guest("GET", made["asset_url"]).status_code == 404
         own = upload(acme.guest.ask(paths[0], **TEXT), b"hello")
         assert_done(acme.guest("DELETE", item(path, own)))
+        assert acme.guest("GET", own["asset_url"]).status_code == 404
     # The rule is of attachments: any member deletes a description.
     described = uploaded(acme.admin, paths[1], entity_type="ISSUE_DESCRIPTION")
     assert_done(acme.guest("DELETE", item(paths[1], described)))
+    assert_answer(acme.guest("DELETE", item(paths[1], described)), 404, NO_ROW_V2)
 
 
 def test_30_a_cover_replaces_nothing_of_another_workspace(hangar, acme, project):

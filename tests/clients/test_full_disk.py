@@ -85,7 +85,8 @@ def test_a_full_disk_is_emptied_by_deleting_through_the_api(small_disk, size, mi
         try:
             s3.put_object(Bucket="uploads", Key=f"{size}/9999", Body=body(9999, size))
             break
-        except botocore.exceptions.ClientError:
+        except botocore.exceptions.ClientError as refusal:
+            assert refusal.response["Error"]["Code"] == "InsufficientStorage"
             assert time.monotonic() < deadline, hangar.said()
             time.sleep(0.2)
     assert_whole(s3, size, [*kept, 9999])
