@@ -424,7 +424,7 @@ async fn a_condition_in_several_lines_is_a_list() {
 }
 
 #[tokio::test]
-async fn an_upload_is_given_up_only_if_it_began_when_the_client_says() {
+async fn an_upload_is_aborted_only_if_it_began_when_the_client_says() {
     let app = spawn_app().await;
     let begun = ask(&app, ("POST", "/uploads/k", &[("uploads", "")]), &[], "").await;
     let id = begun.element("UploadId").expect("an id").to_owned();

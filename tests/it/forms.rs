@@ -104,7 +104,7 @@ async fn a_form_under_its_policy_becomes_an_object() {
 }
 
 #[tokio::test]
-async fn a_file_past_its_limit_is_cut_off_and_its_size_told() {
+async fn a_file_over_its_limit_is_refused_with_its_size() {
     let app = spawn_app().await;
     let fields = fields(&app, "k", 1..=73);
     let slightly = post(&app, form(&fields, &[7; 74])).await;
@@ -143,7 +143,7 @@ async fn a_form_that_ends_early_stores_nothing() {
 }
 
 #[tokio::test]
-async fn the_checks_come_in_their_order() {
+async fn a_form_is_refused_by_the_first_check_that_fails() {
     let app = spawn_app().await;
     let good = fields(&app, "k", 1..=73);
     let file = [7; 100];

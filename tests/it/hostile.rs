@@ -27,7 +27,7 @@ async fn ask(
 }
 
 #[tokio::test]
-async fn what_was_signed_for_one_bucket_is_not_good_for_another_through_the_host() {
+async fn a_signature_for_one_bucket_is_not_valid_for_another_through_the_host() {
     let app = spawn_with(|config| {
         config.http.s3_domain = Some("s3.example.com".to_owned());
         config.http.public_url = Some("http://files.example.org".to_owned());
@@ -73,7 +73,7 @@ async fn a_copy_asked_for_in_a_presigned_query_never_stores_an_empty_object() {
 }
 
 #[tokio::test]
-async fn metadata_in_a_presigned_query_is_kept_and_a_checksum_there_is_not_judged() {
+async fn metadata_in_a_presigned_query_is_stored_and_a_checksum_there_is_not_verified() {
     let app = spawn_app().await;
     let stated = [
         ("X-Amz-Meta-Author", "ana"),

@@ -122,7 +122,7 @@ async fn a_large_object_comes_back_whole_and_in_parts_and_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_by_its_name() {
+async fn reads_and_deletes_of_a_missing_object_or_bucket_are_answered_as_by_s3() {
     let app = spawn_app().await;
     let s3 = app.s3();
     let get = |bucket: &'static str| s3.get_object().bucket(bucket).key("none").send();
@@ -142,7 +142,7 @@ async fn what_is_not_there_is_said_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_refused_before_anything_is_said() {
+async fn a_wrong_secret_is_refused_before_anything_is_revealed() {
     let app = spawn_app().await;
     let stranger = app.s3_with_secret("wrong");
     for bucket in ["uploads", "elsewhere"] {
@@ -304,7 +304,7 @@ async fn a_presigned_page_is_a_download_in_a_sandbox() {
 }
 
 #[tokio::test]
-async fn a_presigned_url_ends() {
+async fn a_presigned_url_expires() {
     let app = spawn_app().await;
     put(&app, "k", b"x").await;
     let url = presigned(&app, "k", 60).await;

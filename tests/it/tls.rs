@@ -190,7 +190,7 @@ async fn every_face_is_served_over_both_protocols() {
 }
 
 #[tokio::test]
-async fn what_is_signed_for_the_authority_holds_over_http2_and_large_bodies_pass_whole() {
+async fn a_signature_for_the_authority_holds_over_http2_and_large_bodies_arrive_whole() {
     let files = Files::new();
     let app = spawn(&files).await;
     let client = client(files.root()).build().unwrap();
@@ -215,7 +215,7 @@ async fn what_is_signed_for_the_authority_holds_over_http2_and_large_bodies_pass
 }
 
 #[tokio::test]
-async fn a_body_of_unstated_length_is_one_over_http2_too() {
+async fn a_body_without_a_content_length_is_stored_over_http2_too() {
     let files = Files::new();
     let app = spawn(&files).await;
     let client = client(files.root()).build().unwrap();
@@ -358,7 +358,7 @@ async fn a_certificate_that_comes_near_its_end_while_the_server_runs_is_a_warnin
 }
 
 #[tokio::test]
-async fn plain_http_is_told_that_this_is_tls() {
+async fn a_plain_http_request_to_a_tls_port_is_refused_with_a_sentence() {
     let files = Files::new();
     let app = spawn(&files).await;
     let answer = app
@@ -372,7 +372,7 @@ async fn plain_http_is_told_that_this_is_tls() {
 }
 
 #[tokio::test]
-async fn half_open_handshakes_keep_nobody_out() {
+async fn half_open_handshakes_do_not_exhaust_the_server() {
     let files = Files::new();
     let app = spawn(&files).await;
     let mut open = Vec::new();
@@ -399,7 +399,7 @@ async fn half_open_handshakes_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_stop_says_goodbye_to_idle_connections_of_both_protocols() {
+async fn a_stop_closes_idle_connections_of_both_protocols() {
     let files = Files::new();
     let mut app = spawn(&files).await;
     let http1 = reqwest::Client::builder()
