@@ -294,7 +294,7 @@ def test_the_body_of_a_patch_is_not_read(acme, issue, how):
     assert item["attributes"] == SPEC
 
 
-def test_who_patches_first_becomes_the_creator(acme, issue):
+def test_the_first_caller_that_patches_becomes_the_creator(acme, issue):
     made = attached(acme, issue)
     assert_done(acme.guest("PATCH", issue.item(made)))
     assert_done(acme.admin("PATCH", issue.item(made)))
@@ -329,7 +329,7 @@ def test_by_v2_only_its_creator_and_admins_delete(acme, issue_v2):
     assert_answer(acme.member("DELETE", issue_v2.item(made)), 403, NO_RIGHTS)
 
 
-def test_what_is_bound_to_no_issue_is_reached_by_the_word_none(hangar, acme):
+def test_an_attachment_without_an_issue_is_reached_by_the_word_none(hangar, acme):
     for project in (None, new_id()):
         made = upload(acme.member.ask(f"{acme.v1}/assets/", **SPEC | {"project_id": project}), BYTES)
         assert made["asset_url"] == f"{acme.v2}/projects/{project}/issues/None/attachments/{made['asset_id']}/"

@@ -56,7 +56,7 @@ def test_a_backup_of_a_running_server_is_put_back_with_its_tokens_and_keys(fille
         assert again.stop() == 0, again.said()
 
 
-def test_the_next_backup_copies_what_is_new_and_drops_what_is_gone(filled, tmp_path):
+def test_the_next_backup_copies_new_bodies_and_drops_deleted_ones(filled, tmp_path):
     backup(filled, tmp_path / "backup")
     s3 = s3_client(filled)
     s3.put_object(Bucket="uploads", Key="larger", Body=IN_A_BLOB + IN_A_BLOB)
@@ -84,7 +84,7 @@ def test_nothing_of_a_backup_is_linked_to_the_folder(filled, tmp_path):
     assert files and all(path.stat().st_nlink == 1 and path.stat().st_mode & 0o077 == 0 for path in files)
 
 
-def test_a_backup_that_was_cut_off_goes_on_and_is_none_until_then(filled, tmp_path):
+def test_an_interrupted_backup_can_be_continued_and_is_no_backup_until_then(filled, tmp_path):
     whole = tmp_path / "backup"
     backup(filled, whole)
     cut = tmp_path / "cut"
@@ -104,7 +104,7 @@ def test_a_backup_that_was_cut_off_goes_on_and_is_none_until_then(filled, tmp_pa
     restore(cut, tmp_path / "restored")
 
 
-def test_what_is_damaged_is_named_and_the_rest_is_backed_up(filled, tmp_path):
+def test_a_backup_names_damaged_bodies_and_copies_the_rest(filled, tmp_path):
     (blob,) = (filled.data / "@hangar/blobs").iterdir()
     damaged = bytearray(blob.read_bytes())
     damaged[2_000_000] ^= 1
@@ -142,7 +142,7 @@ def test_a_backup_stays_where_the_log_has_rotted_since(filled, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["data folder", "another backup", "itself", "in itself"])
-def test_a_folder_that_holds_something_else_is_no_place_for_a_backup(filled, start_hangar, tmp_path, place):
+def test_a_backup_into_a_folder_with_other_files_is_refused(filled, start_hangar, tmp_path, place):
     other = start_hangar()
     to = other.data if place == "data folder" else filled.data
     if place == "in itself":
@@ -164,7 +164,7 @@ def test_a_folder_that_holds_data_is_not_restored_over(filled, tmp_path):
     assert refused.returncode == 1 and "holds data already" in refused.stderr
 
 
-def test_a_restore_that_was_cut_off_starts_no_server_and_goes_on(filled, tmp_path):
+def test_an_interrupted_restore_starts_no_server_and_can_be_continued(filled, tmp_path):
     backup(filled, tmp_path / "backup")
     home = tmp_path / "restored/data/@hangar"
     home.mkdir(parents=True)
@@ -195,7 +195,7 @@ def everything(folder):
     }
 
 
-def test_looking_at_a_backup_changes_nothing_in_it_and_the_next_one_is_taken(filled, tmp_path):
+def test_a_command_that_only_reads_changes_nothing_in_a_backup_and_the_next_backup_succeeds(filled, tmp_path):
     backup(filled, tmp_path / "backup")
     before = everything(tmp_path / "backup")
     checked = run("fsck", "--data-dir", tmp_path / "backup", "--json")
@@ -209,7 +209,7 @@ def test_looking_at_a_backup_changes_nothing_in_it_and_the_next_one_is_taken(fil
     assert backup(filled, tmp_path / "backup")["kept"] == 1
 
 
-def test_what_has_rotted_in_a_backup_is_found_by_the_next_one_and_copied_again(filled, tmp_path):
+def test_rotted_files_of_a_backup_are_found_and_copied_again_by_the_next_backup(filled, tmp_path):
     to = tmp_path / "backup"
     s3_client(filled).put_object(Bucket="uploads", Key="empty", Body=b"")
     backup(filled, to)
@@ -305,7 +305,7 @@ def test_a_link_in_a_backup_leads_nowhere(filled, tmp_path, part):
         assert not (tmp_path / "restored/data/@hangar/hangar.db").exists()
 
 
-def test_a_restore_goes_on_over_what_another_left(filled, start_hangar, tmp_path):
+def test_a_restore_continues_over_the_files_of_an_interrupted_one(filled, start_hangar, tmp_path):
     other = start_hangar()
     for at in range(20):
         s3_client(other).put_object(Bucket="uploads", Key=f"other {at}", Body=IN_THE_LOG)

@@ -77,7 +77,7 @@ def test_a_name_that_no_bucket_may_have_is_refused(hangar, connect, name, refusa
     assert name not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
 
 
-def test_an_unknown_bucket_is_no_such_bucket(s3):
+def test_an_unknown_bucket_is_answered_no_such_bucket(s3):
     assert refusal_of(s3.list_objects_v2, Bucket="no-such-bucket") == (404, "NoSuchBucket")
     assert refusal_of(s3.get_object, Bucket="no-such-bucket", Key="k") == (404, "NoSuchBucket")
     assert refusal_of(s3.put_object, Bucket="no-such-bucket", Key="k", Body=b"v") == (404, "NoSuchBucket")
@@ -429,7 +429,7 @@ def test_a_request_without_a_signature_is_refused(hangar, method, path):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_what_was_signed_must_be_what_came_though_it_is_nothing(hangar, s3, folder, method):
+def test_signed_content_must_match_the_body_even_if_it_is_empty(hangar, s3, folder, method):
     class SignsAnotherBody(botocore.auth.S3SigV4Auth):
         def payload(self, request):
             return hashlib.sha256(b"another body").hexdigest()

@@ -293,7 +293,7 @@ def test_public_access_can_be_blocked(hangar, s3, bucket):
 # What no bucket has
 
 
-def test_what_is_not_configured_is_said_as_aws_says_it(s3, bucket):
+def test_a_missing_configuration_is_answered_as_aws_answers_it(s3, bucket):
     for call, code in (
         (s3.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError"),
         (s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError"),

@@ -340,7 +340,7 @@ def test_attachments_of_one_issue_id_are_listed_in_their_own_workspace_only(acme
 
 
 @pytest.mark.parametrize("entity_type", ["USER_AVATAR", "USER_COVER", "WORKSPACE_LOGO"])
-def test_no_identifier_claims_anothers_avatar_or_logo(acme, ours, theirs, neighbours, entity_type):
+def test_no_identifier_claims_a_foreign_avatar_or_logo(acme, ours, theirs, neighbours, entity_type):
     """Users and workspaces are looked up: an id that is not the caller's, or the path's, is refused."""
     for identifier in (acme.admin.id, acme.id, new_id()):
         body = PICTURE | {"entity_type": entity_type, "entity_identifier": identifier}

@@ -60,7 +60,7 @@ def look(data, settings=None):
 # Looking
 
 
-def test_looking_at_a_stopped_folder_changes_nothing_and_says_what_the_server_says(filled):
+def test_a_command_that_only_reads_changes_nothing_in_a_stopped_folder_and_reports_what_the_server_reports(filled):
     beside = {}
     for command in LOOKING:
         beside[name(command)] = json.loads(filled.command_line(*command, "--json").stdout)
@@ -78,7 +78,7 @@ def test_looking_at_a_stopped_folder_changes_nothing_and_says_what_the_server_sa
 
 
 @pytest.mark.parametrize("state", ["killed", "copied", "copied while it ran", "without its database", "without blobs"])
-def test_looking_at_any_other_folder_changes_nothing_and_tells_the_same(filled, tmp_path, state):
+def test_a_command_that_only_reads_changes_nothing_in_any_other_folder_and_reports_the_same(filled, tmp_path, state):
     s3 = s3_client(filled)
     if state == "without blobs":
         s3.delete_object(Bucket="uploads", Key="large")
@@ -121,7 +121,7 @@ def test_looking_at_any_other_folder_changes_nothing_and_tells_the_same(filled, 
         assert again.stop() == 0
 
 
-def test_a_look_tells_all_that_the_next_start_tells_or_says_what_it_went_by(filled, tmp_path):
+def test_a_command_that_only_reads_reports_what_the_next_start_reports_or_names_its_source(filled, tmp_path):
     assert filled.stop() == 0
     assert run("backup", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
     shutil.rmtree(filled.data)
@@ -144,7 +144,7 @@ def test_a_look_tells_all_that_the_next_start_tells_or_says_what_it_went_by(fill
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_look_that_is_stopped_leaves_nothing(filled, tmp_path, by):
+def test_a_command_that_only_reads_leaves_nothing_when_it_is_stopped(filled, tmp_path, by):
     filled.kill()
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -162,7 +162,7 @@ def test_a_look_that_is_stopped_leaves_nothing(filled, tmp_path, by):
     assert modes or look.returncode == 0, "the command was stopped before it made anything"
 
 
-def test_looking_at_a_backup_changes_nothing_and_the_next_backup_is_taken(filled, tmp_path):
+def test_a_command_that_only_reads_changes_nothing_in_a_backup_and_the_next_backup_succeeds(filled, tmp_path):
     to = tmp_path / "backup"
     assert run("backup", to, "--data-dir", filled.data).returncode == 0
     before = everything(to)
@@ -194,7 +194,7 @@ def test_fsck_finds_a_damaged_index_of_a_stopped_folder_and_leaves_it_to_the_nex
     filled.start()
 
 
-def test_fsck_of_a_backup_with_a_damaged_snapshot_says_what_mends_it(filled, tmp_path):
+def test_fsck_of_a_backup_with_a_damaged_snapshot_says_how_to_repair_it(filled, tmp_path):
     to = tmp_path / "backup"
     assert run("backup", to, "--data-dir", filled.data).returncode == 0
     (snapshot,) = (to / "@hangar").glob("snapshot-*.db")
@@ -224,7 +224,7 @@ def test_fsck_of_a_backup_with_a_damaged_snapshot_says_what_mends_it(filled, tmp
         whole = snapshot.read_bytes()
 
 
-def test_an_old_backup_without_its_mark_is_looked_at_and_stays_a_backup(filled, tmp_path):
+def test_a_backup_without_its_mark_is_read_and_stays_a_backup(filled, tmp_path):
     to = tmp_path / "backup"
     assert run("backup", to, "--data-dir", filled.data).returncode == 0
     s3_client(filled).put_object(Bucket="uploads", Key="later", Body=IN_THE_LOG)
@@ -370,7 +370,7 @@ def owners(folder):
 THEIRS = {(OTHER_USER, OTHER_USER)}
 
 
-def test_what_root_does_in_a_stopped_folder_belongs_to_the_folders_owner(of_other_user, open_folder):
+def test_files_that_root_makes_in_a_stopped_folder_belong_to_the_folders_owner(of_other_user, open_folder):
     data = of_other_user
     for command in (
         ["token", "create", "--user", "ada@example.com"],
@@ -502,7 +502,7 @@ def test_commands_for_cron_say_nothing_when_all_is_well(filled, tmp_path):
     assert made.stderr == "" and "plane_api_" in made.stdout, "a result is printed all the same"
 
 
-def test_commands_for_cron_say_what_is_damaged_on_stderr(filled, tmp_path):
+def test_commands_for_cron_report_damage_on_stderr(filled, tmp_path):
     (blob,) = (filled.data / "@hangar/blobs").iterdir()
     flip(blob, 2_000_000)
     for command in (["fsck"], ["backup", tmp_path / "backup"]):
@@ -518,7 +518,7 @@ def test_commands_for_cron_say_what_is_damaged_on_stderr(filled, tmp_path):
 
 @pytest.mark.parametrize("command", [["access-key", "create"], ["access-key", "list"], ["serve"]], ids=name)
 @pytest.mark.parametrize("what", ["open to others", "in the data folder", "closed"])
-def test_a_key_file_that_others_may_have_is_warned_of(filled, tmp_path, command, what):
+def test_a_key_file_that_other_users_may_read_causes_a_warning(filled, tmp_path, command, what):
     key = filled.data / "key" if what == "in the data folder" else tmp_path / "key"
     key.write_text(os.urandom(32).hex())
     key.chmod(0o644 if what == "open to others" else 0o600)

@@ -148,7 +148,7 @@ def test_07_what_fails_in_plane_answers_as_meant(hangar, acme, ada):
     assert requests.get(shown["asset_url"], timeout=20).content == b"hello"
 
 
-def test_08_members_only_and_nothing_for_others(hangar, acme, project):
+def test_08_members_have_access_and_other_users_have_none(hangar, acme, project):
     stranger = acme.outsider
     assert_answer(stranger("POST", f"{acme.v1}/assets/", json=TEXT), 403, NO_PERMISSION)
     made = upload(acme.member.ask(f"{acme.v1}/assets/", **TEXT), b"hello")
@@ -175,7 +175,7 @@ def test_08_members_only_and_nothing_for_others(hangar, acme, project):
         assert_answer(stranger(method, item(anchor, inside)), 403, NO_PERMISSION)
 
 
-def test_09_the_workspace_is_judged_before_the_fields(acme):
+def test_09_the_workspace_is_checked_before_the_fields(acme):
     assert_answer(acme.member("POST", "/api/v1/workspaces/unknown/assets/", json={"size": "x"}), 404, NO_ROW)
     assert_answer(acme.outsider("POST", f"{acme.v1}/assets/", json={"size": "x"}), 403, NO_PERMISSION)
 
@@ -202,7 +202,7 @@ def test_10_a_cover_is_made_by_its_projects_route(acme, project):
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_11_what_is_wrong_is_400_with_its_reason(acme, ada, body, text):
+def test_11_a_wrong_field_is_400_with_its_reason(acme, ada, body, text):
     assert_answer(ada("POST", USER_ASSETS, json=body), 400, text)
     assert_answer(acme.member("POST", f"{acme.v2}/", json=body), 400, text)
 
@@ -365,7 +365,7 @@ def test_28_times_are_utc_with_six_digits(acme, project):
     assert abs(datetime.fromisoformat(listed["created_at"]).timestamp() - before) < 60
 
 
-def test_29_one_rule_says_who_deletes_an_attachment_by_every_v2_path(hangar, acme, project):
+def test_29_one_rule_of_deletes_holds_for_attachments_by_every_v2_path(hangar, acme, project):
     issue = new_id()
     paths = (
         f"{acme.v2}/projects/{project}/issues/{issue}/attachments/",

@@ -310,7 +310,7 @@ def test_unread_answers_are_bounded_over_all_connections(tls):
     watch.judge((128 + 32) * 1024 * 1024 + 2 * POOL_BYTES + connections * OWN_BYTES)
 
 
-def test_small_frames_of_a_body_that_is_not_read_keep_nothing_that_came_between_them(tls, connections=40):
+def test_small_frames_of_an_unread_body_do_not_keep_the_frames_between_them_in_memory(tls, connections=40):
     """Frames of a byte, each between others that fill the server's buffers, for requests whose answers wait for a window."""
     head = request("PUT", f"/{BUCKET}/x", content_length="100000000")
     begun = []
@@ -428,7 +428,7 @@ def test_idle_connections_make_place_at_once_where_few_files_may_be_open(tmp_pat
         assert server.stop() == 0, server.said()
 
 
-def test_a_flood_is_told_why_it_was_ended(tls):
+def test_a_flooding_client_gets_the_reason_in_its_goaway(tls):
     told = set()
     # Where bytes of the flood were still under way the system resets the connection, and its last frame may be lost.
     for _ in range(10):

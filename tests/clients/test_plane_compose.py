@@ -117,7 +117,7 @@ def test_an_upgrade_takes_it_out_and_it_is_put_in_again(compose):
     assert file.run("--check").returncode == 0
 
 
-def test_a_look_shows_the_difference_and_changes_nothing(compose):
+def test_a_dry_run_shows_the_difference_and_changes_nothing(compose):
     file = compose(TODAY)
     shown = file.run("--diff")
     assert shown.returncode == 1

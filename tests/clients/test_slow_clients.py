@@ -172,7 +172,7 @@ class Normal:
         assert took[int(len(took) * 0.95)] < PATIENT_SECONDS, said
 
 
-def test_slow_clients_of_every_kind_neither_disturb_others_nor_stay(start_hangar, many_files):
+def test_slow_clients_of_every_kind_delay_no_other_client_and_are_disconnected(start_hangar, many_files):
     hangar = start_hangar()
     s3 = s3_client(hangar)
     s3.put_object(Bucket=hangar.bucket, Key="large", Body=os.urandom(LARGE_BYTES))
@@ -208,7 +208,7 @@ def test_slow_clients_of_every_kind_neither_disturb_others_nor_stay(start_hangar
 
 
 @pytest.mark.parametrize("files, connections", [(1024, 2000), (128, 400), (64, 100)])
-def test_a_full_server_makes_place_for_those_who_ask(start_hangar, many_files, monkeypatch, tmp_path, files, connections):
+def test_a_full_server_evicts_idle_connections_for_clients_with_requests(start_hangar, many_files, monkeypatch, tmp_path, files, connections):
     monkeypatch.setenv("CLIENTS_BINARY", with_few_files(tmp_path, files))
     hangar = start_hangar()
     crowd = Crowd(hangar.port, [silent, idle], connections)
