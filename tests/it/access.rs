@@ -75,7 +75,7 @@ fn host(app: &App) -> String {
     app.url("").trim_start_matches("http://").to_owned()
 }
 
-/// Status and code of what somebody who does not sign asks.
+/// The status and the code of the answer to an unsigned request.
 async fn ask(app: &App, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     ask_with(app, method, path, headers, "hello").await
 }
@@ -663,7 +663,7 @@ async fn a_policy_allows_and_denies_objects_by_their_tags() {
     for method in ["GET", "HEAD"] {
         let answer = ask(&app, method, "/uploads/open", &[]).await;
         assert_eq!(answer, "200", "{method}");
-        // What is not there is told apart from what is closed by nobody who may not list.
+        // A client that may not list cannot tell a missing object from one that it may not read.
         for key in ["closed", "none"] {
             let answer = ask(&app, method, &format!("/uploads/{key}"), &[]).await;
             assert!(answer.starts_with("403"), "{method} {key}: {answer}");

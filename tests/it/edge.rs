@@ -167,7 +167,7 @@ async fn an_encoded_first_segment_does_not_reach_another_face() {
     let app = spawn_app().await;
     let request = "GET /%61pi/v1/users/me/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     let answer = app.raw(request.as_bytes()).await;
-    // AWS: whoever does not sign is told which buckets are not there.
+    // AWS: an unsigned request learns which buckets do not exist.
     assert!(answer.contains("<Code>NoSuchBucket</Code>"), "{answer}");
 }
 

@@ -286,11 +286,8 @@ fn circles_between(
         graph.entry(node).or_default().insert(next);
     }
     let describe = |circle: &BTreeSet<String>| {
-        let mut text = format!(
-            "{} {nodes}: {}",
-            circle.len(),
-            Vec::from_iter(circle.iter().map(String::as_str)).join(" ")
-        );
+        let members: Vec<&str> = circle.iter().map(String::as_str).collect();
+        let mut text = format!("{} {nodes}: {}", members.len(), members.join(" "));
         for ((node, next), example) in &examples {
             if circle.contains(node) && circle.contains(next) {
                 write!(text, "\n    {example}").expect("a string takes it");

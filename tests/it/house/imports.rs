@@ -102,14 +102,14 @@ impl Sources {
     fn bound_in(&self, module: &str, found: &Parsed) -> BTreeMap<String, Vec<String>> {
         let uses = found.paths.iter().filter_map(|reference| {
             let name = reference.binds.clone()?;
-            Some((name, self.from_the_root(module, reference)?))
+            Some((name, self.absolute(module, reference)?))
         });
         uses.collect()
     }
 
     fn add_imports_of(&mut self, module: &str, found: &Parsed) {
         for reference in &found.paths {
-            let Some(path) = self.from_the_root(module, reference) else {
+            let Some(path) = self.absolute(module, reference) else {
                 let path = reference.path.clone();
                 let line = reference.line;
                 let outside = self.outside.entry(module.to_owned()).or_default();
@@ -128,7 +128,7 @@ impl Sources {
     }
 
     /// The path from the root of our crate; none if it leads to an outside crate or to a local name.
-    fn from_the_root(&self, module: &str, reference: &Reference) -> Option<Vec<String>> {
+    fn absolute(&self, module: &str, reference: &Reference) -> Option<Vec<String>> {
         let mut from = segments(module);
         let inline = std::iter::repeat_n("{inline}".to_owned(), reference.depth);
         from.extend(inline);
