@@ -49,7 +49,7 @@ def put_rules(s3, bucket, *rules):
 
 
 def open_to_readers(s3, bucket, **more):
-    """Lets anybody read and list."""
+    """Sets a policy that lets anonymous clients read and list."""
     statement = {
         "Effect": "Allow",
         "Principal": "*",

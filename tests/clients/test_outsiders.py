@@ -1,4 +1,4 @@
-"""Each path of a workspace with everybody who may meet it: its members, a guest, a member of another workspace, a stranger, nobody."""
+"""Each path of a workspace as a member, a guest, a member of another workspace, a stranger, and without a token."""
 
 import pytest
 

@@ -347,7 +347,7 @@ def test_a_host_that_a_proxy_forwards_is_another_question(start_hangar):
 
 @pytest.mark.parametrize("path", ["/-/health/live", "/api/v1/assets/user-assets/", "/uploads/key"])
 def test_a_body_that_looks_like_requests_is_never_answered_as_such(hangar, picture, path):
-    """A proxy that keeps connections would hand the answers to somebody else."""
+    """A proxy that keeps connections would send the answers to another client."""
     get = f"GET {picture['asset_url']} HTTP/1.1\r\nHost: 127.0.0.1:{hangar.port}\r\n\r\n".encode()
     for body in (get, get * 3, b"x" * 300_000 + get * 20):
         head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode()
