@@ -1,4 +1,4 @@
-"""Fixtures: running servers and the clients that judge them."""
+"""Fixtures: running servers and the clients that test them."""
 
 import json
 import os

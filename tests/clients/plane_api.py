@@ -1,4 +1,4 @@
-"""Plane's asset API as its callers see it: who asks, what is answered to the byte, where things lie."""
+"""Plane's asset API as its callers see it: users and their tokens, answers to the byte, and paths."""
 
 import base64
 import functools

@@ -1,4 +1,4 @@
-"""Plane's asset API, answer by answer: statuses, texts to the byte, headers, and the order in which a request is judged."""
+"""Plane's asset API, answer by answer: statuses, texts to the byte, headers, and the order in which a request is checked."""
 
 import base64
 import json

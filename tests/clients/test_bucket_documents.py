@@ -1,4 +1,4 @@
-"""Documents of buckets, tags and ACLs: what is taken, what it does, and how it is given back."""
+"""Documents of buckets, tags and ACLs: which are accepted, their effect, and how they are returned."""
 
 import datetime
 import json

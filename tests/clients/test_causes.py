@@ -1,4 +1,4 @@
-"""Causes against sentences: whatever keeps a command from its work, it says what it is and which setting, file or line to change."""
+"""Commands that fail name the cause, and the setting, file or line to change."""
 
 import contextlib
 import datetime

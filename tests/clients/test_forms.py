@@ -1,4 +1,4 @@
-"""Every rule for a form that is posted to a bucket: what is refused, with which code, and that nothing of it is stored."""
+"""Every rule for a form that is posted to a bucket: each refusal with its code, and that a refused form stores nothing."""
 
 import base64
 import datetime

@@ -1,4 +1,4 @@
-"""Requests sent one after the other without a wait: hangar answers each as nginx does, whatever the pieces they come in."""
+"""Pipelined requests: hangar answers each as nginx does, in whatever pieces they arrive."""
 
 import random
 import shutil

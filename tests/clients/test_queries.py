@@ -1,4 +1,4 @@
-"""How a query is read: what selects an operation, what is ignored, and what a `+` is."""
+"""How a query is read: the names that select an operation, the names that are ignored, and the meaning of a `+`."""
 
 import hashlib
 import html

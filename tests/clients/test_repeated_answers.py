@@ -1,4 +1,4 @@
-"""What is asked for again and again on one connection: the same answer each time, and never one that a change outdated."""
+"""Repeated requests on one connection: the same answer each time, and never an outdated one."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Starting and stopping: wrong settings, taken ports and folders, signals, and who may read the files."""
+"""Starting and stopping: wrong settings, taken ports and folders, signals, and permissions of the files."""
 
 import os
 import signal
