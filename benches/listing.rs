@@ -1,6 +1,6 @@
-//! What a page of a listing costs, by how many keys there are: `cargo bench --bench listing`.
+//! The time of a page of a listing, by the number of keys: `cargo bench --bench listing`.
 //!
-//! A page must cost what it holds: the times among a million keys and among ten thousand are the same.
+//! It must depend on the size of the page alone: the times among a million keys and among ten thousand are the same.
 
 use divan::Bencher;
 use hangar::clock::Clock;
@@ -54,7 +54,7 @@ async fn open(folder: &std::path::Path) -> Store {
     store.expect("a new folder opens")
 }
 
-/// The rows go into the index alone: a million objects through the door take minutes.
+/// Writes the rows to the index only: a million objects through the store's API take minutes.
 async fn furnished(folder: &std::path::Path) -> Store {
     let store = open(folder).await;
     for (folders, _) in SHAPES {
@@ -130,7 +130,7 @@ fn a_thousand_folders_of_a_thousand_keys(bencher: Bencher<'_, '_>) {
     measure(bencher, 1000, &page("", Some("/"), None), 1000);
 }
 
-/// As file browsers ask: all are keys, none is rolled up.
+/// A listing as file browsers request it: all entries are keys, none is a common prefix.
 #[divan::bench]
 fn one_folder_of_a_thousand_keys(bencher: Bencher<'_, '_>) {
     measure(bencher, 1000, &page("files-0500/", Some("/"), None), 1000);

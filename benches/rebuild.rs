@@ -1,5 +1,5 @@
-//! How long a start takes that makes the database again: `cargo bench --bench rebuild -- 1000000` (without a number, of
-//! 100,000 objects). One run, told in seconds: from the log alone, and from a snapshot.
+//! The time of a start that rebuilds the database: `cargo bench --bench rebuild -- 1000000` (without a number, of
+//! 100,000 objects). One run, in seconds: from the log alone, and from a snapshot.
 
 use bytes::Bytes;
 use hangar::clock::Clock;
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const OBJECTS: u32 = 100_000;
-/// Writers at once.
+/// Concurrent writers.
 const WRITERS: u32 = 256;
 
 #[tokio::main]

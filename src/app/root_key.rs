@@ -226,7 +226,9 @@ mod tests {
             "",
         ] {
             fs::write(&path, broken).unwrap();
-            assert!(read_or_make(&path, None).await.is_err());
+            let refused = read_or_make(&path, None).await.unwrap_err().to_string();
+            let expected = format!("The access key in {} cannot be used: ", path.display());
+            assert!(refused.starts_with(&expected), "{refused}");
             assert_eq!(fs::read_to_string(&path).unwrap(), broken);
         }
     }

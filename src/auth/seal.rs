@@ -265,7 +265,10 @@ pub(super) mod tests {
             sealed(&key).open("OTHER", Some(&key)).map(drop),
             wrong.map(drop::<Opened>)
         );
-        assert!(sealed(&key).open("ID", Some(&other)).is_err());
+        assert_eq!(
+            sealed(&key).open("ID", Some(&other)).map(drop),
+            Err(SealError::WrongKey(other.path.clone()))
+        );
         assert_eq!(
             sealed(&key).open("ID", None).map(drop),
             Err(SealError::NoKeyFile)
@@ -349,13 +352,16 @@ pub(super) mod tests {
             prop_assert_eq!(bytes.len(), 24 + 6 + 16);
             bytes[at] ^= 1 << bit;
             let changed = StoredSecret::Sealed { sealed: STANDARD.encode(bytes) };
-            prop_assert!(changed.open("ID", Some(&key)).is_err());
+            let opened = changed.open("ID", Some(&key)).map(drop);
+            prop_assert_eq!(opened, Err(SealError::WrongKey(key.path.clone())));
         }
 
         #[test]
         fn no_text_that_claims_to_be_a_seal_panics(sealed in ".{0,80}") {
             let claimed = StoredSecret::Sealed { sealed };
-            prop_assert!(claimed.open("ID", Some(&key_file(&[KEY]))).is_err());
+            let key = key_file(&[KEY]);
+            let opened = claimed.open("ID", Some(&key)).map(drop);
+            prop_assert_eq!(opened, Err(SealError::WrongKey(key.path.clone())));
         }
     }
 
@@ -378,7 +384,8 @@ pub(super) mod tests {
                 match (&stored, &seal) {
                     (StoredSecret::Sealed { sealed }, StoredSecret::Sealed { sealed: seal }) => {
                         assert_eq!(opened.is_ok(), sealed == seal);
-                        assert!(stored.open("OTHER", Some(&key)).is_err());
+                        let of_another = stored.open("OTHER", Some(&key)).map(drop);
+                        assert_eq!(of_another, Err(SealError::WrongKey(key.path.clone())));
                     }
                     _ => assert!(opened.unwrap().better.is_some()),
                 }

@@ -177,15 +177,17 @@ mod tests {
 
     #[test]
     fn an_expiry_lies_in_the_future_and_within_a_century() {
-        assert!(parse_life(Some(0)).is_err());
-        assert!(parse_life(Some(u64::MAX)).is_err());
+        let refusal = |seconds| parse_life(Some(seconds)).unwrap_err();
+        assert!(refusal(0).contains("would expire at once"));
+        assert!(refusal(u64::MAX).contains("at most 100 years"));
         assert_eq!(parse_life(None).unwrap(), None);
         assert_eq!(parse_life(Some(60)).unwrap(), Some(Duration::from_mins(1)));
     }
 
     #[test]
     fn a_name_cannot_move_the_cursor_of_who_lists_it() {
-        assert!(parse_name(Some("a\u{1b}[2J".to_owned()), "").is_err());
+        let refusal = parse_name(Some("a\u{1b}[2J".to_owned()), "").unwrap_err();
+        assert_eq!(refusal, "The name must not hold control characters.");
         assert_eq!(parse_name(Some("  ".to_owned()), "none").unwrap(), "none");
     }
 }

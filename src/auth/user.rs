@@ -65,6 +65,9 @@ mod tests {
     #[case("ana\u{1b}@example.com")]
     #[case("Ana <ana@example.com>")]
     fn what_is_no_email_is_refused(#[case] text: &str) {
-        assert!(Email::parse(text).is_err());
+        let refusal = Email::parse(text).unwrap_err();
+        let expected =
+            format!("{text:?} is not an email address; write one like name@example.com.");
+        assert_eq!(refusal, expected);
     }
 }

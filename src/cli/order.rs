@@ -411,7 +411,10 @@ mod tests {
         let elsewhere = folder.path().join("elsewhere");
         std::fs::write(&elsewhere, r#"{"address":"127.0.0.1:1","secret":"x"}"#).unwrap();
         std::os::unix::fs::symlink(elsewhere, &path).unwrap();
-        assert!(running(folder.path()).is_err());
+        let Err(Failure::Failed(refusal)) = running(folder.path()) else {
+            panic!("the link was followed")
+        };
+        assert!(refusal.contains("is not a regular file"), "{refusal}");
     }
 
     /// Else a check that takes hours would keep it from starting anew.

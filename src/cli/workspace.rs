@@ -216,7 +216,11 @@ mod tests {
             assert_eq!(parse_member(text).unwrap().role, role);
         }
         for text in ["ada@example.com", "ada@example.com:owner", ""] {
-            assert!(parse_member(text).is_err(), "{text}");
+            let refusal = parse_member(text).unwrap_err();
+            assert!(
+                refusal.starts_with("write EMAIL:ROLE"),
+                "{text:?}: {refusal}"
+            );
         }
     }
 

@@ -200,7 +200,9 @@ mod tests {
     #[case("emailAddress=\"a@example.com\"", false)]
     #[case("", false)]
     fn a_grant_header_may_name_the_owner_alone(#[case] value: &str, #[case] taken: bool) {
-        assert_eq!(judge_grant_header(value).is_ok(), taken);
+        let refused = judge_grant_header(value).err().map(|error| error.code);
+        let expected = (!taken).then_some(ErrorCode::AccessControlListNotSupported);
+        assert_eq!(refused, expected);
     }
 
     #[test]

@@ -213,7 +213,9 @@ mod tests {
                 .map(|(_, value)| *value)
         };
         let judged = judge_conditions(header, &ETag::from_stored("abc".to_owned()), MODIFIED);
-        assert_eq!(judged.is_ok(), holds);
+        let refused = judged.err().map(|error| error.code);
+        let expected = (!holds).then_some(ErrorCode::PreconditionFailed);
+        assert_eq!(refused, expected);
     }
 
     #[test]

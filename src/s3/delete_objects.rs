@@ -197,14 +197,18 @@ mod tests {
 
     #[test]
     fn a_condition_that_is_none_is_refused() {
-        for condition in [
-            "<Size>x</Size>",
-            "<Size>-1</Size>",
-            "<LastModifiedTime>now</LastModifiedTime>",
-            "<ETag>a,b</ETag>",
+        for (condition, code) in [
+            ("<Size>x</Size>", ErrorCode::MalformedXML),
+            ("<Size>-1</Size>", ErrorCode::MalformedXML),
+            (
+                "<LastModifiedTime>now</LastModifiedTime>",
+                ErrorCode::MalformedXML,
+            ),
+            ("<ETag>a,b</ETag>", ErrorCode::NotImplemented),
         ] {
             let list = list(&format!("<Object><Key>a</Key>{condition}</Object>"));
-            assert!(list.objects[0].condition().is_err(), "{condition}");
+            let refused = list.objects[0].condition().map(drop).unwrap_err();
+            assert_eq!(refused.code, code, "{condition}");
         }
     }
 }

@@ -129,7 +129,8 @@ mod tests {
         let (first, second) = (bucket.policy().unwrap(), bucket.policy().unwrap());
         assert!(std::ptr::eq(first.unwrap(), second.unwrap()));
         bucket.set(BucketSetting::Policy, Some("{}"));
-        assert!(bucket.policy().is_err());
+        let refused = bucket.policy().unwrap_err();
+        assert_eq!(refused.code, crate::s3::ErrorCode::MalformedPolicy);
     }
 
     #[test]

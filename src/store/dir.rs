@@ -380,10 +380,19 @@ mod tests {
                     "{error}"
                 );
             }
-            assert!(dir.length(name).is_err(), "{name}");
+            let error = dir.length(name).unwrap_err();
+            assert!(
+                error.to_string().contains("is not a regular file"),
+                "{error}"
+            );
         }
-        assert!(dir.folder("link-to-folder").is_err());
-        assert!(dir.make_folder("link-to-folder").is_err());
+        for opened in [
+            dir.folder("link-to-folder"),
+            dir.make_folder("link-to-folder"),
+        ] {
+            let error = opened.map(drop).unwrap_err();
+            assert!(error.to_string().contains("is not a folder"), "{error}");
+        }
         assert!(
             dir.write("hard")
                 .unwrap_err()

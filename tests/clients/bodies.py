@@ -2,9 +2,14 @@
 
 import hashlib
 
+import pictures
+
 MEBIBYTE = 1 << 20
 # Three parts of the 8 MiB that boto3, the AWS CLI and Plane's export cut.
 LARGE = 20 * MEBIBYTE
+# A body that lies in a file of its own, and one that lies in the log.
+IN_A_BLOB = pictures.filled(3_000_000, "large")
+IN_THE_LOG = pictures.filled(20_000, "small")
 
 # Keys that any client may send and that each must find again. Those that a client's own code would change are in ODDER.
 ODD_KEYS = [

@@ -20,3 +20,10 @@ def s3_client(server, access_key=None, secret_key=None, region="us-east-1", **co
             **config,
         ),
     )
+
+
+def presigned(hangar, s3, what, key):
+    """The host and the target of a presigned request."""
+    url = s3.generate_presigned_url(what, {"Bucket": hangar.bucket, "Key": key}, ExpiresIn=600)
+    host, _, target = url.removeprefix("http://").partition("/")
+    return host, f"/{target}"

@@ -1,5 +1,10 @@
-"""Fixtures: running servers and the clients that judge them."""
+"""Fixtures: running servers and the clients that test them."""
 
+import json
+import os
+import pathlib
+import resource
+import tempfile
 import uuid
 
 import boto3
@@ -7,9 +12,13 @@ import botocore
 import pytest
 
 from authority import Authority
+from bodies import IN_A_BLOB, IN_THE_LOG
 from clients import s3_client
 from plane_api import Workspace
 from server import Hangar
+
+# Two thousand connections, and what a process has open besides.
+MANY_FILES = 2512
 
 
 def pytest_addoption(parser):
@@ -67,6 +76,39 @@ def start_hangar(tmp_path):
     codes = [server.stop() for server in servers]
     assert codes == [0] * len(servers), "".join(server.said() for server in servers)
     assert not any("panicked" in server.said() for server in servers)
+
+
+@pytest.fixture
+def filled(start_hangar):
+    """A server that made its root key itself, with an object in a blob and one in the log."""
+    hangar = start_hangar(AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
+    keys = json.loads((hangar.data / "@hangar/keys").read_text())
+    hangar.access_key, hangar.secret_key = keys["access_key_id"], keys["secret_access_key"]
+    s3 = s3_client(hangar)
+    s3.put_object(Bucket="uploads", Key="large", Body=IN_A_BLOB)
+    s3.put_object(Bucket="uploads", Key="small", Body=IN_THE_LOG)
+    return hangar
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that other users can reach: pytest's own are closed to them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run commands as another user")
+    with tempfile.TemporaryDirectory(prefix="hangar-open-") as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
+@pytest.fixture
+def many_files():
+    """Lets this process open as many files as it may, and skips where those are too few for thousands of connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < MANY_FILES:
+        pytest.skip(f"the tests with thousands of connections need {MANY_FILES} open files, and {hard} are allowed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Plane's asset API as its callers see it: who asks, what is answered to the byte, where things lie."""
+"""Plane's asset API as its callers see it: users and their tokens, answers to the byte, and paths."""
 
 import base64
 import functools
@@ -37,6 +37,7 @@ TOO_LARGE = (
     '{"error": "REQUEST_BODY_TOO_LARGE", "detail": "The size of the request body exceeds the maximum allowed size."}'
 )
 
+PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 IMAGE_TYPES = ["image/jpeg", "image/png", "image/webp", "image/jpg", "image/gif"]
 ENTITY_TYPES = [
     "USER_AVATAR",
@@ -83,7 +84,7 @@ def be_described(hangar, method, path, status):
 
 
 class Caller:
-    """Somebody with a token; called as `hangar.request` is."""
+    """A user with a token; called like `hangar.request`."""
 
     def __init__(self, hangar, email, *arguments):
         self.hangar = hangar
@@ -199,7 +200,7 @@ RANDOM = NAMED + "[0-9a-f]{32}"
 
 
 def assert_redirect(hangar, answer, content, disposition):
-    """302 to bytes that anybody may fetch; a client's own token does no harm there."""
+    """A 302 to bytes that need no token; a token that the client sends there changes nothing."""
     assert (answer.status_code, answer.content) == (302, b""), answer.text
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Content-Length"] == "0"

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -39,10 +40,10 @@ def bare_environment(**settings):
     return kept | {name: str(value) for name, value in settings.items()}
 
 
-def run(*arguments, **settings):
-    """Runs a command to its end."""
+def run(*arguments, program=None, **settings):
+    """Runs a command to its end, of another program than `binary()` if one is named."""
     return subprocess.run(
-        [binary(), *map(str, arguments)],
+        [program or binary(), *map(str, arguments)],
         env=bare_environment(**settings),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -54,8 +55,11 @@ def run(*arguments, **settings):
 class Hangar:
     """A server on a free port of loopback, with a data folder and a known key pair."""
 
-    def __init__(self, folder, settings=None, command=None, port=None, authority=None):
-        """`settings` add to the defaults below; a value of None takes a default away. With an `authority` it speaks TLS."""
+    def __init__(self, folder, settings=None, command=None, port=None, authority=None, program=None):
+        """`settings` add to the defaults below; a value of None takes a default away. With an `authority` it speaks TLS.
+
+        `program` is another hangar than `binary()`.
+        """
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
@@ -78,6 +82,7 @@ class Hangar:
         chosen = defaults | (settings or {})
         self.settings = {name: value for name, value in chosen.items() if value is not None}
         self.command = command or ["serve"]
+        self.program = program
         self.process = None
         self.starts = 0
 
@@ -95,7 +100,7 @@ class Hangar:
         self.stderr = self.folder / f"stderr-{self.starts}"
         with self.stdout.open("wb") as stdout, self.stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [binary(), *map(str, self.command)],
+                [self.program or binary(), *map(str, self.command)],
                 env=bare_environment(**self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -150,7 +155,7 @@ class Hangar:
 
     def command_line(self, *arguments):
         """A command beside the running server, with the server's own settings."""
-        return run(*arguments, **self.settings)
+        return run(*arguments, program=self.program, **self.settings)
 
     def make_token(self, user="ada@example.com", *arguments):
         """A fresh token, as `token create --json` prints it."""
@@ -179,7 +184,12 @@ class Hangar:
                 connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
-    # Looking at the disk
+    # Looking at the process and the disk
+
+    def memory_bytes(self, field="VmRSS"):
+        """Memory of the process, by a field of Linux's `/proc/PID/status`: VmRSS is now, VmHWM the most that it was."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) * 1024
 
     def blobs(self):
         return sorted(path.name for path in (self.data / "@hangar/blobs").rglob("*") if path.is_file())

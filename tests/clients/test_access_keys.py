@@ -10,7 +10,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from server import Hangar, run
-from test_settings import assert_one_sentence
+from commands import assert_one_sentence
 
 
 def make_key(server, *arguments):
@@ -58,7 +58,7 @@ def test_a_key_without_limits_reads_and_writes(hangar, connect, s3):
     mine.delete_object(Bucket=hangar.bucket, Key="keys/a")
 
 
-def test_a_wrong_secret_is_no_key(hangar, connect):
+def test_a_wrong_secret_is_refused(hangar, connect):
     made = make_key(hangar)
     assert code_of(connect(hangar, made["id"], "wrong").list_buckets) == "SignatureDoesNotMatch"
     assert code_of(connect(hangar, "A" * 20, made["secret"]).list_buckets) == "InvalidAccessKeyId"
@@ -123,7 +123,7 @@ def test_a_revoked_key_is_refused_by_the_next_request_presigned_ones_too(hangar,
     assert list_keys(hangar)[made["id"]]["revoked_at"]
 
 
-def test_what_is_printed_of_a_key_has_these_shapes(hangar):
+def test_access_key_commands_print_these_shapes(hangar):
     made = make_key(hangar, "--name", "phone", "--read-only", "--bucket", hangar.bucket, "--prefix", "a/")
     assert re.fullmatch("[A-Z0-9]{20}", made["id"])
     assert re.fullmatch("[A-Za-z0-9]{40}", made["secret"])
@@ -193,7 +193,7 @@ def test_keys_are_managed_without_a_server_too(start_hangar, connect):
     assert code_of(client(connect, server, gone).list_buckets) == "InvalidAccessKeyId"
 
 
-def test_looking_for_keys_makes_no_folder(tmp_path):
+def test_listing_keys_creates_no_folder(tmp_path):
     ended = run("access-key", "list", "--data-dir", tmp_path / "none")
     assert_one_sentence(ended, 1, "none")
     assert not (tmp_path / "none").exists()
@@ -261,7 +261,7 @@ def test_a_missing_or_wrong_key_file_stops_the_start(start_hangar, tmp_path, key
 
 
 @pytest.mark.parametrize("content", ["", "short", "00" * 16, "0" * 5000], ids=["empty", "short", "half", "long"])
-def test_a_file_that_is_no_key_file_is_refused_with_the_way_to_make_one(tmp_path, content):
+def test_an_invalid_key_file_is_refused_with_the_command_that_makes_one(tmp_path, content):
     path = tmp_path / "key"
     path.write_text(content)
     for ended in (
@@ -273,7 +273,7 @@ def test_a_file_that_is_no_key_file_is_refused_with_the_way_to_make_one(tmp_path
     assert not (tmp_path / "data").exists()
 
 
-def test_what_lay_open_is_sealed_by_the_next_start_and_a_key_file_can_be_replaced(tmp_path, connect, key_file):
+def test_plain_secrets_are_sealed_by_the_next_start_and_a_key_file_can_be_replaced(tmp_path, connect, key_file):
     server = Hangar(tmp_path / "server", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}).start()
     made = make_key(server)
     pair = root_pair(server)

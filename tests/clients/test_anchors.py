@@ -11,11 +11,12 @@ from plane_api import (
     BAD_SIZE,
     BAD_TYPE_V2,
     ENTITY_TYPES,
+    NOT_PROVIDED,
     NO_BYTES,
     NO_IDS,
     NO_PERMISSION,
     NO_ROW_V2,
-    NOT_PROVIDED,
+    PICTURE,
     RANDOM,
     Caller,
     assert_answer,
@@ -31,7 +32,6 @@ from plane_api import (
 NOT_PUBLISHED = '{"error":"Project is not published"}'
 NOT_FOUND = '{"error":"Requested resource could not be found."}'
 PUBLIC = ["ISSUE_DESCRIPTION", "COMMENT_DESCRIPTION"]
-PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 
 
 class Published:
@@ -59,7 +59,7 @@ def visitor(acme):
 
 
 @pytest.mark.parametrize("entity_type", PUBLIC)
-def test_anybody_reads_what_issues_and_comments_show(hangar, acme, site, entity_type):
+def test_pictures_of_issues_and_comments_are_public(hangar, acme, site, entity_type):
     made = upload(acme.member.ask(site.private, entity_type=entity_type, **PICTURE), pictures.png())
     for headers in ({}, {"X-API-Key": "nonsense"}, {"Accept": "image/*"}):
         answer = hangar.request("GET", site.item(made) + "?disposition=attachment", headers=headers)
@@ -69,20 +69,20 @@ def test_anybody_reads_what_issues_and_comments_show(hangar, acme, site, entity_
 
 
 @pytest.mark.parametrize("entity_type", [one for one in ENTITY_TYPES if one not in PUBLIC])
-def test_nobody_reads_what_is_of_another_type(hangar, acme, site, entity_type):
+def test_assets_of_another_type_are_not_public(hangar, acme, site, entity_type):
     made = acme.member.ask(site.private, entity_type=entity_type, **PICTURE)
     assert_answer(hangar.request("GET", site.item(made)), 404, NO_ROW_V2)
     upload(made, pictures.png())
     assert_answer(hangar.request("GET", site.item(made)), 404, NO_ROW_V2)
 
 
-def test_nobody_reads_what_is_of_another_project(hangar, acme, site):
+def test_assets_of_another_project_are_not_public(hangar, acme, site):
     for place in (f"{acme.v2}/", f"{acme.v2}/projects/{new_id()}/"):
         made = upload(acme.member.ask(place, entity_type="ISSUE_DESCRIPTION", **PICTURE), pictures.png())
         assert_answer(hangar.request("GET", site.item(made)), 404, NO_ROW_V2)
 
 
-def test_what_has_no_bytes_or_is_gone_is_404(hangar, acme, site):
+def test_an_asset_without_bytes_or_a_deleted_one_is_404(hangar, acme, site):
     made = acme.member.ask(site.private, entity_type="ISSUE_DESCRIPTION", **PICTURE)
     assert_answer(hangar.request("GET", site.item(made)), 404, NO_BYTES)
     assert_done(acme.member("DELETE", site.item(made)))
@@ -155,7 +155,7 @@ def test_writing_needs_the_scope(hangar, site):
 # Changing
 
 
-def test_members_and_creators_change_an_asset_and_nobody_else(hangar, acme, site, visitor):
+def test_only_members_and_creators_change_an_asset(hangar, acme, site, visitor):
     stranger = Caller(hangar, "stranger@example.com")
     theirs = upload(visitor.ask(site.path, entity_type="COMMENT_DESCRIPTION", **PICTURE), pictures.png())
     ours = upload(acme.member.ask(site.private, entity_type="COMMENT_DESCRIPTION", **PICTURE), pictures.png())

@@ -1,4 +1,4 @@
-"""Plane's asset API, answer by answer: statuses, texts to the byte, headers, and the order in which a request is judged."""
+"""Plane's asset API, answer by answer: statuses, texts to the byte, headers, and the order in which a request is checked."""
 
 import base64
 import json
@@ -214,7 +214,7 @@ def test_an_absent_size_is_the_limit(hangar, token):
 
 
 @pytest.mark.parametrize("size", [0, -1, -10.5, 0.9, None, "", "abc", "10.9", "-5", "0", [], [5], {}, True, False], ids=repr)
-def test_a_size_that_is_none_is_refused(api, size):
+def test_an_invalid_size_is_refused(api, size):
     assert_answer(api("POST", json={"size": size, "entity_type": "USER_AVATAR"}), 400, BAD_SIZE)
 
 
@@ -310,7 +310,7 @@ def test_an_empty_body_is_an_empty_object(api, content_type):
      b'{"a":' * 33 + b"1" + b"}" * 33, b"[" * 100_000],
     ids=lambda body: repr(body[:20]),
 )
-def test_what_is_no_json_is_a_parse_error(api, body):
+def test_a_body_that_is_not_json_is_a_parse_error(api, body):
     answer = api("POST", data=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.text.startswith('{"detail":"JSON parse error - ')
@@ -319,7 +319,7 @@ def test_what_is_no_json_is_a_parse_error(api, body):
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "5", "true", "null"])
-def test_json_that_is_no_object_is_refused(api, body):
+def test_json_that_is_not_an_object_is_refused(api, body):
     assert_answer(api("POST", data=body, headers={"Content-Type": "application/json"}), 400, NO_OBJECT)
 
 
@@ -341,7 +341,7 @@ def test_a_body_that_says_it_is_over_a_mebibyte_is_413_even_without_a_token(hang
     assert_answer(answer, 413, TOO_LARGE)
 
 
-def test_a_body_of_unstated_length_is_counted_once_its_token_was_judged(hangar, token):
+def test_a_body_without_a_content_length_is_counted_once_its_token_was_checked(hangar, token):
     def sent():
         return (OVER_A_MEBIBYTE[at : at + 65536] for at in range(0, len(OVER_A_MEBIBYTE), 65536))
 
@@ -404,7 +404,7 @@ def test_a_request_without_a_token_is_401_without_a_challenge(hangar, token, hea
     assert "WWW-Authenticate" not in answer.headers
 
 
-def test_a_token_in_the_query_or_the_body_is_none(hangar, token):
+def test_a_token_in_the_query_or_the_body_is_ignored(hangar, token):
     answer = hangar.request("POST", f"{ASSETS}?api_key={token}&X-API-Key={token}", json={"X-API-Key": token, "api_key": token})
     assert_answer(answer, 401, NOT_PROVIDED)
 
@@ -452,7 +452,7 @@ def test_a_token_that_may_write_asks_for_uploads(hangar):
     hangar.ask(token, entity_type="USER_AVATAR")
 
 
-def test_users_me_tells_whose_token_it_is(hangar):
+def test_users_me_returns_the_user_of_the_token(hangar):
     token = hangar.make_token("grace@example.com", "--scope", "projects.work_items.attachments:read")["token"]
     answer = hangar.request("GET", "/api/v1/users/me/", headers={"X-API-Key": token})
     shape = (
@@ -504,7 +504,7 @@ def test_delete_is_204_once_and_404_after(api, asset, form):
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("form", ["", "server/"])
-def test_an_unknown_asset_and_that_of_somebody_else_are_one_404(hangar, asset, method, form):
+def test_an_unknown_and_a_foreign_asset_get_the_same_404(hangar, asset, method, form):
     stranger = {"X-API-Key": hangar.make_token("stranger@example.com")["token"]}
     for asset_id in (uuid.uuid4(), asset["asset_id"]):
         assert_answer(hangar.request(method, f"{ASSETS}{asset_id}/{form}", headers=stranger), 404, NO_ROW)

@@ -23,6 +23,7 @@ from plane_api import (
     NO_PAGE,
     NO_ROW,
     NO_ROW_V2,
+    PICTURE,
     RANDOM,
     USER_ASSETS,
     USER_ASSETS_V2,
@@ -42,7 +43,6 @@ from plane_api import (
 )
 
 STATIC = "/api/assets/v2/static/"
-PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_the_first_wrong_field_decides(acme, collection, body, text):
 
 
 @pytest.mark.parametrize("name", [5, "", None, "dir/"], ids=repr)
-def test_what_has_no_name_is_unnamed_and_what_has_no_type_is_jpeg(acme, collection, name):
+def test_an_asset_without_a_name_is_unnamed_and_one_without_a_type_is_jpeg(acme, collection, name):
     made = acme.member.ask(collection, name=name, entity_type="USER_COVER")
     assert key_of(made) == f"user-assets/{made['asset_id']}/unnamed"
     assert made["upload_data"]["fields"]["Content-Type"] == "image/jpeg"
@@ -177,7 +177,7 @@ def test_a_delete_empties_the_pointer_only_of_what_it_named(ada, path):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_anothers_asset_is_the_v2_404(acme, ada, method):
+def test_another_users_asset_is_the_v2_404(acme, ada, method):
     made = uploaded_avatar(ada)
     for asset_id in (made["asset_id"], new_id()):
         assert_answer(acme.admin(method, f"{USER_ASSETS_V2}{asset_id}/"), 404, NO_ROW_V2)
@@ -232,14 +232,14 @@ def test_an_identifier_is_the_issue_of_an_attachment(acme, project):
 
 @pytest.mark.parametrize("identifier", ["no id", "3e41196c", 5, False, True, [], {}, " "], ids=repr)
 @pytest.mark.parametrize("entity_type", ENTITY_TYPES)
-def test_an_identifier_that_is_no_uuid_is_refused(acme, project, entity_type, identifier):
+def test_an_identifier_that_is_not_a_uuid_is_refused(acme, project, entity_type, identifier):
     for path in (f"{acme.v2}/", f"{acme.v2}/projects/{project}/"):
         body = {"entity_type": entity_type, "entity_identifier": identifier, "name": "x" * 256}
         assert_answer(acme.member("POST", path, json=body), 400, BAD_DETAIL)
 
 
 @pytest.mark.parametrize("entity_type", ["WORKSPACE_LOGO", "USER_AVATAR", "USER_COVER"])
-def test_nobody_binds_a_picture_to_another_workspace_or_user(acme, project, entity_type):
+def test_no_request_binds_a_picture_to_another_workspace_or_user(acme, project, entity_type):
     own = acme.id if entity_type == "WORKSPACE_LOGO" else acme.member.id
     for path in (f"{acme.v2}/", f"{acme.v2}/projects/{project}/"):
         acme.member.ask(path, entity_type=entity_type, entity_identifier=own)
@@ -308,7 +308,7 @@ def test_an_asset_without_bytes_is_404(acme, place):
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_what_is_not_in_the_place_is_404(acme, place, method):
+def test_an_asset_of_another_place_is_404(acme, place, method):
     gone = described(acme, place)
     assert_done(acme.member("DELETE", f"{place}{gone['asset_id']}/"))
     foreign = acme.outsider.ask(f"/api/assets/v2/workspaces/{acme.next_door}/", entity_type="PAGE_DESCRIPTION")
@@ -377,6 +377,8 @@ def test_an_avatar_of_the_workspaces_route_is_made_current_by_its_owner_alone(ac
     assert_done(acme.guest("PATCH", f"{USER_ASSETS_V2}{made['asset_id']}/"))
     assert acme.guest.avatar() == made["asset_url"]
     assert_done(acme.guest("DELETE", f"{USER_ASSETS_V2}{made['asset_id']}/"))
+    assert acme.guest.avatar() is None
+    assert not exists(acme, made)
 
 
 # check, download, restore
@@ -404,7 +406,7 @@ def test_a_download_is_a_redirect(hangar, acme, project):
     assert_redirect(hangar, answer, pictures.png(), "attachment" + RANDOM)
 
 
-def test_what_cannot_be_downloaded_is_404(acme, project):
+def test_an_asset_that_cannot_be_downloaded_is_404(acme, project):
     gone = described(acme, f"{acme.v2}/projects/{project}/")
     assert_done(acme.member("DELETE", f"{acme.v2}/{gone['asset_id']}/"))
     pending = acme.member.ask(f"{acme.v2}/projects/{project}/", entity_type="PAGE_DESCRIPTION")
@@ -519,7 +521,7 @@ def test_the_last_cover_of_a_list_becomes_current_and_the_former_stays(acme, pro
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_bulk_without_a_project_is_no_route(acme, method):
+def test_bulk_without_a_project_is_not_a_route(acme, method):
     assert_answer(acme.member(method, f"{acme.v2}/{new_id()}/bulk/", json={"asset_ids": [new_id()]}), 404, NO_PAGE)
 
 
@@ -555,7 +557,7 @@ def test_a_copied_attachment_is_listed_with_its_metadata(acme, project):
     assert re.fullmatch(f"{UUID}/{copy['asset_id']}/a\\.txt", item["asset"])
 
 
-def test_a_copy_goes_to_the_workspace_of_the_path(hangar, acme, project):
+def test_a_copy_belongs_to_the_workspace_of_the_path(hangar, acme, project):
     create(hangar, f"annex-{project[:8]}", "--member", f"{acme.member.email}:guest")
     source = described(acme, f"{acme.v2}/")
     annex = f"/api/assets/v2/workspaces/annex-{project[:8]}"
@@ -578,7 +580,7 @@ def test_a_copy_goes_to_the_workspace_of_the_path(hangar, acme, project):
     ],
     ids=lambda value: str(value)[:70],
 )
-def test_a_copy_judges_its_fields_in_order(acme, body, status, text):
+def test_a_copy_checks_its_fields_in_order(acme, body, status, text):
     assert_answer(duplicate(acme, described(acme, f"{acme.v2}/"), **body), status, text)
     unknown = duplicate(acme, {"asset_id": new_id()}, **body)
     if "entity_id" in body:
@@ -691,7 +693,7 @@ def test_an_upload_to_a_deleted_asset_is_stored_and_the_asset_stays_deleted(acme
     assert acme.member("GET", f"{place}{made['asset_id']}/").status_code == 302
 
 
-def test_what_s3_removes_is_not_uploaded_any_more(acme, s3, place):
+def test_an_asset_whose_object_is_deleted_by_s3_is_not_uploaded_any_more(acme, s3, place):
     made = described(acme, place)
     s3.delete_object(Bucket="uploads", Key=key_of(made))
     assert_answer(acme.member("GET", f"{place}{made['asset_id']}/"), 404, NO_BYTES)

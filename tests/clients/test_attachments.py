@@ -73,6 +73,18 @@ def attached(acme, issue, **more):
     return upload(acme.member.ask(issue.path, **SPEC | more), BYTES)
 
 
+def assert_is_there(acme, issue, made):
+    assert acme.admin("GET", issue.item(made)).status_code == 302
+    assert made["asset_id"] in [item["id"] for item in acme.admin("GET", issue.path).json()]
+
+
+def assert_is_gone(acme, issue, made):
+    """Neither one path nor the list shows it, and to delete it again is refused as for one that never was."""
+    assert_answer(acme.admin("GET", issue.item(made)), 404, issue.missing)
+    assert made["asset_id"] not in [item["id"] for item in acme.admin("GET", issue.path).json()]
+    assert_answer(acme.admin("DELETE", issue.item(made)), 404, issue.missing)
+
+
 # POST
 
 
@@ -282,7 +294,7 @@ def test_the_body_of_a_patch_is_not_read(acme, issue, how):
     assert item["attributes"] == SPEC
 
 
-def test_who_patches_first_becomes_the_creator(acme, issue):
+def test_the_first_caller_that_patches_becomes_the_creator(acme, issue):
     made = attached(acme, issue)
     assert_done(acme.guest("PATCH", issue.item(made)))
     assert_done(acme.admin("PATCH", issue.item(made)))
@@ -294,31 +306,37 @@ def test_by_v1_members_delete_and_a_guest_only_its_own(acme, issue_v1):
     made = attached(acme, issue_v1)
     assert_answer(acme.guest("DELETE", issue_v1.item(made)), 403, MAY_NOT_DELETE)
     assert_answer(acme.guest("DELETE", issue_v1.item({"asset_id": new_id()})), 404, NO_ROW)
+    assert_is_there(acme, issue_v1, made)
     assert_done(acme.member("DELETE", issue_v1.item(made)))
-    own = upload(acme.guest.ask(issue_v1.path, **SPEC), BYTES)
-    assert_done(acme.guest("DELETE", issue_v1.item(own)))
-    for caller in (acme.member, acme.admin):
-        others = upload(acme.guest.ask(issue_v1.path, **SPEC), BYTES)
-        assert_done(caller("DELETE", issue_v1.item(others)))
+    assert_is_gone(acme, issue_v1, made)
+    for caller in (acme.guest, acme.member, acme.admin):
+        of_guest = upload(acme.guest.ask(issue_v1.path, **SPEC), BYTES)
+        assert_is_there(acme, issue_v1, of_guest)
+        assert_done(caller("DELETE", issue_v1.item(of_guest)))
+        assert_is_gone(acme, issue_v1, of_guest)
 
 
 def test_by_v2_only_its_creator_and_admins_delete(acme, issue_v2):
     made = attached(acme, issue_v2)
     for asset_id in (made["asset_id"], new_id()):
         assert_answer(acme.guest("DELETE", issue_v2.item({"asset_id": asset_id})), 403, NO_RIGHTS)
+    assert_is_there(acme, issue_v2, made)
     assert_done(acme.member("DELETE", issue_v2.item(made)))
-    assert_done(acme.admin("DELETE", issue_v2.item(attached(acme, issue_v2))))
-    assert_answer(acme.admin("DELETE", issue_v2.item(made)), 404, NO_ROW_V2)
+    assert_is_gone(acme, issue_v2, made)
+    of_member = attached(acme, issue_v2)
+    assert_done(acme.admin("DELETE", issue_v2.item(of_member)))
+    assert_is_gone(acme, issue_v2, of_member)
     assert_answer(acme.member("DELETE", issue_v2.item(made)), 403, NO_RIGHTS)
 
 
-def test_what_is_bound_to_no_issue_is_reached_by_the_word_none(hangar, acme):
+def test_an_attachment_without_an_issue_is_reached_by_the_word_none(hangar, acme):
     for project in (None, new_id()):
         made = upload(acme.member.ask(f"{acme.v1}/assets/", **SPEC | {"project_id": project}), BYTES)
         assert made["asset_url"] == f"{acme.v2}/projects/{project}/issues/None/attachments/{made['asset_id']}/"
         assert_redirect(hangar, acme.guest("GET", made["asset_url"]), BYTES, "attachment" + NAMED + r"spec%2520v1\.pdf")
         assert_done(acme.member("PATCH", made["asset_url"]))
         assert_done(acme.member("DELETE", made["asset_url"]))
+        assert_answer(acme.guest("GET", made["asset_url"]), 404, NO_ROW_V2)
 
 
 # Scopes and methods

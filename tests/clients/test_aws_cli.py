@@ -123,7 +123,7 @@ def test_objects_their_tags_copies_and_attributes(api, bucket, tmp_path):
     assert "404" in api("head-object", "--key", "copy", status=REFUSED)
 
 
-def test_what_a_bucket_can_be_told(api, bucket):
+def test_the_documents_that_a_bucket_takes(api, bucket):
     api("put-bucket-tagging", "--tagging", "TagSet=[{Key=team,Value=storage}]")
     assert api("get-bucket-tagging")["TagSet"] == [{"Key": "team", "Value": "storage"}]
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/public/*"}]}

@@ -5,23 +5,10 @@ import shutil
 
 import pytest
 
-import pictures
+from bodies import IN_A_BLOB, IN_THE_LOG
 from clients import s3_client
 from server import Hangar, flip, run
 
-LARGE = pictures.filled(3_000_000, "large")
-SMALL = pictures.filled(20_000, "small")
-
-
-@pytest.fixture
-def filled(start_hangar):
-    hangar = start_hangar(AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
-    keys = json.loads((hangar.data / "@hangar/keys").read_text())
-    hangar.access_key, hangar.secret_key = keys["access_key_id"], keys["secret_access_key"]
-    s3 = s3_client(hangar)
-    s3.put_object(Bucket="uploads", Key="large", Body=LARGE)
-    s3.put_object(Bucket="uploads", Key="small", Body=SMALL)
-    return hangar
 
 
 def backup(hangar, to, code=0):
@@ -57,25 +44,25 @@ def test_a_backup_of_a_running_server_is_put_back_with_its_tokens_and_keys(fille
     token = filled.make_token()["token"]
     first = backup(filled, tmp_path / "backup")
     assert (first["blobs"], first["kept"], first["damages"]) == (1, 0, 0)
-    s3_client(filled).put_object(Bucket="uploads", Key="later", Body=SMALL)
+    s3_client(filled).put_object(Bucket="uploads", Key="later", Body=IN_THE_LOG)
     assert filled.stop() == 0
     restore(tmp_path / "backup", tmp_path / "restored")
     again = restored(filled, tmp_path / "restored")
     try:
         assert keys(again) == ["large", "small"], "as at the moment of the backup"
-        assert (body(again, "large"), body(again, "small")) == (LARGE, SMALL)
+        assert (body(again, "large"), body(again, "small")) == (IN_A_BLOB, IN_THE_LOG)
         assert again.request("GET", "/api/v1/users/me/", headers={"X-API-Key": token}).status_code == 200
     finally:
         assert again.stop() == 0, again.said()
 
 
-def test_the_next_backup_copies_what_is_new_and_drops_what_is_gone(filled, tmp_path):
+def test_the_next_backup_copies_new_bodies_and_drops_deleted_ones(filled, tmp_path):
     backup(filled, tmp_path / "backup")
     s3 = s3_client(filled)
-    s3.put_object(Bucket="uploads", Key="larger", Body=LARGE + LARGE)
+    s3.put_object(Bucket="uploads", Key="larger", Body=IN_A_BLOB + IN_A_BLOB)
     second = backup(filled, tmp_path / "backup")
     assert (second["blobs"], second["kept"], second["removed"]) == (1, 1, 0)
-    assert second["bytes"] < 2 * len(LARGE) + 100_000
+    assert second["bytes"] < 2 * len(IN_A_BLOB) + 100_000
     s3.delete_object(Bucket="uploads", Key="larger")
     assert filled.stop() == 0
     assert run("gc", "--data-dir", filled.data).returncode == 0
@@ -85,7 +72,7 @@ def test_the_next_backup_copies_what_is_new_and_drops_what_is_gone(filled, tmp_p
     again = restored(filled, tmp_path / "restored")
     try:
         assert keys(again) == ["large", "small"]
-        assert body(again, "large") == LARGE
+        assert body(again, "large") == IN_A_BLOB
     finally:
         assert again.stop() == 0
     filled.start()
@@ -97,7 +84,7 @@ def test_nothing_of_a_backup_is_linked_to_the_folder(filled, tmp_path):
     assert files and all(path.stat().st_nlink == 1 and path.stat().st_mode & 0o077 == 0 for path in files)
 
 
-def test_a_backup_that_was_cut_off_goes_on_and_is_none_until_then(filled, tmp_path):
+def test_an_interrupted_backup_can_be_continued_and_is_no_backup_until_then(filled, tmp_path):
     whole = tmp_path / "backup"
     backup(filled, whole)
     cut = tmp_path / "cut"
@@ -117,7 +104,7 @@ def test_a_backup_that_was_cut_off_goes_on_and_is_none_until_then(filled, tmp_pa
     restore(cut, tmp_path / "restored")
 
 
-def test_what_is_damaged_is_named_and_the_rest_is_backed_up(filled, tmp_path):
+def test_a_backup_names_damaged_bodies_and_copies_the_rest(filled, tmp_path):
     (blob,) = (filled.data / "@hangar/blobs").iterdir()
     damaged = bytearray(blob.read_bytes())
     damaged[2_000_000] ^= 1
@@ -130,7 +117,7 @@ def test_what_is_damaged_is_named_and_the_rest_is_backed_up(filled, tmp_path):
     again = restored(filled, tmp_path / "restored")
     try:
         assert keys(again) == ["small"], "what has no bytes is not there"
-        assert body(again, "small") == SMALL
+        assert body(again, "small") == IN_THE_LOG
         assert run("fsck", "--data-dir", again.data).returncode == 0
     finally:
         assert again.stop() == 0
@@ -138,8 +125,8 @@ def test_what_is_damaged_is_named_and_the_rest_is_backed_up(filled, tmp_path):
 
 def test_a_backup_stays_where_the_log_has_rotted_since(filled, tmp_path):
     backup(filled, tmp_path / "backup")
-    s3_client(filled).put_object(Bucket="uploads", Key="damaged", Body=SMALL)
-    s3_client(filled).put_object(Bucket="uploads", Key="after it", Body=LARGE)
+    s3_client(filled).put_object(Bucket="uploads", Key="damaged", Body=IN_THE_LOG)
+    s3_client(filled).put_object(Bucket="uploads", Key="after it", Body=IN_A_BLOB)
     segment = filled.data / "@hangar/log/00000000000000000001.log"
     flip(segment, segment.read_bytes().index(b"damaged"))
     for _ in range(2):
@@ -149,13 +136,13 @@ def test_a_backup_stays_where_the_log_has_rotted_since(filled, tmp_path):
     again = restored(filled, tmp_path / "restored")
     try:
         assert keys(again) == ["large", "small"]
-        assert body(again, "large") == LARGE and body(again, "small") == SMALL
+        assert body(again, "large") == IN_A_BLOB and body(again, "small") == IN_THE_LOG
     finally:
         assert again.stop() == 0
 
 
 @pytest.mark.parametrize("place", ["data folder", "another backup", "itself", "in itself"])
-def test_a_folder_that_holds_something_else_is_no_place_for_a_backup(filled, start_hangar, tmp_path, place):
+def test_a_backup_into_a_folder_with_other_files_is_refused(filled, start_hangar, tmp_path, place):
     other = start_hangar()
     to = other.data if place == "data folder" else filled.data
     if place == "in itself":
@@ -177,7 +164,7 @@ def test_a_folder_that_holds_data_is_not_restored_over(filled, tmp_path):
     assert refused.returncode == 1 and "holds data already" in refused.stderr
 
 
-def test_a_restore_that_was_cut_off_starts_no_server_and_goes_on(filled, tmp_path):
+def test_an_interrupted_restore_starts_no_server_and_can_be_continued(filled, tmp_path):
     backup(filled, tmp_path / "backup")
     home = tmp_path / "restored/data/@hangar"
     home.mkdir(parents=True)
@@ -197,7 +184,7 @@ def test_a_database_is_made_again_from_a_snapshot_or_from_the_log_alone(filled):
         assert (json.loads(done.stdout)["snapshot"] is not None) == from_snapshot
         assert run("fsck", "--data-dir", filled.data).returncode == 0
     filled.start()
-    assert (body(filled, "large"), body(filled, "small")) == (LARGE, SMALL)
+    assert (body(filled, "large"), body(filled, "small")) == (IN_A_BLOB, IN_THE_LOG)
 
 
 def everything(folder):
@@ -208,7 +195,7 @@ def everything(folder):
     }
 
 
-def test_looking_at_a_backup_changes_nothing_in_it_and_the_next_one_is_taken(filled, tmp_path):
+def test_a_command_that_only_reads_changes_nothing_in_a_backup_and_the_next_backup_succeeds(filled, tmp_path):
     backup(filled, tmp_path / "backup")
     before = everything(tmp_path / "backup")
     checked = run("fsck", "--data-dir", tmp_path / "backup", "--json")
@@ -222,14 +209,14 @@ def test_looking_at_a_backup_changes_nothing_in_it_and_the_next_one_is_taken(fil
     assert backup(filled, tmp_path / "backup")["kept"] == 1
 
 
-def test_what_has_rotted_in_a_backup_is_found_by_the_next_one_and_copied_again(filled, tmp_path):
+def test_rotted_files_of_a_backup_are_found_and_copied_again_by_the_next_backup(filled, tmp_path):
     to = tmp_path / "backup"
     s3_client(filled).put_object(Bucket="uploads", Key="empty", Body=b"")
     backup(filled, to)
     (blob,) = (to / "@hangar/blobs").iterdir()
     (log,) = (to / "@hangar/log").iterdir()
     flip(blob, 2_000_000)
-    flip(log, log.read_bytes().index(SMALL) + 5)
+    flip(log, log.read_bytes().index(IN_THE_LOG) + 5)
     checked = run("fsck", "--data-dir", to, "--json")
     assert checked.returncode == 1 and json.loads(checked.stdout)["damages"] == 2
     quick = json.loads(run("backup", to, "--quick", "--data-dir", filled.data, "--json").stdout)
@@ -249,8 +236,8 @@ def test_a_plain_copy_is_restored_up_to_where_its_log_ends(filled, tmp_path, end
     filled.stop()
     filled.start()
     s3 = s3_client(filled)
-    s3.put_object(Bucket="uploads", Key="after the snapshot", Body=SMALL)
-    s3.put_object(Bucket="uploads", Key="large after the snapshot", Body=LARGE[::-1])
+    s3.put_object(Bucket="uploads", Key="after the snapshot", Body=IN_THE_LOG)
+    s3.put_object(Bucket="uploads", Key="large after the snapshot", Body=IN_A_BLOB[::-1])
     s3.delete_object(Bucket="uploads", Key="small")
     if ended == "killed":
         filled.kill()
@@ -263,8 +250,8 @@ def test_a_plain_copy_is_restored_up_to_where_its_log_ends(filled, tmp_path, end
     again = restored(filled, tmp_path / "restored")
     try:
         assert keys(again) == ["after the snapshot", "large", "large after the snapshot"]
-        assert body(again, "large after the snapshot") == LARGE[::-1]
-        assert body(again, "after the snapshot") == SMALL
+        assert body(again, "large after the snapshot") == IN_A_BLOB[::-1]
+        assert body(again, "after the snapshot") == IN_THE_LOG
     finally:
         assert again.stop() == 0
     filled.start()
@@ -284,7 +271,7 @@ def test_a_copy_whose_log_is_damaged_is_not_restored_in_part(filled, tmp_path):
 def test_a_backup_that_was_cut_off_after_another_is_restored_as_the_other(filled, tmp_path):
     to = tmp_path / "backup"
     backup(filled, to)
-    s3_client(filled).put_object(Bucket="uploads", Key="later", Body=SMALL)
+    s3_client(filled).put_object(Bucket="uploads", Key="later", Body=IN_THE_LOG)
     (source,), (log,) = (list((folder / "@hangar/log").iterdir()) for folder in (filled.data, to))
     log.write_bytes(source.read_bytes())
     (to / "@hangar/backing-up").touch()
@@ -318,10 +305,10 @@ def test_a_link_in_a_backup_leads_nowhere(filled, tmp_path, part):
         assert not (tmp_path / "restored/data/@hangar/hangar.db").exists()
 
 
-def test_a_restore_goes_on_over_what_another_left(filled, start_hangar, tmp_path):
+def test_a_restore_continues_over_the_files_of_an_interrupted_one(filled, start_hangar, tmp_path):
     other = start_hangar()
     for at in range(20):
-        s3_client(other).put_object(Bucket="uploads", Key=f"other {at}", Body=SMALL)
+        s3_client(other).put_object(Bucket="uploads", Key=f"other {at}", Body=IN_THE_LOG)
     backup(other, tmp_path / "other")
     backup(filled, tmp_path / "backup")
     # As the restore of another backup stands that was cut off before its end.

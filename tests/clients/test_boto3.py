@@ -56,27 +56,28 @@ def test_making_a_bucket_again_loses_nothing(s3):
     name = f"again-{uuid.uuid4()}"
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="k", Body=b"v")
-    try:
-        s3.create_bucket(Bucket=name)
-    except botocore.exceptions.ClientError as refused:
-        assert refused.response["Error"]["Code"] == "BucketAlreadyOwnedByYou"
+    # AWS: in us-east-1 an owner that makes its bucket again is answered 200.
+    s3.create_bucket(Bucket=name)
     assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"v"
 
 
-@pytest.mark.parametrize("name", ["api", "minio", "Upper", "under_score", "a..b", "192.168.5.4", "ab-", "n"])
-def test_a_name_that_no_bucket_may_have_is_refused(hangar, connect, name):
+@pytest.mark.parametrize(
+    "name, refusal",
+    [
+        # The names of hangar's own addresses are no buckets at all.
+        ("api", (404, "404")),
+        ("minio", (501, "NotImplemented")),
+        *((name, (400, "InvalidBucketName")) for name in ("Upper", "under_score", "a..b", "192.168.5.4", "ab-", "n")),
+    ],
+)
+def test_a_name_that_no_bucket_may_have_is_refused(hangar, connect, name, refusal):
     client = connect(hangar)
     client.meta.events.unregister("before-parameter-build.s3", botocore.handlers.validate_bucket_name)
-    with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
-        client.create_bucket(Bucket=name)
-    if isinstance(caught.value, botocore.exceptions.ClientError):
-        status = caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
-        # What begins with /minio is MinIO's own face, where nothing but its health is there.
-        assert status < 500 or (name, status) == ("minio", 501)
+    assert refusal_of(client.create_bucket, Bucket=name) == refusal
     assert name not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
 
 
-def test_an_unknown_bucket_is_no_such_bucket(s3):
+def test_an_unknown_bucket_is_answered_no_such_bucket(s3):
     assert refusal_of(s3.list_objects_v2, Bucket="no-such-bucket") == (404, "NoSuchBucket")
     assert refusal_of(s3.get_object, Bucket="no-such-bucket", Key="k") == (404, "NoSuchBucket")
     assert refusal_of(s3.put_object, Bucket="no-such-bucket", Key="k", Body=b"v") == (404, "NoSuchBucket")
@@ -428,7 +429,7 @@ def test_a_request_without_a_signature_is_refused(hangar, method, path):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_what_was_signed_must_be_what_came_though_it_is_nothing(hangar, s3, folder, method):
+def test_signed_content_must_match_the_body_even_if_it_is_empty(hangar, s3, folder, method):
     class SignsAnotherBody(botocore.auth.S3SigV4Auth):
         def payload(self, request):
             return hashlib.sha256(b"another body").hexdigest()

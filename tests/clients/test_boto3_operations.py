@@ -52,7 +52,7 @@ def upload(s3, bucket, key, parts, **how):
 
 
 @pytest.mark.parametrize("how", ["file", "stream"])
-def test_a_large_file_goes_in_parts_at_once_and_comes_back(s3, bucket, tmp_path, how):
+def test_a_large_file_is_uploaded_in_parallel_parts_and_comes_back(s3, bucket, tmp_path, how):
     content = body(LARGE)
     sent = {"Metadata": {"kind": "backup"}, "ContentType": "application/zip"}
     if how == "file":
@@ -95,7 +95,7 @@ def test_parts_come_out_of_order_are_listed_and_replaced(s3, bucket):
     assert s3.complete_multipart_upload(**where, MultipartUpload=wanted)["ETag"] == made["ETag"]
 
 
-def test_what_an_upload_cannot_be_completed_with(s3, bucket):
+def test_a_complete_with_wrong_parts_is_refused(s3, bucket):
     where, wanted = upload(s3, bucket, "k", {1: b"small", 2: b"too"})
     complete = s3.complete_multipart_upload
     assert refusal_of(complete, **where, MultipartUpload=wanted) == (400, "EntityTooSmall")
@@ -157,7 +157,7 @@ def test_racing_completions_end_in_one_whole_object(s3, bucket):
 
 @current
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
-def test_checksums_are_kept_and_told(s3, bucket, algorithm):
+def test_checksums_are_stored_and_returned(s3, bucket, algorithm):
     if algorithm in ("CRC32C", "CRC64NVME"):
         pytest.importorskip("awscrt", reason="boto3 computes it with awscrt alone")
     where = {"Bucket": bucket, "Key": "k"}
@@ -449,7 +449,7 @@ def test_lifecycle_rules_are_kept(s3, bucket):
         ("get_bucket_website", "NoSuchWebsiteConfiguration"),
     ],
 )
-def test_what_is_not_configured_is_said_as_aws_says_it(s3, bucket, operation, code):
+def test_a_missing_configuration_is_answered_as_aws_answers_it(s3, bucket, operation, code):
     assert refusal_of(getattr(s3, operation), Bucket=bucket) == (404, code)
 
 

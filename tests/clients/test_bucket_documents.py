@@ -1,4 +1,4 @@
-"""Documents of buckets, tags and ACLs: what is taken, what it does, and how it is given back."""
+"""Documents of buckets, tags and ACLs: which are accepted, their effect, and how they are returned."""
 
 import datetime
 import json
@@ -49,7 +49,7 @@ def put_rules(s3, bucket, *rules):
 
 
 def open_to_readers(s3, bucket, **more):
-    """Lets anybody read and list."""
+    """Sets a policy that lets anonymous clients read and list."""
     statement = {
         "Effect": "Allow",
         "Principal": "*",
@@ -293,7 +293,7 @@ def test_public_access_can_be_blocked(hangar, s3, bucket):
 # What no bucket has
 
 
-def test_what_is_not_configured_is_said_as_aws_says_it(s3, bucket):
+def test_a_missing_configuration_is_answered_as_aws_answers_it(s3, bucket):
     for call, code in (
         (s3.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError"),
         (s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError"),

@@ -1,4 +1,4 @@
-"""Causes against sentences: whatever keeps a command from its work, it says what it is and which setting, file or line to change."""
+"""Commands that fail name the cause, and the setting, file or line to change."""
 
 import contextlib
 import datetime
@@ -6,18 +6,16 @@ import fcntl
 import http.server
 import json
 import os
-import pathlib
 import ssl
 import subprocess
-import tempfile
 import threading
 
 import pytest
 import trustme
 
 import pictures
-from server import Hangar, bare_environment, binary, flip, free_port, run
-from test_data_folder import CHANGING, LOOKING, OTHER_USER, as_other_user, name
+from commands import CHANGING, LOOKING, OTHER_USER, as_other_user, name
+from server import Hangar, flip, free_port, run
 
 TOKEN = "plane_api_" + "0" * 32
 
@@ -278,16 +276,12 @@ def test_a_data_folder_that_is_not_a_folder_is_reported(tmp_path, command):
 
 
 @pytest.fixture
-def theirs():
+def theirs(open_folder):
     """A stopped folder that belongs to root, where others can reach it."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
-    with tempfile.TemporaryDirectory(prefix="hangar-causes-") as folder:
-        os.chmod(folder, 0o755)
-        hangar = Hangar(pathlib.Path(folder) / "hangar").start()
-        assert hangar.stop() == 0
-        os.chmod(hangar.folder, 0o755)
-        yield hangar.data
+    hangar = Hangar(open_folder / "hangar").start()
+    assert hangar.stop() == 0
+    os.chmod(hangar.folder, 0o755)
+    return hangar.data
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=name)

@@ -20,13 +20,14 @@ import pictures
 from plane_api import (
     ENTITY_TYPES,
     MAY_NOT_DELETE,
+    NOT_PROVIDED,
     NO_ASSET,
     NO_BYTES,
     NO_PERMISSION,
     NO_RIGHTS,
     NO_ROW,
     NO_ROW_V2,
-    NOT_PROVIDED,
+    PICTURE,
     Caller,
     assert_answer,
     assert_done,
@@ -38,7 +39,6 @@ from server import Hangar, run
 STATIC = ["USER_AVATAR", "USER_COVER", "WORKSPACE_LOGO", "PROJECT_COVER"]
 PUBLISHED = ["ISSUE_DESCRIPTION", "COMMENT_DESCRIPTION"]
 POINTED = ["WORKSPACE_LOGO", "PROJECT_COVER"]
-PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 
 # name, method, path; W, V and N are a workspace's two APIs and its anchor, A the asset, P the project, E the entity
 OPERATIONS = [
@@ -340,7 +340,7 @@ def test_attachments_of_one_issue_id_are_listed_in_their_own_workspace_only(acme
 
 
 @pytest.mark.parametrize("entity_type", ["USER_AVATAR", "USER_COVER", "WORKSPACE_LOGO"])
-def test_no_identifier_claims_anothers_avatar_or_logo(acme, ours, theirs, neighbours, entity_type):
+def test_no_identifier_claims_a_foreign_avatar_or_logo(acme, ours, theirs, neighbours, entity_type):
     """Users and workspaces are looked up: an id that is not the caller's, or the path's, is refused."""
     for identifier in (acme.admin.id, acme.id, new_id()):
         body = PICTURE | {"entity_type": entity_type, "entity_identifier": identifier}
@@ -400,7 +400,9 @@ def test_an_attachment_of_no_issue_is_guarded_too(acme, ours):
     made = upload(acme.member.ask(f"/api/v1/workspaces/{acme.slug}/assets/", name="a.txt", type="text/plain", size=10), b"hello")
     for path in ("W/A/", "W/projects/None/A/", "W/projects/None/issues/None/attachments/A/"):
         assert_answer(acme.guest("DELETE", ours.spelled(path, made["asset_id"])), 403, NO_RIGHTS)
+    assert ours.seen(acme.admin, made["asset_id"])[0] != 404
     assert_done(acme.member("DELETE", ours.spelled("W/projects/None/A/", made["asset_id"])))
+    assert ours.seen(acme.admin, made["asset_id"])[0] == 404
 
 
 def test_a_former_member_deletes_by_the_anchor_only_its_own_assets(hangar, acme, ours):
@@ -415,7 +417,9 @@ def test_a_former_member_deletes_by_the_anchor_only_its_own_assets(hangar, acme,
         others = ours.made(acme.member, entity_type)
         assert_answer(former("DELETE", ours.spelled("N/A/", others)), 403, NO_PERMISSION)
     assert_answer(former("DELETE", ours.spelled("W/projects/P/A/", own)), 403, NO_RIGHTS)
+    assert ours.seen(acme.admin, own)[0] != 404
     assert_done(former("DELETE", ours.spelled("N/A/", own)))
+    assert ours.seen(acme.admin, own)[0] == 404
 
 
 # Folders of the time when a project had one pointer for all workspaces

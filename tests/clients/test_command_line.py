@@ -95,7 +95,7 @@ def test_upload_prints_an_address_that_opens(hangar, token, file):
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "image/jpeg", "image/webp", "image/gif"])
-def test_upload_tells_the_type_from_the_bytes_and_answers_in_json(hangar, token, tmp_path, content_type):
+def test_upload_detects_the_type_from_the_bytes_and_prints_json(hangar, token, tmp_path, content_type):
     path = tmp_path / "picture"
     path.write_bytes(pictures.of(content_type))
     ended = hangar.command_line("upload", path, "--token", token, "--url", hangar.url, "--json")
@@ -113,7 +113,7 @@ def test_upload_reads_its_token_and_address_from_the_environment(hangar, token, 
     assert requests.get(json.loads(ended.stdout)["url"], timeout=20).content == pictures.png()
 
 
-def test_upload_says_in_one_sentence_what_is_wrong(hangar, token, file, tmp_path):
+def test_upload_reports_a_failure_in_one_sentence(hangar, token, file, tmp_path):
     large = tmp_path / "large.png"
     large.write_bytes(pictures.filled(5242881, 1))
     text = tmp_path / "text.txt"

@@ -2,55 +2,19 @@
 
 import json
 import os
-import pathlib
 import re
 import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 import pytest
 
-import pictures
+from bodies import IN_A_BLOB, IN_THE_LOG
 from clients import s3_client
+from commands import CHANGING, LOOKING, OTHER_USER, PROJECT, as_other_user, name
 from server import Hangar, bare_environment, binary, flip, run
-
-LARGE = pictures.filled(3_000_000, "large")
-SMALL = pictures.filled(20_000, "small")
-LOOKING = [
-    ["fsck"],
-    ["gc", "--dry-run"],
-    ["token", "list"],
-    ["access-key", "list"],
-    ["user", "list"],
-    ["workspace", "list"],
-    ["anchor", "list"],
-]
-PROJECT = "3e41196c-089a-46f7-a962-d79cb6cf65ef"
-CHANGING = [
-    ["token", "create", "--user", "ada@example.com"],
-    ["token", "revoke", "ID"],
-    ["access-key", "create"],
-    ["access-key", "revoke", "ID"],
-    ["user", "remove", "ada@example.com"],
-    ["workspace", "create", "acme"],
-    ["workspace", "member", "add", "acme", "ada@example.com:admin"],
-    ["workspace", "member", "remove", "acme", "ada@example.com"],
-    ["anchor", "create", "--workspace", "acme", "--project", PROJECT],
-    ["anchor", "revoke", "ANCHOR"],
-    ["gc"],
-    ["fsck", "--repair"],
-    ["rebuild"],
-    ["backup", "BACKUP"],
-]
-OTHER_USER = 65534
-
-
-def name(command):
-    return " ".join(command)
-
 
 def everything(folder):
     """Each file and folder: what it is, whose, its times, and its bytes."""
@@ -63,13 +27,9 @@ def everything(folder):
 
 
 @pytest.fixture
-def filled(start_hangar):
-    hangar = start_hangar(AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
-    keys = json.loads((hangar.data / "@hangar/keys").read_text())
-    hangar.access_key, hangar.secret_key = keys["access_key_id"], keys["secret_access_key"]
-    s3 = s3_client(hangar)
-    s3.put_object(Bucket="uploads", Key="large", Body=LARGE)
-    s3.put_object(Bucket="uploads", Key="small", Body=SMALL)
+def filled(filled):
+    """With a token, an access key, a workspace and an anchor too."""
+    hangar = filled
     for command in (
         ["token", "create", "--user", "ada@example.com"],
         ["access-key", "create", "--name", "backup"],
@@ -100,7 +60,7 @@ def look(data, settings=None):
 # Looking
 
 
-def test_looking_at_a_stopped_folder_changes_nothing_and_says_what_the_server_says(filled):
+def test_a_command_that_only_reads_changes_nothing_in_a_stopped_folder_and_reports_what_the_server_reports(filled):
     beside = {}
     for command in LOOKING:
         beside[name(command)] = json.loads(filled.command_line(*command, "--json").stdout)
@@ -113,12 +73,12 @@ def test_looking_at_a_stopped_folder_changes_nothing_and_says_what_the_server_sa
     assert alone["fsck"]["objects"] == beside["fsck"]["objects"] == 2
     assert len(alone["token list"]["tokens"]) == 2
     filled.start()
-    assert s3_client(filled).get_object(Bucket="uploads", Key="large")["Body"].read() == LARGE
+    assert s3_client(filled).get_object(Bucket="uploads", Key="large")["Body"].read() == IN_A_BLOB
     assert "made again" not in filled.said()
 
 
 @pytest.mark.parametrize("state", ["killed", "copied", "copied while it ran", "without its database", "without blobs"])
-def test_looking_at_any_other_folder_changes_nothing_and_tells_the_same(filled, tmp_path, state):
+def test_a_command_that_only_reads_changes_nothing_in_any_other_folder_and_reports_the_same(filled, tmp_path, state):
     s3 = s3_client(filled)
     if state == "without blobs":
         s3.delete_object(Bucket="uploads", Key="large")
@@ -128,7 +88,7 @@ def test_looking_at_any_other_folder_changes_nothing_and_tells_the_same(filled, 
     assert filled.stop() == 0
     filled.start()
     # A record that no snapshot has.
-    s3_client(filled).put_object(Bucket="uploads", Key="after the snapshot", Body=SMALL)
+    s3_client(filled).put_object(Bucket="uploads", Key="after the snapshot", Body=IN_THE_LOG)
     tokens = json.loads(filled.command_line("token", "list", "--json").stdout)["tokens"]
     data = filled.data
     if state == "copied while it ran":
@@ -150,18 +110,18 @@ def test_looking_at_any_other_folder_changes_nothing_and_tells_the_same(filled, 
     assert [row["slug"] for row in said["workspace list"]["workspaces"]] == ["acme"]
     if data == filled.data:
         filled.start()
-        assert s3_client(filled).get_object(Bucket="uploads", Key="after the snapshot")["Body"].read() == SMALL
+        assert s3_client(filled).get_object(Bucket="uploads", Key="after the snapshot")["Body"].read() == IN_THE_LOG
     else:
         again = Hangar(tmp_path / "again", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None})
         again.data.parent.mkdir(exist_ok=True)
         shutil.copytree(data, again.data)
         again.access_key, again.secret_key = filled.access_key, filled.secret_key
         again.start()
-        assert s3_client(again).get_object(Bucket="uploads", Key="large")["Body"].read() == LARGE
+        assert s3_client(again).get_object(Bucket="uploads", Key="large")["Body"].read() == IN_A_BLOB
         assert again.stop() == 0
 
 
-def test_a_look_tells_all_that_the_next_start_tells_or_says_what_it_went_by(filled, tmp_path):
+def test_a_command_that_only_reads_reports_what_the_next_start_reports_or_names_its_source(filled, tmp_path):
     assert filled.stop() == 0
     assert run("backup", tmp_path / "backup", "--data-dir", filled.data).returncode == 0
     shutil.rmtree(filled.data)
@@ -169,7 +129,7 @@ def test_a_look_tells_all_that_the_next_start_tells_or_says_what_it_went_by(fill
     filled.start()
     s3 = s3_client(filled)
     for key in ("damaged", "after it"):
-        s3.put_object(Bucket="uploads", Key=key, Body=SMALL)
+        s3.put_object(Bucket="uploads", Key=key, Body=IN_THE_LOG)
     filled.kill()
     # A record that the index knows already: the start does not read it.
     segment = filled.data / "@hangar/log/00000000000000000001.log"
@@ -184,7 +144,7 @@ def test_a_look_tells_all_that_the_next_start_tells_or_says_what_it_went_by(fill
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_look_that_is_stopped_leaves_nothing(filled, tmp_path, by):
+def test_a_command_that_only_reads_leaves_nothing_when_it_is_stopped(filled, tmp_path, by):
     filled.kill()
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -198,10 +158,11 @@ def test_a_look_that_is_stopped_leaves_nothing(filled, tmp_path, by):
     assert not any(temporary.iterdir())
     # It may have been done already.
     assert look.returncode == 0 or f"stopped by {by.name}" in said
-    assert all(mode == "0o700" for mode in modes)
+    assert set(modes) <= {"0o700"}
+    assert modes or look.returncode == 0, "the command was stopped before it made anything"
 
 
-def test_looking_at_a_backup_changes_nothing_and_the_next_backup_is_taken(filled, tmp_path):
+def test_a_command_that_only_reads_changes_nothing_in_a_backup_and_the_next_backup_succeeds(filled, tmp_path):
     to = tmp_path / "backup"
     assert run("backup", to, "--data-dir", filled.data).returncode == 0
     before = everything(to)
@@ -233,7 +194,7 @@ def test_fsck_finds_a_damaged_index_of_a_stopped_folder_and_leaves_it_to_the_nex
     filled.start()
 
 
-def test_fsck_of_a_backup_with_a_damaged_snapshot_says_what_mends_it(filled, tmp_path):
+def test_fsck_of_a_backup_with_a_damaged_snapshot_says_how_to_repair_it(filled, tmp_path):
     to = tmp_path / "backup"
     assert run("backup", to, "--data-dir", filled.data).returncode == 0
     (snapshot,) = (to / "@hangar").glob("snapshot-*.db")
@@ -250,7 +211,7 @@ def test_fsck_of_a_backup_with_a_damaged_snapshot_says_what_mends_it(filled, tmp
         assert "the next `hangar backup` to this folder replaces the snapshot" in found.stderr
         assert "by itself" not in found.stderr
         assert everything(to) == before
-        s3_client(filled).put_object(Bucket="uploads", Key=f"later {at}", Body=SMALL)
+        s3_client(filled).put_object(Bucket="uploads", Key=f"later {at}", Body=IN_THE_LOG)
         assert run("backup", to, "--data-dir", filled.data).returncode == 0
         assert run("fsck", "--data-dir", to).returncode == 0
         snapshot.unlink(missing_ok=True)
@@ -263,10 +224,10 @@ def test_fsck_of_a_backup_with_a_damaged_snapshot_says_what_mends_it(filled, tmp
         whole = snapshot.read_bytes()
 
 
-def test_an_old_backup_without_its_mark_is_looked_at_and_stays_a_backup(filled, tmp_path):
+def test_a_backup_without_its_mark_is_read_and_stays_a_backup(filled, tmp_path):
     to = tmp_path / "backup"
     assert run("backup", to, "--data-dir", filled.data).returncode == 0
-    s3_client(filled).put_object(Bucket="uploads", Key="later", Body=SMALL)
+    s3_client(filled).put_object(Bucket="uploads", Key="later", Body=IN_THE_LOG)
     (source,), (log,) = (list((folder / "@hangar/log").iterdir()) for folder in (filled.data, to))
     log.write_bytes(source.read_bytes())
     (to / "@hangar/backup").unlink()
@@ -366,29 +327,6 @@ def test_the_hint_at_the_first_start_is_typed_anywhere(tmp_path, folder):
 
 
 @pytest.fixture
-def open_folder():
-    """A folder that other users can reach: pytest's own are closed to them."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can give files to another user")
-    with tempfile.TemporaryDirectory(prefix="hangar-owners-") as folder:
-        os.chmod(folder, 0o755)
-        yield pathlib.Path(folder)
-
-
-def as_other_user(*arguments, **settings):
-    return subprocess.run(
-        [binary(), *map(str, arguments)],
-        env=bare_environment(**settings),
-        user=OTHER_USER,
-        group=OTHER_USER,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-@pytest.fixture
 def of_other_user(open_folder):
     """A stopped folder whose server runs as another user."""
     data = open_folder / "data"
@@ -432,7 +370,7 @@ def owners(folder):
 THEIRS = {(OTHER_USER, OTHER_USER)}
 
 
-def test_what_root_does_in_a_stopped_folder_belongs_to_the_folders_owner(of_other_user, open_folder):
+def test_files_that_root_makes_in_a_stopped_folder_belong_to_the_folders_owner(of_other_user, open_folder):
     data = of_other_user
     for command in (
         ["token", "create", "--user", "ada@example.com"],
@@ -459,7 +397,7 @@ def test_a_server_that_root_starts_once_leaves_a_folder_to_its_owner(of_other_us
         if path.is_file():
             path.unlink()
     hangar = Hangar(of_other_user.parent / "server", {"HANGAR_DATA_DIR": of_other_user}).start()
-    s3_client(hangar).put_object(Bucket="uploads", Key="large", Body=LARGE)
+    s3_client(hangar).put_object(Bucket="uploads", Key="large", Body=IN_A_BLOB)
     assert hangar.stop() == 0
     assert owners(of_other_user) == THEIRS
     start_and_stop(of_other_user)
@@ -564,7 +502,7 @@ def test_commands_for_cron_say_nothing_when_all_is_well(filled, tmp_path):
     assert made.stderr == "" and "plane_api_" in made.stdout, "a result is printed all the same"
 
 
-def test_commands_for_cron_say_what_is_damaged_on_stderr(filled, tmp_path):
+def test_commands_for_cron_report_damage_on_stderr(filled, tmp_path):
     (blob,) = (filled.data / "@hangar/blobs").iterdir()
     flip(blob, 2_000_000)
     for command in (["fsck"], ["backup", tmp_path / "backup"]):
@@ -580,7 +518,7 @@ def test_commands_for_cron_say_what_is_damaged_on_stderr(filled, tmp_path):
 
 @pytest.mark.parametrize("command", [["access-key", "create"], ["access-key", "list"], ["serve"]], ids=name)
 @pytest.mark.parametrize("what", ["open to others", "in the data folder", "closed"])
-def test_a_key_file_that_others_may_have_is_warned_of(filled, tmp_path, command, what):
+def test_a_key_file_that_other_users_may_read_causes_a_warning(filled, tmp_path, command, what):
     key = filled.data / "key" if what == "in the data folder" else tmp_path / "key"
     key.write_text(os.urandom(32).hex())
     key.chmod(0o644 if what == "open to others" else 0o600)

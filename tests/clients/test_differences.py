@@ -15,6 +15,7 @@ from plane_api import (
     BAD_PAYLOAD,
     BAD_SIZE,
     ENTITY_TYPES,
+    NOT_PROVIDED,
     NO_ASSET,
     NO_BYTES,
     NO_OBJECT,
@@ -22,7 +23,7 @@ from plane_api import (
     NO_RIGHTS,
     NO_ROW,
     NO_ROW_V2,
-    NOT_PROVIDED,
+    PICTURE,
     TOO_LARGE,
     USER_ASSETS,
     USER_ASSETS_V2,
@@ -38,7 +39,6 @@ from plane_api import (
     upload,
 )
 
-PICTURE = {"name": "me.png", "type": "image/png", "size": 500}
 AVATAR = PICTURE | {"entity_type": "USER_AVATAR"}
 TEXT = {"name": "a.txt", "type": "text/plain", "size": 100}
 
@@ -148,7 +148,7 @@ def test_07_what_fails_in_plane_answers_as_meant(hangar, acme, ada):
     assert requests.get(shown["asset_url"], timeout=20).content == b"hello"
 
 
-def test_08_members_only_and_nothing_for_others(hangar, acme, project):
+def test_08_members_have_access_and_other_users_have_none(hangar, acme, project):
     stranger = acme.outsider
     assert_answer(stranger("POST", f"{acme.v1}/assets/", json=TEXT), 403, NO_PERMISSION)
     made = upload(acme.member.ask(f"{acme.v1}/assets/", **TEXT), b"hello")
@@ -175,7 +175,7 @@ def test_08_members_only_and_nothing_for_others(hangar, acme, project):
         assert_answer(stranger(method, item(anchor, inside)), 403, NO_PERMISSION)
 
 
-def test_09_the_workspace_is_judged_before_the_fields(acme):
+def test_09_the_workspace_is_checked_before_the_fields(acme):
     assert_answer(acme.member("POST", "/api/v1/workspaces/unknown/assets/", json={"size": "x"}), 404, NO_ROW)
     assert_answer(acme.outsider("POST", f"{acme.v1}/assets/", json={"size": "x"}), 403, NO_PERMISSION)
 
@@ -202,7 +202,7 @@ def test_10_a_cover_is_made_by_its_projects_route(acme, project):
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_11_what_is_wrong_is_400_with_its_reason(acme, ada, body, text):
+def test_11_a_wrong_field_is_400_with_its_reason(acme, ada, body, text):
     assert_answer(ada("POST", USER_ASSETS, json=body), 400, text)
     assert_answer(acme.member("POST", f"{acme.v2}/", json=body), 400, text)
 
@@ -365,7 +365,7 @@ def test_28_times_are_utc_with_six_digits(acme, project):
     assert abs(datetime.fromisoformat(listed["created_at"]).timestamp() - before) < 60
 
 
-def test_29_one_rule_says_who_deletes_an_attachment_by_every_v2_path(hangar, acme, project):
+def test_29_one_rule_of_deletes_holds_for_attachments_by_every_v2_path(hangar, acme, project):
     issue = new_id()
     paths = (
         f"{acme.v2}/projects/{project}/issues/{issue}/attachments/",
@@ -379,11 +379,14 @@ def test_29_one_rule_says_who_deletes_an_attachment_by_every_v2_path(hangar, acm
             assert_answer(caller("DELETE", item(path, made)), 403, NO_PERMISSION if path == anchor else NO_RIGHTS)
         assert acme.guest("GET", made["asset_url"]).status_code == 302
         assert_done(acme.admin("DELETE", item(path, made)))
+        assert acme.guest("GET", made["asset_url"]).status_code == 404
         own = upload(acme.guest.ask(paths[0], **TEXT), b"hello")
         assert_done(acme.guest("DELETE", item(path, own)))
+        assert acme.guest("GET", own["asset_url"]).status_code == 404
     # The rule is of attachments: any member deletes a description.
     described = uploaded(acme.admin, paths[1], entity_type="ISSUE_DESCRIPTION")
     assert_done(acme.guest("DELETE", item(paths[1], described)))
+    assert_answer(acme.guest("DELETE", item(paths[1], described)), 404, NO_ROW_V2)
 
 
 def test_30_a_cover_replaces_nothing_of_another_workspace(hangar, acme, project):

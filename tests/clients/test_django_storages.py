@@ -67,14 +67,14 @@ def test_a_folder_is_listed(storage):
     assert (sorted(folders), sorted(files)) == (["inner"], ["a.txt", "b.txt"])
 
 
-def test_a_large_file_goes_in_parts_and_comes_back(storage):
+def test_a_large_file_is_uploaded_in_parts_and_comes_back(storage):
     content = body(LARGE)
     saved = storage.save(f"{uuid.uuid4()}/large.bin", ContentFile(content))
     with storage.open(saved) as file:
         assert file.read() == content
 
 
-def test_a_file_that_is_opened_for_writing_goes_in_parts(storage):
+def test_a_file_that_is_opened_for_writing_is_uploaded_in_parts(storage):
     name = f"{uuid.uuid4()}/written.bin"
     content = body(6 << 20)
     with storage.open(name, "wb") as file:

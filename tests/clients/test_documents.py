@@ -30,7 +30,7 @@ import yaml
 import pictures
 from clients import s3_client
 from server import REPOSITORY, Hangar, binary, free_port, wait_until
-from test_plane_compose import TODAY
+from compose_files import TODAY
 from tools import tool
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

@@ -36,7 +36,7 @@ def start_is_refused(hangar):
 
 
 @pytest.mark.parametrize("part", ["hangar.db", "hangar.db-wal", "hangar.db-shm", "run"])
-def test_what_belongs_to_the_index_may_be_missing(crashed, part):
+def test_the_files_of_the_index_may_be_missing(crashed, part):
     (crashed.data / "@hangar" / part).unlink()
     crashed.start()
     assert keys(crashed) == ["first", "large", "second"]
@@ -63,7 +63,7 @@ def test_without_its_log_a_folder_is_not_begun_anew(crashed):
     assert blob.read_bytes() == LARGE
 
 
-def test_a_log_that_ends_before_what_is_known_of_it_is_said_and_can_be_made_do_with(crashed):
+def test_a_log_that_is_shorter_than_its_index_is_reported_and_can_be_accepted(crashed):
     (log,) = (crashed.data / "@hangar/log").iterdir()
     log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
     assert "`hangar rebuild` makes do with what is left" in start_is_refused(crashed)
@@ -74,7 +74,7 @@ def test_a_log_that_ends_before_what_is_known_of_it_is_said_and_can_be_made_do_w
 
 @pytest.mark.parametrize("part", ["reserve", "lock", "run", "hangar.db", "hangar.db-wal", "keys", "log", "blobs"])
 @pytest.mark.parametrize("what", ["link", "pipe"])
-def test_what_is_no_file_of_its_own_is_neither_followed_nor_waited_for(crashed, tmp_path, part, what):
+def test_links_and_pipes_in_the_folder_are_neither_followed_nor_waited_for(crashed, tmp_path, part, what):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     path = crashed.data / "@hangar" / part
@@ -98,7 +98,7 @@ def test_what_is_no_file_of_its_own_is_neither_followed_nor_waited_for(crashed, 
     assert victim.read_bytes() == b"precious"
 
 
-def test_the_data_folder_and_what_is_in_it_may_be_reached_by_links(tmp_path):
+def test_the_data_folder_and_its_parts_may_be_symbolic_links(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "server").mkdir()
     (tmp_path / "server/data").mkdir()

@@ -1,4 +1,4 @@
-"""Every rule for a form that is posted to a bucket: what is refused, with which code, and that nothing of it is stored."""
+"""Every rule for a form that is posted to a bucket: each refusal with its code, and that a refused form stores nothing."""
 
 import base64
 import datetime
@@ -99,7 +99,7 @@ def test_field_names_are_case_insensitive(hangar, s3, key):
     stored(s3, form, b"hello")
 
 
-def test_what_comes_after_the_file_is_ignored(hangar, s3, key):
+def test_fields_after_the_file_are_ignored(hangar, s3, key):
     form = Form(hangar, key)
     body = multipart(form.signed() + [("file", b"hello"), ("key", "another"), ("acl", "public-read")])
     assert post(hangar, f"/{hangar.bucket}", body).status_code == 204
@@ -137,7 +137,7 @@ def test_filename_in_the_key_becomes_the_name_of_the_file_without_its_path(hanga
     assert [entry["Key"] for entry in listed] == [f"{folder}/{kept}"]
 
 
-def test_the_key_is_judged_after_filename_was_filled_in(hangar, s3, key):
+def test_the_key_is_checked_after_filename_was_filled_in(hangar, s3, key):
     folder = key.rsplit("/", 1)[0]
     conditions = [{"bucket": hangar.bucket}, {"key": f"{folder}/me.png"}, {"Content-Type": "text/plain"}]
     form = Form(hangar, folder + "/${filename}", conditions=conditions)
@@ -193,7 +193,7 @@ def test_success_action_redirect_is_followed_with_bucket_key_and_etag(hangar, s3
 
 
 @pytest.mark.parametrize("target", ["javascript:alert(1)", "/relative", "ftp://example.com/", "https://"])
-def test_a_redirect_that_is_no_web_address_falls_back_to_204(hangar, s3, key, target):
+def test_a_redirect_to_an_invalid_address_falls_back_to_204(hangar, s3, key, target):
     form = Form(hangar, key, {"success_action_redirect": target})
     answer = form.post()
     assert answer.status_code == 204
@@ -312,12 +312,12 @@ def test_an_unknown_bucket_is_refused(hangar, key, mark, refused):
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/png"])
-def test_a_body_that_is_no_form_is_refused(hangar, key, mark, refused, content_type):
+def test_a_body_that_is_not_a_form_is_refused(hangar, key, mark, refused, content_type):
     body = multipart(Form(hangar, key).signed() + [("file", mark)])
     refused(post(hangar, f"/{hangar.bucket}", body, content_type=content_type), 412, "PreconditionFailed")
 
 
-def test_the_bucket_is_judged_before_the_kind_of_body(hangar, mark, refused):
+def test_the_bucket_is_checked_before_the_content_type(hangar, mark, refused):
     refused(post(hangar, "/no-such-bucket", mark, content_type="text/plain"), 404, "NoSuchBucket")
 
 
@@ -435,7 +435,7 @@ def test_a_policy_that_was_changed_after_signing_is_refused(hangar, key, mark, r
 
 
 @pytest.mark.parametrize("policy", ["", "no policy", "{}", '{"expiration":"2020-01-01T00:00:00Z","conditions":[]}'])
-def test_the_signature_is_judged_before_the_policy_is_read(hangar, key, mark, refused, policy):
+def test_the_signature_is_verified_before_the_policy_is_read(hangar, key, mark, refused, policy):
     form = Form(hangar, key, policy=policy or " ", secret_key="guessed")
     refused(form.post(mark), 403, "SignatureDoesNotMatch")
 
@@ -470,7 +470,7 @@ def documents():
 
 
 @pytest.mark.parametrize("policy", [pytest.param(text, id=name) for name, text in documents()])
-def test_a_document_that_is_no_policy_is_refused(hangar, key, mark, refused, policy):
+def test_a_document_that_is_not_a_policy_is_refused(hangar, key, mark, refused, policy):
     refused(Form(hangar, key, policy=policy).post(mark), 400, "InvalidPolicyDocument")
 
 
@@ -508,7 +508,7 @@ CONDITIONS_THAT_ARE_NONE = [
 
 
 @pytest.mark.parametrize("condition", CONDITIONS_THAT_ARE_NONE, ids=json.dumps)
-def test_a_condition_that_is_none_is_refused(hangar, key, mark, refused, condition):
+def test_an_invalid_condition_is_refused(hangar, key, mark, refused, condition):
     form = Form(hangar, key)
     form.conditions.append(condition)
     refused(form.post(mark), 400, "InvalidPolicyDocument")
@@ -661,7 +661,7 @@ def test_of_several_ranges_all_must_hold(hangar, key, refused):
     refused(form.post(b"x" * 4), 400, "EntityTooSmall")
 
 
-def test_the_policy_is_judged_before_the_file(hangar, key, mark, refused):
+def test_the_policy_is_checked_before_the_file(hangar, key, mark, refused):
     form = Form(hangar, key, size=(1, 5), expiration=iso(now() - HOUR))
     refused(form.post(mark), 403, "AccessDenied")
 
@@ -821,7 +821,7 @@ def assert_until_blobs_are(hangar, expected):
     wait_until(lambda: hangar.blobs() == expected, hangar.process, lambda: f"blobs left behind: {hangar.blobs()}")
 
 
-def test_after_a_refusal_the_connection_goes_on(hangar, key, mark):
+def test_after_a_refusal_the_connection_stays_usable(hangar, key, mark):
     """The answer is seen rather than a reset, though the file was not read to its end before it."""
     with requests.Session() as session:
         for _ in range(3):
@@ -853,7 +853,7 @@ def test_a_browser_may_post_from_any_origin(hangar):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://a.example"}, {"Access-Control-Request-Method": "POST"}], ids=str)
-def test_a_preflight_that_is_none_is_400(hangar, headers):
+def test_an_invalid_preflight_is_400(hangar, headers):
     assert hangar.request("OPTIONS", f"/{hangar.bucket}", headers=headers).status_code == 400
 
 
@@ -921,7 +921,7 @@ def test_a_file_name_with_line_ends_is_encoded_in_a_redirect(hangar, s3, key):
     assert "X-Evil" not in answer.headers
 
 
-def test_conditions_judge_every_field_after_filename_was_filled_in(hangar, mark, key, refused):
+def test_conditions_are_checked_on_every_field_after_filename_was_filled_in(hangar, mark, key, refused):
     fields = {"x-amz-meta-name": "${filename}"}
     covered = [{"bucket": hangar.bucket}, {"key": key}, {"Content-Type": "text/plain"}]
     literal = Form(hangar, key, fields, conditions=[*covered, {"x-amz-meta-name": "${filename}"}])

@@ -85,7 +85,8 @@ def test_a_full_disk_is_emptied_by_deleting_through_the_api(small_disk, size, mi
         try:
             s3.put_object(Bucket="uploads", Key=f"{size}/9999", Body=body(9999, size))
             break
-        except botocore.exceptions.ClientError:
+        except botocore.exceptions.ClientError as refusal:
+            assert refusal.response["Error"]["Code"] == "InsufficientStorage"
             assert time.monotonic() < deadline, hangar.said()
             time.sleep(0.2)
     assert_whole(s3, size, [*kept, 9999])
@@ -158,7 +159,7 @@ def test_a_disk_that_fills_up_is_warned_of_before_uploads_are_refused(small_disk
     assert "ERROR" not in hangar.said()
 
 
-def test_a_disk_that_others_filled_to_the_last_byte_is_not_ready_before_an_upload_found_it_full(small_disk, tmp_path):
+def test_a_disk_that_another_program_filled_is_not_ready_even_before_an_upload_fails(small_disk, tmp_path):
     settings = {"HANGAR_DATA_DIR": small_disk / "data", "HANGAR_MIN_FREE": "0"}
     hangar = Hangar(tmp_path / "server", settings).start()
     s3, filler = s3_client(hangar), small_disk / "filler"
@@ -215,7 +216,7 @@ def test_a_server_starts_on_a_disk_without_a_free_byte(small_disk, tmp_path, end
     assert hangar.stop() == 0
 
 
-def test_gc_tells_and_frees_beside_a_server_and_without_one(start_hangar):
+def test_gc_reports_and_frees_beside_a_server_and_without_one(start_hangar):
     hangar = start_hangar(HANGAR_GRACE="1h")
     s3 = s3_client(hangar)
     for number in range(3):

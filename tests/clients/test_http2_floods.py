@@ -19,8 +19,6 @@ from http2_frames import (
     RST_STREAM, SETTINGS, WINDOW_UPDATE, Connection, frame, literal, number, request, setting,
 )
 from server import BUCKET, Hangar, with_few_files
-from test_memory import resident_bytes
-from test_slow_clients import many_files  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what is resident")
 
@@ -70,7 +68,7 @@ class Watch:
 
     def measure(self):
         while not self.stopping.is_set():
-            self.peak = max(self.peak, resident_bytes(self.server))
+            self.peak = max(self.peak, self.server.memory_bytes())
             self.stopping.wait(0.02)
 
     def settle(self, patience=20):
@@ -83,7 +81,7 @@ class Watch:
             self.stopping.wait(0.05)
 
     def __enter__(self):
-        self.began_with = self.peak = resident_bytes(self.server)
+        self.began_with = self.peak = self.server.memory_bytes()
         for thread in self.threads:
             thread.start()
         return self
@@ -312,7 +310,7 @@ def test_unread_answers_are_bounded_over_all_connections(tls):
     watch.judge((128 + 32) * 1024 * 1024 + 2 * POOL_BYTES + connections * OWN_BYTES)
 
 
-def test_small_frames_of_a_body_that_is_not_read_keep_nothing_that_came_between_them(tls, connections=40):
+def test_small_frames_of_an_unread_body_do_not_keep_the_frames_between_them_in_memory(tls, connections=40):
     """Frames of a byte, each between others that fill the server's buffers, for requests whose answers wait for a window."""
     head = request("PUT", f"/{BUCKET}/x", content_length="100000000")
     begun = []
@@ -430,7 +428,7 @@ def test_idle_connections_make_place_at_once_where_few_files_may_be_open(tmp_pat
         assert server.stop() == 0, server.said()
 
 
-def test_a_flood_is_told_why_it_was_ended(tls):
+def test_a_flooding_client_gets_the_reason_in_its_goaway(tls):
     told = set()
     # Where bytes of the flood were still under way the system resets the connection, and its last frame may be lost.
     for _ in range(10):

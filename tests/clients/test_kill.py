@@ -58,7 +58,7 @@ def post(upload, picture):
     return True
 
 
-def test_every_answered_upload_outlives_a_kill_and_no_other_is_there_by_halves(survivor, chance, round_number):
+def test_every_answered_upload_survives_a_kill_and_no_other_is_stored_in_part(survivor, chance, round_number):
     token = survivor.make_token()["token"]
     # Three in four are short enough to lie in the log, the rest have files of their own.
     sizes = [chance.randrange(200, 120_000) if number % 4 else chance.randrange(260_000, 900_000) for number in range(UPLOADS)]

@@ -2,27 +2,23 @@
 
 import asyncio
 import collections
+import hashlib
 import random
-import re
 from pathlib import Path
 
 import pytest
 import requests
 
-from clients import s3_client
+from clients import presigned, s3_client
+from policy import Form, multipart, post
 from server import BUCKET, wait_until
-from test_slow_clients import many_files, presigned  # noqa: F401 (a fixture)
 
 MEGABYTE = 1_000_000
+LARGE_BYTES = 200 * MEGABYTE
 UPLOADS = 2000
 # docs/operating.md states it; half of what they took where nothing bounded them.
 MOST_BYTES_OF_UPLOADS = 500 * MEGABYTE
 STATUS = Path("/proc/self/status")
-
-
-def resident_bytes(server, field="VmRSS"):
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) * 1024
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells what is resident")
@@ -35,8 +31,50 @@ def test_memory_that_reads_took_is_given_back_when_all_rest(start_hangar):
         # By a connection of its own: one that stays open keeps its thread from resting.
         assert requests.put(client.generate_presigned_url("put_object", where), content, timeout=10).ok
         assert requests.get(client.generate_presigned_url("get_object", where), timeout=10).content == content
-    busy = resident_bytes(server)
-    wait_until(lambda: resident_bytes(server) < busy - 30 * MEGABYTE, server.process, lambda: f"{busy} bytes, and still {resident_bytes(server)}")
+    busy = server.memory_bytes()
+    wait_until(lambda: server.memory_bytes() < busy - 30 * MEGABYTE, server.process, lambda: f"{busy} bytes, and still {server.memory_bytes()}")
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells what is resident")
+@pytest.mark.parametrize("way", ["form", "put_object"])
+def test_a_large_upload_takes_a_fraction_of_its_size_in_memory(start_hangar, tmp_path, way):
+    """The body comes from a file, so that the client does not hold it either."""
+    server = start_hangar()
+    client = s3_client(server)
+    block = random.Random(1).randbytes(MEGABYTE)
+    before, after = form_around_a_file(server, "large", LARGE_BYTES) if way == "form" else (b"", b"")
+    sent = tmp_path / "sent"
+    with sent.open("wb") as file:
+        file.write(before)
+        for _ in range(LARGE_BYTES // MEGABYTE):
+            file.write(block)
+        file.write(after)
+    at_rest = server.memory_bytes("VmHWM")
+    with sent.open("rb") as file:
+        if way == "form":
+            answer = post(server, f"/{BUCKET}", file)
+        else:
+            url = client.generate_presigned_url("put_object", {"Bucket": BUCKET, "Key": "large"})
+            answer = requests.put(url, file, timeout=60)
+    assert answer.ok, answer.text
+    taken = server.memory_bytes("VmHWM") - at_rest
+    print(f"{taken // MEGABYTE} MB were taken for {LARGE_BYTES // MEGABYTE} MB")
+    assert taken < LARGE_BYTES // 8
+    stored = hashlib.sha256()
+    for piece in client.get_object(Bucket=BUCKET, Key="large")["Body"].iter_chunks(MEGABYTE):
+        stored.update(piece)
+    expected = hashlib.sha256()
+    for _ in range(LARGE_BYTES // MEGABYTE):
+        expected.update(block)
+    assert stored.digest() == expected.digest()
+
+
+def form_around_a_file(server, key, size):
+    """What a form has before the bytes of its file, and after them."""
+    marker = b"THE BYTES OF THE FILE"
+    form = Form(server, key, size=(1, size))
+    before, after = multipart(form.signed() + [("file", marker)]).split(marker)
+    return before, after
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells what is resident")
@@ -70,7 +108,7 @@ def test_two_thousand_uploads_at_once_take_no_more_memory_than_is_stated(start_h
         await asyncio.gather(*uploads)
 
     asyncio.run(upload_all())
-    peak = resident_bytes(server, "VmHWM")
+    peak = server.memory_bytes("VmHWM")
     print(f"{dict(answers)}, peak {peak // MEGABYTE} MB")
     assert set(answers) <= {(200, False), (503, True)}, answers
     assert answers[200, False] >= 768

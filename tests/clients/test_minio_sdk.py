@@ -79,7 +79,7 @@ def test_an_object(client, bucket, size):
     assert code_of(client.get_object, bucket, "folder/object.txt") == "NoSuchKey"
 
 
-def test_a_stream_of_unknown_length_goes_in_parts(client, bucket):
+def test_a_stream_of_unknown_length_is_uploaded_in_parts(client, bucket):
     content = body(LARGE)
     client.put_object(bucket, "stream", io.BytesIO(content), -1, part_size=8 << 20)
     assert get(client, bucket, "stream") == content
@@ -202,7 +202,7 @@ def anonymous(bucket, what, prefix=""):
 
 
 @pytest.mark.parametrize("what, may", [("download", "RL"), ("upload", "WD"), ("public", "RLWD")])
-def test_what_mc_anonymous_set_allows_and_no_more(client, bucket, endpoint, what, may):
+def test_policies_of_mc_anonymous_set_allow_what_they_say_and_no_more(client, bucket, endpoint, what, may):
     assert code_of(client.get_bucket_policy, bucket) == "NoSuchBucketPolicy"
     put(client, bucket, "object", b"hello")
     client.set_bucket_policy(bucket, anonymous(bucket, what))

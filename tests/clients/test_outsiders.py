@@ -1,4 +1,4 @@
-"""Each path of a workspace with everybody who may meet it: its members, a guest, a member of another workspace, a stranger, nobody."""
+"""Each path of a workspace as a member, a guest, a member of another workspace, a stranger, and without a token."""
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_an_outsider_is_refused_before_the_body_is_read(acme, stranger, method, 
 
 
 @pytest.mark.parametrize("method, path, outside, unknown", PATHS, ids=NAMES)
-def test_an_unknown_workspace_is_told_as_the_route_says(acme, method, path, outside, unknown):
+def test_an_unknown_workspace_gets_the_refusal_of_its_route(acme, method, path, outside, unknown):
     for slug in ("nowhere", "Not%20A%20Slug"):
         assert_told(acme.admin(method, spelled(path, slug), **BROKEN), method, unknown)
 
@@ -102,7 +102,7 @@ def test_members_of_each_role_come_in(acme, method, path, outside, unknown):
 
 
 @pytest.mark.parametrize("method, path, outside, unknown", PATHS, ids=NAMES)
-def test_without_a_token_nobody_comes_as_far_as_the_workspace(hangar, acme, method, path, outside, unknown):
+def test_without_a_token_a_request_is_refused_before_the_workspace_is_looked_up(hangar, acme, method, path, outside, unknown):
     for slug in (acme.slug, "nowhere"):
         assert_told(hangar.request(method, spelled(path, slug)), method, (401, NOT_PROVIDED))
         assert_told(hangar.request(method, spelled(path, slug), headers={"X-API-Key": "x"}), method, (403, NOT_VALID))
@@ -130,5 +130,5 @@ def test_a_copy_is_refused_to_outsiders(acme, stranger):
      f"/api/workspaces/acme/projects/{P}/issues/{I}/issue-attachments/", f"/api/workspaces/acme/projects/{P}/issues/{I}/issue-attachments/{A}/"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_older_routes_are_no_routes(acme, method, path):
+def test_older_routes_do_not_exist(acme, method, path):
     assert_answer(acme.member(method, path), 404, NO_PAGE)

@@ -92,7 +92,7 @@ def test_head_is_get_without_the_body(hangar, uploaded):
     assert head.headers["Content-Length"] == str(len(picture))
 
 
-def test_a_token_good_or_bad_is_not_looked_at(hangar, token, uploaded):
+def test_a_good_or_bad_token_is_ignored(hangar, token, uploaded):
     url, picture = uploaded
     for value in (token, "plane_api_" + "0" * 32, ""):
         assert hangar.request("GET", url, headers={"X-API-Key": value}).content == picture
@@ -201,7 +201,7 @@ def test_if_range_gives_the_whole_of_a_changed_picture(hangar, uploaded, if_rang
     assert answer.content == (picture[:10] if status == 206 else picture)
 
 
-def test_a_condition_is_judged_before_the_range(hangar, uploaded):
+def test_a_condition_is_checked_before_the_range(hangar, uploaded):
     url, picture = uploaded
     known = hangar.request("HEAD", url).headers["ETag"]
     headers = {"Range": "bytes=0-9"}
@@ -218,7 +218,7 @@ def test_a_jpeg_that_was_declared_png_is_served_as_what_it_is(hangar, token):
     "file",
     [b"<html><script>alert(1)</script>", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF8", b"%PDF-1.7", b"\0" * 100],
 )
-def test_a_file_that_is_no_picture_is_refused_and_the_asset_stays_without_bytes(hangar, token, s3, file):
+def test_a_file_that_is_not_a_picture_is_refused_and_the_asset_stays_without_bytes(hangar, token, s3, file):
     made = hangar.ask(token, name="me", type="image/png", size=1000, entity_type="USER_AVATAR")
     fields = made["upload_data"]["fields"]
     answer = requests.post(made["upload_data"]["url"], data=fields, files={"file": ("me", file)}, timeout=20)

@@ -1,4 +1,4 @@
-"""Requests sent one after the other without a wait: hangar answers each as nginx does, whatever the pieces they come in."""
+"""Pipelined requests: hangar answers each as nginx does, in whatever pieces they arrive."""
 
 import random
 import shutil
@@ -297,7 +297,7 @@ def test_a_head_without_end_is_refused_and_ends_the_connection(pair, filler):
     ],
 )
 @pytest.mark.parametrize("cut", [False, True])
-def test_what_could_be_read_in_two_ways_is_refused_and_nothing_after_it_is_read(pair, trick, cut):
+def test_an_ambiguous_head_is_refused_and_nothing_after_it_is_read(pair, trick, cut):
     hangar, _ = pair
     tricky = head("POST", "small")[:-2] + trick + b"\r\n0\r\n\r\n"
     requests = [Request(head("GET", "small")), Request(tricky, "POST"), Request(head("GET", "page"))]

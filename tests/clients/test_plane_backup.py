@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from clients import s3_client
+from compose_files import PROGRAM, TODAY
 from server import Hangar, binary
-from test_plane_compose import PROGRAM, TODAY
 
 PROJECT = "plane-app"
 RESTORED = ("pgdata", "redisdata", "uploads", "rabbitmq_data")

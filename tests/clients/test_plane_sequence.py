@@ -124,8 +124,9 @@ def test_an_asset_from_its_form_to_its_deletion(plane, endpoint):
     told = plane.delete_objects(Bucket=endpoint.bucket, Delete={"Objects": [{"Key": one} for one in gone]})
     assert [one["Key"] for one in told["Deleted"]] == gone and "Errors" not in told
     for one in gone[:2]:
-        with pytest.raises(botocore.exceptions.ClientError):
+        with pytest.raises(botocore.exceptions.ClientError) as missing:
             plane.head_object(Bucket=endpoint.bucket, Key=one)
+        assert missing.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
 
 
 @pytest.mark.parametrize("size", [1000, LARGE], ids=["small", "in parts"])

@@ -1,4 +1,4 @@
-"""How a query is read: what selects an operation, what is ignored, and what a `+` is."""
+"""How a query is read: the names that select an operation, the names that are ignored, and the meaning of a `+`."""
 
 import hashlib
 import html
@@ -272,7 +272,7 @@ def refused_lines(server):
     return [line for line in server.said().splitlines() if "no signature by" in line]
 
 
-def test_a_changed_host_and_a_wrong_secret_are_told_apart_where_possible(start_hangar):
+def test_the_log_tells_a_changed_host_from_a_wrong_secret_where_possible(start_hangar):
     server = start_hangar()
     path = f"/{server.bucket}/none"
     public = "plane.lan:8080"

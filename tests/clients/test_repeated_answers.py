@@ -1,4 +1,4 @@
-"""What is asked for again and again on one connection: the same answer each time, and never one that a change outdated."""
+"""Repeated requests on one connection: the same answer each time, and never an outdated one."""
 
 import http.client
 import json
@@ -81,7 +81,7 @@ def test_an_object_of_any_size_is_answered_whole_each_time(hangar, connection, s
         assert connection.ask("GET", path)[0] == first
 
 
-def test_what_is_asked_otherwise_is_answered_otherwise(picture, connection):
+def test_requests_that_differ_get_answers_that_differ(picture, connection):
     path, body = picture["asset_url"], picture["body"]
     for _ in range(3):
         assert connection.ask("GET", path)[0][2] == body
@@ -204,7 +204,7 @@ def allow_reads(s3, key, **conditions):
     s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow | conditions]}))
 
 
-def test_what_anybody_may_read_is_answered_again_until_nobody_may(presigned, connection):
+def test_public_objects_are_answered_from_the_cache_until_the_policy_is_removed(presigned, connection):
     s3, key, body, _ = presigned
     path = f"/{BUCKET}/{key}"
     block = {"BlockPublicAcls": False, "IgnorePublicAcls": False, "BlockPublicPolicy": False, "RestrictPublicBuckets": True}
@@ -229,7 +229,7 @@ def test_what_anybody_may_read_is_answered_again_until_nobody_may(presigned, con
     assert connection.ask("GET", path)[0][0] == 403
 
 
-def test_a_policy_that_looks_at_more_is_asked_each_time(presigned, connection):
+def test_a_policy_with_conditions_is_evaluated_for_each_request(presigned, connection):
     s3, key, body, _ = presigned
     allow_reads(s3, key, Condition={"StringEquals": {"aws:UserAgent": "friend"}})
     for _ in range(3):
@@ -237,7 +237,7 @@ def test_a_policy_that_looks_at_more_is_asked_each_time(presigned, connection):
         assert connection.ask("GET", f"/{BUCKET}/{key}", User_Agent="stranger")[0][0] == 403
 
 
-def test_a_rule_that_comes_is_told_with_the_next_answer(presigned, connection):
+def test_a_new_rule_holds_for_the_next_answer(presigned, connection):
     s3, _, _, target = presigned
     path = target()
     for _ in range(3):
@@ -347,7 +347,7 @@ def test_a_host_that_a_proxy_forwards_is_another_question(start_hangar):
 
 @pytest.mark.parametrize("path", ["/-/health/live", "/api/v1/assets/user-assets/", "/uploads/key"])
 def test_a_body_that_looks_like_requests_is_never_answered_as_such(hangar, picture, path):
-    """A proxy that keeps connections would hand the answers to somebody else."""
+    """A proxy that keeps connections would send the answers to another client."""
     get = f"GET {picture['asset_url']} HTTP/1.1\r\nHost: 127.0.0.1:{hangar.port}\r\n\r\n".encode()
     for body in (get, get * 3, b"x" * 300_000 + get * 20):
         head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -357,7 +357,7 @@ def test_a_body_that_looks_like_requests_is_never_answered_as_such(hangar, pictu
             assert answers.count(picture["body"]) == 2, answers[-500:]
 
 
-def test_a_request_after_a_body_is_answered_again_from_what_is_known(hangar, picture, connection, token):
+def test_a_request_after_a_body_is_answered_from_the_cache_again(hangar, picture, connection, token):
     for _ in range(3):
         connection.request("PATCH", f"/api/v1/assets/user-assets/{picture['asset_id']}/", body=b'{"attributes": {"a": 1}}', headers={"X-API-Key": token, "Content-Type": "application/json"})
         answer = connection.getresponse()
@@ -417,7 +417,7 @@ def test_more_objects_than_memory_keeps_are_answered_again_and_again(many):
             assert (status, body) == (200, objects[path])
 
 
-def test_a_reader_who_takes_little_at_a_time_gets_each_object_whole(many):
+def test_a_client_that_reads_little_at_a_time_gets_each_object_whole(many):
     server, objects = many
     paths = random.Random(3).sample(list(objects), 40)
     asked = b"".join(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode() for path in paths)
@@ -433,7 +433,7 @@ def test_a_reader_who_takes_little_at_a_time_gets_each_object_whole(many):
             assert came.read(int(head["content-length"])) == objects[path]
 
 
-def test_what_the_disk_lost_is_an_error_though_the_answer_is_known(many):
+def test_bytes_that_the_disk_lost_are_an_error_even_if_the_response_is_cached(many):
     server, objects = many
     (segment,) = (server.data / "@hangar/log").glob("*.log")
     damaged = random.Random(4).sample(list(objects), 200)

@@ -35,7 +35,7 @@ def test_files_and_folders(files, folder):
     assert not files.exists(folder)
 
 
-def test_a_large_file_goes_in_parts(files, folder):
+def test_a_large_file_is_uploaded_in_parts(files, folder):
     content = bytes(range(256)) * (12 << 12)
     with files.open(f"{folder}/large", "wb", block_size=5 << 20) as file:
         file.write(content)

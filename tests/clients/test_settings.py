@@ -1,4 +1,4 @@
-"""Starting and stopping: wrong settings, taken ports and folders, signals, and who may read the files."""
+"""Starting and stopping: wrong settings, taken ports and folders, signals, and permissions of the files."""
 
 import os
 import signal
@@ -9,20 +9,9 @@ import time
 import pytest
 
 from clients import s3_client
+from commands import assert_one_sentence
 from policy import BOUNDARY, Form, multipart
 from server import Hangar, free_port, run, wait_until
-
-
-def assert_one_sentence(ended, code, *named):
-    """It ended with this code and one line for a person, which names these."""
-    assert ended.returncode == code, ended.stderr
-    last = ended.stderr.strip().splitlines()[-1]
-    assert last.startswith("hangar: "), ended.stderr
-    for name in named:
-        assert name in last, last
-    assert "panicked" not in ended.stderr
-    assert ended.stdout == ""
-    return last
 
 
 WRONG = [
@@ -137,7 +126,7 @@ def test_a_taken_port_is_one_sentence(tmp_path):
     assert_one_sentence(ended, 1, "HANGAR_LISTEN")
 
 
-def test_a_second_hangar_on_the_same_folder_is_refused_and_the_first_goes_on(start_hangar):
+def test_a_second_server_on_the_same_folder_is_refused_and_the_first_keeps_running(start_hangar):
     first = start_hangar()
     ended = run("serve", HANGAR_LISTEN=f"127.0.0.1:{free_port()}", HANGAR_DATA_DIR=first.data)
     assert_one_sentence(ended, 1, "HANGAR_DATA_DIR")
@@ -170,7 +159,7 @@ def test_a_signal_ends_it_with_0_and_it_starts_again(tmp_path, by):
         assert server.stop(by) == 0, server.said()
 
 
-def test_what_is_in_flight_is_finished_before_the_end(tmp_path):
+def test_requests_in_flight_are_finished_before_the_server_ends(tmp_path):
     """Half of an upload is sent, then the signal, then the rest: it is answered and kept."""
     server = Hangar(tmp_path).start()
     form = Form(server, "in-flight")
@@ -194,7 +183,7 @@ def test_what_is_in_flight_is_finished_before_the_end(tmp_path):
     assert server.stop() == 0, server.said()
 
 
-def test_what_never_ends_is_cut_off_before_a_container_would_be_killed(tmp_path):
+def test_a_request_that_never_ends_is_cut_off_before_a_container_would_be_killed(tmp_path):
     """A signal that comes twice, as shells and process managers deliver it, is one."""
     server = Hangar(tmp_path).start()
     head = (
@@ -248,13 +237,13 @@ def test_keys_that_it_made_are_kept_and_those_of_the_environment_are_never_writt
             assert given.secret_key.encode() not in path.read_bytes(), path
 
 
-def test_no_secret_is_printed_where_nobody_sits_at_a_terminal(start_hangar):
+def test_no_secret_is_printed_where_stdout_is_not_a_terminal(start_hangar):
     server = start_hangar(AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
     assert "plane_api_" not in server.said()
     assert "token create" in server.said()
 
 
-def test_what_others_left_in_the_folder_is_not_touched(tmp_path):
+def test_files_of_other_programs_in_the_folder_are_not_touched(tmp_path):
     server = Hangar(tmp_path)
     (server.data / "uploads").mkdir(parents=True)
     (server.data / "uploads/a.txt").write_text("kept")

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import socket
 import statistics
 import threading
@@ -11,7 +10,7 @@ import time
 import pytest
 import requests
 
-from clients import s3_client
+from clients import presigned, s3_client
 from server import with_few_files
 
 SLOW_CLIENTS = int(os.environ.get("SLOW_CLIENTS", "2000"))
@@ -173,24 +172,7 @@ class Normal:
         assert took[int(len(took) * 0.95)] < PATIENT_SECONDS, said
 
 
-@pytest.fixture
-def many_files():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < SLOW_CLIENTS + 512:
-        pytest.skip(f"{SLOW_CLIENTS} connections need more than {hard} open files")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def presigned(hangar, s3, what, key):
-    """Host and target of a presigned request."""
-    url = s3.generate_presigned_url(what, {"Bucket": hangar.bucket, "Key": key}, ExpiresIn=600)
-    host, _, target = url.removeprefix("http://").partition("/")
-    return host, f"/{target}"
-
-
-def test_slow_clients_of_every_kind_neither_disturb_others_nor_stay(start_hangar, many_files):
+def test_slow_clients_of_every_kind_delay_no_other_client_and_are_disconnected(start_hangar, many_files):
     hangar = start_hangar()
     s3 = s3_client(hangar)
     s3.put_object(Bucket=hangar.bucket, Key="large", Body=os.urandom(LARGE_BYTES))
@@ -226,7 +208,7 @@ def test_slow_clients_of_every_kind_neither_disturb_others_nor_stay(start_hangar
 
 
 @pytest.mark.parametrize("files, connections", [(1024, 2000), (128, 400), (64, 100)])
-def test_a_full_server_makes_place_for_those_who_ask(start_hangar, many_files, monkeypatch, tmp_path, files, connections):
+def test_a_full_server_evicts_idle_connections_for_clients_with_requests(start_hangar, many_files, monkeypatch, tmp_path, files, connections):
     monkeypatch.setenv("CLIENTS_BINARY", with_few_files(tmp_path, files))
     hangar = start_hangar()
     crowd = Crowd(hangar.port, [silent, idle], connections)

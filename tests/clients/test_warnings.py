@@ -142,7 +142,7 @@ def test_a_policy_that_opens_a_bucket_is_warned_of_until_the_command_of_the_log_
     pytest.param([READ, ("Deny", "s3:GetObject", "/private/*", {})], id="a-part-denied"),
     pytest.param([(*READ[:3], {"Condition": {"StringLike": {"aws:Referer": "https://plane.example.com/*"}}})], id="by-a-referer"),
 ])
-def test_what_opens_a_bucket_counts(start_hangar, opens):
+def test_policies_that_open_a_bucket_are_counted(start_hangar, opens):
     server = start_hangar()
     s3_client(server).put_bucket_policy(Bucket="uploads", Policy=policy("uploads", *opens))
     assert warnings(server) == ["1 bucket is open to everybody by its policy"]
@@ -155,7 +155,7 @@ def test_what_opens_a_bucket_counts(start_hangar, opens):
     pytest.param([(*READ[:3], {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}})], id="by-name"),
     pytest.param([(*READ[:3], {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}})], id="from-known-addresses"),
 ])
-def test_what_opens_nothing_is_not_warned_of(start_hangar, closed):
+def test_a_policy_that_opens_nothing_causes_no_warning(start_hangar, closed):
     server = start_hangar()
     s3_client(server).put_bucket_policy(Bucket="uploads", Policy=policy("uploads", *closed))
     assert warnings(server) == []

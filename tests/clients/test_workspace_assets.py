@@ -207,7 +207,7 @@ def test_an_asset_without_bytes_is_400(acme, asset):
     assert_answer(acme.member("GET", f"{acme.v1}/assets/{asset['asset_id']}/"), 400, '{"error":"Asset not yet uploaded"}')
 
 
-def test_an_unknown_a_deleted_and_anothers_asset_are_404(acme, asset):
+def test_an_unknown_a_deleted_and_a_foreign_asset_are_404(acme, asset):
     assert_done(acme.member("DELETE", f"{acme.v2}/{asset['asset_id']}/"))
     foreign = acme.outsider.ask(f"/api/v1/workspaces/{acme.next_door}/assets/", **TEXT)["asset_id"]
     for asset_id in (new_id(), asset["asset_id"], foreign):
@@ -219,7 +219,7 @@ def test_an_unknown_a_deleted_and_anothers_asset_are_404(acme, asset):
 
 
 @pytest.mark.parametrize("value", [True, False, 1, 0, "True", "False", "t", "f", "1", "0"], ids=repr)
-def test_is_uploaded_is_judged_and_then_ignored(acme, asset, value):
+def test_is_uploaded_is_checked_and_then_ignored(acme, asset, value):
     item = f"{acme.v1}/assets/{asset['asset_id']}/"
     for _ in range(2):
         assert_done(acme.member("PATCH", item, json={"is_uploaded": value}))
@@ -239,7 +239,7 @@ def test_a_patch_may_say_nothing(acme, asset, how):
     [(None, BAD_PAYLOAD), ("yes", BAD_DETAIL), ("true", BAD_DETAIL), ("", BAD_DETAIL), (2, BAD_DETAIL), ([], BAD_DETAIL), ({}, BAD_DETAIL)],
     ids=repr,
 )
-def test_another_is_uploaded_is_refused_before_the_asset_is_looked_for(acme, asset, value, text):
+def test_an_invalid_is_uploaded_is_refused_before_the_asset_is_looked_up(acme, asset, value, text):
     for asset_id in (asset["asset_id"], new_id()):
         assert_answer(acme.member("PATCH", f"{acme.v1}/assets/{asset_id}/", json={"is_uploaded": value}), 400, text)
 

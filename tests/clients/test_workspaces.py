@@ -38,7 +38,7 @@ def test_members_come_change_and_go(hangar):
     assert bob("POST", path, json={"entity_type": "WORKSPACE_LOGO"}).status_code == 403
 
 
-def test_what_cannot_be_is_refused_with_a_sentence(hangar):
+def test_invalid_arguments_are_refused_with_a_sentence(hangar):
     told(hangar, "workspace", "create", "taken")
     assert "already" in refused(hangar, "workspace", "create", "taken")
     assert "slug" in refused(hangar, "workspace", "create", "Not A Slug")
@@ -50,7 +50,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(hangar):
     assert "no anchor" in refused(hangar, "anchor", "revoke", "0" * 32)
 
 
-def test_who_is_removed_is_nobody_at_once(hangar):
+def test_a_removed_user_has_no_access_at_once(hangar):
     told(hangar, "workspace", "create", "leaving", "--member", "eve@leaving.org:admin")
     eve = Caller(hangar, "eve@leaving.org")
     assert eve("GET", "/api/v1/users/me/").status_code == 200

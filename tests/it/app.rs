@@ -10,6 +10,9 @@ use hangar::config::Config;
 use hangar::http::{HttpConfig, TrustedProxies};
 use hangar::s3::BucketName;
 use hangar::s3::signature::Sigv2;
+use hangar::s3::sigv4::{Credential, SigningKey, presign_query};
+use hangar::s3::time;
+use hangar::s3::uri::encode_path;
 use hangar::store::StoreConfig;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,6 +26,7 @@ pub(crate) struct App {
     pub(crate) address: String,
     pub(crate) clock: Clock,
     pub(crate) reloader: Reloader,
+    config: Config,
     folder: tempfile::TempDir,
     stopper: Stopper,
     running: Option<JoinHandle<std::io::Result<Ended>>>,
@@ -38,18 +42,18 @@ pub(crate) async fn spawn_with(change: impl FnOnce(&mut Config)) -> App {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let mut config = config(folder.path());
     change(&mut config);
-    start(folder, config).await
+    start(folder, config, Clock::default()).await
 }
 
-async fn start(folder: tempfile::TempDir, config: Config) -> App {
-    let clock = Clock::default();
-    let application = Application::build(config, clock.clone())
+async fn start(folder: tempfile::TempDir, config: Config, clock: Clock) -> App {
+    let application = Application::build(config.clone(), clock.clone())
         .await
         .expect("the settings are right");
     App {
         address: format!("127.0.0.1:{}", application.port()),
         clock,
         reloader: application.reloader(),
+        config,
         folder,
         stopper: application.stopper(),
         running: Some(tokio::spawn(application.run_until_stopped())),
@@ -157,15 +161,30 @@ impl App {
         socket
     }
 
-    /// Stops and starts again on the same folder.
+    /// The body of an object of `uploads`; none where the server answers 404. Any other answer fails the test.
+    pub(crate) async fn stored(&self, key: &str) -> Option<Vec<u8>> {
+        let path = encode_path(&format!("/uploads/{key}"));
+        let target = presigned(self, "GET", &self.address, &path, &[]);
+        let answer = reqwest::get(self.url(&target))
+            .await
+            .expect("the server answers");
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.expect("the body comes whole");
+        match status {
+            200 => Some(body.to_vec()),
+            404 if body.windows(9).any(|text| text == b"NoSuchKey") => None,
+            _ => panic!("{status} {}", String::from_utf8_lossy(&body)),
+        }
+    }
+
+    /// Stops and starts again on the same folder, with the same settings and the same clock.
     pub(crate) async fn restarted(mut self) -> Self {
         self.stopped().await;
         let folder = std::mem::replace(
             &mut self.folder,
             tempfile::tempdir().expect("a temporary folder can be made"),
         );
-        let config = config(folder.path());
-        start(folder, config).await
+        start(folder, self.config.clone(), self.clock.clone()).await
     }
 
     /// Waits until the server has stopped by itself.
@@ -178,6 +197,23 @@ impl App {
                 .expect("it stops well");
         }
     }
+}
+
+/// The target of a request that is presigned by the server's clock; `extra` are signed parameters.
+pub(crate) fn presigned(
+    app: &App,
+    method: &str,
+    host: &str,
+    path: &str,
+    extra: &[(&str, &str)],
+) -> String {
+    let now = app.clock.now();
+    let day = &time::amz_date(now)[..8];
+    let credential = Credential::parse(&format!("{ACCESS_KEY}/{day}/us-east-1/s3/aws4_request"))
+        .expect("a credential");
+    let key = SigningKey::derive(SECRET_KEY, &credential.scope);
+    let query = presign_query(method, host, path, extra, &credential, &key, now, 60);
+    format!("{path}?{query}")
 }
 
 async fn read_to_end(socket: &mut TcpStream) -> String {

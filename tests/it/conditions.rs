@@ -1,7 +1,6 @@
 //! Every operation under every precondition, on a key in each state: what it answers, and what is there afterwards.
 
-use crate::app::{App, spawn_app};
-use crate::hostile::presigned;
+use crate::app::{App, presigned, spawn_app};
 use hangar::s3::time;
 use std::time::Duration;
 
@@ -425,7 +424,7 @@ async fn a_condition_in_several_lines_is_a_list() {
 }
 
 #[tokio::test]
-async fn an_upload_is_given_up_only_if_it_began_when_the_client_says() {
+async fn an_upload_is_aborted_only_if_it_began_when_the_client_says() {
     let app = spawn_app().await;
     let begun = ask(&app, ("POST", "/uploads/k", &[("uploads", "")]), &[], "").await;
     let id = begun.element("UploadId").expect("an id").to_owned();

@@ -60,7 +60,7 @@ async fn a_copy_has_the_bytes_and_what_was_stored_with_them() {
 }
 
 #[tokio::test]
-async fn a_copy_replaces_what_it_is_told_to() {
+async fn a_copy_replaces_what_its_directives_name() {
     let app = spawn_app().await;
     put_source(&app).await;
     copy(&app, "metadata")
@@ -225,7 +225,7 @@ async fn a_delete_takes_a_condition_on_what_is_there() {
 }
 
 #[tokio::test]
-async fn overrides_take_the_place_of_what_was_stored() {
+async fn response_overrides_replace_the_stored_headers() {
     let app = spawn_app().await;
     put_source(&app).await;
     let got = app
@@ -252,7 +252,7 @@ async fn overrides_take_the_place_of_what_was_stored() {
 }
 
 #[tokio::test]
-async fn overrides_are_for_who_signed() {
+async fn response_overrides_need_a_signature() {
     let app = spawn_app().await;
     put_source(&app).await;
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::uploads/*"}]}"#;

@@ -9,7 +9,7 @@ fn status(answer: &str) -> &str {
 }
 
 #[tokio::test]
-async fn a_stranger_is_refused_with_ids_that_match() {
+async fn an_anonymous_request_is_refused_with_matching_request_ids() {
     let app = spawn_app().await;
     let answer = reqwest::get(app.url("/uploads/key")).await.unwrap();
     assert_eq!(answer.status(), 403);
@@ -28,7 +28,7 @@ async fn a_stranger_is_refused_with_ids_that_match() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_not_told_which_operations_there_are() {
+async fn an_anonymous_client_does_not_learn_which_operations_exist() {
     let app = spawn_app().await;
     for path in ["/uploads", "/uploads?policy", "/uploads/key?acl"] {
         let answer = reqwest::get(app.url(path)).await.unwrap();
@@ -100,7 +100,7 @@ async fn minios_health_addresses_answer_and_its_administration_does_not() {
 }
 
 #[tokio::test]
-async fn a_method_that_s3_has_not_is_405() {
+async fn an_unsupported_method_is_405() {
     let app = spawn_app().await;
     let answer = reqwest::Client::new()
         .request(reqwest::Method::PATCH, app.url("/uploads/k"))
@@ -111,7 +111,7 @@ async fn a_method_that_s3_has_not_is_405() {
 }
 
 #[tokio::test]
-async fn a_form_for_a_bucket_that_is_not_there_is_404_and_another_type_412() {
+async fn a_form_for_a_missing_bucket_is_404_and_another_content_type_412() {
     let app = spawn_app().await;
     let client = reqwest::Client::new();
     let absent = client
@@ -142,7 +142,7 @@ async fn a_server_stops_within_its_time_though_a_connection_is_open() {
 }
 
 #[tokio::test]
-async fn a_browser_may_send_from_any_origin_once_it_asked_well() {
+async fn a_valid_preflight_allows_any_origin() {
     let app = spawn_app().await;
     let ask = |origin: bool| {
         let mut ask = reqwest::Client::new().request(reqwest::Method::OPTIONS, app.url("/uploads"));
@@ -163,16 +163,16 @@ async fn a_browser_may_send_from_any_origin_once_it_asked_well() {
 }
 
 #[tokio::test]
-async fn an_encoded_first_segment_is_no_other_face() {
+async fn an_encoded_first_segment_does_not_reach_another_face() {
     let app = spawn_app().await;
     let request = "GET /%61pi/v1/users/me/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     let answer = app.raw(request.as_bytes()).await;
-    // AWS: whoever does not sign is told which buckets are not there.
+    // AWS: an unsigned request learns which buckets do not exist.
     assert!(answer.contains("<Code>NoSuchBucket</Code>"), "{answer}");
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_with_a_code_and_ids() {
+async fn a_request_that_cannot_be_parsed_is_refused_with_a_code_and_ids() {
     let app = spawn_app().await;
     for broken in [
         "GET / HTTP/9.9\r\n\r\n",
@@ -188,7 +188,7 @@ async fn what_is_no_request_is_refused_with_a_code_and_ids() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_after_one_that_is_gets_its_code_too() {
+async fn a_request_that_cannot_be_parsed_is_refused_after_a_good_one_too() {
     let app = spawn_app().await;
     let mut socket = tokio::net::TcpStream::connect(&app.address).await.unwrap();
     let live = b"GET /-/health/live HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -203,7 +203,7 @@ async fn what_is_no_request_after_one_that_is_gets_its_code_too() {
 }
 
 #[tokio::test]
-async fn requests_sent_ahead_are_answered_in_order() {
+async fn pipelined_requests_are_answered_in_order() {
     let app = spawn_app().await;
     let mut ahead = "GET /-/health/live HTTP/1.1\r\nHost: h\r\n\r\n".repeat(30);
     ahead.push_str("GET /uploads/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
@@ -213,13 +213,13 @@ async fn requests_sent_ahead_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_early_is_incomplete_and_its_sender_is_told() {
+async fn a_body_that_ends_early_is_refused_as_incomplete() {
     let app = spawn_app().await;
-    let url = crate::hostile::presigned(&app, "PUT", "h", "/uploads/k", &[]);
+    let url = crate::app::presigned(&app, "PUT", "h", "/uploads/k", &[]);
     let request = format!("PUT {url} HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nshort");
     let answer = app.raw_half_closed(request.as_bytes()).await;
     assert!(answer.contains("<Code>IncompleteBody</Code>"), "{answer}");
-    let head = crate::hostile::presigned(&app, "HEAD", "h", "/uploads/k", &[]);
+    let head = crate::app::presigned(&app, "HEAD", "h", "/uploads/k", &[]);
     let request = format!("HEAD {head} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     assert_eq!(status(&app.raw(request.as_bytes()).await), "404");
 }

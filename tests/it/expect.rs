@@ -1,7 +1,6 @@
 //! `Expect: 100-continue`: refused from the head alone, or asked to go on.
 
-use crate::app::{App, spawn_app};
-use crate::hostile::presigned;
+use crate::app::{App, presigned, spawn_app};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -19,7 +18,7 @@ async fn told(app: &App, head: &str) -> (TcpStream, String) {
 }
 
 #[tokio::test]
-async fn what_the_head_shows_to_be_wrong_is_refused_in_place_of_the_100() {
+async fn a_request_that_is_wrong_by_its_head_is_refused_instead_of_100() {
     let app = spawn_app().await;
     let good = presigned(&app, "PUT", "h", "/uploads/k", &[]);
     let absent = presigned(&app, "PUT", "h", "/absent/k", &[]);
@@ -63,7 +62,7 @@ async fn what_the_head_shows_to_be_wrong_is_refused_in_place_of_the_100() {
 }
 
 #[tokio::test]
-async fn the_other_faces_refuse_in_place_of_the_100_too() {
+async fn the_other_faces_refuse_instead_of_100_too() {
     let app = spawn_app().await;
     let head = "POST /api/v1/assets/user-assets/ HTTP/1.1\r\nX-API-Key: no\r\n\
                 Content-Type: application/json\r\nContent-Length: 99999999";
@@ -72,7 +71,7 @@ async fn the_other_faces_refuse_in_place_of_the_100_too() {
 }
 
 #[tokio::test]
-async fn a_body_is_asked_for_and_then_taken_and_the_connection_kept() {
+async fn a_good_request_gets_100_then_its_body_is_read_and_the_connection_stays_open() {
     let app = spawn_app().await;
     for framing in ["Content-Length: 3", "Transfer-Encoding: chunked"] {
         let target = presigned(&app, "PUT", "h", "/uploads/k", &[]);
@@ -104,7 +103,7 @@ async fn a_client_that_does_not_wait_is_served_as_well() {
 }
 
 #[tokio::test]
-async fn another_expectation_is_not_ours_to_judge_and_an_empty_body_needs_no_100() {
+async fn an_unknown_expectation_is_ignored_and_an_empty_body_gets_no_100() {
     let app = spawn_app().await;
     for (expect, body) in [("200", "abc"), ("", "abc"), ("100-continue", "")] {
         let target = presigned(&app, "PUT", "h", "/uploads/k", &[]);

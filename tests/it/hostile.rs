@@ -1,25 +1,6 @@
 //! Requests that are signed by a key of the server's, and ask for more than was signed, or for what is not there.
 
-use crate::app::{ACCESS_KEY, App, SECRET_KEY, spawn_app, spawn_with};
-use hangar::s3::sigv4::{Credential, SigningKey, presign_query};
-use hangar::s3::time;
-
-/// The target of a presigned request; `extra` are signed parameters.
-pub(crate) fn presigned(
-    app: &App,
-    method: &str,
-    host: &str,
-    path: &str,
-    extra: &[(&str, &str)],
-) -> String {
-    let now = app.clock.now();
-    let day = &time::amz_date(now)[..8];
-    let credential = Credential::parse(&format!("{ACCESS_KEY}/{day}/us-east-1/s3/aws4_request"))
-        .expect("a credential");
-    let key = SigningKey::derive(SECRET_KEY, &credential.scope);
-    let query = presign_query(method, host, path, extra, &credential, &key, now, 60);
-    format!("{path}?{query}")
-}
+use crate::app::{App, presigned, spawn_app, spawn_with};
 
 /// One request as it is, and its whole answer.
 async fn send(app: &App, method: &str, target: &str, hosts: &str, body: &str) -> String {
@@ -46,7 +27,7 @@ async fn ask(
 }
 
 #[tokio::test]
-async fn what_was_signed_for_one_bucket_is_not_good_for_another_through_the_host() {
+async fn a_signature_for_one_bucket_is_not_valid_for_another_through_the_host() {
     let app = spawn_with(|config| {
         config.http.s3_domain = Some("s3.example.com".to_owned());
         config.http.public_url = Some("http://files.example.org".to_owned());
@@ -92,7 +73,7 @@ async fn a_copy_asked_for_in_a_presigned_query_never_stores_an_empty_object() {
 }
 
 #[tokio::test]
-async fn metadata_in_a_presigned_query_is_kept_and_a_checksum_there_is_not_judged() {
+async fn metadata_in_a_presigned_query_is_stored_and_a_checksum_there_is_not_verified() {
     let app = spawn_app().await;
     let stated = [
         ("X-Amz-Meta-Author", "ana"),

@@ -1,7 +1,6 @@
 //! Buckets, what is in them, and deleting many at once.
 
-use crate::app::{App, spawn_app, spawn_with};
-use crate::hostile::presigned;
+use crate::app::{App, presigned, spawn_app, spawn_with};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
@@ -91,7 +90,7 @@ async fn a_list_whose_digest_does_not_hold_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn a_bucket_goes_once_it_is_empty() {
+async fn a_bucket_can_be_deleted_once_it_is_empty() {
     let app = spawn_app().await;
     let s3 = app.s3();
     s3.create_bucket().bucket("more").send().await.unwrap();
@@ -124,7 +123,7 @@ async fn location(app: &App, bucket: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_bucket_is_where_it_was_asked_to_be() {
+async fn a_bucket_reports_the_location_that_it_was_created_with() {
     let app = spawn_app().await;
     assert_eq!(location(&app, "uploads").await, "");
     for region in ["us-east-1", "eu-west-1"] {
@@ -195,7 +194,7 @@ async fn versions_are_paged_by_their_markers() {
 }
 
 #[tokio::test]
-async fn a_token_of_one_bucket_is_none_of_another() {
+async fn a_continuation_token_of_one_bucket_is_refused_in_another() {
     let app = spawn_app().await;
     let s3 = app.s3();
     s3.create_bucket().bucket("more").send().await.unwrap();

@@ -156,7 +156,7 @@ async fn a_part_sent_again_takes_the_place_of_the_first() {
 }
 
 #[tokio::test]
-async fn a_complete_that_is_repeated_is_answered_again_until_the_object_is_another() {
+async fn a_repeated_complete_gets_the_same_answer_until_the_object_is_replaced() {
     let app = spawn_app().await;
     let s3 = app.s3();
     let id = begin(&s3, "k").await;
@@ -175,7 +175,7 @@ async fn a_complete_that_is_repeated_is_answered_again_until_the_object_is_anoth
 }
 
 #[tokio::test]
-async fn an_upload_given_up_is_gone() {
+async fn an_aborted_upload_is_gone() {
     let app = spawn_app().await;
     let s3 = app.s3();
     let id = begin(&s3, "k").await;
@@ -329,7 +329,7 @@ async fn parts_are_copied_from_ranges_of_an_object() {
 }
 
 #[tokio::test]
-async fn a_part_is_read_by_its_place() {
+async fn a_part_is_read_by_its_number() {
     let app = spawn_app().await;
     let (etag, whole) = two_parts(&app, "k").await;
     let s3 = app.s3();
@@ -501,7 +501,7 @@ async fn checksums_of_all_kinds_hold_for_the_parts_and_the_whole() {
 }
 
 #[tokio::test]
-async fn what_is_stated_of_the_whole_is_verified() {
+async fn a_stated_checksum_of_the_whole_is_verified() {
     let app = spawn_app().await;
     let s3 = app.s3();
     let begun = s3
@@ -619,7 +619,7 @@ async fn parts_and_uploads_are_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn attributes_are_told_in_pages_of_parts() {
+async fn object_attributes_list_parts_in_pages() {
     let app = spawn_app().await;
     let (etag, whole) = two_parts(&app, "k").await;
     let ask = || {

@@ -1,14 +1,15 @@
 //! TLS as its clients see it: both protocols, certificates that change, and clients that do it wrong.
 
-use crate::app::{App, spawn_with};
-use crate::hostile::presigned;
+use crate::app::{App, presigned, spawn_with};
 use hangar::app::Application;
 use hangar::clock::Clock;
 use hangar::config::{Config, Environment, Flags, Role};
 use hangar::http::TlsFiles;
 use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 use reqwest::Version;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,6 +26,23 @@ impl Files {
         };
         files.renew();
         files
+    }
+
+    /// As [`Files::renew`], so that the files look as before: their places, sizes and times stay. Only a server that
+    /// reads them again sees the change.
+    fn renew_unseen(&self) -> reqwest::Certificate {
+        let seen = [self.certificate(), self.key()].map(|path| Seen::of(&path));
+        let other = Self::new();
+        for (before, renewed) in seen.iter().zip([other.certificate(), other.key()]) {
+            let renewed = std::fs::read_to_string(renewed).expect("it was written");
+            before.write_over(&renewed);
+        }
+        self.root()
+    }
+
+    /// Spoils the key as [`Files::renew_unseen`] renews the pair.
+    fn spoil_key_unseen(&self) {
+        Seen::of(&self.key()).write_over("no key");
     }
 
     /// Writes another pair over the one that is there, and answers its certificate.
@@ -65,8 +83,39 @@ impl Files {
     }
 }
 
+/// A file as a look at it sees it.
+struct Seen {
+    path: PathBuf,
+    length: usize,
+    modified: std::time::SystemTime,
+}
+impl Seen {
+    fn of(path: &Path) -> Self {
+        let meta = std::fs::metadata(path).expect("it was written");
+        Self {
+            path: path.to_owned(),
+            length: usize::try_from(meta.len()).expect("it is small"),
+            modified: meta.modified().expect("the file system keeps times"),
+        }
+    }
+
+    /// Writes another text of the same length and time into the same file.
+    fn write_over(&self, text: &str) {
+        let text = format!("{text:\n<length$}", length = self.length);
+        assert_eq!(text.len(), self.length, "the new text is not longer");
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(&self.path)
+            .expect("the file is ours");
+        file.write_all(text.as_bytes()).expect("the disk takes it");
+        file.set_modified(self.modified).expect("the file is ours");
+    }
+}
+
 /// As programs that renew certificates do it: whole, or not at all.
 fn write(path: &Path, text: &str) {
+    // Of one length, whatever a signature takes.
+    let text = format!("{text:\n<2048}");
     let new = path.with_extension("new");
     std::fs::write(&new, text).expect("the folder is ours");
     std::fs::rename(new, path).expect("the folder is ours");
@@ -96,13 +145,19 @@ fn url(app: &App, target: &str) -> String {
 async fn is_shown(app: &App, root: &reqwest::Certificate) -> bool {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(15) {
-        let client = client(root.clone()).build().expect("a client");
-        if client.get(url(app, "/-/health/live")).send().await.is_ok() {
+        if is_served(app, root).await {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     false
+}
+
+/// Whether a client that trusts `root` alone is served now.
+async fn is_served(app: &App, root: &reqwest::Certificate) -> bool {
+    let client = client(root.clone()).build().expect("a client");
+    let asked = client.get(url(app, "/-/health/live")).send().await;
+    asked.is_ok_and(|answer| answer.status() == 200)
 }
 
 #[tokio::test]
@@ -135,7 +190,7 @@ async fn every_face_is_served_over_both_protocols() {
 }
 
 #[tokio::test]
-async fn what_is_signed_for_the_authority_holds_over_http2_and_large_bodies_pass_whole() {
+async fn a_signature_for_the_authority_holds_over_http2_and_large_bodies_arrive_whole() {
     let files = Files::new();
     let app = spawn(&files).await;
     let client = client(files.root()).build().unwrap();
@@ -160,7 +215,7 @@ async fn what_is_signed_for_the_authority_holds_over_http2_and_large_bodies_pass
 }
 
 #[tokio::test]
-async fn a_body_of_unstated_length_is_one_over_http2_too() {
+async fn a_body_without_a_content_length_is_stored_over_http2_too() {
     let files = Files::new();
     let app = spawn(&files).await;
     let client = client(files.root()).build().unwrap();
@@ -207,17 +262,68 @@ async fn a_renewed_certificate_is_shown_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_reload_shows_a_renewed_certificate_whose_files_look_as_before() {
+    let files = Files::new();
+    let app = spawn(&files).await;
+    let renewed = files.renew_unseen();
+    app.reloader.reload();
+    assert!(is_shown(&app, &renewed).await);
+}
+
+#[tokio::test]
 async fn a_broken_new_file_leaves_the_old_certificate_in_use_until_it_is_mended() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .finish();
+    // The server reads its certificate on this thread.
+    let _logged = tracing::subscriber::set_default(subscriber);
     let files = Files::new();
     let app = spawn(&files).await;
     let old = files.root();
-    write(&files.key(), "nothing");
+    files.spoil_key_unseen();
     app.reloader.reload();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    log.wait_for("holds no private key").await;
+    log.wait_for("the certificate in use stays").await;
     assert!(is_shown(&app, &old).await);
-    let renewed = files.renew();
+    let renewed = files.renew_unseen();
     app.reloader.reload();
     assert!(is_shown(&app, &renewed).await);
+    assert!(!is_served(&app, &old).await);
+}
+
+/// What a server logs on the thread of its test.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+impl Log {
+    async fn wait_for(&self, text: &str) {
+        let is_there = || {
+            let logged = self.0.lock().expect("no thread panicked");
+            String::from_utf8_lossy(&logged).contains(text)
+        };
+        let began = Instant::now();
+        while !is_there() {
+            assert!(
+                began.elapsed() < Duration::from_secs(15),
+                "no {text:?} was logged"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0
+            .lock()
+            .expect("no thread panicked")
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -252,7 +358,7 @@ async fn a_certificate_that_comes_near_its_end_while_the_server_runs_is_a_warnin
 }
 
 #[tokio::test]
-async fn plain_http_is_told_that_this_is_tls() {
+async fn a_plain_http_request_to_a_tls_port_is_refused_with_a_sentence() {
     let files = Files::new();
     let app = spawn(&files).await;
     let answer = app
@@ -266,7 +372,7 @@ async fn plain_http_is_told_that_this_is_tls() {
 }
 
 #[tokio::test]
-async fn half_open_handshakes_keep_nobody_out() {
+async fn half_open_handshakes_do_not_exhaust_the_server() {
     let files = Files::new();
     let app = spawn(&files).await;
     let mut open = Vec::new();
@@ -284,15 +390,16 @@ async fn half_open_handshakes_keep_nobody_out() {
     // And none of them is waited for without end.
     let mut rest = Vec::new();
     let closed = open[0].read_to_end(&mut rest);
+    let closed = tokio::time::timeout(Duration::from_secs(16), closed).await;
+    let answered = closed.expect("the server ends a handshake that goes nowhere");
     assert!(
-        tokio::time::timeout(Duration::from_secs(16), closed)
-            .await
-            .is_ok()
+        answered.is_err() || rest.is_empty(),
+        "it was served: {rest:?}"
     );
 }
 
 #[tokio::test]
-async fn a_stop_says_goodbye_to_idle_connections_of_both_protocols() {
+async fn a_stop_closes_idle_connections_of_both_protocols() {
     let files = Files::new();
     let mut app = spawn(&files).await;
     let http1 = reqwest::Client::builder()

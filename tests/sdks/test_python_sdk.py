@@ -22,7 +22,7 @@ def plane(hangar):
     return connect(hangar)
 
 
-def test_who_a_token_is_of(plane):
+def test_a_token_belongs_to_its_user(plane):
     assert plane.users.get_me().email == "ada@example.com"
 
 
@@ -44,7 +44,7 @@ def test_an_attachment_is_added_listed_downloaded_and_deleted(plane):
     assert attachments.list("acme", PROJECT, ITEM) == []
 
 
-def test_what_is_asked_for_can_be_read_as_an_attachment(plane):
+def test_a_requested_upload_can_be_read_as_an_attachment(plane):
     wanted = WorkItemAttachmentUploadRequest(name="spec.pdf", size=24, type="application/pdf")
     made = plane.work_items.attachments.create("acme", PROJECT, str(uuid.uuid4()), wanted)
     assert made.asset.endswith(f"/{made.id}/spec.pdf")
@@ -75,7 +75,7 @@ def test_a_workspaces_logo_is_uploaded_and_shown(hangar):
     assert requests.get(hangar.url + asked["asset_url"], timeout=20).content == picture
 
 
-def test_an_outsider_is_told_so(hangar):
+def test_an_outsider_gets_403(hangar):
     outsider = connect(hangar, "eve@example.com")
     with pytest.raises(HttpError) as refused:
         outsider.work_items.attachments.list("acme", PROJECT, ITEM)

@@ -62,7 +62,7 @@ def test_a_stop_at_any_step_leaves_the_old_or_the_new(tmp_path, change, step, ol
 
 
 @pytest.mark.parametrize("step", ["snapshot-made", "snapshot-named", "freeing-recorded"])
-def test_a_stop_in_what_is_done_beside_changes_loses_nothing(tmp_path, step):
+def test_a_stop_during_background_work_loses_nothing(tmp_path, step):
     server = Hangar(tmp_path, {"HANGAR_LOG": "warn"}).start()
     s3 = s3_client(server)
     for key, body in (("kept", LONG_NEW), ("gone", LONG_OLD)):

@@ -30,7 +30,7 @@ def killed(tmp_path_factory):
     assert (checked["damages"], checked["left_over"]) == (0, 0), checked
 
 
-def test_what_was_answered_outlives_a_kill(killed, chance, round_number):
+def test_answered_changes_survive_a_kill(killed, chance, round_number):
     workers = [
         load.Worker(killed, killed.keys, killed.token, number, random.Random(chance.random())) for number in range(WORKERS)
     ]

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from clients import s3_client
+from clients import presigned, s3_client
 from server import BUCKET, Hangar
-from test_slow_clients import Normal, presigned
+from test_slow_clients import Normal
 
 SHORT = 1
 CONNECTIONS = 400

@@ -198,7 +198,7 @@ def while_freeing(server, disk, chance, seed):
     return disk.cut(gc, seed)
 
 
-def test_what_was_answered_outlives_a_power_cut(cut_off, disk, chance, round_number):
+def test_answered_changes_survive_a_power_cut(cut_off, disk, chance, round_number):
     way = chance.choice((under_load, under_load, under_load, after_a_kill, while_starting, while_stopping, while_freeing))
     print(way.__name__, way(cut_off, disk, chance, chance.randrange(1 << 63)))
     # And again before it has recovered.

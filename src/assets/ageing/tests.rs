@@ -1,7 +1,7 @@
 use super::*;
 use crate::app::Application;
 use crate::assets::{
-    AssetName, Bindings, Change, EntityType, Permission, Pointer, UploadRequest, Within,
+    AssetError, AssetName, Bindings, Change, EntityType, Permission, Pointer, UploadRequest, Within,
 };
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Flags, Role};
@@ -89,7 +89,11 @@ impl House {
     async fn restore(&self, asset: &Asset) -> bool {
         let assets = &self.state.assets;
         let restoring = assets.restore(asset.id, self.own(), Permission::All);
-        restoring.await.is_ok()
+        match restoring.await {
+            Ok(_) => true,
+            Err(AssetError::NotFound) => false,
+            Err(error) => panic!("{error:?}"),
+        }
     }
 
     async fn purge(&self, mode: Mode) -> (u64, u64) {
@@ -116,8 +120,10 @@ async fn an_asset_that_never_got_bytes_goes_after_a_week_and_an_uploaded_one_sta
     assert_eq!(house.purge(Mode::Do).await, (1, 0));
     assert_eq!(house.purge(Mode::Do).await, (0, 0));
     let assets = &house.state.assets;
-    assert!(assets.find(empty.id, &house.own()).await.is_err());
-    assert!(assets.find(uploaded.id, &house.own()).await.is_ok());
+    let gone = assets.find(empty.id, &house.own()).await;
+    assert!(matches!(gone, Err(AssetError::NotFound)), "{gone:?}");
+    let kept = assets.find(uploaded.id, &house.own()).await.unwrap();
+    assert_eq!(kept.id, uploaded.id);
     assert!(house.has_object(&uploaded).await);
 }
 

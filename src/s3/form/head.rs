@@ -253,18 +253,28 @@ mod tests {
     }
 
     #[rstest]
-    #[case("X: y")]
-    #[case("no colon")]
-    #[case("Content-Disposition: form-data")]
-    #[case("Content-Disposition: form-data; name=\"\"")]
-    #[case("Content-Disposition: form-data; name=\"key")]
-    #[case("Content-Disposition: form-data; name")]
-    #[case("Content-Disposition: form-data; name=\"a\" x; b=c")]
-    #[case("Content-Disposition: form-data; name=a; name=b")]
-    #[case("Content-Disposition: attachment; name=\"key\"")]
-    #[case("Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b")]
-    fn a_disposition_without_a_name_is_refused(#[case] disposition: &str) {
-        assert!(read(disposition).is_err());
+    #[case("X: y", "arrived without Content-Disposition")]
+    #[case("no colon", "has no colon")]
+    #[case("Content-Disposition: form-data", "arrived without a name")]
+    #[case("Content-Disposition: form-data; name=\"\"", "with an empty name")]
+    #[case("Content-Disposition: form-data; name=\"key", "not well-formed")]
+    #[case("Content-Disposition: form-data; name", "not well-formed")]
+    #[case("Content-Disposition: form-data; name=\"a\" x; b=c", "not well-formed")]
+    #[case(
+        "Content-Disposition: form-data; name=a; name=b",
+        "states its name or file name twice"
+    )]
+    #[case(
+        "Content-Disposition: attachment; name=\"key\"",
+        "other than form-data"
+    )]
+    #[case(
+        "Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b",
+        "two Content-Disposition headers"
+    )]
+    fn a_disposition_without_a_name_is_refused(#[case] disposition: &str, #[case] sentence: &str) {
+        let refusal = read(disposition).unwrap_err();
+        assert!(refusal.contains(sentence), "{refusal}");
     }
 
     #[test]

@@ -153,7 +153,11 @@ mod tests {
         ] {
             assert_eq!(BlobId::parse(other), Err(NotABlobId), "{other:?}");
             let json = serde_json::to_string(other).unwrap();
-            assert!(serde_json::from_str::<BlobId>(&json).is_err(), "{other:?}");
+            let error = serde_json::from_str::<BlobId>(&json).unwrap_err();
+            assert!(
+                error.to_string().starts_with(&NotABlobId.to_string()),
+                "{other:?}: {error}"
+            );
         }
     }
 }

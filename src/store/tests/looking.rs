@@ -17,11 +17,14 @@ async fn a_store_opened_for_reading_reads_everything_and_refuses_changes() {
     assert_eq!(get(&looked, "small").await.unwrap(), b"in the log");
     assert_eq!(get(&looked, "large").await.unwrap(), pattern(300_000));
     let refused = looked.record_new(note("b", "another")).await;
-    assert!(refused.is_err());
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
     let refused = looked.create_bucket(name("another")).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     let deleted = looked.delete(name("uploads"), key("small"));
-    assert!(deleted.await.is_err());
+    assert!(matches!(deleted.await, Err(StoreError::Unavailable(_))));
     let checked = looked
         .upkeep()
         .check(Arc::default(), Repair::default())
@@ -52,7 +55,14 @@ async fn a_look_at_a_folder_with_nothing_in_it_makes_nothing() {
     }
     for folder in ["none", "empty", "home", "log"] {
         let path = dir.path().join(folder);
-        assert!(look(&path).await.is_err(), "{folder}");
+        let Err(OpenError::Refused(sentence)) = look(&path).await else {
+            panic!("{folder} was looked at as a data folder")
+        };
+        let expected = match folder {
+            "none" | "empty" => format!("the data folder {} cannot be used: ", path.display()),
+            _ => format!("{} holds no log: ", path.display()),
+        };
+        assert!(sentence.starts_with(&expected), "{sentence}");
         assert!(!matches!(holds_data(&path), Ok(true)), "{folder}");
     }
     assert!(!none.exists());

@@ -89,7 +89,13 @@ fn an_identifier_is_a_uuid_or_left_out(
 #[case("", false)]
 fn attachments_have_a_list_of_types(#[case] content_type: &str, #[case] is_accepted: bool) {
     let read = attachment_type(&Fields::of(&json!({"type": content_type})));
-    assert_eq!(read.is_ok(), is_accepted);
+    match read {
+        Ok(read) => assert_eq!((is_accepted, read.as_str()), (true, content_type)),
+        Err(error) => assert_eq!(
+            (is_accepted, error.to_string()),
+            (false, "Invalid file type.".to_owned())
+        ),
+    }
 }
 
 #[rstest]
@@ -114,7 +120,7 @@ fn an_external_id_and_source_conflict_only_as_a_pair(
 #[test]
 fn an_external_id_is_counted_in_characters() {
     let read = External::read(&Fields::of(&json!({"external_id": "ż".repeat(255)})));
-    assert!(read.is_ok());
+    assert_eq!(read.unwrap().id, Some("ż".repeat(255)));
 }
 
 /// The bindings by an identifier, as `column=id`, in a workspace and in a project of it.

@@ -371,9 +371,14 @@ fn nothing_counts_after_an_error() {
     let mut decoder = Decoder::new(framing(Kind::UnsignedWithTrailer, &[], 0));
     let mut decoded = Vec::new();
     let mut push = |bytes: &'static [u8]| decoder.push(Bytes::from_static(bytes), &mut decoded);
-    assert!(push(b"x\r\n").is_err());
-    assert!(push(b"0\r\n\r\n").is_err());
-    assert!(decoder.finish().is_err());
+    assert_eq!(push(b"x\r\n").unwrap_err().code, ErrorCode::InvalidRequest);
+    assert_eq!(
+        push(b"0\r\n\r\n").unwrap_err().code,
+        ErrorCode::IncompleteBody
+    );
+    let ended = decoder.finish().map(drop).unwrap_err();
+    assert_eq!(ended.message, "The body was refused before.");
+    assert!(decoded.is_empty());
 }
 
 #[test]

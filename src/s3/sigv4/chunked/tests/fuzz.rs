@@ -22,16 +22,22 @@ fn answer(framing: &Framing, pieces: &[&[u8]]) -> Result<(Vec<u8>, Vec<Checksum>
     let mut decoded = Vec::new();
     let mut refused = None;
     for piece in pieces {
-        let pushed = decoder.push(Bytes::copy_from_slice(piece), &mut decoded);
-        assert!(pushed.is_err() || refused.is_none() || piece.is_empty());
-        refused = refused.or(pushed.err().map(shown));
+        let pushed = decoder
+            .push(Bytes::copy_from_slice(piece), &mut decoded)
+            .map_err(shown);
+        if refused.is_some() && !piece.is_empty() {
+            let expected = "IncompleteBody: The body was refused before.";
+            assert_eq!(pushed, Err(expected.to_owned()));
+        }
+        refused = refused.or(pushed.err());
         let handed_out: usize = decoded.iter().map(Bytes::len).sum();
         assert!(handed_out as u64 <= framing.decoded_bytes());
     }
     let finished = decoder.finish().map_err(shown);
     match refused {
         Some(refused) => {
-            assert!(finished.is_err(), "an error is never the end");
+            let expected = "IncompleteBody: The body was refused before.";
+            assert_eq!(finished.map(drop), Err(expected.to_owned()));
             Err(refused)
         }
         None => Ok((decoded.concat(), finished?)),
