@@ -3,9 +3,9 @@
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
-use super::metadata;
 use crate::http::app_state::AppState;
 use crate::http::origin;
+use crate::http::s3::fields;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::{Allowed, CorsRules};
 use crate::s3::signature::{self, RequestHead};
@@ -27,7 +27,7 @@ const VARY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Adds what lets a page of another origin read this answer. `always`: a form's answer, whoever asks.
-pub(super) fn allow(req: &HttpRequest, state: &AppState, always: bool, headers: &mut HeaderMap) {
+pub(crate) fn allow(req: &HttpRequest, state: &AppState, always: bool, headers: &mut HeaderMap) {
     let virtual_bucket = origin::virtual_bucket(req.head(), &state.config);
     let bucket = op::addressed_bucket(req.uri().path(), virtual_bucket.as_deref());
     let bucket = bucket.and_then(|name| state.store.bucket(&name));
@@ -50,7 +50,7 @@ fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
 /// Whether it states a signature of S3's: not any `Authorization`, and not any name of a presigned query, both of which a
 /// page can send.
 fn is_signed(req: &HttpRequest) -> bool {
-    let headers = metadata::header_fields(req.headers());
+    let headers = fields::header_fields(req.headers());
     signature::is_stated(&RequestHead {
         method: req.method().as_str(),
         raw_path: req.uri().path(),
@@ -119,7 +119,7 @@ fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
 ///
 /// # Errors
 /// 400 where it is no preflight, 403 for what is not allowed.
-pub(super) fn preflight(
+pub(crate) fn preflight(
     req: &HttpRequest,
     state: &AppState,
     bucket: Option<&BucketName>,

@@ -5,118 +5,35 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
 mod access;
-mod acl;
-mod attributes;
-mod bucket;
-mod copy_object;
 mod cors;
-mod delete_object;
-mod delete_objects;
-mod document;
 mod error;
-mod list;
-mod metadata;
-mod multipart;
-mod object;
-mod object_tagging;
-mod page;
-mod post_object;
-mod precondition;
-mod put_object;
-mod receive;
-mod settings;
-mod verify;
+mod exchange;
+mod fields;
+mod landing_page;
+mod lookup;
+mod minio;
+mod operations;
+mod request;
+mod response;
+
+pub(super) use error::head_too_large;
+pub(super) use minio::minio;
 
 use crate::http::app_state::AppState;
 use crate::http::limits::Body;
-use crate::http::{ops, origin, serve, trace};
+use crate::http::{serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
-use crate::s3::uri::{self, Plus};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form};
 use access::Permitted;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
-
-/// A request on its way to an answer.
-struct Exchange<'a> {
-    req: &'a HttpRequest,
-    state: &'a AppState,
-    /// Names lower case, values as sent; behind those that came as headers the ones that a presigned query states.
-    headers: Vec<(String, String)>,
-    /// How many came as headers.
-    sent: usize,
-    /// Decoded
-    query: Vec<(String, String)>,
-    /// How a `+` in the query is read.
-    plus: Plus,
-    virtual_bucket: Option<String>,
-}
-
-impl<'a> Exchange<'a> {
-    fn new(req: &'a HttpRequest, state: &'a AppState) -> Result<Self, S3Error> {
-        let headers = metadata::header_fields(req.headers());
-        let mut exchange = Self {
-            req,
-            state,
-            sent: headers.len(),
-            headers,
-            query: Vec::new(),
-            plus: Plus::default(),
-            virtual_bucket: origin::virtual_bucket(req.head(), &state.config),
-        };
-        exchange.read_query()?;
-        Ok(exchange)
-    }
-
-    fn read_query(&mut self) -> Result<(), S3Error> {
-        let raw = self.req.uri().query().unwrap_or_default();
-        self.query = uri::parse_query_as(raw, self.plus).ok_or_else(|| {
-            S3Error::with_message(
-                ErrorCode::InvalidArgument,
-                "The query string is not percent-encoded UTF-8.",
-            )
-        })?;
-        self.headers.truncate(self.sent);
-        metadata::add_presigned(&mut self.headers, &self.query);
-        Ok(())
-    }
-
-    /// Reads the query as its client signed it. No name of a sub-resource has a `+` or a space in it, so the operation
-    /// stays the same.
-    fn read_as_signed(&mut self, plus: Plus) -> Result<(), S3Error> {
-        if self.plus == plus {
-            return Ok(());
-        }
-        self.plus = plus;
-        self.read_query()
-    }
-
-    /// What came as headers: what a signature's headers are.
-    fn sent_headers(&self) -> &[(String, String)] {
-        &self.headers[..self.sent]
-    }
-
-    /// The value of a header, by its lower-case name.
-    fn header(&self, name: &str) -> Option<&str> {
-        metadata::field(&self.headers, name)
-    }
-
-    /// The value of a parameter of the query.
-    fn parameter(&self, name: &str) -> Option<&str> {
-        metadata::field(&self.query, name)
-    }
-
-    fn operation(&self) -> Result<Operation, S3Error> {
-        Operation::from_request(
-            self.req.method().as_str(),
-            self.req.uri().path(),
-            &self.query,
-            &|name| self.header(name).map(str::to_owned),
-            self.virtual_bucket.as_deref(),
-        )
-    }
-}
+use exchange::Exchange;
+use operations::{
+    acl, buckets, copy_object, delete_object, delete_objects, get_attributes, get_object, list,
+    multipart, post_object, put_object, settings, tagging,
+};
+use request::{document, headers};
 
 /// Answers whatever is not another face's.
 pub(super) async fn answer(
@@ -168,8 +85,8 @@ async fn carry_out(
     name: &mut &'static str,
 ) -> Result<HttpResponse, S3Error> {
     let mut exchange = Exchange::new(req, state)?;
-    if page::is_asked_for(&exchange) {
-        return Ok(page::answer());
+    if landing_page::is_asked_for(&exchange) {
+        return Ok(landing_page::answer());
     }
     let operation = match exchange.operation() {
         Ok(operation) => operation,
@@ -197,14 +114,14 @@ async fn carry_out(
         _ => {}
     }
     let permitted = access::permit(&mut exchange, &operation).await?;
-    metadata::judge_headers(&exchange, operation.name())?;
-    acl::refuse_blocked(&exchange, &operation)?;
+    headers::judge_headers(&exchange, operation.name())?;
+    request::acl::refuse_blocked(&exchange, &operation)?;
     if !operation.takes_body() {
         // Read all the same: what was signed must be what came.
         document::read_signed(body, &permitted, document::NEEDLESS_BYTES).await?;
     }
     let answered = match operation.clone() {
-        Operation::ListBuckets => bucket::list_buckets(&exchange, &permitted),
+        Operation::ListBuckets => buckets::list_buckets(&exchange, &permitted),
         Operation::OnBucket(operation, bucket) => {
             on_bucket(&exchange, &permitted, operation, bucket, body).await
         }
@@ -225,10 +142,10 @@ async fn on_bucket(
 ) -> Result<HttpResponse, S3Error> {
     use BucketOperation as Op;
     match operation {
-        Op::Create => bucket::create_bucket(exchange, permitted, bucket, body).await,
-        Op::Head => bucket::head_bucket(exchange, &bucket),
-        Op::Delete => bucket::delete_bucket(exchange, permitted, &bucket).await,
-        Op::GetLocation => bucket::get_location(exchange, &bucket),
+        Op::Create => buckets::create_bucket(exchange, permitted, bucket, body).await,
+        Op::Head => buckets::head_bucket(exchange, &bucket),
+        Op::Delete => buckets::delete_bucket(exchange, permitted, &bucket).await,
+        Op::GetLocation => buckets::get_location(exchange, &bucket),
         Op::ListObjects => list::list_objects(exchange, permitted, &bucket).await,
         Op::ListObjectsV2 => list::list_objects_v2(exchange, permitted, &bucket).await,
         Op::ListObjectVersions => list::list_object_versions(exchange, permitted, &bucket).await,
@@ -266,18 +183,16 @@ async fn on_object(
 ) -> Result<HttpResponse, S3Error> {
     use ObjectOperation as Op;
     match operation {
-        Op::Get | Op::Head => object::read_object(exchange, permitted, &bucket, &key).await,
+        Op::Get | Op::Head => get_object::read_object(exchange, permitted, &bucket, &key).await,
         Op::Put => put_object::put_object(exchange, permitted, bucket, key, body).await,
         Op::Delete => delete_object::delete_object(exchange, bucket, key).await,
         Op::Copy => copy_object::copy_object(exchange, permitted, &bucket, &key).await,
-        Op::GetAttributes => attributes::get_attributes(exchange, permitted, &bucket, &key).await,
-        Op::GetTagging => object_tagging::get_tagging(exchange, permitted, &bucket, &key).await,
-        Op::PutTagging => {
-            object_tagging::put_tagging(exchange, permitted, &bucket, &key, body).await
+        Op::GetAttributes => {
+            get_attributes::get_attributes(exchange, permitted, &bucket, &key).await
         }
-        Op::DeleteTagging => {
-            object_tagging::delete_tagging(exchange, permitted, &bucket, &key).await
-        }
+        Op::GetTagging => tagging::get_tagging(exchange, permitted, &bucket, &key).await,
+        Op::PutTagging => tagging::put_tagging(exchange, permitted, &bucket, &key, body).await,
+        Op::DeleteTagging => tagging::delete_tagging(exchange, permitted, &bucket, &key).await,
         Op::GetAcl => acl::get_object_acl(exchange, permitted, &bucket, &key).await,
         Op::PutAcl => acl::put_object_acl(exchange, permitted, &bucket, &key, body).await,
         Op::CreateMultipartUpload => multipart::create(exchange, permitted, &bucket, &key).await,
@@ -288,42 +203,5 @@ async fn on_object(
             multipart::complete(exchange, permitted, &bucket, &key, body).await
         }
         Op::AbortMultipartUpload => multipart::abort(exchange, permitted, &bucket, &key).await,
-    }
-}
-
-/// The answer to a head that is longer than anybody's.
-pub(super) fn head_too_large(req: &HttpRequest) -> HttpResponse {
-    let refusal = S3Error::new(ErrorCode::RequestHeaderSectionTooLarge);
-    let mut answer = error::answer(req, "", refusal);
-    *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    answer
-}
-
-fn health(is_well: bool) -> HttpResponse {
-    if is_well {
-        HttpResponse::Ok().finish()
-    } else {
-        HttpResponse::ServiceUnavailable().finish()
-    }
-}
-
-/// `/minio`: the health addresses that compose files and charts probe; MinIO's administration is not here.
-pub(super) async fn minio(req: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
-    let reads = [Method::GET, Method::HEAD].contains(req.method());
-    match req.uri().path() {
-        "/minio/health/live" if reads => HttpResponse::Ok().finish(),
-        // MinIO: `cluster/read` asks for the quorum of reads alone.
-        "/minio/health/cluster/read" if reads => health(state.store.answers().await),
-        "/minio/health/ready" | "/minio/health/cluster" if reads => {
-            health(ops::reason_not_ready(&state).await.is_none())
-        }
-        _ => error::answer(
-            &req,
-            "",
-            S3Error::with_message(
-                ErrorCode::NotImplemented,
-                "hangar does not offer MinIO's administration API.",
-            ),
-        ),
     }
 }

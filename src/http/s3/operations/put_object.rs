@@ -1,10 +1,15 @@
 //! `PutObject`: a signed request's body becomes the object of a key.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 
-use super::access::Permitted;
-use super::receive::{self, Announced};
-use super::{Exchange, error, metadata, precondition, settings};
 use crate::http::limits::Body;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::operations::settings;
+use crate::http::s3::request::object_meta::object_meta;
+use crate::http::s3::request::precondition;
+use crate::http::s3::request::upload_body::Announced;
+use crate::http::s3::response::state_checksums;
 use crate::s3::checksum::ChecksumType;
 use crate::s3::lifecycle::Subject;
 use crate::s3::{BucketName, ObjectKey, S3Error};
@@ -12,7 +17,7 @@ use crate::store::{ObjectMeta, Target};
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
-pub(super) async fn put_object(
+pub(crate) async fn put_object(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: BucketName,
@@ -21,7 +26,7 @@ pub(super) async fn put_object(
 ) -> Result<HttpResponse, S3Error> {
     let state = exchange.state;
     let announced = Announced::parse(exchange, permitted.payload())?;
-    let meta = metadata::object_meta(&exchange.headers)?;
+    let meta = object_meta(&exchange.headers)?;
     let precondition = precondition::parse(exchange)?;
     if state.store.bucket(&bucket).is_none() {
         return Err(error::no_such_bucket(&bucket));
@@ -61,7 +66,7 @@ pub(super) async fn put_object(
             if let Some(expiration) = settings::expiration(exchange, &bucket, &subject) {
                 answer.insert_header(expiration);
             }
-            receive::state_checksums(&mut answer, &checksums);
+            state_checksums(&mut answer, &checksums);
             if !checksums.is_empty() {
                 let whole = ChecksumType::FullObject;
                 answer.insert_header(("x-amz-checksum-type", whole.as_str()));

@@ -1,7 +1,7 @@
 //! Whose request it is: the one way from a request to a [`Verified`].
 
-use super::Exchange;
 use crate::http::origin;
+use crate::http::s3::exchange::Exchange;
 use crate::s3::S3Error;
 use crate::s3::signature::{self, Keys, RequestHead, Rules, Verified};
 use crate::s3::sigv4::RegionRule;
@@ -11,7 +11,7 @@ use std::collections::HashSet;
 ///
 /// # Errors
 /// As section 1 of the protocol: an unknown key, a signature that does not hold, …
-pub(super) fn verify(exchange: &Exchange<'_>) -> Result<Option<Verified>, S3Error> {
+pub(crate) fn verify(exchange: &Exchange<'_>) -> Result<Option<Verified>, S3Error> {
     let head = head(exchange);
     let Some(unverified) = signature::parse(&head, &rules(exchange))? else {
         return Ok(None);
@@ -48,7 +48,7 @@ fn refuse_repeated(head: &RequestHead<'_>) -> Result<(), S3Error> {
 const LISTS: [&str; 2] = ["x-amz-object-attributes", "x-amz-trailer"];
 
 /// The request as its signature sees it.
-pub(super) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
+pub(crate) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
     let uri = exchange.req.uri();
     RequestHead {
         method: exchange.req.method().as_str(),
@@ -58,7 +58,7 @@ pub(super) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
     }
 }
 
-pub(super) fn rules(exchange: &Exchange<'_>) -> Rules {
+pub(crate) fn rules(exchange: &Exchange<'_>) -> Rules {
     let config = &exchange.state.config;
     Rules {
         regions: RegionRule {
@@ -69,7 +69,7 @@ pub(super) fn rules(exchange: &Exchange<'_>) -> Rules {
 }
 
 /// Lends the keys that a header, a query or a form may be signed with.
-pub(super) fn with_keys<T>(exchange: &Exchange<'_>, check: impl FnOnce(&Keys<'_>) -> T) -> T {
+pub(crate) fn with_keys<T>(exchange: &Exchange<'_>, check: impl FnOnce(&Keys<'_>) -> T) -> T {
     let held = &exchange.state.keys;
     check(&Keys {
         signing_key: &|credential| held.signing_key(&credential.access_key, &credential.scope),

@@ -5,10 +5,17 @@
 //! grant the sender is not verified: what was read is bounded by the parser and counted against memory that all such
 //! senders share ([`crate::http::memory`]), and nothing is staged.
 
-use super::metadata::{self, StatedChecksums};
-use super::{Exchange, access, acl, error, verify};
 use crate::http::limits::{Body, Kept};
 use crate::http::origin::{self, Origin};
+use crate::http::s3::access;
+use crate::http::s3::access::verify;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request;
+use crate::http::s3::request::checksums;
+use crate::http::s3::request::checksums::StatedChecksums;
+use crate::http::s3::request::headers;
+use crate::http::s3::request::object_meta::object_meta;
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
@@ -25,7 +32,7 @@ const COUNTED_PAST_LIMIT_BYTES: u64 = 256 * 1024;
 /// AWS: the type of a file whose form names none.
 const DEFAULT_TYPE: &str = "application/octet-stream";
 
-pub(super) async fn post_object(
+pub(crate) async fn post_object(
     exchange: &Exchange<'_>,
     bucket: BucketName,
     body: &mut Body,
@@ -34,7 +41,7 @@ pub(super) async fn post_object(
         return Err(error::no_such_bucket(&bucket));
     }
     let boundary = form::boundary(exchange.header("content-type"))?;
-    metadata::judge_headers(exchange, op::POST_OBJECT)?;
+    headers::judge_headers(exchange, op::POST_OBJECT)?;
     let mut parser = FormParser::new(&boundary);
     let mut events = Vec::new();
     body.count(Kept::Unverified);
@@ -115,17 +122,17 @@ impl Upload {
     fn begin(exchange: &Exchange<'_>, grant: Grant, to_come: Option<u64>) -> Result<Self, S3Error> {
         let fields = &grant.fields().fields;
         if let Some(bucket) = exchange.state.store.bucket(grant.bucket()) {
-            acl::judge_for(&bucket, fields)?;
+            request::acl::judge_for(&bucket, fields)?;
         }
         let checksums = StatedChecksums::parse(fields)?;
-        let mut meta = metadata::object_meta(fields)?;
+        let mut meta = object_meta(fields)?;
         meta.content_type
             .get_or_insert_with(|| DEFAULT_TYPE.to_owned());
         let expected = Expected {
             min_bytes: *grant.length().start(),
             exact_bytes: None,
             sha256: None,
-            md5: metadata::content_md5(fields)?,
+            md5: checksums::content_md5(fields)?,
             checksums: checksums.value.clone().into_iter().collect(),
         };
         let wanted = Wanted {

@@ -1,13 +1,17 @@
 //! Reading one object.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 
-use super::access::Permitted;
-use super::{Exchange, error, metadata, settings};
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::fields::field;
+use crate::http::s3::lookup::object::find_with_parts;
+use crate::http::s3::operations::settings;
 use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::bucket_policy::Action;
 use crate::s3::checksum::Checksum;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, header_text, multipart, tagging};
-use crate::store::{Object, ObjectParts, StoreError};
+use crate::store::{Object, ObjectParts};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use std::borrow::Cow;
@@ -26,7 +30,7 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
 ];
 
 /// `GetObject` and `HeadObject`.
-pub(super) async fn read_object(
+pub(crate) async fn read_object(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
@@ -126,7 +130,7 @@ impl AskedPart {
 }
 
 fn asked_part_number(exchange: &Exchange<'_>) -> Result<Option<u16>, S3Error> {
-    let Some(number) = metadata::field(&exchange.query, "partNumber") else {
+    let Some(number) = field(&exchange.query, "partNumber") else {
         return Ok(None);
     };
     let number = multipart::parse_part_number(number)?;
@@ -137,30 +141,6 @@ fn asked_part_number(exchange: &Exchange<'_>) -> Result<Option<u16>, S3Error> {
         ));
     }
     Ok(Some(number))
-}
-
-/// An object and the parts that it was made of, if it was, as they are at one time.
-///
-/// # Errors
-/// `NoSuchKey`, or `OperationAborted` where the object is replaced each time that it is looked at.
-pub(super) async fn find_with_parts(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    key: &ObjectKey,
-) -> Result<(Object, Option<ObjectParts>), S3Error> {
-    const ATTEMPTS: usize = 5;
-    let store = &exchange.state.store;
-    for _ in 0..ATTEMPTS {
-        let object = store
-            .object(bucket, key)
-            .await?
-            .ok_or_else(|| error::no_such_key(key))?;
-        match store.object_parts(&object).await {
-            Err(StoreError::UploadChanged) => {}
-            parts => return Ok((object, parts?)),
-        }
-    }
-    Err(ErrorCode::OperationAborted.into())
 }
 
 /// What was stored with the object.

@@ -1,11 +1,13 @@
 //! Tags of an object: reading, setting, removing. Nothing else of it changes, its time included.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html>
 
-use super::access::{self, Permitted};
-use super::bucket::{find, xml_answer};
-use super::document::read_document;
-use super::{Exchange, error};
 use crate::http::limits::Body;
+use crate::http::s3::access;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request::document::read_document;
+use crate::http::s3::response::xml_answer;
 use crate::s3::bucket_policy::Action;
 use crate::s3::tagging::{Tagged, Tags};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
@@ -17,13 +19,13 @@ const MOST_LOOKS: usize = 8;
 /// Ten tags of four-byte characters, each of which may be written as a reference.
 const TAGGING_BYTES: usize = 64 * 1024;
 
-pub(super) async fn get_tagging(
+pub(crate) async fn get_tagging(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    find(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     let store = &exchange.state.store;
     let object = store
         .object(bucket, key)
@@ -34,7 +36,7 @@ pub(super) async fn get_tagging(
     Ok(xml_answer(tags.to_xml()))
 }
 
-pub(super) async fn put_tagging(
+pub(crate) async fn put_tagging(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
@@ -49,7 +51,7 @@ pub(super) async fn put_tagging(
     Ok(HttpResponse::Ok().finish())
 }
 
-pub(super) async fn delete_tagging(
+pub(crate) async fn delete_tagging(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,

@@ -5,10 +5,12 @@
 //! to know what a document means.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
-use super::access::Permitted;
-use super::metadata::{self, StatedChecksums};
-use super::{Exchange, error};
 use crate::http::limits::Body;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request::checksums;
+use crate::http::s3::request::checksums::StatedChecksums;
 use crate::s3::checksum::{Checksum, Hasher, Wanted};
 use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::chunked::Decoder;
@@ -18,20 +20,20 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// For bodies of operations that have none: what some clients send all the same.
-pub(super) const NEEDLESS_BYTES: usize = 64 * 1024;
+pub(crate) const NEEDLESS_BYTES: usize = 64 * 1024;
 
 /// The document that a request brings; empty where it brings none.
 ///
 /// # Errors
 /// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `InvalidDigest`, `BadDigest`, `InvalidRequest` for a
 /// malformed checksum, `MalformedXML` for what is no UTF-8.
-pub(super) async fn read_document(
+pub(crate) async fn read_document(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     body: &mut Body,
     limit_bytes: usize,
 ) -> Result<String, S3Error> {
-    let md5 = metadata::content_md5(&exchange.headers)?;
+    let md5 = checksums::content_md5(&exchange.headers)?;
     // AWS: the checksum headers of CompleteMultipartUpload are those of the object.
     let stated = if completes_an_upload(exchange) {
         StatedChecksums::default()
@@ -53,7 +55,7 @@ fn completes_an_upload(exchange: &Exchange<'_>) -> bool {
 ///
 /// # Errors
 /// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `BadDigest` where its trailer does not hold.
-pub(super) async fn read_signed(
+pub(crate) async fn read_signed(
     body: &mut Body,
     permitted: &Permitted,
     limit_bytes: usize,

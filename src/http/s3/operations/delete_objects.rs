@@ -1,11 +1,12 @@
 //! `DeleteObjects`: up to a thousand keys in one request, each with an answer of its own.
 
-use super::access::Permitted;
-use super::bucket::xml_answer;
-use super::delete_object::delete_if;
-use super::document::read_document;
-use super::{Exchange, error};
 use crate::http::limits::Body;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::operations::delete_object::delete_if;
+use crate::http::s3::request::document::read_document;
+use crate::http::s3::response::xml_answer;
 use crate::s3::delete_objects::{DeleteList, ListedDeletion};
 use crate::s3::{BucketName, S3Error};
 use actix_web::HttpResponse;
@@ -16,7 +17,7 @@ const LIST_BYTES: usize = 2 * 1024 * 1024;
 /// Deletions on their way at once: as many as the store writes together.
 const AT_ONCE: usize = 256;
 
-pub(super) async fn delete_objects(
+pub(crate) async fn delete_objects(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,

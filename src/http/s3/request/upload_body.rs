@@ -4,21 +4,22 @@
 //! announced, whatever its framing.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
 
-use super::metadata::{self, StatedChecksums};
-use super::{Exchange, error};
 use crate::http::limits::Body;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request::checksums;
+use crate::http::s3::request::checksums::StatedChecksums;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm, Wanted};
 use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::chunked::Decoder;
 use crate::s3::{ErrorCode, S3Error};
 use crate::store::{Expected, Sealed};
-use actix_web::HttpResponseBuilder;
 
 /// What one request may hold: 5 GiB.
-pub(super) const MOST_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+pub(crate) const MOST_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 /// What the head says of a body.
-pub(super) struct Announced {
+pub(crate) struct Announced {
     checksums: StatedChecksums,
     expected: Expected,
 }
@@ -26,7 +27,7 @@ pub(super) struct Announced {
 impl Announced {
     /// # Errors
     /// `MissingContentLength`, `EntityTooLarge`, `InvalidDigest`, `InvalidRequest` or `InvalidArgument`
-    pub(super) fn parse(exchange: &Exchange<'_>, payload: &Payload) -> Result<Self, S3Error> {
+    pub(crate) fn parse(exchange: &Exchange<'_>, payload: &Payload) -> Result<Self, S3Error> {
         let fields = &exchange.headers;
         let length_bytes = length(exchange, payload)?;
         let checksums = StatedChecksums::parse(fields)?;
@@ -45,7 +46,7 @@ impl Announced {
                 min_bytes: 0,
                 exact_bytes: length_bytes,
                 sha256,
-                md5: metadata::content_md5(fields)?,
+                md5: checksums::content_md5(fields)?,
                 checksums: checksums.value.clone().into_iter().collect(),
             },
             checksums,
@@ -53,7 +54,7 @@ impl Announced {
     }
 
     /// The algorithm of the checksum that comes in the head or the trailer.
-    pub(super) fn algorithm(&self) -> Option<ChecksumAlgorithm> {
+    pub(crate) fn algorithm(&self) -> Option<ChecksumAlgorithm> {
         self.checksums.algorithm()
     }
 
@@ -62,7 +63,7 @@ impl Announced {
     ///
     /// # Errors
     /// As a body, its framing and its digests can fail.
-    pub(super) async fn receive(
+    pub(crate) async fn receive(
         self,
         exchange: &Exchange<'_>,
         body: &mut Body,
@@ -151,12 +152,5 @@ fn judge_trailer(trailer: &[Checksum], announced: &StatedChecksums) -> Result<()
             ErrorCode::InvalidRequest,
             "The trailer does not state the checksum that x-amz-trailer announced.",
         ))
-    }
-}
-
-/// Checksums as headers.
-pub(super) fn state_checksums(answer: &mut HttpResponseBuilder, checksums: &[Checksum]) {
-    for checksum in checksums {
-        answer.insert_header((checksum.algorithm.header(), checksum.value.as_str()));
     }
 }

@@ -1,10 +1,12 @@
 //! Buckets: making, finding and listing them.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 
-use super::access::Permitted;
-use super::document::read_document;
-use super::{Exchange, acl, error};
 use crate::http::limits::Body;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request;
+use crate::http::s3::request::document::read_document;
+use crate::http::s3::response::xml_answer;
 use crate::s3::listing::{self, ListBucketsQuery};
 use crate::s3::ownership::ObjectOwnership;
 use crate::s3::xml;
@@ -20,13 +22,7 @@ const MOST_REGION_BYTES: usize = 64;
 /// A `CreateBucketConfiguration` is some hundred bytes.
 const CONFIGURATION_BYTES: usize = 64 * 1024;
 
-pub(super) fn xml_answer(text: String) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/xml")
-        .body(text)
-}
-
-pub(super) fn list_buckets(
+pub(crate) fn list_buckets(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
 ) -> Result<HttpResponse, S3Error> {
@@ -43,20 +39,15 @@ pub(super) fn list_buckets(
     Ok(xml_answer(page))
 }
 
-pub(super) fn head_bucket(
+pub(crate) fn head_bucket(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    let found = find(exchange, bucket)?;
+    let found = exchange.find_bucket(bucket)?;
     Ok(HttpResponse::Ok()
         .insert_header(("x-amz-bucket-region", region_of(exchange, &found)))
         .content_type("application/xml")
         .finish())
-}
-
-pub(super) fn find(exchange: &Exchange<'_>, bucket: &BucketName) -> Result<Bucket, S3Error> {
-    let found = exchange.state.store.bucket(bucket);
-    found.ok_or_else(|| error::no_such_bucket(bucket))
 }
 
 /// The region of this server.
@@ -75,7 +66,7 @@ fn region_of<'a>(exchange: &Exchange<'a>, bucket: &'a Bucket) -> &'a str {
     }
 }
 
-pub(super) async fn create_bucket(
+pub(crate) async fn create_bucket(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: BucketName,
@@ -107,7 +98,7 @@ pub(super) async fn create_bucket(
 
 /// What the head asks of a new bucket; answers the document of its ownership controls.
 fn judge_headers(exchange: &Exchange<'_>) -> Result<Option<String>, S3Error> {
-    acl::stated(&exchange.headers)?;
+    request::acl::stated(&exchange.headers)?;
     let Some(ownership) = exchange.header("x-amz-object-ownership") else {
         return Ok(None);
     };
@@ -166,23 +157,23 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
     Err(S3Error::new(code).extra("LocationConstraint", location))
 }
 
-pub(super) async fn delete_bucket(
+pub(crate) async fn delete_bucket(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    find(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     exchange.state.store.delete_bucket(bucket.clone()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// AWS: a bucket in us-east-1 has no constraint, unless it was made with one.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html>
-pub(super) fn get_location(
+pub(crate) fn get_location(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    let found = find(exchange, bucket)?;
+    let found = exchange.find_bucket(bucket)?;
     let region = region_of(exchange, &found);
     let stated = found.setting(BucketSetting::Location) == Some(region);
     let constraint = if region == DEFAULT_REGION && !stated {

@@ -1,14 +1,12 @@
 //! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
 //! lower-case names and values, and mean the same.
 
-use super::{Exchange, acl};
-use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
+use crate::http::s3::fields::field;
+use crate::http::s3::request::acl;
 use crate::s3::tagging::{Tagged, Tags};
-use crate::s3::{ErrorCode, S3Error, request_headers, signature};
+use crate::s3::{ErrorCode, S3Error};
 use crate::store::ObjectMeta;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use actix_web::http::header::{HeaderName, HeaderValue};
 
 /// Names and values of all user metadata together.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
@@ -28,68 +26,12 @@ const STORAGE_CLASSES: [&str; 9] = [
     "EXPRESS_ONEZONE",
 ];
 
-/// The headers of a request as fields. A value that is no UTF-8 is read byte by byte (ISO 8859-1).
-pub(super) fn header_fields(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            let value = match std::str::from_utf8(value.as_bytes()) {
-                Ok(text) => text.to_owned(),
-                Err(_) => value
-                    .as_bytes()
-                    .iter()
-                    .map(|byte| char::from(*byte))
-                    .collect(),
-            };
-            (name.as_str().to_owned(), value)
-        })
-        .collect()
-}
-
-/// Adds the headers that a presigned query states and that were not sent.
-pub(super) fn add_presigned(headers: &mut Vec<(String, String)>, query: &[(String, String)]) {
-    for (name, value) in signature::presigned_headers(query) {
-        if field(headers, &name).is_none() {
-            headers.push((name, value));
-        }
-    }
-}
-
-/// The first value under a lower-case name.
-pub(super) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    fields
-        .iter()
-        .find(|(present, _)| present == name)
-        .map(|(_, value)| value.as_str())
-}
-
-/// Refuses a request whose headers ask for what its operation does not do. A presigned query states headers too, those
-/// of checksums included.
-///
-/// # Errors
-/// As [`request_headers::judge`].
-pub(super) fn judge_headers(exchange: &Exchange<'_>, operation: &str) -> Result<(), S3Error> {
-    let headers = exchange.headers.iter();
-    let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
-    request_headers::judge(operation, headers)?;
-    if !signature::is_presigned(&exchange.query) {
-        return Ok(());
-    }
-    for (name, value) in &exchange.query {
-        let name = name.to_ascii_lowercase();
-        if name.starts_with("x-amz-") {
-            request_headers::judge(operation, [(name.as_str(), value.as_str())])?;
-        }
-    }
-    Ok(())
-}
-
 /// All that is kept with an object, but for its checksums.
 ///
 /// # Errors
 /// `InvalidArgument`, `MetadataTooLarge`, `InvalidStorageClass`, `InvalidRedirectLocation`, or
 /// `AccessControlListNotSupported` for grants.
-pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3Error> {
+pub(crate) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3Error> {
     acl::stated(fields)?;
     let kept = |name: &str| -> Result<Option<String>, S3Error> {
         let value = field(fields, name).map(str::trim);
@@ -119,7 +61,7 @@ pub(super) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
 ///
 /// # Errors
 /// As [`Tags::from_header`] and [`Tags::from_xml`].
-pub(super) fn tags(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
+pub(crate) fn tags(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
     let stated = match (field(fields, "x-amz-tagging"), field(fields, "tagging")) {
         (Some(query), _) if !query.is_empty() => Tags::from_header(query)?,
         (_, Some(xml)) if !xml.trim().is_empty() => Tags::from_xml(xml, Tagged::Object)?,
@@ -219,82 +161,4 @@ fn refuse_unheld(name: &str, value: &str) -> Result<(), S3Error> {
     }
     let message = "The value holds characters that a header cannot hold.";
     Err(S3Error::invalid_argument(message, name, ""))
-}
-
-/// The checksums that a request states: their values, or which of them its trailer will state.
-#[derive(Debug, Default)]
-pub(super) struct StatedChecksums {
-    pub(super) value: Option<Checksum>,
-    pub(super) trailer: Option<ChecksumAlgorithm>,
-}
-
-impl StatedChecksums {
-    /// # Errors
-    /// `InvalidRequest` for a malformed value, several of them, or an algorithm without a value.
-    pub(super) fn parse(fields: &[(String, String)]) -> Result<Self, S3Error> {
-        let refusal =
-            |text: &'static str| Err(S3Error::with_message(ErrorCode::InvalidRequest, text));
-        let mut stated = Self::default();
-        for algorithm in ChecksumAlgorithm::ALL {
-            let Some(value) = field(fields, algorithm.header()) else {
-                continue;
-            };
-            if stated.value.is_some() {
-                return refusal(
-                    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-                );
-            }
-            stated.value = Some(Checksum::parse(algorithm, value.trim())?);
-        }
-        if let Some(trailer) = field(fields, "x-amz-trailer") {
-            let trailer = trailer.trim();
-            stated.trailer = ChecksumAlgorithm::ALL
-                .into_iter()
-                .find(|algorithm| algorithm.header().eq_ignore_ascii_case(trailer));
-            if stated.trailer.is_none() {
-                return refusal("The value specified in the x-amz-trailer header is not supported");
-            }
-            if stated.value.is_some() {
-                return refusal("Expecting a single x-amz-checksum- header");
-            }
-        }
-        let named = field(fields, "x-amz-sdk-checksum-algorithm")
-            .or_else(|| field(fields, "x-amz-checksum-algorithm"));
-        if let Some(named) = named {
-            let algorithm = ChecksumAlgorithm::parse(named.trim());
-            if algorithm.is_none() {
-                return refusal("Value for x-amz-sdk-checksum-algorithm header is invalid.");
-            }
-            if stated.algorithm().is_none() {
-                return refusal(
-                    "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
-                );
-            }
-            if algorithm != stated.algorithm() {
-                return refusal("Value for x-amz-sdk-checksum-algorithm header is invalid.");
-            }
-        }
-        Ok(stated)
-    }
-
-    pub(super) fn algorithm(&self) -> Option<ChecksumAlgorithm> {
-        self.value
-            .as_ref()
-            .map(|value| value.algorithm)
-            .or(self.trailer)
-    }
-}
-
-/// # Errors
-/// `InvalidDigest` where `Content-MD5` is not the base64 of 16 bytes.
-pub(super) fn content_md5(fields: &[(String, String)]) -> Result<Option<[u8; 16]>, S3Error> {
-    let Some(text) = field(fields, "content-md5") else {
-        return Ok(None);
-    };
-    STANDARD
-        .decode(text.trim())
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(Some)
-        .ok_or_else(|| S3Error::new(ErrorCode::InvalidDigest).extra("Content-MD5", text))
 }

@@ -1,14 +1,15 @@
 //! Listing objects: versions 1 and 2, and the versions of a bucket that has none.
 
-use super::access::Permitted;
-use super::bucket::xml_answer;
-use super::{Exchange, error};
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::response::xml_answer;
 use crate::s3::listing::{ListQuery, ListedPage, MAX_KEYS};
 use crate::s3::{BucketName, S3Error};
 use crate::store::{ListRequest, StoreError};
 use actix_web::HttpResponse;
 
-pub(super) async fn list_objects(
+pub(crate) async fn list_objects(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
@@ -16,7 +17,7 @@ pub(super) async fn list_objects(
     list(exchange, bucket, ListQuery::objects(&exchange.query)?).await
 }
 
-pub(super) async fn list_objects_v2(
+pub(crate) async fn list_objects_v2(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
@@ -25,7 +26,7 @@ pub(super) async fn list_objects_v2(
     list(exchange, bucket, query).await
 }
 
-pub(super) async fn list_object_versions(
+pub(crate) async fn list_object_versions(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,

@@ -1,27 +1,35 @@
 //! The parts of an upload under way: sent, copied, listed.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html>
 
-use super::{about_upload, begun_with, find_upload, named, parameter, under_way};
 use crate::http::limits::Body;
-use crate::http::s3::Exchange;
 use crate::http::s3::access::Permitted;
-use crate::http::s3::bucket::xml_answer;
-use crate::http::s3::copy_object::find_source;
-use crate::http::s3::receive::{self, Announced};
-use crate::s3::multipart::{self, HeldPart, PartsQuery};
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::lookup::copy_source::find_source;
+use crate::http::s3::lookup::upload::about_upload;
+use crate::http::s3::lookup::upload::find_upload;
+use crate::http::s3::operations::multipart::described::begun_with;
+use crate::http::s3::operations::multipart::described::held;
+use crate::http::s3::operations::multipart::described::named;
+use crate::http::s3::operations::multipart::described::under_way;
+use crate::http::s3::request::upload_body::Announced;
+use crate::http::s3::request::upload_body::MOST_BYTES;
+use crate::http::s3::response::state_checksums;
+use crate::http::s3::response::xml_answer;
+use crate::s3::multipart::{self, PartsQuery};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, copy, range};
-use crate::store::{Part, PartPage};
+use crate::store::PartPage;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
-pub(in crate::http::s3) async fn upload_part(
+pub(crate) async fn upload_part(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let number = multipart::parse_part_number(parameter(exchange, "partNumber"))?;
+    let number =
+        multipart::parse_part_number(exchange.parameter("partNumber").unwrap_or_default())?;
     let announced = Announced::parse(exchange, permitted.payload())?;
     let upload = find_upload(exchange, bucket, key).await?;
     let algorithm = multipart::part_checksum(begun_with(&upload), announced.algorithm())?;
@@ -35,29 +43,30 @@ pub(in crate::http::s3) async fn upload_part(
         .map_err(|refusal| about_upload(exchange, refusal))?;
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::ETAG, part.etag.quoted()));
-    receive::state_checksums(&mut answer, &part.checksums);
+    state_checksums(&mut answer, &part.checksums);
     Ok(answer.finish())
 }
 
-pub(in crate::http::s3) async fn upload_part_copy(
+pub(crate) async fn upload_part_copy(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    let number = multipart::parse_part_number(parameter(exchange, "partNumber"))?;
+    let number =
+        multipart::parse_part_number(exchange.parameter("partNumber").unwrap_or_default())?;
     let upload = find_upload(exchange, bucket, key).await?;
     let source = find_source(exchange, permitted).await?;
     let range = exchange
         .header("x-amz-copy-source-range")
         .map(|header| range::parse_copied(header, source.size_bytes))
         .transpose()?;
-    if range.map_or(source.size_bytes, |range| range.len()) > receive::MOST_BYTES {
+    if range.map_or(source.size_bytes, |range| range.len()) > MOST_BYTES {
         return Err(S3Error::with_message(
             ErrorCode::InvalidRequest,
             format!(
                 "The specified copy source is larger than the maximum allowable size for a copy source: {}",
-                receive::MOST_BYTES
+                MOST_BYTES
             ),
         ));
     }
@@ -73,7 +82,7 @@ pub(in crate::http::s3) async fn upload_part_copy(
     )))
 }
 
-pub(in crate::http::s3) async fn list_parts(
+pub(crate) async fn list_parts(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
@@ -95,14 +104,4 @@ pub(in crate::http::s3) async fn list_parts(
         &parts,
         page.is_truncated,
     )))
-}
-
-pub(super) fn held(part: &Part) -> HeldPart<'_> {
-    HeldPart {
-        number: part.number,
-        etag: &part.etag,
-        size_bytes: part.size_bytes,
-        last_modified: part.last_modified,
-        checksums: &part.checksums,
-    }
 }

@@ -1,17 +1,20 @@
 //! `CopyObject`: an object becomes another without moving its bytes.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
-use super::access::Permitted;
-use super::bucket::xml_answer;
-use super::{Exchange, error, metadata, precondition};
-use crate::s3::bucket_policy::Action;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::lookup::copy_source::find_source;
+use crate::http::s3::request::object_meta::object_meta;
+use crate::http::s3::request::precondition;
+use crate::http::s3::response::xml_answer;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
-use crate::s3::copy::{self, CopySource, Directive};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, multipart};
+use crate::s3::copy::{self, Directive};
+use crate::s3::{BucketName, ObjectKey, S3Error, multipart};
 use crate::store::{Object, ObjectMeta, Target};
 use actix_web::HttpResponse;
 
-pub(super) async fn copy_object(
+pub(crate) async fn copy_object(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
@@ -59,54 +62,6 @@ pub(super) async fn copy_object(
     }
 }
 
-/// The object that `x-amz-copy-source` names, once its reader and the conditions on it were judged.
-///
-/// # Errors
-/// `AccessDenied` before anything is said of what there is; `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
-pub(super) async fn find_source(
-    exchange: &Exchange<'_>,
-    permitted: &Permitted,
-) -> Result<Object, S3Error> {
-    let store = &exchange.state.store;
-    let header = exchange.header(copy::SOURCE).unwrap_or_default();
-    let source = CopySource::parse(header)?;
-    permitted
-        .require_read(exchange, &source.bucket, &source.key)
-        .await?;
-    if store.bucket(&source.bucket).is_none() {
-        return Err(error::no_such_bucket(&source.bucket));
-    }
-    let object = match store.object(&source.bucket, &source.key).await? {
-        Some(object) => object,
-        None => find_literal(exchange, permitted, header)
-            .await?
-            .ok_or_else(|| {
-                let refusal = error::no_such_key(&source.key);
-                permitted.tell(exchange, Some(&source.bucket), refusal)
-            })?,
-    };
-    permitted.require_of(exchange, Action::GetObject, &object)?;
-    let header = |name| exchange.header(name);
-    copy::judge_conditions(header, &object.etag, object.last_modified)?;
-    Ok(object)
-}
-
-/// The object that the header names where a plus sign in it is one, for clients that do not encode it.
-async fn find_literal(
-    exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    header: &str,
-) -> Result<Option<Object>, S3Error> {
-    let Some(CopySource { bucket, key }) = CopySource::with_plus_signs(header)? else {
-        return Ok(None);
-    };
-    match permitted.require_read(exchange, &bucket, &key).await {
-        Ok(()) => Ok(exchange.state.store.object(&bucket, &key).await?),
-        Err(refusal) if refusal.code == ErrorCode::AccessDenied => Ok(None),
-        Err(refusal) => Err(refusal),
-    }
-}
-
 /// What the request asks of the copy.
 struct Asked {
     meta: ObjectMeta,
@@ -126,7 +81,7 @@ impl Asked {
             .map(multipart::parse_algorithm)
             .transpose()?;
         Ok(Self {
-            meta: metadata::object_meta(&exchange.headers)?,
+            meta: object_meta(&exchange.headers)?,
             metadata,
             tagging: Directive::parse("tagging", exchange.header("x-amz-tagging-directive"))?,
             algorithm,

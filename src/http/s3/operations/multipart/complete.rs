@@ -4,15 +4,19 @@
 //! asked again for what it did, it answers again.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
 
-use super::parts::held;
-use super::{about_upload, asked_id, begun_with, no_such_upload, require_bucket};
 use crate::http::limits::Body;
 use crate::http::origin::Origin;
 use crate::http::s3::access::Permitted;
-use crate::http::s3::bucket::xml_answer;
-use crate::http::s3::document::read_document;
-use crate::http::s3::object::find_with_parts;
-use crate::http::s3::{Exchange, precondition};
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::lookup::object::find_with_parts;
+use crate::http::s3::lookup::upload::about_upload;
+use crate::http::s3::lookup::upload::asked_id;
+use crate::http::s3::lookup::upload::no_such_upload;
+use crate::http::s3::operations::multipart::described::begun_with;
+use crate::http::s3::operations::multipart::described::held;
+use crate::http::s3::request::document::read_document;
+use crate::http::s3::request::precondition;
+use crate::http::s3::response::xml_answer;
 use crate::s3::multipart::{self, StatedPart, StatedWhole, Whole};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, uri};
 use crate::store::{Completion, Part, StoreError, Upload, UploadId};
@@ -25,7 +29,7 @@ const ATTEMPTS: usize = 5;
 /// Parts that are read at once.
 const PAGE: u32 = 1000;
 
-pub(in crate::http::s3) async fn complete(
+pub(crate) async fn complete(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
@@ -36,7 +40,7 @@ pub(in crate::http::s3) async fn complete(
     let stated = multipart::parse_completion(&document)?;
     let whole = StatedWhole::parse(|name| exchange.header(name))?;
     let precondition = precondition::parse(exchange)?;
-    require_bucket(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     let id = asked_id(exchange)?;
     let store = &exchange.state.store;
     for _ in 0..ATTEMPTS {

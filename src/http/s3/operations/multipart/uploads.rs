@@ -3,27 +3,23 @@
 //! Guarantees: an upload is found by its id, its bucket and its key together, or not at all.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 
-mod complete;
-mod parts;
-
-pub(super) use complete::complete;
-pub(super) use parts::{list_parts, upload_part, upload_part_copy};
-
-use super::access::Permitted;
-use super::bucket::xml_answer;
-use super::{Exchange, error, metadata};
-use crate::s3::checksum::{ChecksumAlgorithm, ChecksumType};
-use crate::s3::multipart::{self, InitiatedUpload, ListedUpload, ListedUploads, UnderWay};
+use crate::http::s3::access::Permitted;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::lookup::upload::about_upload;
+use crate::http::s3::lookup::upload::find_upload;
+use crate::http::s3::operations::multipart::described::named;
+use crate::http::s3::operations::multipart::described::under_way;
+use crate::http::s3::request::object_meta::object_meta;
+use crate::http::s3::response::xml_answer;
+use crate::s3::multipart::{self, ListedUpload, ListedUploads};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time};
-use crate::store::{
-    NewUpload, StoreError, Upload, UploadChecksum, UploadId, UploadListPage, UploadListRequest,
-};
+use crate::store::{NewUpload, UploadChecksum, UploadListPage, UploadListRequest};
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 const INITIATED_TIME: &str = "x-amz-if-match-initiated-time";
 
-pub(super) async fn create(
+pub(crate) async fn create(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
@@ -36,13 +32,13 @@ pub(super) async fn create(
     let new = NewUpload {
         bucket: bucket.clone(),
         key: key.clone(),
-        meta: metadata::object_meta(&exchange.headers)?,
+        meta: object_meta(&exchange.headers)?,
         checksum: checksum.map(|(algorithm, checksum_type)| UploadChecksum {
             algorithm,
             checksum_type,
         }),
     };
-    require_bucket(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     let upload = exchange.state.store.create_upload(new).await?;
     let mut answer = xml_answer(multipart::initiated(&named(&upload)));
     if let Some((algorithm, checksum_type)) = checksum {
@@ -58,7 +54,7 @@ pub(super) async fn create(
     Ok(answer)
 }
 
-pub(super) async fn abort(
+pub(crate) async fn abort(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
@@ -83,13 +79,13 @@ pub(super) async fn abort(
     Ok(HttpResponse::NoContent().finish())
 }
 
-pub(super) async fn list_uploads(
+pub(crate) async fn list_uploads(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
     let query = multipart::UploadsQuery::parse(&exchange.query)?;
-    require_bucket(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     let page = if query.max == 0 {
         UploadListPage::default()
     } else {
@@ -119,67 +115,4 @@ pub(super) async fn list_uploads(
         next: next.map(|(key, id)| (key.as_str(), id.as_str())),
     };
     Ok(xml_answer(multipart::list_uploads(bucket, &query, &page)))
-}
-
-fn require_bucket(exchange: &Exchange<'_>, bucket: &BucketName) -> Result<(), S3Error> {
-    match exchange.state.store.bucket(bucket) {
-        Some(_) => Ok(()),
-        None => Err(error::no_such_bucket(bucket)),
-    }
-}
-
-fn parameter<'a>(exchange: &'a Exchange<'_>, name: &str) -> &'a str {
-    metadata::field(&exchange.query, name).unwrap_or_default()
-}
-
-fn no_such_upload(exchange: &Exchange<'_>) -> S3Error {
-    let sent: String = parameter(exchange, "uploadId").chars().take(256).collect();
-    S3Error::new(ErrorCode::NoSuchUpload).extra("UploadId", sent)
-}
-
-fn about_upload(exchange: &Exchange<'_>, refusal: StoreError) -> S3Error {
-    match refusal {
-        StoreError::NoSuchUpload => no_such_upload(exchange),
-        other => other.into(),
-    }
-}
-
-fn asked_id(exchange: &Exchange<'_>) -> Result<UploadId, S3Error> {
-    UploadId::parse(parameter(exchange, "uploadId")).ok_or_else(|| no_such_upload(exchange))
-}
-
-/// The upload under way that the request names.
-async fn find_upload(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    key: &ObjectKey,
-) -> Result<Upload, S3Error> {
-    require_bucket(exchange, bucket)?;
-    let id = asked_id(exchange)?;
-    let store = &exchange.state.store;
-    store
-        .upload(bucket, key, &id)
-        .await
-        .map_err(|refusal| about_upload(exchange, refusal))
-}
-
-fn named(upload: &Upload) -> InitiatedUpload<'_> {
-    InitiatedUpload {
-        bucket: &upload.bucket,
-        key: &upload.key,
-        id: upload.id.as_str(),
-    }
-}
-
-fn under_way(upload: &Upload) -> UnderWay<'_> {
-    UnderWay {
-        storage_class: upload.meta.storage_class.as_deref(),
-        checksum: begun_with(upload),
-    }
-}
-
-fn begun_with(upload: &Upload) -> Option<(ChecksumAlgorithm, ChecksumType)> {
-    upload
-        .checksum
-        .map(|checksum| (checksum.algorithm, checksum.checksum_type))
 }

@@ -3,11 +3,11 @@
 //! Guarantees: what is kept is carried out, or has no effect where objects have one version and one class; a document
 //! that asks for more is refused. Each is kept in the form in which it is given back.
 
-use super::Exchange;
-use super::access::Permitted;
-use super::bucket::{find, xml_answer};
-use super::document::read_document;
 use crate::http::limits::Body;
+use crate::http::s3::access::Permitted;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request::document::read_document;
+use crate::http::s3::response::xml_answer;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::CorsRules;
 use crate::s3::lifecycle::{Lifecycle, Subject};
@@ -29,13 +29,13 @@ const TAGGING_BYTES: usize = 256 * 1024;
 /// 1000 rules.
 const LIFECYCLE_BYTES: usize = 2 * 1024 * 1024;
 
-pub(super) fn get_setting(
+pub(crate) fn get_setting(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
     setting: BucketSetting,
 ) -> Result<HttpResponse, S3Error> {
-    let found = find(exchange, bucket)?;
+    let found = exchange.find_bucket(bucket)?;
     let document = found
         .setting(setting)
         .ok_or_else(|| S3Error::new(not_there(setting)).extra("BucketName", bucket.as_str()))?;
@@ -60,14 +60,14 @@ fn not_there(setting: BucketSetting) -> ErrorCode {
     }
 }
 
-pub(super) async fn put_setting(
+pub(crate) async fn put_setting(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
     setting: BucketSetting,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let found = find(exchange, bucket)?;
+    let found = exchange.find_bucket(bucket)?;
     let limit_bytes = match setting {
         BucketSetting::Tagging => TAGGING_BYTES,
         BucketSetting::Lifecycle => LIFECYCLE_BYTES,
@@ -119,7 +119,7 @@ fn judge_policy(bucket: &Bucket, text: &str) -> Result<(), S3Error> {
 }
 
 /// `x-amz-expiration` of an object, where the bucket's lifecycle ends it.
-pub(super) fn expiration(
+pub(crate) fn expiration(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
     object: &Subject<'_>,
@@ -130,13 +130,13 @@ pub(super) fn expiration(
 }
 
 /// AWS: 204 whether the document was there or not.
-pub(super) async fn delete_setting(
+pub(crate) async fn delete_setting(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
     setting: BucketSetting,
 ) -> Result<HttpResponse, S3Error> {
-    if find(exchange, bucket)?.setting(setting).is_some() {
+    if exchange.find_bucket(bucket)?.setting(setting).is_some() {
         exchange
             .state
             .store
@@ -147,12 +147,12 @@ pub(super) async fn delete_setting(
     Ok(HttpResponse::NoContent().finish())
 }
 
-pub(super) fn get_policy_status(
+pub(crate) fn get_policy_status(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    let found = find(exchange, bucket)?;
+    let found = exchange.find_bucket(bucket)?;
     let policy = found.policy().map_err(S3Error::clone)?;
     let is_public = policy.is_some_and(BucketPolicy::is_public);
     Ok(xml_answer(xml::document(
@@ -163,12 +163,12 @@ pub(super) fn get_policy_status(
 }
 
 /// AWS: the document of a bucket that never had versions is empty.
-pub(super) fn get_versioning(
+pub(crate) fn get_versioning(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    find(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     Ok(empty("VersioningConfiguration"))
 }
 
@@ -181,13 +181,13 @@ struct VersioningConfiguration {
 }
 
 /// `Suspended` is what every bucket is.
-pub(super) async fn put_versioning(
+pub(crate) async fn put_versioning(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    find(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     let text = read_document(exchange, permitted, body, DOCUMENT_BYTES).await?;
     let asked: VersioningConfiguration =
         xml::read(&text).ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))?;
@@ -201,13 +201,13 @@ pub(super) async fn put_versioning(
     }
 }
 
-pub(super) fn get_unconfigured(
+pub(crate) fn get_unconfigured(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
     feature: Feature,
 ) -> Result<HttpResponse, S3Error> {
-    find(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     let code = match feature {
         Feature::Encryption => ErrorCode::ServerSideEncryptionConfigurationNotFoundError,
         Feature::ObjectLock => ErrorCode::ObjectLockConfigurationNotFoundError,
@@ -228,12 +228,12 @@ pub(super) fn get_unconfigured(
     Err(S3Error::new(code).extra("BucketName", bucket.as_str()))
 }
 
-pub(super) fn delete_unconfigured(
+pub(crate) fn delete_unconfigured(
     exchange: &Exchange<'_>,
     _permitted: &Permitted,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
-    find(exchange, bucket)?;
+    exchange.find_bucket(bucket)?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -1,11 +1,11 @@
 //! `GET /` in a browser: what this is.
 
-use super::Exchange;
+use crate::http::s3::exchange::Exchange;
 use actix_web::HttpResponse;
 use actix_web::http::{Method, header};
 
 /// Only a browser that comes without a signature: every other `GET /` lists the buckets.
-pub(super) fn is_asked_for(exchange: &Exchange<'_>) -> bool {
+pub(crate) fn is_asked_for(exchange: &Exchange<'_>) -> bool {
     let req = exchange.req;
     [Method::GET, Method::HEAD].contains(req.method())
         && req.uri().path() == "/"
@@ -20,7 +20,7 @@ pub(super) fn is_asked_for(exchange: &Exchange<'_>) -> bool {
             .is_some_and(|accept| accept.contains("text/html"))
 }
 
-pub(super) fn answer() -> HttpResponse {
+pub(crate) fn answer() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))

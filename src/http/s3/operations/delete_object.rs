@@ -1,7 +1,9 @@
 //! Deleting one object, by `DeleteObject` or as one of the list of `DeleteObjects`.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>
 
-use super::{Exchange, error, precondition};
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request::precondition;
 use crate::s3::conditional::DeleteCondition;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::{Deletion, StoreError};
@@ -11,7 +13,7 @@ use actix_web::HttpResponse;
 const MOST_LOOKS: usize = 8;
 
 /// `DeleteObject`: 204, whether there was an object or not, unless a condition was stated.
-pub(super) async fn delete_object(
+pub(crate) async fn delete_object(
     exchange: &Exchange<'_>,
     bucket: BucketName,
     key: ObjectKey,
@@ -34,7 +36,7 @@ pub(super) async fn delete_object(
 ///
 /// # Errors
 /// `PreconditionFailed`, or `NoSuchKey` for a condition on a key without an object.
-pub(super) async fn delete_if(
+pub(crate) async fn delete_if(
     exchange: &Exchange<'_>,
     bucket: BucketName,
     key: ObjectKey,

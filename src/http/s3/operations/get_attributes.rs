@@ -1,10 +1,11 @@
 //! `GetObjectAttributes`.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html>
 
-use super::access::Permitted;
-use super::bucket::xml_answer;
-use super::object::find_with_parts;
-use super::{Exchange, error};
+use crate::http::s3::access::Permitted;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
+use crate::http::s3::lookup::object::find_with_parts;
+use crate::http::s3::response::xml_answer;
 use crate::s3::attributes::{self, AskedAttributes, Attributes, PartAttributes};
 use crate::s3::bucket_policy::Action;
 use crate::s3::multipart::PartsQuery;
@@ -13,7 +14,7 @@ use crate::s3::{BucketName, ObjectKey, S3Error};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 
-pub(super) async fn get_attributes(
+pub(crate) async fn get_attributes(
     exchange: &Exchange<'_>,
     permitted: &Permitted,
     bucket: &BucketName,

@@ -6,11 +6,13 @@
 //! A policy denies even the owner, who can always read, change and remove it. It allows those who do not sign what
 //! concerns objects and lists, never what a bucket is; a key's limits it does not widen.
 
-use super::{Exchange, error, verify};
 use crate::auth::{AccessKey, KeyLimits};
 use crate::cache::Stamp;
 use crate::http::limits::Kept;
 use crate::http::repeat::Repeats;
+use crate::http::s3::access::verify;
+use crate::http::s3::error;
+use crate::http::s3::exchange::Exchange;
 use crate::http::{origin, proxies};
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
@@ -25,7 +27,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A request that may be carried out.
-pub(super) struct Permitted {
+pub(crate) struct Permitted {
     requester: Requester,
     payload: Payload,
     is_for_browsers: bool,
@@ -44,7 +46,7 @@ enum Requester {
 /// # Errors
 /// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for those who did not
 /// sign and ask for what others could be allowed.
-pub(super) async fn permit(
+pub(crate) async fn permit(
     exchange: &mut Exchange<'_>,
     operation: &Operation,
 ) -> Result<Permitted, S3Error> {
@@ -85,7 +87,7 @@ pub(super) async fn permit(
 ///
 /// # Errors
 /// `AccessDenied`
-pub(super) async fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Result<(), S3Error> {
+pub(crate) async fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Result<(), S3Error> {
     let requester = match grant.access_key() {
         Some(access_key) => Requester::of(exchange, access_key)?,
         None => Requester::Anybody,
@@ -116,7 +118,7 @@ pub(super) async fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Resul
 ///
 /// # Errors
 /// As section 1 of the protocol, `AccessDenied` without a signature.
-pub(super) fn require_signed(exchange: &Exchange<'_>) -> Result<(), S3Error> {
+pub(crate) fn require_signed(exchange: &Exchange<'_>) -> Result<(), S3Error> {
     match verify::verify(exchange)? {
         Some(_) => Ok(()),
         None => Err(denied(NOT_SIGNED)),
@@ -125,7 +127,7 @@ pub(super) fn require_signed(exchange: &Exchange<'_>) -> Result<(), S3Error> {
 
 impl Permitted {
     /// Whose memory a document of this request takes: an unsigned one is counted with those of other unverified senders.
-    pub(super) fn kept(&self) -> Kept {
+    pub(crate) fn kept(&self) -> Kept {
         match self.requester {
             Requester::Anybody => Kept::Unverified,
             Requester::Owner | Requester::Limited(_) => Kept::Document,
@@ -133,18 +135,18 @@ impl Permitted {
     }
 
     /// How the body was signed.
-    pub(super) fn payload(&self) -> &Payload {
+    pub(crate) fn payload(&self) -> &Payload {
         &self.payload
     }
 
     /// Whether a browser can be made to ask this (presigned, anonymous), so that what it gets must be harmless.
-    pub(super) fn is_for_browsers(&self) -> bool {
+    pub(crate) fn is_for_browsers(&self) -> bool {
         self.is_for_browsers
     }
 
     /// Whether an answer to a read could be given again to whoever asks with the same method, target and host: the owner
     /// presigned it, or a policy lets anybody. A key with limits may be revoked.
-    pub(super) fn may_repeat(&self) -> bool {
+    pub(crate) fn may_repeat(&self) -> bool {
         match self.requester {
             Requester::Owner => self.repeats_until.is_some(),
             Requester::Anybody => true,
@@ -154,7 +156,7 @@ impl Permitted {
 
     /// For how long it may, where it could. `stamp`: of the object and of what is set of its bucket, taken before either was
     /// looked at.
-    pub(super) fn repeats(
+    pub(crate) fn repeats(
         &self,
         exchange: &Exchange<'_>,
         bucket: &Bucket,
@@ -178,7 +180,7 @@ impl Permitted {
     }
 
     /// Whether somebody signed it.
-    pub(super) fn is_signed(&self) -> bool {
+    pub(crate) fn is_signed(&self) -> bool {
         !matches!(self.requester, Requester::Anybody)
     }
 
@@ -186,7 +188,7 @@ impl Permitted {
     ///
     /// # Errors
     /// `AccessDenied`
-    pub(super) async fn require_read(
+    pub(crate) async fn require_read(
         &self,
         exchange: &Exchange<'_>,
         bucket: &BucketName,
@@ -213,7 +215,7 @@ impl Permitted {
     ///
     /// # Errors
     /// `AccessDenied`
-    pub(super) fn require_of(
+    pub(crate) fn require_of(
         &self,
         exchange: &Exchange<'_>,
         action: Action,
@@ -233,7 +235,7 @@ impl Permitted {
     ///
     /// # Errors
     /// `AccessDenied`
-    pub(super) async fn require_tags(
+    pub(crate) async fn require_tags(
         &self,
         exchange: &Exchange<'_>,
         source: &Object,
@@ -251,7 +253,7 @@ impl Permitted {
     ///
     /// # Errors
     /// `AccessDenied`
-    pub(super) fn require_delete(
+    pub(crate) fn require_delete(
         &self,
         exchange: &Exchange<'_>,
         bucket: &BucketName,
@@ -263,7 +265,7 @@ impl Permitted {
     }
 
     /// Whether this requester may see this bucket in a list of buckets.
-    pub(super) fn sees(&self, bucket: &BucketName) -> bool {
+    pub(crate) fn sees(&self, bucket: &BucketName) -> bool {
         match &self.requester {
             Requester::Anybody => false,
             Requester::Owner => true,
@@ -274,7 +276,7 @@ impl Permitted {
     /// A refusal as this requester may hear it.
     // AWS: that there is no such key is told to those only who may list the bucket.
     // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-    pub(super) fn tell(
+    pub(crate) fn tell(
         &self,
         exchange: &Exchange<'_>,
         bucket: Option<&BucketName>,
@@ -430,7 +432,7 @@ impl Requester {
 }
 
 /// Whether the policy of a bucket looks at the tags of an object when it is asked about one of these actions.
-pub(super) fn looks_at_tags(
+pub(crate) fn looks_at_tags(
     exchange: &Exchange<'_>,
     bucket: &BucketName,
     actions: [&[Action]; 2],

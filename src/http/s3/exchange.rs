@@ -1,0 +1,95 @@
+//! A request as the operations read it: its headers, its query, and which operation it asks for.
+
+use crate::http::app_state::AppState;
+use crate::http::origin;
+use crate::http::s3::{error, fields};
+use crate::s3::op::Operation;
+use crate::s3::uri::{self, Plus};
+use crate::s3::{BucketName, ErrorCode, S3Error};
+use crate::store::Bucket;
+use actix_web::HttpRequest;
+
+/// A request on its way to an answer.
+pub(crate) struct Exchange<'a> {
+    pub(crate) req: &'a HttpRequest,
+    pub(crate) state: &'a AppState,
+    /// Names lower case, values as sent; behind those that came as headers the ones that a presigned query states.
+    pub(crate) headers: Vec<(String, String)>,
+    /// How many came as headers.
+    sent: usize,
+    /// Decoded
+    pub(crate) query: Vec<(String, String)>,
+    /// How a `+` in the query is read.
+    plus: Plus,
+    pub(crate) virtual_bucket: Option<String>,
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(req: &'a HttpRequest, state: &'a AppState) -> Result<Self, S3Error> {
+        let headers = fields::header_fields(req.headers());
+        let mut exchange = Self {
+            req,
+            state,
+            sent: headers.len(),
+            headers,
+            query: Vec::new(),
+            plus: Plus::default(),
+            virtual_bucket: origin::virtual_bucket(req.head(), &state.config),
+        };
+        exchange.read_query()?;
+        Ok(exchange)
+    }
+
+    fn read_query(&mut self) -> Result<(), S3Error> {
+        let raw = self.req.uri().query().unwrap_or_default();
+        self.query = uri::parse_query_as(raw, self.plus).ok_or_else(|| {
+            S3Error::with_message(
+                ErrorCode::InvalidArgument,
+                "The query string is not percent-encoded UTF-8.",
+            )
+        })?;
+        self.headers.truncate(self.sent);
+        fields::add_presigned(&mut self.headers, &self.query);
+        Ok(())
+    }
+
+    /// Reads the query as its client signed it. No name of a sub-resource has a `+` or a space in it, so the operation
+    /// stays the same.
+    pub(crate) fn read_as_signed(&mut self, plus: Plus) -> Result<(), S3Error> {
+        if self.plus == plus {
+            return Ok(());
+        }
+        self.plus = plus;
+        self.read_query()
+    }
+
+    /// What came as headers: what a signature's headers are.
+    pub(crate) fn sent_headers(&self) -> &[(String, String)] {
+        &self.headers[..self.sent]
+    }
+
+    /// The value of a header, by its lower-case name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        fields::field(&self.headers, name)
+    }
+
+    /// The value of a parameter of the query.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        fields::field(&self.query, name)
+    }
+
+    pub(crate) fn operation(&self) -> Result<Operation, S3Error> {
+        Operation::from_request(
+            self.req.method().as_str(),
+            self.req.uri().path(),
+            &self.query,
+            &|name| self.header(name).map(str::to_owned),
+            self.virtual_bucket.as_deref(),
+        )
+    }
+
+    pub(crate) fn find_bucket(&self, bucket: &BucketName) -> Result<Bucket, S3Error> {
+        let found = self.state.store.bucket(bucket);
+        found.ok_or_else(|| error::no_such_bucket(bucket))
+    }
+}
