@@ -310,6 +310,19 @@ impl Operation {
         }
     }
 
+    /// Whether it makes, deletes or sets the bucket that it names.
+    #[must_use]
+    pub fn changes_the_bucket(&self) -> bool {
+        use BucketOperation as B;
+        matches!(
+            self,
+            Self::OnBucket(
+                B::Create | B::Delete | B::PutSetting(_) | B::DeleteSetting(_),
+                _
+            )
+        )
+    }
+
     /// S3's name of the operation: `PutObject`.
     #[must_use]
     pub fn name(&self) -> &'static str {

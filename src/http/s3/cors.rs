@@ -3,13 +3,12 @@
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
-use crate::http::app_state::AppState;
-use crate::http::origin;
 use crate::http::s3::fields;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::{Allowed, CorsRules};
+use crate::s3::op::{BucketOperation, Operation};
 use crate::s3::signature::{self, RequestHead};
-use crate::s3::{BucketName, ErrorCode, S3Error, op};
+use crate::s3::{ErrorCode, S3Error};
 use crate::store::Bucket;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -26,17 +25,22 @@ const VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
 );
 
-/// Adds what lets a page of another origin read this answer. `always`: a form's answer, whoever asks.
-pub(crate) fn allow(req: &HttpRequest, state: &AppState, always: bool, headers: &mut HeaderMap) {
-    let virtual_bucket = origin::virtual_bucket(req.head(), &state.config);
-    let bucket = op::addressed_bucket(req.uri().path(), virtual_bucket.as_deref());
-    let bucket = bucket.and_then(|name| state.store.bucket(&name));
-    match bucket.as_ref().and_then(Bucket::cors) {
+/// Adds the headers that let a page of another origin read this answer; a form's answer, whatever the origin. A preflight
+/// has its own.
+pub(crate) fn allow(
+    req: &HttpRequest,
+    operation: Option<&Operation>,
+    bucket: Option<&Bucket>,
+    headers: &mut HeaderMap,
+) {
+    let always = match operation {
+        Some(Operation::Preflight(_)) => return,
+        Some(Operation::OnBucket(BucketOperation::PostObject, _)) => true,
+        _ => false,
+    };
+    match bucket.and_then(Bucket::cors) {
         Some(rules) => allow_by_rules(req, rules, headers),
-        None if !always
-            && bucket
-                .as_ref()
-                .is_some_and(|it| opens_to_addresses(req, it)) => {}
+        None if !always && bucket.is_some_and(|it| opens_to_addresses(req, it)) => {}
         None => allow_any(req, always, headers),
     }
 }
@@ -121,12 +125,10 @@ fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
 /// 400 where it is no preflight, 403 for what is not allowed.
 pub(crate) fn preflight(
     req: &HttpRequest,
-    state: &AppState,
-    bucket: Option<&BucketName>,
+    bucket: Option<&Bucket>,
 ) -> Result<HttpResponse, S3Error> {
     let asked = Preflight::parse(req.headers())?;
-    let bucket = bucket.and_then(|name| state.store.bucket(name));
-    match bucket.as_ref().and_then(Bucket::cors) {
+    match bucket.and_then(Bucket::cors) {
         Some(rules) => asked.by_rules(rules),
         None => asked.by_default(),
     }

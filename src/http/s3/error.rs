@@ -78,6 +78,11 @@ pub(crate) fn too_large(limit_bytes: u64, proposed_bytes: u64) -> S3Error {
         .extra("MaxSizeAllowed", limit_bytes.to_string())
 }
 
+/// `why` goes to the log, never to the client.
+pub(crate) fn access_denied(why: impl Into<String>) -> S3Error {
+    S3Error::new(ErrorCode::AccessDenied).logged(why)
+}
+
 impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> Self {
         let code = match &error {

@@ -1,18 +1,17 @@
 //! A request as the operations read it: its headers, its query, and which operation it asks for.
 
-use crate::http::app_state::AppState;
-use crate::http::origin;
-use crate::http::s3::{error, fields};
+use crate::http::config::HttpConfig;
+use crate::http::origin::Origin;
+use crate::http::s3::fields;
 use crate::s3::op::Operation;
 use crate::s3::uri::{self, Plus};
-use crate::s3::{BucketName, ErrorCode, S3Error};
-use crate::store::Bucket;
+use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use actix_web::HttpRequest;
 
 /// A request on its way to an answer.
 pub(crate) struct Exchange<'a> {
     pub(crate) req: &'a HttpRequest,
-    pub(crate) state: &'a AppState,
+    pub(crate) config: &'a HttpConfig,
     /// Names lower case, values as sent; behind those that came as headers the ones that a presigned query states.
     pub(crate) headers: Vec<(String, String)>,
     /// How many came as headers.
@@ -25,16 +24,20 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn new(req: &'a HttpRequest, state: &'a AppState) -> Result<Self, S3Error> {
+    pub(crate) fn new(
+        req: &'a HttpRequest,
+        config: &'a HttpConfig,
+        virtual_bucket: Option<String>,
+    ) -> Result<Self, S3Error> {
         let headers = fields::header_fields(req.headers());
         let mut exchange = Self {
             req,
-            state,
+            config,
             sent: headers.len(),
             headers,
             query: Vec::new(),
             plus: Plus::default(),
-            virtual_bucket: origin::virtual_bucket(req.head(), &state.config),
+            virtual_bucket,
         };
         exchange.read_query()?;
         Ok(exchange)
@@ -88,8 +91,17 @@ impl<'a> Exchange<'a> {
         )
     }
 
-    pub(crate) fn find_bucket(&self, bucket: &BucketName) -> Result<Bucket, S3Error> {
-        let found = self.state.store.bucket(bucket);
-        found.ok_or_else(|| error::no_such_bucket(bucket))
+    /// Where an object of this server is: absolute, or a path where the request names no host that a link could hold.
+    pub(crate) fn location_of(&self, bucket: &BucketName, key: &ObjectKey) -> String {
+        let key = uri::encode_path(key.as_str());
+        let path = if self.virtual_bucket.is_some() {
+            format!("/{key}")
+        } else {
+            format!("/{bucket}/{key}")
+        };
+        match Origin::of(self.req, self.config) {
+            Ok(origin) => format!("{origin}{path}"),
+            Err(_) => path,
+        }
     }
 }

@@ -1,6 +1,12 @@
 //! Who may do what: from a request and its operation to the permission to carry it out.
 
+mod authorizer;
 mod permitted;
-pub(crate) mod verify;
+mod question;
+mod requester;
+mod sender;
+mod verify;
 
-pub(crate) use permitted::{Permitted, looks_at_tags, permit, permit_form, require_signed};
+pub(crate) use authorizer::Authorizer;
+pub(crate) use permitted::Permitted;
+pub(crate) use question::looks_at_tags;

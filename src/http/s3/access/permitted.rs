@@ -1,132 +1,167 @@
-//! Who may do what: from a request and its operation to the permission to carry it out.
+//! The permission to carry out an operation.
 //!
-//! [`Permitted`] is made here alone, after a signature held (or nobody signed and a bucket's policy lets anybody), the
-//! key's limits allowed the operation and no policy denied it. Handlers take it, so none runs before.
-//!
-//! A policy denies even the owner, who can always read, change and remove it. It allows those who do not sign what
-//! concerns objects and lists, never what a bucket is; a key's limits it does not widen.
+//! [`Authorizer::permit`] and [`Authorizer::permit_form`] make it, and nothing else does: after a signature held (or the
+//! request is not signed and the bucket's policy allows the operation to anybody), the key's limits allowed the operation
+//! and no policy denied it. It proves that this operation may be carried out on the bucket and the key that the request
+//! names. The vault is reached through it alone, so a handler without it does not compile.
 
-use crate::auth::{AccessKey, KeyLimits};
 use crate::cache::Stamp;
+use crate::http::app_state::AppState;
 use crate::http::limits::Kept;
 use crate::http::repeat::Repeats;
+use crate::http::s3::access::authorizer::Authorizer;
+use crate::http::s3::access::question::{NamedBucket, Question, looks_at_tags};
+use crate::http::s3::access::requester::{NOT_SIGNED, Requester, policy_of};
 use crate::http::s3::access::verify;
-use crate::http::s3::error;
+use crate::http::s3::error::{access_denied, no_such_bucket};
 use crate::http::s3::exchange::Exchange;
-use crate::http::{origin, proxies};
-use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
-use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
-use crate::s3::policy::Grant;
+use crate::s3::bucket_policy::{Action, BucketPolicy, needed_for};
+use crate::s3::op::Operation;
+use crate::s3::policy::{FormFields, Grant, UnverifiedForm};
 use crate::s3::signature::Verified;
 use crate::s3::sigv4::Payload;
-use crate::s3::tagging::Tags;
 use crate::s3::time::Timestamp;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::{Bucket, Object};
-use std::net::IpAddr;
-use std::sync::Arc;
+use crate::store::{Bucket, Object, Store};
+use std::borrow::Cow;
 
 /// A request that may be carried out.
-pub(crate) struct Permitted {
+pub(crate) struct Permitted<'a> {
+    authorizer: &'a Authorizer<'a>,
+    operation: &'a Operation,
     requester: Requester,
     payload: Payload,
     is_for_browsers: bool,
-    /// Until when the owner's signature would be verified again; of nobody else.
+    /// How long the owner's signature could be verified again; `None` for every other requester.
     repeats_until: Option<Timestamp>,
 }
 
-/// Who asks.
-enum Requester {
-    Anybody,
-    /// Who holds the root key.
-    Owner,
-    Limited(Arc<AccessKey>),
+impl<'a> Authorizer<'a> {
+    /// # Errors
+    /// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for an unsigned request
+    /// for what a policy could allow.
+    pub(crate) async fn permit(
+        &'a self,
+        exchange: &mut Exchange<'_>,
+        operation: &'a Operation,
+    ) -> Result<Permitted<'a>, S3Error> {
+        let verified = verify::verify(exchange, self.state)?;
+        if let Some(verified) = &verified {
+            exchange.read_as_signed(verified.plus())?;
+        }
+        let exchange = &*exchange;
+        let (requester, payload) = match &verified {
+            Some(verified) => (
+                Requester::of(&self.state.keys, verified.access_key())?,
+                verified.payload().clone(),
+            ),
+            None => (
+                Requester::Anybody,
+                Payload::without_sigv4(&verify::head(exchange), None)?,
+            ),
+        };
+        let bucket = operation.bucket().map(|name| self.named(name));
+        let mut question = Question::of(exchange, operation, bucket);
+        let needed = [needed_for(operation), question.needed_for_tags()];
+        question.look_up_tags(&self.state.store, needed).await?;
+        for action in needed.into_iter().flatten() {
+            requester.require(exchange, *action, &question)?;
+        }
+        let is_for_browsers =
+            exchange.config.safe_reads && verified.as_ref().is_none_or(Verified::is_presigned);
+        let is_owner = matches!(requester, Requester::Owner);
+        let verified = verified.as_ref().filter(|_| is_owner);
+        Ok(Permitted {
+            authorizer: self,
+            operation,
+            repeats_until: verified.and_then(Verified::repeats_until),
+            requester,
+            payload,
+            is_for_browsers,
+        })
+    }
+
+    /// Judges a form by its fields (steps 2 to 8 of the contract's order), then permits its `operation` to the key that
+    /// signed it, or to anybody where it is not signed.
+    ///
+    /// # Errors
+    /// As [`UnverifiedForm::parse`] and [`UnverifiedForm::evaluate`]; `AccessDenied`
+    pub(crate) async fn permit_form(
+        &'a self,
+        exchange: &Exchange<'_>,
+        (operation, bucket): (&'a Operation, &BucketName),
+        fields: FormFields,
+        file_name: Option<&str>,
+    ) -> Result<(Grant, Permitted<'a>), S3Error> {
+        let state = self.state;
+        let form = UnverifiedForm::parse(bucket, fields, file_name, &verify::rules(state))?;
+        let now = state.clock.now();
+        let grant = verify::with_keys(state, |keys| form.evaluate(keys, now))?;
+        let requester = match grant.access_key() {
+            Some(access_key) => Requester::of(&state.keys, access_key)?,
+            None => Requester::Anybody,
+        };
+        let named = self.named(grant.bucket());
+        let mut question = Question::of_form(grant.fields(), named, grant.key());
+        let needed = [&[Action::PutObject], question.needed_for_tags()];
+        question.look_up_tags(&state.store, needed).await?;
+        for action in needed.into_iter().flatten() {
+            let permitted = requester.require(exchange, *action, &question);
+            permitted.map_err(|refusal| match requester {
+                Requester::Anybody => S3Error {
+                    message: "Access Denied: the form has no field 'policy', and writing without a signature is not allowed here.".into(),
+                    ..refusal
+                },
+                Requester::Owner | Requester::Limited(_) => refusal,
+            })?;
+        }
+        let permitted = Permitted {
+            authorizer: self,
+            operation,
+            requester,
+            payload: Payload::Unsigned,
+            is_for_browsers: true,
+            repeats_until: None,
+        };
+        Ok((grant, permitted))
+    }
+
+    /// Refuses an unsigned request: only signed ones learn that an operation does not exist.
+    ///
+    /// # Errors
+    /// As section 1 of the protocol, `AccessDenied` without a signature.
+    pub(crate) fn require_signed(&self, exchange: &Exchange<'_>) -> Result<(), S3Error> {
+        match verify::verify(exchange, self.state)? {
+            Some(_) => Ok(()),
+            None => Err(access_denied(NOT_SIGNED)),
+        }
+    }
 }
 
-/// # Errors
-/// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for those who did not
-/// sign and ask for what others could be allowed.
-pub(crate) async fn permit(
-    exchange: &mut Exchange<'_>,
-    operation: &Operation,
-) -> Result<Permitted, S3Error> {
-    let verified = verify::verify(exchange)?;
-    if let Some(verified) = &verified {
-        exchange.read_as_signed(verified.plus())?;
+impl<'a> Permitted<'a> {
+    pub(crate) fn operation(&self) -> &'a Operation {
+        self.operation
     }
-    let exchange = &*exchange;
-    let (requester, payload) = match &verified {
-        Some(verified) => (
-            Requester::of(exchange, verified.access_key())?,
-            verified.payload().clone(),
-        ),
-        None => (
-            Requester::Anybody,
-            Payload::without_sigv4(&verify::head(exchange), None)?,
-        ),
-    };
-    let mut question = Question::of(exchange, operation);
-    let needed = [needed_for(operation), question.needed_for_tags()];
-    question.look_up_tags(exchange, needed).await?;
-    for action in needed.into_iter().flatten() {
-        requester.require(exchange, *action, &question)?;
-    }
-    let is_for_browsers =
-        exchange.state.config.safe_reads && verified.as_ref().is_none_or(Verified::is_presigned);
-    let is_owner = matches!(requester, Requester::Owner);
-    let verified = verified.as_ref().filter(|_| is_owner);
-    Ok(Permitted {
-        repeats_until: verified.and_then(Verified::repeats_until),
-        requester,
-        payload,
-        is_for_browsers,
-    })
-}
 
-/// Whether who signed a form, or anybody where nobody did, may put an object where the form wants it.
-///
-/// # Errors
-/// `AccessDenied`
-pub(crate) async fn permit_form(exchange: &Exchange<'_>, grant: &Grant) -> Result<(), S3Error> {
-    let requester = match grant.access_key() {
-        Some(access_key) => Requester::of(exchange, access_key)?,
-        None => Requester::Anybody,
-    };
-    let fields = grant.fields();
-    let stated = |names: [&str; 2]| names.into_iter().find_map(|name| fields.get(name));
-    let mut question = Question {
-        canned_acl: stated(["x-amz-acl", "acl"]),
-        sets_tags: stated(["tagging", "x-amz-tagging"]).is_some(),
-        ..Question::about(grant.bucket(), Some(grant.key()))
-    };
-    let needed = [&[Action::PutObject], question.needed_for_tags()];
-    question.look_up_tags(exchange, needed).await?;
-    for action in needed.into_iter().flatten() {
-        let permitted = requester.require(exchange, *action, &question);
-        permitted.map_err(|refusal| match requester {
-            Requester::Anybody => S3Error {
-                message: "Access Denied: the form has no field 'policy', and writing without a signature is not allowed here.".into(),
-                ..refusal
-            },
-            Requester::Owner | Requester::Limited(_) => refusal,
-        })?;
+    pub(crate) fn state(&self) -> &'a AppState {
+        self.authorizer.state
     }
-    Ok(())
-}
 
-/// What is nobody's operation is told only to those who sign.
-///
-/// # Errors
-/// As section 1 of the protocol, `AccessDenied` without a signature.
-pub(crate) fn require_signed(exchange: &Exchange<'_>) -> Result<(), S3Error> {
-    match verify::verify(exchange)? {
-        Some(_) => Ok(()),
-        None => Err(denied(NOT_SIGNED)),
+    pub(crate) fn store(&self) -> &'a Store {
+        &self.authorizer.state.store
     }
-}
 
-impl Permitted {
-    /// Whose memory a document of this request takes: an unsigned one is counted with those of other unverified senders.
+    /// The bucket of the operation, as it was when the request came. The vault checks again where it writes.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`
+    pub(crate) fn bucket(&self) -> Result<&'a Bucket, S3Error> {
+        let name = self.operation.bucket();
+        let name = name.ok_or_else(|| S3Error::new(ErrorCode::NoSuchBucket))?;
+        self.authorizer.require_bucket(name)
+    }
+
+    /// The memory that a document of this request is counted in: an unsigned one shares it with all unverified senders.
     pub(crate) fn kept(&self) -> Kept {
         match self.requester {
             Requester::Anybody => Kept::Unverified,
@@ -139,13 +174,13 @@ impl Permitted {
         &self.payload
     }
 
-    /// Whether a browser can be made to ask this (presigned, anonymous), so that what it gets must be harmless.
+    /// Whether a page can make a browser send this request (presigned, anonymous), so that its answer must be harmless.
     pub(crate) fn is_for_browsers(&self) -> bool {
         self.is_for_browsers
     }
 
-    /// Whether an answer to a read could be given again to whoever asks with the same method, target and host: the owner
-    /// presigned it, or a policy lets anybody. A key with limits may be revoked.
+    /// Whether an answer to a read could be given again to every request with the same method, target and host: the owner
+    /// presigned it, or a policy lets anybody read. A key with limits may be revoked.
     pub(crate) fn may_repeat(&self) -> bool {
         match self.requester {
             Requester::Owner => self.repeats_until.is_some(),
@@ -154,47 +189,56 @@ impl Permitted {
         }
     }
 
-    /// For how long it may, where it could. `stamp`: of the object and of what is set of its bucket, taken before either was
-    /// looked at.
-    pub(crate) fn repeats(
-        &self,
-        exchange: &Exchange<'_>,
-        bucket: &Bucket,
-        key: &ObjectKey,
-        stamp: Stamp,
-    ) -> Option<Repeats> {
+    /// How long it may be given again, if at all. `stamp`: of the object, taken before the object was read.
+    pub(crate) fn repeats(&self, bucket: &Bucket, stamp: &Stamp) -> Option<Repeats> {
         let policy = policy_of(bucket).ok()?;
         if !self.may_repeat() || policy.is_some_and(BucketPolicy::looks_at_requests) {
             return None;
         }
-        // What permitted this request may have changed before the stamp was taken.
-        let question = Question::about(&bucket.name, Some(key));
-        let permitted = self
-            .requester
-            .require(exchange, Action::GetObject, &question);
-        permitted.ok()?;
         Some(Repeats {
-            stamp,
+            stamp: stamp.and(self.authorizer.settings_stamp.as_ref()?),
             until: self.repeats_until,
         })
     }
 
-    /// Whether somebody signed it.
     pub(crate) fn is_signed(&self) -> bool {
         !matches!(self.requester, Requester::Anybody)
     }
 
-    /// Whether this requester may also read another object: the source of a copy.
+    /// The bucket that holds the source of a copy, and whether this requester may read `key` in it.
+    ///
+    /// # Errors
+    /// `AccessDenied` before `NoSuchBucket`.
+    pub(crate) async fn require_source(
+        &self,
+        exchange: &Exchange<'_>,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<Cow<'a, Bucket>, S3Error> {
+        let found = match self.authorizer.find_bucket(bucket) {
+            Some(addressed) => Some(Cow::Borrowed(addressed)),
+            None => self.store().bucket(bucket).map(Cow::Owned),
+        };
+        let named = NamedBucket {
+            name: bucket,
+            found: found.as_deref(),
+        };
+        self.require_about(exchange, Action::GetObject, (named, key))
+            .await?;
+        found.ok_or_else(|| no_such_bucket(bucket))
+    }
+
+    /// Whether this requester may also read another object of the bucket that holds the source of a copy.
     ///
     /// # Errors
     /// `AccessDenied`
     pub(crate) async fn require_read(
         &self,
         exchange: &Exchange<'_>,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
     ) -> Result<(), S3Error> {
-        let object = (bucket, key);
+        let object = (bucket.into(), key);
         self.require_about(exchange, Action::GetObject, object)
             .await
     }
@@ -203,15 +247,17 @@ impl Permitted {
         &self,
         exchange: &Exchange<'_>,
         action: Action,
-        (bucket, key): (&BucketName, &ObjectKey),
+        (bucket, key): (NamedBucket<'_>, &ObjectKey),
     ) -> Result<(), S3Error> {
         let mut question = Question::about(bucket, Some(key));
-        question.look_up_tags(exchange, [&[action], &[]]).await?;
+        question
+            .look_up_tags(self.store(), [&[action], &[]])
+            .await?;
         self.requester.require(exchange, action, &question)
     }
 
-    /// Whether an action that was permitted is permitted of this object too: it may have taken the place of the one whose
-    /// tags were looked at.
+    /// Whether an action that was permitted is permitted on this object of `bucket` too: it may have replaced the object
+    /// whose tags were looked at.
     ///
     /// # Errors
     /// `AccessDenied`
@@ -219,15 +265,12 @@ impl Permitted {
         &self,
         exchange: &Exchange<'_>,
         action: Action,
-        object: &Object,
+        (bucket, object): (&Bucket, &Object),
     ) -> Result<(), S3Error> {
-        if !looks_at_tags(exchange, &object.bucket, [&[action], &[]]) {
+        if !looks_at_tags(bucket, [&[action], &[]]) {
             return Ok(());
         }
-        let question = Question {
-            existing_tags: tags_of(object),
-            ..Question::about(&object.bucket, Some(&object.key))
-        };
+        let question = Question::about_object(bucket, object);
         self.requester.require(exchange, action, &question)
     }
 
@@ -238,14 +281,14 @@ impl Permitted {
     pub(crate) async fn require_tags(
         &self,
         exchange: &Exchange<'_>,
-        source: &Object,
-        target: (&BucketName, &ObjectKey),
+        (from, source): (&Bucket, &Object),
+        (to, key): (&Bucket, &ObjectKey),
     ) -> Result<(), S3Error> {
-        let from = (&source.bucket, &source.key);
-        self.require_about(exchange, Action::GetObjectTagging, from)
+        let read = Action::GetObjectTagging;
+        self.require_about(exchange, read, (from.into(), &source.key))
             .await?;
-        self.require_of(exchange, Action::GetObjectTagging, source)?;
-        self.require_about(exchange, Action::PutObjectTagging, target)
+        self.require_of(exchange, read, (from, source))?;
+        self.require_about(exchange, Action::PutObjectTagging, (to.into(), key))
             .await
     }
 
@@ -256,7 +299,7 @@ impl Permitted {
     pub(crate) fn require_delete(
         &self,
         exchange: &Exchange<'_>,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
     ) -> Result<(), S3Error> {
         let question = Question::about(bucket, Some(key));
@@ -273,305 +316,26 @@ impl Permitted {
         }
     }
 
-    /// A refusal as this requester may hear it.
-    // AWS: that there is no such key is told to those only who may list the bucket.
-    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    /// A refusal as this requester may hear it: that a key of `bucket` does not exist is for those who may list it.
+    // AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     pub(crate) fn tell(
         &self,
         exchange: &Exchange<'_>,
-        bucket: Option<&BucketName>,
+        bucket: &Bucket,
         refusal: S3Error,
     ) -> S3Error {
-        let (ErrorCode::NoSuchKey, Some(bucket)) = (refusal.code, bucket) else {
+        if refusal.code != ErrorCode::NoSuchKey {
             return refusal;
-        };
+        }
         let question = Question::about(bucket, None);
         match self
             .requester
             .require(exchange, Action::ListBucket, &question)
         {
             Ok(()) => refusal,
-            Err(_) => denied("there is no such key, and this requester may not list the bucket"),
-        }
-    }
-}
-
-/// What is asked for, and what limits and conditions look at beside it.
-struct Question<'a> {
-    bucket: Option<&'a BucketName>,
-    key: Option<&'a ObjectKey>,
-    is_list: bool,
-    prefix: Option<&'a str>,
-    delimiter: Option<&'a str>,
-    canned_acl: Option<&'a str>,
-    sets_tags: bool,
-    /// Of the object that there is, where the bucket's policy looks at them.
-    existing_tags: Tags,
-}
-
-impl<'a> Question<'a> {
-    fn about(bucket: &'a BucketName, key: Option<&'a ObjectKey>) -> Self {
-        Self {
-            bucket: Some(bucket),
-            key,
-            is_list: false,
-            prefix: None,
-            delimiter: None,
-            canned_acl: None,
-            sets_tags: false,
-            existing_tags: Tags::default(),
-        }
-    }
-
-    fn of(exchange: &'a Exchange<'_>, operation: &'a Operation) -> Self {
-        use BucketOperation as B;
-        use ObjectOperation as O;
-        let is_list = matches!(
-            operation,
-            Operation::OnBucket(
-                B::ListObjects | B::ListObjectsV2 | B::ListObjectVersions | B::ListMultipartUploads,
-                _
-            )
-        );
-        let takes_tags = matches!(
-            operation,
-            Operation::OnObject(O::Put | O::Copy | O::CreateMultipartUpload, ..)
-        );
-        Self {
-            bucket: operation.bucket(),
-            key: operation.key(),
-            is_list,
-            prefix: exchange.parameter("prefix").filter(|_| is_list),
-            delimiter: exchange.parameter("delimiter").filter(|_| is_list),
-            canned_acl: exchange.header("x-amz-acl"),
-            sets_tags: takes_tags && exchange.header("x-amz-tagging").is_some(),
-            existing_tags: Tags::default(),
-        }
-    }
-
-    /// Before any answer to it. An object that is not there has none, so a policy says the same of it as of an untagged one.
-    async fn look_up_tags(
-        &mut self,
-        exchange: &Exchange<'_>,
-        actions: [&[Action]; 2],
-    ) -> Result<(), S3Error> {
-        if let (Some(bucket), Some(key)) = (self.bucket, self.key)
-            && looks_at_tags(exchange, bucket, actions)
-        {
-            let object = exchange.state.store.object(bucket, key).await?;
-            self.existing_tags = object.as_ref().map(tags_of).unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    fn needed_for_tags(&self) -> &'static [Action] {
-        if self.sets_tags {
-            &[Action::PutObjectTagging]
-        } else {
-            &[]
-        }
-    }
-}
-
-impl Requester {
-    fn of(exchange: &Exchange<'_>, access_key: &str) -> Result<Self, S3Error> {
-        let keys = &exchange.state.keys;
-        if access_key == keys.root().id {
-            return Ok(Self::Owner);
-        }
-        // Revoked since its signature was checked.
-        let key = keys.find(access_key).ok_or(ErrorCode::InvalidAccessKeyId)?;
-        Ok(Self::Limited(key))
-    }
-
-    fn require(
-        &self,
-        exchange: &Exchange<'_>,
-        action: Action,
-        question: &Question<'_>,
-    ) -> Result<(), S3Error> {
-        match self {
-            Self::Anybody if !action.is_open_to_anybody() => return Err(denied(NOT_SIGNED)),
-            Self::Limited(access_key) => within(&access_key.limits, action, question)?,
-            Self::Anybody | Self::Owner => {}
-        }
-        let Some(name) = question.bucket else {
-            return Ok(());
-        };
-        let Some(bucket) = exchange.state.store.bucket(name) else {
-            return match self {
-                Self::Anybody => Err(error::no_such_bucket(name)),
-                // Who signed hears it from the operation.
-                Self::Owner | Self::Limited(_) => Ok(()),
-            };
-        };
-        if matches!(self, Self::Owner) && is_of_the_policy(action) {
-            return Ok(());
-        }
-        let Some(policy) = policy_of(&bucket)? else {
-            return match self {
-                Self::Anybody => Err(denied(NOT_SIGNED)),
-                Self::Owner | Self::Limited(_) => Ok(()),
-            };
-        };
-        match (decide(exchange, policy, name, action, question), self) {
-            (Decision::Denied, _) => Err(denied("the bucket's policy denies it")),
-            (_, Self::Owner | Self::Limited(_)) => Ok(()),
-            (Decision::Silent, Self::Anybody) => Err(denied(NOT_SIGNED)),
-            (Decision::Allowed, Self::Anybody) => {
-                let block = bucket.public_access_block();
-                if block.restrict_public_buckets && policy.is_public() {
-                    return Err(denied(
-                        "the bucket's public access block lets nobody in who does not sign",
-                    ));
-                }
-                Ok(())
+            Err(_) => {
+                access_denied("there is no such key, and this requester may not list the bucket")
             }
         }
     }
-}
-
-/// Whether the policy of a bucket looks at the tags of an object when it is asked about one of these actions.
-pub(crate) fn looks_at_tags(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    actions: [&[Action]; 2],
-) -> bool {
-    exchange.state.store.bucket(bucket).is_some_and(|bucket| {
-        let policy = bucket.policy().ok().flatten();
-        let mut actions = actions.into_iter().flatten();
-        policy.is_some_and(|policy| actions.any(|action| policy.looks_at_tags(*action)))
-    })
-}
-
-fn tags_of(object: &Object) -> Tags {
-    Tags::stored(object.meta.tagging.as_deref().unwrap_or_default())
-}
-
-const NOT_SIGNED: &str = "the request was not signed";
-
-fn is_of_the_policy(action: Action) -> bool {
-    matches!(
-        action,
-        Action::GetBucketPolicy | Action::PutBucketPolicy | Action::DeleteBucketPolicy
-    )
-}
-
-fn within(limits: &KeyLimits, action: Action, question: &Question<'_>) -> Result<(), S3Error> {
-    if action.is_owners() {
-        return Err(denied(
-            "what a bucket is, only the root key may ask and change",
-        ));
-    }
-    if limits.read_only && !action.reads() {
-        return Err(denied("the access key may only read"));
-    }
-    if let (Some(limit), Some(bucket)) = (&limits.bucket, question.bucket)
-        && limit != bucket
-    {
-        return Err(denied("the access key is for another bucket"));
-    }
-    let Some(prefix) = &limits.prefix else {
-        return Ok(());
-    };
-    let is_below = match (action, question.key) {
-        (_, Some(key)) => key.as_str().starts_with(prefix),
-        // The keys of a list of objects to delete are asked for one by one.
-        (Action::DeleteObject, None) => true,
-        (_, None) if question.is_list => question
-            .prefix
-            .is_some_and(|listed| listed.starts_with(prefix)),
-        (Action::ListAllMyBuckets | Action::ListBucket | Action::GetBucketLocation, None) => true,
-        (_, None) => action.level() == Level::Object,
-    };
-    if is_below {
-        Ok(())
-    } else {
-        Err(denied("the access key is for keys below a prefix"))
-    }
-}
-
-/// # Errors
-/// `AccessDenied` where it cannot be read.
-fn policy_of(bucket: &Bucket) -> Result<Option<&BucketPolicy>, S3Error> {
-    bucket
-        .policy()
-        .map_err(|_| denied("the bucket's policy cannot be evaluated: set it anew"))
-}
-
-/// What a bucket's policy says.
-fn decide(
-    exchange: &Exchange<'_>,
-    policy: &BucketPolicy,
-    bucket: &BucketName,
-    action: Action,
-    question: &Question<'_>,
-) -> Decision {
-    if action.level() == Level::Object && question.key.is_none() {
-        // The keys of a list of objects to delete are asked for one by one.
-        return if policy.may_allow(action) {
-            Decision::Allowed
-        } else {
-            Decision::Silent
-        };
-    }
-    let sender = Sender::of(exchange);
-    policy.evaluate(&Asked {
-        action,
-        bucket,
-        key: question.key.map(ObjectKey::as_str),
-        source_ip: sender.address,
-        secure_transport: sender.came_by_tls,
-        referer: exchange.header("referer"),
-        user_agent: exchange.header("user-agent"),
-        prefix: question.prefix,
-        delimiter: question.delimiter,
-        canned_acl: question.canned_acl,
-        existing_tags: Some(&question.existing_tags),
-    })
-}
-
-/// Where a request came from and how, as far as that is known and not only claimed.
-struct Sender {
-    address: Option<IpAddr>,
-    came_by_tls: bool,
-}
-
-impl Sender {
-    fn of(exchange: &Exchange<'_>) -> Self {
-        let trusted = &exchange.state.config.trusted_proxies;
-        let req = exchange.req;
-        let forwarded = proxies::forwarded_for(req.headers());
-        let peer = req.peer_addr().map(|peer| peer.ip());
-        let is_hidden = peer.is_some_and(|peer| trusted.may_hide_a_client(peer))
-            && FORWARDING
-                .iter()
-                .any(|name| req.headers().contains_key(*name));
-        if is_hidden {
-            tell_of_hidden_clients();
-        }
-        Self {
-            address: peer
-                .filter(|_| !is_hidden)
-                .map(|peer| trusted.client(peer, &forwarded)),
-            came_by_tls: origin::came_by_tls(req.head(), &exchange.state.config),
-        }
-    }
-}
-
-/// What only a proxy sends.
-const FORWARDING: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "forwarded"];
-
-/// Once for each start: behind a proxy each request would say it.
-fn tell_of_hidden_clients() {
-    static TOLD: std::sync::Once = std::sync::Once::new();
-    TOLD.call_once(|| {
-        tracing::warn!(
-            "a bucket policy was asked about a request that came through a proxy which nobody named: its conditions on addresses open nothing until HANGAR_TRUSTED_PROXIES names the proxy"
-        );
-    });
-}
-
-fn denied(why: impl Into<String>) -> S3Error {
-    S3Error::new(ErrorCode::AccessDenied).logged(why)
 }

@@ -1,5 +1,6 @@
-//! Whose request it is: the one way from a request to a [`Verified`].
+//! The signature of a request: the one way from a request to a [`Verified`].
 
+use crate::http::app_state::AppState;
 use crate::http::origin;
 use crate::http::s3::exchange::Exchange;
 use crate::s3::S3Error;
@@ -7,27 +8,29 @@ use crate::s3::signature::{self, Keys, RequestHead, Rules, Verified};
 use crate::s3::sigv4::RegionRule;
 use std::collections::HashSet;
 
-/// `None`: nobody signed it.
+/// `None`: the request is not signed.
 ///
 /// # Errors
 /// As section 1 of the protocol: an unknown key, a signature that does not hold, …
-pub(crate) fn verify(exchange: &Exchange<'_>) -> Result<Option<Verified>, S3Error> {
+pub(super) fn verify(
+    exchange: &Exchange<'_>,
+    state: &AppState,
+) -> Result<Option<Verified>, S3Error> {
     let head = head(exchange);
-    let Some(unverified) = signature::parse(&head, &rules(exchange))? else {
+    let Some(unverified) = signature::parse(&head, &rules(state))? else {
         return Ok(None);
     };
-    let state = exchange.state;
     let hosts = origin::signed_hosts(exchange.req.head(), &state.config);
     let candidates: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let bucket = exchange.virtual_bucket.as_deref();
-    let verified = with_keys(exchange, |keys| {
+    let verified = with_keys(state, |keys| {
         unverified.verify(&head, keys, state.clock.now(), &candidates, bucket)
     })?;
     refuse_repeated(&head)?;
     Ok(Some(verified))
 }
 
-/// A signature covers what repeated lines say together, and whoever reads one obeys the first.
+/// A signature covers what repeated lines say together; a reader of one value obeys the first line.
 fn refuse_repeated(head: &RequestHead<'_>) -> Result<(), S3Error> {
     let mut seen = HashSet::new();
     let amz = head.headers.iter().filter(|(name, _)| {
@@ -44,11 +47,11 @@ fn refuse_repeated(head: &RequestHead<'_>) -> Result<(), S3Error> {
     Ok(())
 }
 
-/// Headers whose values are lists, in as many lines as one likes.
+/// Headers whose values are lists, in any number of lines.
 const LISTS: [&str; 2] = ["x-amz-object-attributes", "x-amz-trailer"];
 
 /// The request as its signature sees it.
-pub(crate) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
+pub(super) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
     let uri = exchange.req.uri();
     RequestHead {
         method: exchange.req.method().as_str(),
@@ -58,8 +61,8 @@ pub(crate) fn head<'a>(exchange: &'a Exchange<'_>) -> RequestHead<'a> {
     }
 }
 
-pub(crate) fn rules(exchange: &Exchange<'_>) -> Rules {
-    let config = &exchange.state.config;
+pub(super) fn rules(state: &AppState) -> Rules {
+    let config = &state.config;
     Rules {
         regions: RegionRule {
             configured: config.region.clone(),
@@ -69,8 +72,8 @@ pub(crate) fn rules(exchange: &Exchange<'_>) -> Rules {
 }
 
 /// Lends the keys that a header, a query or a form may be signed with.
-pub(crate) fn with_keys<T>(exchange: &Exchange<'_>, check: impl FnOnce(&Keys<'_>) -> T) -> T {
-    let held = &exchange.state.keys;
+pub(super) fn with_keys<T>(state: &AppState, check: impl FnOnce(&Keys<'_>) -> T) -> T {
+    let held = &state.keys;
     check(&Keys {
         signing_key: &|credential| held.signing_key(&credential.access_key, &credential.scope),
         secret: &|access_key| held.find(access_key).map(|key| key.secret.clone()),

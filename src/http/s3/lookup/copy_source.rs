@@ -6,51 +6,53 @@ use crate::http::s3::exchange::Exchange;
 use crate::s3::bucket_policy::Action;
 use crate::s3::copy::{self, CopySource};
 use crate::s3::{ErrorCode, S3Error};
-use crate::store::Object;
+use crate::store::{Bucket, Object};
+use std::borrow::Cow;
 
-/// The object that `x-amz-copy-source` names, once its reader and the conditions on it were judged.
+/// The source of a copy, as it was read.
+pub(crate) struct Source<'a> {
+    pub(crate) bucket: Cow<'a, Bucket>,
+    pub(crate) object: Object,
+}
+
+/// The object that `x-amz-copy-source` names, once the right to read it and the conditions on it were judged.
 ///
 /// # Errors
 /// `AccessDenied` before anything is said of what there is; `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
-pub(crate) async fn find_source(
+pub(crate) async fn find_source<'a>(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-) -> Result<Object, S3Error> {
-    let store = &exchange.state.store;
+    permitted: &Permitted<'a>,
+) -> Result<Source<'a>, S3Error> {
     let header = exchange.header(copy::SOURCE).unwrap_or_default();
-    let source = CopySource::parse(header)?;
-    permitted
-        .require_read(exchange, &source.bucket, &source.key)
-        .await?;
-    if store.bucket(&source.bucket).is_none() {
-        return Err(error::no_such_bucket(&source.bucket));
-    }
-    let object = match store.object(&source.bucket, &source.key).await? {
+    let CopySource { bucket, key } = CopySource::parse(header)?;
+    let bucket = permitted.require_source(exchange, &bucket, &key).await?;
+    let object = match permitted.store().object(&bucket.name, &key).await? {
         Some(object) => object,
-        None => find_literal(exchange, permitted, header)
+        None => find_literal(exchange, permitted, (&bucket, header))
             .await?
             .ok_or_else(|| {
-                let refusal = error::no_such_key(&source.key);
-                permitted.tell(exchange, Some(&source.bucket), refusal)
+                let refusal = error::no_such_key(&key);
+                permitted.tell(exchange, &bucket, refusal)
             })?,
     };
-    permitted.require_of(exchange, Action::GetObject, &object)?;
+    permitted.require_of(exchange, Action::GetObject, (&bucket, &object))?;
     let header = |name| exchange.header(name);
     copy::judge_conditions(header, &object.etag, object.last_modified)?;
-    Ok(object)
+    Ok(Source { bucket, object })
 }
 
-/// The object that the header names where a plus sign in it is one, for clients that do not encode it.
+/// The object that the header names where a plus sign in it is one, for clients that do not encode it. No bucket's name
+/// has a plus sign, so it is in the same bucket.
 async fn find_literal(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    header: &str,
+    permitted: &Permitted<'_>,
+    (bucket, header): (&Bucket, &str),
 ) -> Result<Option<Object>, S3Error> {
-    let Some(CopySource { bucket, key }) = CopySource::with_plus_signs(header)? else {
+    let Some(CopySource { key, .. }) = CopySource::with_plus_signs(header)? else {
         return Ok(None);
     };
-    match permitted.require_read(exchange, &bucket, &key).await {
-        Ok(()) => Ok(exchange.state.store.object(&bucket, &key).await?),
+    match permitted.require_read(exchange, bucket, &key).await {
+        Ok(()) => Ok(permitted.store().object(&bucket.name, &key).await?),
         Err(refusal) if refusal.code == ErrorCode::AccessDenied => Ok(None),
         Err(refusal) => Err(refusal),
     }

@@ -1,7 +1,8 @@
 //! The multipart upload under way that a request names: found by its id, its bucket and its key together, or not at all.
 
+use crate::http::s3::access::Permitted;
 use crate::http::s3::exchange::Exchange;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
+use crate::s3::{ErrorCode, ObjectKey, S3Error};
 use crate::store::{StoreError, Upload, UploadId};
 
 pub(crate) fn no_such_upload(exchange: &Exchange<'_>) -> S3Error {
@@ -29,12 +30,12 @@ pub(crate) fn asked_id(exchange: &Exchange<'_>) -> Result<UploadId, S3Error> {
 /// The upload under way that the request names.
 pub(crate) async fn find_upload(
     exchange: &Exchange<'_>,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<Upload, S3Error> {
-    exchange.find_bucket(bucket)?;
+    let bucket = &permitted.bucket()?.name;
     let id = asked_id(exchange)?;
-    let store = &exchange.state.store;
+    let store = permitted.store();
     store
         .upload(bucket, key, &id)
         .await

@@ -10,64 +10,57 @@ use crate::http::s3::request::document::read_document;
 use crate::http::s3::response::xml_answer;
 use crate::s3::acl;
 use crate::s3::bucket_policy::Action;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
+use crate::s3::{ErrorCode, ObjectKey, S3Error};
 use crate::store::{Bucket, Object};
 use actix_web::HttpResponse;
 
 /// AWS: an ACL has at most 100 grants.
 const POLICY_BYTES: usize = 64 * 1024;
 
-pub(crate) fn get_bucket_acl(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
-) -> Result<HttpResponse, S3Error> {
-    exchange.find_bucket(bucket)?;
+pub(crate) fn get_bucket_acl(permitted: &Permitted<'_>) -> Result<HttpResponse, S3Error> {
+    permitted.bucket()?;
     Ok(xml_answer(acl::access_control_policy()))
 }
 
 pub(crate) async fn put_bucket_acl(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let found = exchange.find_bucket(bucket)?;
-    judge(exchange, permitted, &found, body).await?;
+    let bucket = permitted.bucket()?;
+    judge(exchange, permitted, bucket, body).await?;
     Ok(HttpResponse::Ok().finish())
 }
 
 pub(crate) async fn get_object_acl(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    exchange.find_bucket(bucket)?;
-    let object = find_object(exchange, bucket, key).await?;
-    permitted.require_of(exchange, Action::GetObjectAcl, &object)?;
+    let bucket = permitted.bucket()?;
+    let object = find_object(permitted, bucket, key).await?;
+    permitted.require_of(exchange, Action::GetObjectAcl, (bucket, &object))?;
     Ok(xml_answer(acl::access_control_policy()))
 }
 
 /// Nothing of the object changes, its time included.
 pub(crate) async fn put_object_acl(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let found = exchange.find_bucket(bucket)?;
-    let object = find_object(exchange, bucket, key).await?;
-    permitted.require_of(exchange, Action::PutObjectAcl, &object)?;
-    judge(exchange, permitted, &found, body).await?;
+    let bucket = permitted.bucket()?;
+    let object = find_object(permitted, bucket, key).await?;
+    permitted.require_of(exchange, Action::PutObjectAcl, (bucket, &object))?;
+    judge(exchange, permitted, bucket, body).await?;
     Ok(HttpResponse::Ok().finish())
 }
 
 /// The ACL that is put, by one of its three forms: a canned one, grants in headers, a document.
 async fn judge(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
+    permitted: &Permitted<'_>,
     bucket: &Bucket,
     body: &mut Body,
 ) -> Result<(), S3Error> {
@@ -91,10 +84,10 @@ async fn judge(
 }
 
 async fn find_object(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
+    bucket: &Bucket,
     key: &ObjectKey,
 ) -> Result<Object, S3Error> {
-    let object = exchange.state.store.object(bucket, key).await?;
+    let object = permitted.store().object(&bucket.name, key).await?;
     object.ok_or_else(|| error::no_such_key(key))
 }

@@ -24,12 +24,11 @@ const CONFIGURATION_BYTES: usize = 64 * 1024;
 
 pub(crate) fn list_buckets(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
+    permitted: &Permitted<'_>,
 ) -> Result<HttpResponse, S3Error> {
     let query = ListBucketsQuery::parse(&exchange.query)?;
-    let buckets: Vec<_> = exchange
-        .state
-        .store
+    let buckets: Vec<_> = permitted
+        .store()
         .buckets()
         .into_iter()
         .filter(|bucket| permitted.sees(&bucket.name))
@@ -41,18 +40,18 @@ pub(crate) fn list_buckets(
 
 pub(crate) fn head_bucket(
     exchange: &Exchange<'_>,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
 ) -> Result<HttpResponse, S3Error> {
-    let found = exchange.find_bucket(bucket)?;
+    let bucket = permitted.bucket()?;
     Ok(HttpResponse::Ok()
-        .insert_header(("x-amz-bucket-region", region_of(exchange, &found)))
+        .insert_header(("x-amz-bucket-region", region_of(exchange, bucket)))
         .content_type("application/xml")
         .finish())
 }
 
 /// The region of this server.
 fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
-    match exchange.state.config.region.as_str() {
+    match exchange.config.region.as_str() {
         "" => DEFAULT_REGION,
         region => region,
     }
@@ -61,21 +60,21 @@ fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
 /// A server that was given no region is in whichever a bucket was asked to be in.
 fn region_of<'a>(exchange: &Exchange<'a>, bucket: &'a Bucket) -> &'a str {
     match bucket.setting(BucketSetting::Location) {
-        Some(stated) if exchange.state.config.region.is_empty() => stated,
+        Some(stated) if exchange.config.region.is_empty() => stated,
         _ => region(exchange),
     }
 }
 
 pub(crate) async fn create_bucket(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
+    permitted: &Permitted<'_>,
     bucket: BucketName,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
     let ownership = judge_headers(exchange)?;
     let configuration = read_document(exchange, permitted, body, CONFIGURATION_BYTES).await?;
     let location = judge_configuration(exchange, &configuration)?;
-    let store = &exchange.state.store;
+    let store = permitted.store();
     let address = format!("/{bucket}");
     let stated = [
         (BucketSetting::Location, location),
@@ -145,7 +144,7 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
         && location
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let configured = exchange.state.config.region.as_str();
+    let configured = exchange.config.region.as_str();
     let code = match configured {
         _ if !is_region => ErrorCode::InvalidLocationConstraint,
         // AWS: the code of an endpoint that is another region's.
@@ -157,13 +156,9 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
     Err(S3Error::new(code).extra("LocationConstraint", location))
 }
 
-pub(crate) async fn delete_bucket(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
-) -> Result<HttpResponse, S3Error> {
-    exchange.find_bucket(bucket)?;
-    exchange.state.store.delete_bucket(bucket.clone()).await?;
+pub(crate) async fn delete_bucket(permitted: &Permitted<'_>) -> Result<HttpResponse, S3Error> {
+    let bucket = permitted.bucket()?.name.clone();
+    permitted.store().delete_bucket(bucket).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -171,11 +166,11 @@ pub(crate) async fn delete_bucket(
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html>
 pub(crate) fn get_location(
     exchange: &Exchange<'_>,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
 ) -> Result<HttpResponse, S3Error> {
-    let found = exchange.find_bucket(bucket)?;
-    let region = region_of(exchange, &found);
-    let stated = found.setting(BucketSetting::Location) == Some(region);
+    let bucket = permitted.bucket()?;
+    let region = region_of(exchange, bucket);
+    let stated = bucket.setting(BucketSetting::Location) == Some(region);
     let constraint = if region == DEFAULT_REGION && !stated {
         ""
     } else {

@@ -2,47 +2,45 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
 use crate::http::s3::access::Permitted;
-use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
-use crate::http::s3::lookup::copy_source::find_source;
+use crate::http::s3::lookup::copy_source::{Source, find_source};
 use crate::http::s3::request::object_meta::object_meta;
 use crate::http::s3::request::precondition;
 use crate::http::s3::response::xml_answer;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, Wanted};
 use crate::s3::copy::{self, Directive};
-use crate::s3::{BucketName, ObjectKey, S3Error, multipart};
+use crate::s3::{ObjectKey, S3Error, multipart};
 use crate::store::{Object, ObjectMeta, Target};
 use actix_web::HttpResponse;
 
 pub(crate) async fn copy_object(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.state.store;
     let asked = Asked::parse(exchange)?;
     let precondition = precondition::parse(exchange)?;
-    if store.bucket(bucket).is_none() {
-        return Err(error::no_such_bucket(bucket));
-    }
-    let source = find_source(exchange, permitted).await?;
-    if asked.changes_nothing && (&source.bucket, &source.key) == (bucket, key) {
+    let (store, bucket) = (permitted.store(), permitted.bucket()?);
+    let Source {
+        bucket: from,
+        object: source,
+    } = find_source(exchange, permitted).await?;
+    if asked.changes_nothing && (&source.bucket, &source.key) == (&bucket.name, key) {
         return Err(copy::changes_nothing());
     }
     if asked.tagging == Directive::Copy && source.meta.tagging.is_some() {
         permitted
-            .require_tags(exchange, &source, (bucket, key))
+            .require_tags(exchange, (&from, &source), (bucket, key))
             .await?;
     }
-    let (checksums, checksum_type) = checksums(exchange, &source, asked.algorithm).await?;
+    let (checksums, checksum_type) = checksums(permitted, &source, asked.algorithm).await?;
     let meta = ObjectMeta {
         checksums: checksums.clone(),
         checksum_type,
         ..asked.meta_of(&source.meta)
     };
     let target = Target {
-        bucket: bucket.clone(),
+        bucket: bucket.name.clone(),
         key: key.clone(),
         meta,
     };
@@ -56,9 +54,7 @@ pub(crate) async fn copy_object(
             &checksums,
             checksum_type,
         ))),
-        Err(refusal) => {
-            Err(precondition::explain(exchange, (bucket, key), &precondition, refusal).await)
-        }
+        Err(refusal) => Err(precondition::explain(permitted, key, &precondition, refusal).await),
     }
 }
 
@@ -115,7 +111,7 @@ impl Asked {
 
 /// The source's checksums, or the one asked for, computed where the source has it not.
 async fn checksums(
-    exchange: &Exchange<'_>,
+    permitted: &Permitted<'_>,
     source: &Object,
     asked: Option<ChecksumAlgorithm>,
 ) -> Result<(Vec<Checksum>, ChecksumType), S3Error> {
@@ -135,7 +131,7 @@ async fn checksums(
             sha256: false,
             checksums: vec![algorithm],
         };
-        let store = &exchange.state.store;
+        let store = permitted.store();
         store.digest(source, None, &wanted).await?.checksums
     };
     Ok((checksums, ChecksumType::FullObject))

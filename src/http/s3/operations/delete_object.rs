@@ -1,11 +1,12 @@
 //! Deleting one object, by `DeleteObject` or as one of the list of `DeleteObjects`.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>
 
+use crate::http::s3::access::Permitted;
 use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::request::precondition;
 use crate::s3::conditional::DeleteCondition;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
+use crate::s3::{ErrorCode, ObjectKey, S3Error};
 use crate::store::{Deletion, StoreError};
 use actix_web::HttpResponse;
 
@@ -15,12 +16,10 @@ const MOST_LOOKS: usize = 8;
 /// `DeleteObject`: 204, whether there was an object or not, unless a condition was stated.
 pub(crate) async fn delete_object(
     exchange: &Exchange<'_>,
-    bucket: BucketName,
+    permitted: &Permitted<'_>,
     key: ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    if exchange.state.store.bucket(&bucket).is_none() {
-        return Err(error::no_such_bucket(&bucket));
-    }
+    permitted.bucket()?;
     // AWS: evaluates the conditions on time and size in directory buckets only. What was asked for is evaluated here.
     let condition = DeleteCondition::parse(
         precondition::lines(exchange, "if-match").as_deref(),
@@ -28,7 +27,7 @@ pub(crate) async fn delete_object(
         exchange.header("x-amz-if-match-size"),
         ErrorCode::InvalidArgument,
     )?;
-    delete_if(exchange, bucket, key, &condition).await?;
+    delete_if(permitted, key, &condition).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -37,17 +36,16 @@ pub(crate) async fn delete_object(
 /// # Errors
 /// `PreconditionFailed`, or `NoSuchKey` for a condition on a key without an object.
 pub(crate) async fn delete_if(
-    exchange: &Exchange<'_>,
-    bucket: BucketName,
+    permitted: &Permitted<'_>,
     key: ObjectKey,
     condition: &DeleteCondition,
 ) -> Result<(), S3Error> {
-    let store = &exchange.state.store;
+    let (store, bucket) = (permitted.store(), &permitted.bucket()?.name);
     if condition.is_none() {
-        return Ok(store.delete(bucket, key).await.map(drop)?);
+        return Ok(store.delete(bucket.clone(), key).await.map(drop)?);
     }
     for _ in 0..MOST_LOOKS {
-        let object = store.object(&bucket, &key).await?;
+        let object = store.object(bucket, &key).await?;
         let object = object.ok_or_else(|| error::no_such_key(&key))?;
         if !condition.holds(&object.etag, object.last_modified, object.size_bytes) {
             return Err(S3Error::new(ErrorCode::PreconditionFailed));

@@ -2,13 +2,13 @@
 
 use crate::http::limits::Body;
 use crate::http::s3::access::Permitted;
-use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::operations::delete_object::delete_if;
 use crate::http::s3::request::document::read_document;
 use crate::http::s3::response::xml_answer;
+use crate::s3::S3Error;
 use crate::s3::delete_objects::{DeleteList, ListedDeletion};
-use crate::s3::{BucketName, S3Error};
+use crate::store::Bucket;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use futures_util::{StreamExt, stream};
@@ -19,13 +19,10 @@ const AT_ONCE: usize = 256;
 
 pub(crate) async fn delete_objects(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    if exchange.state.store.bucket(bucket).is_none() {
-        return Err(error::no_such_bucket(bucket));
-    }
+    let bucket = permitted.bucket()?;
     // AWS wants Content-MD5 or a checksum here. None is asked for; what is stated must hold.
     let text = read_document(exchange, permitted, body, LIST_BYTES).await?;
     let list = DeleteList::parse(&text)?;
@@ -40,14 +37,14 @@ pub(crate) async fn delete_objects(
 
 async fn delete_listed(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
+    bucket: &Bucket,
     listed: &ListedDeletion,
 ) -> Result<(), S3Error> {
     let key = listed.key()?;
     permitted.require_delete(exchange, bucket, &key)?;
-    let deleted = delete_if(exchange, bucket.clone(), key, &listed.condition()?).await;
-    deleted.map_err(|refusal| permitted.tell(exchange, Some(bucket), refusal))
+    let deleted = delete_if(permitted, key, &listed.condition()?).await;
+    deleted.map_err(|refusal| permitted.tell(exchange, bucket, refusal))
 }
 
 /// The answer as a whole is a success: what went wrong on this side would be seen by the client alone.

@@ -2,7 +2,6 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html>
 
 use crate::http::s3::access::Permitted;
-use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::lookup::object::find_with_parts;
 use crate::http::s3::response::xml_answer;
@@ -10,14 +9,13 @@ use crate::s3::attributes::{self, AskedAttributes, Attributes, PartAttributes};
 use crate::s3::bucket_policy::Action;
 use crate::s3::multipart::PartsQuery;
 use crate::s3::time::http_date;
-use crate::s3::{BucketName, ObjectKey, S3Error};
+use crate::s3::{ObjectKey, S3Error};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 
 pub(crate) async fn get_attributes(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     const MARKER: &str = "x-amz-part-number-marker";
@@ -27,12 +25,10 @@ pub(crate) async fn get_attributes(
         (MARKER, exchange.header(MARKER)),
         (MAX, exchange.header(MAX)),
     )?;
-    if exchange.state.store.bucket(bucket).is_none() {
-        return Err(error::no_such_bucket(bucket));
-    }
-    let (object, made_of) = find_with_parts(exchange, bucket, key).await?;
+    let bucket = permitted.bucket()?;
+    let (object, made_of) = find_with_parts(permitted, key).await?;
     for action in [Action::GetObject, Action::GetObjectAttributes] {
-        permitted.require_of(exchange, action, &object)?;
+        permitted.require_of(exchange, action, (bucket, &object))?;
     }
     let parts = made_of.map(|made_of| made_of.parts).unwrap_or_default();
     let attributes = Attributes {

@@ -6,11 +6,12 @@ use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::fields::field;
 use crate::http::s3::lookup::object::find_with_parts;
-use crate::http::s3::operations::settings;
+use crate::http::s3::response::expiration;
 use crate::http::serve::{self, Representation, ServeRefusal};
 use crate::s3::bucket_policy::Action;
 use crate::s3::checksum::Checksum;
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, header_text, multipart, tagging};
+use crate::s3::{ErrorCode, ObjectKey, S3Error, header_text, multipart, tagging};
+use crate::store::{Bucket, ObjectMeta};
 use crate::store::{Object, ObjectParts};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -32,44 +33,23 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
 /// `GetObject` and `HeadObject`.
 pub(crate) async fn read_object(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.state.store;
-    // Before anything is read that the answer is made of.
+    let (store, bucket) = (permitted.store(), permitted.bucket()?);
+    // Before the object is read.
     let stamp = permitted
         .may_repeat()
-        .then(|| (store.stamp_of_object(bucket, key)).and(&store.stamp_of_settings(bucket)));
-    let settings = (store.bucket(bucket)).ok_or_else(|| error::no_such_bucket(bucket))?;
-    let (object, part) = match asked_part_number(exchange)? {
-        None => {
-            let object = store.object(bucket, key).await?;
-            (object.ok_or_else(|| error::no_such_key(key))?, None)
-        }
-        Some(number) => {
-            let (object, made_of) = find_with_parts(exchange, bucket, key).await?;
-            let part = AskedPart::of(&object, made_of, number)?;
-            (object, Some(part))
-        }
-    };
-    permitted.require_of(exchange, Action::GetObject, &object)?;
-    let mut representation = represent(exchange, &object, part.as_ref());
+        .then(|| store.stamp_of_object(&bucket.name, key));
+    let (object, part) = find(exchange, permitted, key).await?;
+    permitted.require_of(exchange, Action::GetObject, (bucket, &object))?;
+    let mut representation = represent(exchange, (bucket, &object), part.as_ref());
     representation.repeats = stamp
         .filter(|_| part.is_none())
-        .and_then(|stamp| permitted.repeats(exchange, &settings, key, stamp));
+        .and_then(|stamp| permitted.repeats(bucket, &stamp));
     apply_overrides(exchange, permitted, &mut representation)?;
     if permitted.is_for_browsers() {
-        serve::harden(exchange.req, &mut representation).map_err(|refusal| {
-            S3Error::with_message(
-                ErrorCode::AccessDenied,
-                "Uploaded files are not served as scripts, styles, workers or embedded documents.",
-            )
-            .logged(refusal.to_string())
-        })?;
-        if representation.get(&header::CACHE_CONTROL).is_none() {
-            representation.set(header::CACHE_CONTROL, HeaderValue::from_static("private"));
-        }
+        harden(exchange, &mut representation)?;
     }
     let answered = match part {
         // An empty object is its only part, and no Content-Range can name that.
@@ -85,6 +65,36 @@ pub(crate) async fn read_object(
         }
         ServeRefusal::Store(trouble) => trouble.into(),
     })
+}
+
+async fn find(
+    exchange: &Exchange<'_>,
+    permitted: &Permitted<'_>,
+    key: &ObjectKey,
+) -> Result<(Object, Option<AskedPart>), S3Error> {
+    let Some(number) = asked_part_number(exchange)? else {
+        let bucket = &permitted.bucket()?.name;
+        let object = permitted.store().object(bucket, key).await?;
+        return Ok((object.ok_or_else(|| error::no_such_key(key))?, None));
+    };
+    let (object, made_of) = find_with_parts(permitted, key).await?;
+    let part = AskedPart::of(&object, made_of, number)?;
+    Ok((object, Some(part)))
+}
+
+/// Makes an answer harmless in a browser, which a page may have made to ask.
+fn harden(exchange: &Exchange<'_>, representation: &mut Representation) -> Result<(), S3Error> {
+    serve::harden(exchange.req, representation).map_err(|refusal| {
+        S3Error::with_message(
+            ErrorCode::AccessDenied,
+            "Uploaded files are not served as scripts, styles, workers or embedded documents.",
+        )
+        .logged(refusal.to_string())
+    })?;
+    if representation.get(&header::CACHE_CONTROL).is_none() {
+        representation.set(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+    Ok(())
 }
 
 /// What `partNumber` asks for.
@@ -143,8 +153,12 @@ fn asked_part_number(exchange: &Exchange<'_>) -> Result<Option<u16>, S3Error> {
     Ok(Some(number))
 }
 
-/// What was stored with the object.
-fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>) -> Representation {
+/// The headers that were stored with the object, and those that describe it.
+fn represent(
+    exchange: &Exchange<'_>,
+    (bucket, object): (&Bucket, &Object),
+    part: Option<&AskedPart>,
+) -> Representation {
     let meta = &object.meta;
     let content_type = meta.content_type.as_deref().unwrap_or(DEFAULT_TYPE);
     let mut representation = Representation {
@@ -152,6 +166,24 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
         headers: Vec::new(),
         repeats: None,
     };
+    add_stored(meta, &mut representation);
+    if let Some(tags) = &meta.tagging {
+        let name = HeaderName::from_static("x-amz-tagging-count");
+        put(&mut representation, name, &tagging::count(tags).to_string());
+    }
+    if let Some((name, value)) = expiration(bucket, &object.as_subject()) {
+        put(&mut representation, name, &value);
+    }
+    if let Some(count) = part.and_then(|part| part.count) {
+        let name = HeaderName::from_static("x-amz-mp-parts-count");
+        put(&mut representation, name, &count.to_string());
+    }
+    let checksums = part.map_or(&object.meta.checksums, |part| &part.checksums);
+    add_checksums(exchange, object, checksums, &mut representation);
+    representation
+}
+
+fn add_stored(meta: &ObjectMeta, representation: &mut Representation) {
     let stored = [
         (header::CACHE_CONTROL, &meta.cache_control),
         (header::CONTENT_DISPOSITION, &meta.content_disposition),
@@ -166,42 +198,19 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
     for (name, value) in stored {
         if let Some(value) = value {
             let text = as_header(&name, value);
-            put(&mut representation, name, &text);
+            put(representation, name, &text);
         }
     }
     if let Some(location) = &meta.website_redirect {
         let name = HeaderName::from_static("x-amz-website-redirect-location");
-        put(&mut representation, name, &header_text::address(location));
+        put(representation, name, &header_text::address(location));
     }
     for (name, value) in &meta.user {
-        // What other servers stored before may hold names that are no header's.
+        // Other servers may have stored names that no header can have.
         if let Ok(name) = HeaderName::from_bytes(format!("x-amz-meta-{name}").as_bytes()) {
-            put(
-                &mut representation,
-                name,
-                &header_text::encoded_words(value),
-            );
+            put(representation, name, &header_text::encoded_words(value));
         }
     }
-    if let Some(tags) = &meta.tagging {
-        let count = tagging::count(tags).to_string();
-        put(
-            &mut representation,
-            HeaderName::from_static("x-amz-tagging-count"),
-            &count,
-        );
-    }
-    let expiration = settings::expiration(exchange, &object.bucket, &object.as_subject());
-    if let Some((name, value)) = expiration {
-        put(&mut representation, name, &value);
-    }
-    if let Some(count) = part.and_then(|part| part.count) {
-        let name = HeaderName::from_static("x-amz-mp-parts-count");
-        put(&mut representation, name, &count.to_string());
-    }
-    let checksums = part.map_or(&object.meta.checksums, |part| &part.checksums);
-    add_checksums(exchange, object, checksums, &mut representation);
-    representation
 }
 
 /// A value of one of the headers that are kept with an object, as every client can read it.
@@ -243,7 +252,7 @@ fn add_checksums(
 /// What the query puts in the place of what was stored.
 fn apply_overrides(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
+    permitted: &Permitted<'_>,
     representation: &mut Representation,
 ) -> Result<(), S3Error> {
     for (parameter, value) in &exchange.query {

@@ -1,7 +1,6 @@
 //! Listing objects: versions 1 and 2, and the versions of a bucket that has none.
 
 use crate::http::s3::access::Permitted;
-use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::response::xml_answer;
 use crate::s3::listing::{ListQuery, ListedPage, MAX_KEYS};
@@ -11,38 +10,29 @@ use actix_web::HttpResponse;
 
 pub(crate) async fn list_objects(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
 ) -> Result<HttpResponse, S3Error> {
-    list(exchange, bucket, ListQuery::objects(&exchange.query)?).await
+    list(permitted, ListQuery::objects(&exchange.query)?).await
 }
 
 pub(crate) async fn list_objects_v2(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
+    permitted: &Permitted<'_>,
     bucket: &BucketName,
 ) -> Result<HttpResponse, S3Error> {
     let query = ListQuery::objects_v2(bucket, &exchange.query)?;
-    list(exchange, bucket, query).await
+    list(permitted, query).await
 }
 
 pub(crate) async fn list_object_versions(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
 ) -> Result<HttpResponse, S3Error> {
-    list(exchange, bucket, ListQuery::versions(&exchange.query)?).await
+    list(permitted, ListQuery::versions(&exchange.query)?).await
 }
 
-async fn list(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    query: ListQuery,
-) -> Result<HttpResponse, S3Error> {
-    let store = &exchange.state.store;
-    if store.bucket(bucket).is_none() {
-        return Err(error::no_such_bucket(bucket));
-    }
+async fn list(permitted: &Permitted<'_>, query: ListQuery) -> Result<HttpResponse, S3Error> {
+    let (store, bucket) = (permitted.store(), &permitted.bucket()?.name);
     let request = ListRequest {
         prefix: query.prefix.clone(),
         delimiter: query.delimiter.clone(),

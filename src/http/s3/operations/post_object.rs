@@ -6,12 +6,11 @@
 //! senders share ([`crate::http::memory`]), and nothing is staged.
 
 use crate::http::limits::{Body, Kept};
-use crate::http::origin::{self, Origin};
-use crate::http::s3::access;
-use crate::http::s3::access::verify;
+use crate::http::origin::{self};
+use crate::http::s3::access::{Authorizer, Permitted};
 use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
-use crate::http::s3::request;
+use crate::http::s3::request::acl;
 use crate::http::s3::request::checksums;
 use crate::http::s3::request::checksums::StatedChecksums;
 use crate::http::s3::request::headers;
@@ -19,8 +18,9 @@ use crate::http::s3::request::object_meta::object_meta;
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
-use crate::s3::policy::{FormFields, Grant, SuccessAnswer, UnverifiedForm, redirect_location};
-use crate::s3::{BucketName, ErrorCode, S3Error, op, uri, xml};
+use crate::s3::op::Operation;
+use crate::s3::policy::{Grant, SuccessAnswer, redirect_location};
+use crate::s3::{BucketName, ErrorCode, S3Error, xml};
 use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -34,14 +34,13 @@ const DEFAULT_TYPE: &str = "application/octet-stream";
 
 pub(crate) async fn post_object(
     exchange: &Exchange<'_>,
-    bucket: BucketName,
+    authorizer: &Authorizer<'_>,
+    (operation, bucket): (&Operation, &BucketName),
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    if exchange.state.store.bucket(&bucket).is_none() {
-        return Err(error::no_such_bucket(&bucket));
-    }
+    authorizer.require_bucket(bucket)?;
     let boundary = form::boundary(exchange.header("content-type"))?;
-    headers::judge_headers(exchange, op::POST_OBJECT)?;
+    headers::judge_headers(exchange, operation.name())?;
     let mut parser = FormParser::new(&boundary);
     let mut events = Vec::new();
     body.count(Kept::Unverified);
@@ -51,11 +50,13 @@ pub(crate) async fn post_object(
         for event in events.drain(..) {
             match (event, &mut upload) {
                 (FormEvent::FileBegins { fields, file_name }, _) => {
-                    let grant = grant(exchange, &bucket, fields, file_name.as_deref()).await?;
-                    let to_come = body
-                        .declared()
-                        .map(|all| all.saturating_sub(body.received()));
-                    upload = Some(Upload::begin(exchange, grant, to_come)?);
+                    // No byte of the file is looked at before.
+                    let form = (operation, bucket);
+                    let (grant, permitted) = authorizer
+                        .permit_form(exchange, form, fields, file_name.as_deref())
+                        .await?;
+                    warn_of_lost_host(exchange);
+                    upload = Some(Upload::begin(permitted, grant, body)?);
                     body.begin_upload().await?;
                 }
                 (FormEvent::Data(bytes), Some(upload)) => upload.write(bytes, body).await?,
@@ -73,21 +74,6 @@ pub(crate) async fn post_object(
     }
 }
 
-/// Steps 2 to 8 of the contract's order: no byte of the file is looked at before.
-async fn grant(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    fields: FormFields,
-    file_name: Option<&str>,
-) -> Result<Grant, S3Error> {
-    let form = UnverifiedForm::parse(bucket, fields, file_name, &verify::rules(exchange))?;
-    let now = exchange.state.clock.now();
-    let grant = verify::with_keys(exchange, |keys| form.evaluate(keys, now))?;
-    access::permit_form(exchange, &grant).await?;
-    warn_of_lost_host(exchange);
-    Ok(grant)
-}
-
 /// Once for each start: every form that comes the same way would say it again.
 fn warn_of_lost_host(exchange: &Exchange<'_>) {
     static WARNED: std::sync::Once = std::sync::Once::new();
@@ -95,7 +81,7 @@ fn warn_of_lost_host(exchange: &Exchange<'_>) {
         return;
     }
     let req = exchange.req.head();
-    let Some(sent_to) = origin::host_lost_on_the_way(req, &exchange.state.config) else {
+    let Some(sent_to) = origin::host_lost_on_the_way(req, &exchange.config) else {
         return;
     };
     WARNED.call_once(|| {
@@ -108,22 +94,20 @@ fn warn_of_lost_host(exchange: &Exchange<'_>) {
 }
 
 /// A file on its way in, under its grant.
-struct Upload {
+struct Upload<'a> {
+    permitted: Permitted<'a>,
     grant: Grant,
     meta: ObjectMeta,
     expected: Expected,
-    /// `None`: the file is over its limit, and only counted any more.
+    /// `None`: the file is over its limit, and its bytes are only counted.
     staging: Option<Staging>,
     size_bytes: u64,
 }
 
-impl Upload {
-    /// `to_come`: what was not read yet of the form, bytes.
-    fn begin(exchange: &Exchange<'_>, grant: Grant, to_come: Option<u64>) -> Result<Self, S3Error> {
+impl<'a> Upload<'a> {
+    fn begin(permitted: Permitted<'a>, grant: Grant, body: &Body) -> Result<Self, S3Error> {
         let fields = &grant.fields().fields;
-        if let Some(bucket) = exchange.state.store.bucket(grant.bucket()) {
-            request::acl::judge_for(&bucket, fields)?;
-        }
+        acl::judge_for(permitted.bucket()?, fields)?;
         let checksums = StatedChecksums::parse(fields)?;
         let mut meta = object_meta(fields)?;
         meta.content_type
@@ -143,9 +127,13 @@ impl Upload {
                 .into_iter()
                 .collect(),
         };
-        let staging = exchange.state.store.stage(&wanted, *grant.length().end());
+        let to_come = body
+            .declared()
+            .map(|all| all.saturating_sub(body.received()));
+        let staging = permitted.store().stage(&wanted, *grant.length().end());
         let staging = staging.announced(to_come);
         Ok(Self {
+            permitted,
             grant,
             meta,
             expected,
@@ -184,7 +172,7 @@ impl Upload {
 
     async fn commit(self, exchange: &Exchange<'_>) -> Result<HttpResponse, S3Error> {
         let staging = self.staging.ok_or(ErrorCode::MalformedPOSTRequest)?;
-        let state = exchange.state;
+        let state = self.permitted.state();
         let sealed = staging.seal(&self.expected).await?;
         let (bucket, key) = (self.grant.bucket(), self.grant.key());
         state
@@ -211,7 +199,7 @@ impl Upload {
 /// The answer that the form asked for.
 fn success(exchange: &Exchange<'_>, grant: &Grant, committed: &Committed) -> HttpResponse {
     let etag = &committed.etag;
-    let place = location(exchange, grant);
+    let place = exchange.location_of(grant.bucket(), grant.key());
     let (status, location, document) = match grant.success() {
         SuccessAnswer::Redirect(url) => (
             303,
@@ -232,19 +220,5 @@ fn success(exchange: &Exchange<'_>, grant: &Grant, committed: &Committed) -> Htt
     match document {
         Some(xml) => answer.content_type("application/xml").body(xml),
         None => answer.finish(),
-    }
-}
-
-/// Where the object is: absolute, or a path where the request names no host that a link could hold.
-fn location(exchange: &Exchange<'_>, grant: &Grant) -> String {
-    let key = uri::encode_path(grant.key().as_str());
-    let path = if exchange.virtual_bucket.is_some() {
-        format!("/{key}")
-    } else {
-        format!("/{}/{key}", grant.bucket())
-    };
-    match Origin::of(exchange.req, &exchange.state.config) {
-        Ok(origin) => format!("{origin}{path}"),
-        Err(_) => path,
     }
 }

@@ -10,7 +10,7 @@ use crate::http::s3::request::document::read_document;
 use crate::http::s3::response::xml_answer;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::CorsRules;
-use crate::s3::lifecycle::{Lifecycle, Subject};
+use crate::s3::lifecycle::Lifecycle;
 use crate::s3::op::Feature;
 use crate::s3::ownership::ObjectOwnership;
 use crate::s3::public_access::PublicAccessBlock;
@@ -19,7 +19,6 @@ use crate::s3::xml::{self, Namespace};
 use crate::s3::{BucketName, BucketSetting, ErrorCode, S3Error};
 use crate::store::Bucket;
 use actix_web::HttpResponse;
-use actix_web::http::header::HeaderName;
 use serde::Deserialize;
 
 /// AWS: 64 KB of CORS rules; the other small documents have far less.
@@ -30,15 +29,13 @@ const TAGGING_BYTES: usize = 256 * 1024;
 const LIFECYCLE_BYTES: usize = 2 * 1024 * 1024;
 
 pub(crate) fn get_setting(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     setting: BucketSetting,
 ) -> Result<HttpResponse, S3Error> {
-    let found = exchange.find_bucket(bucket)?;
-    let document = found
-        .setting(setting)
-        .ok_or_else(|| S3Error::new(not_there(setting)).extra("BucketName", bucket.as_str()))?;
+    let bucket = permitted.bucket()?;
+    let document = bucket.setting(setting).ok_or_else(|| {
+        S3Error::new(not_there(setting)).extra("BucketName", bucket.name.as_str())
+    })?;
     Ok(match setting {
         BucketSetting::Policy => HttpResponse::Ok()
             .content_type("application/json")
@@ -62,12 +59,11 @@ fn not_there(setting: BucketSetting) -> ErrorCode {
 
 pub(crate) async fn put_setting(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     setting: BucketSetting,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let found = exchange.find_bucket(bucket)?;
+    let bucket = permitted.bucket()?;
     let limit_bytes = match setting {
         BucketSetting::Tagging => TAGGING_BYTES,
         BucketSetting::Lifecycle => LIFECYCLE_BYTES,
@@ -76,7 +72,7 @@ pub(crate) async fn put_setting(
     let text = read_document(exchange, permitted, body, limit_bytes).await?;
     let document = match setting {
         BucketSetting::Policy => {
-            judge_policy(&found, &text)?;
+            judge_policy(bucket, &text)?;
             text
         }
         BucketSetting::Cors => CorsRules::parse(&text)?.to_xml(),
@@ -86,25 +82,25 @@ pub(crate) async fn put_setting(
         BucketSetting::OwnershipControls => ObjectOwnership::parse(&text)?.to_xml(),
         BucketSetting::Location => return Err(ErrorCode::MethodNotAllowed.into()),
     };
-    exchange
-        .state
-        .store
-        .set_bucket(bucket.clone(), setting, Some(document))
+    let store = permitted.store();
+    store
+        .set_bucket(bucket.name.clone(), setting, Some(document))
         .await?;
-    watch(exchange, bucket, setting);
+    warn_if_open(permitted, &bucket.name, setting);
     Ok(match setting {
         BucketSetting::Policy | BucketSetting::Tagging => HttpResponse::NoContent().finish(),
         _ => HttpResponse::Ok().finish(),
     })
 }
 
-/// Has the log warn of a bucket that everybody gains from, where what was set or removed decides that.
-fn watch(exchange: &Exchange<'_>, bucket: &BucketName, setting: BucketSetting) {
+/// Logs a warning where the bucket is now open to everybody, if this setting decides that.
+fn warn_if_open(permitted: &Permitted<'_>, bucket: &BucketName, setting: BucketSetting) {
     if matches!(
         setting,
         BucketSetting::Policy | BucketSetting::PublicAccessBlock
     ) {
-        exchange.state.watch.bucket_was_set(exchange.state, bucket);
+        let state = permitted.state();
+        state.watch.bucket_was_set(state, bucket);
     }
 }
 
@@ -118,42 +114,23 @@ fn judge_policy(bucket: &Bucket, text: &str) -> Result<(), S3Error> {
     Ok(())
 }
 
-/// `x-amz-expiration` of an object, where the bucket's lifecycle ends it.
-pub(crate) fn expiration(
-    exchange: &Exchange<'_>,
-    bucket: &BucketName,
-    object: &Subject<'_>,
-) -> Option<(HeaderName, String)> {
-    let found = exchange.state.store.bucket(bucket)?;
-    let expiry = found.lifecycle()?.expiry(object)?;
-    Some((HeaderName::from_static("x-amz-expiration"), expiry.header()))
-}
-
 /// AWS: 204 whether the document was there or not.
 pub(crate) async fn delete_setting(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     setting: BucketSetting,
 ) -> Result<HttpResponse, S3Error> {
-    if exchange.find_bucket(bucket)?.setting(setting).is_some() {
-        exchange
-            .state
-            .store
-            .set_bucket(bucket.clone(), setting, None)
-            .await?;
-        watch(exchange, bucket, setting);
+    let bucket = permitted.bucket()?;
+    if bucket.setting(setting).is_some() {
+        let store = permitted.store();
+        store.set_bucket(bucket.name.clone(), setting, None).await?;
+        warn_if_open(permitted, &bucket.name, setting);
     }
     Ok(HttpResponse::NoContent().finish())
 }
 
-pub(crate) fn get_policy_status(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
-) -> Result<HttpResponse, S3Error> {
-    let found = exchange.find_bucket(bucket)?;
-    let policy = found.policy().map_err(S3Error::clone)?;
+pub(crate) fn get_policy_status(permitted: &Permitted<'_>) -> Result<HttpResponse, S3Error> {
+    let bucket = permitted.bucket()?;
+    let policy = bucket.policy().map_err(S3Error::clone)?;
     let is_public = policy.is_some_and(BucketPolicy::is_public);
     Ok(xml_answer(xml::document(
         "PolicyStatus",
@@ -163,12 +140,8 @@ pub(crate) fn get_policy_status(
 }
 
 /// AWS: the document of a bucket that never had versions is empty.
-pub(crate) fn get_versioning(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
-) -> Result<HttpResponse, S3Error> {
-    exchange.find_bucket(bucket)?;
+pub(crate) fn get_versioning(permitted: &Permitted<'_>) -> Result<HttpResponse, S3Error> {
+    permitted.bucket()?;
     Ok(empty("VersioningConfiguration"))
 }
 
@@ -183,11 +156,10 @@ struct VersioningConfiguration {
 /// `Suspended` is what every bucket is.
 pub(crate) async fn put_versioning(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    exchange.find_bucket(bucket)?;
+    permitted.bucket()?;
     let text = read_document(exchange, permitted, body, DOCUMENT_BYTES).await?;
     let asked: VersioningConfiguration =
         xml::read(&text).ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))?;
@@ -202,12 +174,10 @@ pub(crate) async fn put_versioning(
 }
 
 pub(crate) fn get_unconfigured(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     feature: Feature,
 ) -> Result<HttpResponse, S3Error> {
-    exchange.find_bucket(bucket)?;
+    let bucket = permitted.bucket()?;
     let code = match feature {
         Feature::Encryption => ErrorCode::ServerSideEncryptionConfigurationNotFoundError,
         Feature::ObjectLock => ErrorCode::ObjectLockConfigurationNotFoundError,
@@ -225,15 +195,11 @@ pub(crate) fn get_unconfigured(
             )));
         }
     };
-    Err(S3Error::new(code).extra("BucketName", bucket.as_str()))
+    Err(S3Error::new(code).extra("BucketName", bucket.name.as_str()))
 }
 
-pub(crate) fn delete_unconfigured(
-    exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
-) -> Result<HttpResponse, S3Error> {
-    exchange.find_bucket(bucket)?;
+pub(crate) fn delete_unconfigured(permitted: &Permitted<'_>) -> Result<HttpResponse, S3Error> {
+    permitted.bucket()?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -1,10 +1,10 @@
 //! The ACL that a write states, in headers or in a form's fields, and what its bucket says of it.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html>
 
+use crate::http::s3::access::Permitted;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::fields::field;
 use crate::s3::acl::{self, CannedAcl};
-use crate::s3::op::Operation;
 use crate::s3::ownership::ObjectOwnership;
 use crate::s3::{BucketSetting, ErrorCode, S3Error};
 use crate::store::Bucket;
@@ -42,16 +42,13 @@ pub(crate) fn grants(fields: &[(String, String)]) -> impl Iterator<Item = (&str,
 /// As [`stated`] and [`judge_for`].
 pub(crate) fn refuse_blocked(
     exchange: &Exchange<'_>,
-    operation: &Operation,
+    permitted: &Permitted<'_>,
 ) -> Result<(), S3Error> {
     let writes = [Method::PUT, Method::POST].contains(exchange.req.method());
-    let bucket = operation
-        .bucket()
-        .filter(|_| writes)
-        .and_then(|name| exchange.state.store.bucket(name));
-    match bucket {
-        Some(bucket) => judge_for(&bucket, &exchange.headers),
-        None => Ok(()),
+    match permitted.bucket() {
+        Ok(bucket) if writes => judge_for(bucket, &exchange.headers),
+        // The operation answers for a bucket that does not exist.
+        _ => Ok(()),
     }
 }
 

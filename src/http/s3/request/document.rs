@@ -12,10 +12,10 @@ use crate::http::s3::exchange::Exchange;
 use crate::http::s3::request::checksums;
 use crate::http::s3::request::checksums::StatedChecksums;
 use crate::s3::checksum::{Checksum, Hasher, Wanted};
+use crate::s3::op::{ObjectOperation, Operation};
 use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::chunked::Decoder;
 use crate::s3::{ErrorCode, S3Error};
-use actix_web::http::Method;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -29,13 +29,17 @@ pub(crate) const NEEDLESS_BYTES: usize = 64 * 1024;
 /// malformed checksum, `MalformedXML` for what is no UTF-8.
 pub(crate) async fn read_document(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
+    permitted: &Permitted<'_>,
     body: &mut Body,
     limit_bytes: usize,
 ) -> Result<String, S3Error> {
     let md5 = checksums::content_md5(&exchange.headers)?;
     // AWS: the checksum headers of CompleteMultipartUpload are those of the object.
-    let stated = if completes_an_upload(exchange) {
+    let completes_an_upload = matches!(
+        permitted.operation(),
+        Operation::OnObject(ObjectOperation::CompleteMultipartUpload, ..)
+    );
+    let stated = if completes_an_upload {
         StatedChecksums::default()
     } else {
         StatedChecksums::parse(&exchange.headers)?
@@ -46,18 +50,13 @@ pub(crate) async fn read_document(
     String::from_utf8(whole).map_err(|_| S3Error::new(ErrorCode::MalformedXML))
 }
 
-fn completes_an_upload(exchange: &Exchange<'_>) -> bool {
-    *exchange.req.method() == Method::POST
-        && exchange.query.iter().any(|(name, _)| name == "uploadId")
-}
-
 /// A small body, whole and as it was signed.
 ///
 /// # Errors
 /// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `BadDigest` where its trailer does not hold.
 pub(crate) async fn read_signed(
     body: &mut Body,
-    permitted: &Permitted,
+    permitted: &Permitted<'_>,
     limit_bytes: usize,
 ) -> Result<Vec<u8>, S3Error> {
     let (whole, trailer) = read_framed(body, permitted, limit_bytes).await?;
@@ -68,7 +67,7 @@ pub(crate) async fn read_signed(
 /// The bytes and the checksums that their trailer states.
 async fn read_framed(
     body: &mut Body,
-    permitted: &Permitted,
+    permitted: &Permitted<'_>,
     limit_bytes: usize,
 ) -> Result<(Vec<u8>, Vec<Checksum>), S3Error> {
     let payload = permitted.payload();

@@ -1,10 +1,11 @@
 //! The preconditions of a write: what the headers ask of the object that is there, and the answer where it does not hold.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 
+use crate::http::s3::access::Permitted;
 use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::s3::conditional::WritePrecondition;
-use crate::s3::{BucketName, ObjectKey, S3Error};
+use crate::s3::{ObjectKey, S3Error};
 use crate::store::StoreError;
 
 /// # Errors
@@ -25,15 +26,19 @@ pub(crate) fn lines(exchange: &Exchange<'_>, name: &str) -> Option<String> {
 
 /// The refusal of a write. AWS: `If-Match` on a key without an object is a 404.
 pub(crate) async fn explain(
-    exchange: &Exchange<'_>,
-    (bucket, key): (&BucketName, &ObjectKey),
+    permitted: &Permitted<'_>,
+    key: &ObjectKey,
     precondition: &WritePrecondition,
     refusal: StoreError,
 ) -> S3Error {
     if !matches!(refusal, StoreError::PreconditionFailed) || !precondition.wants_object() {
         return refusal.into();
     }
-    match exchange.state.store.object(bucket, key).await {
+    let bucket = match permitted.bucket() {
+        Ok(bucket) => &bucket.name,
+        Err(refusal) => return refusal,
+    };
+    match permitted.store().object(bucket, key).await {
         Ok(None) => error::no_such_key(key),
         Ok(Some(_)) => refusal.into(),
         Err(trouble) => trouble.into(),

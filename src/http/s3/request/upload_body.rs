@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
 
 use crate::http::limits::Body;
+use crate::http::s3::access::Permitted;
 use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::request::checksums;
@@ -65,9 +66,8 @@ impl Announced {
     /// As a body, its framing and its digests can fail.
     pub(crate) async fn receive(
         self,
-        exchange: &Exchange<'_>,
+        permitted: &Permitted<'_>,
         body: &mut Body,
-        payload: &Payload,
         algorithm: Option<ChecksumAlgorithm>,
     ) -> Result<Sealed, S3Error> {
         let wanted = Wanted {
@@ -75,10 +75,10 @@ impl Announced {
             checksums: algorithm.into_iter().collect(),
         };
         body.begin_upload().await?;
-        let staging = exchange.state.store.stage(&wanted, MOST_BYTES);
+        let staging = permitted.store().stage(&wanted, MOST_BYTES);
         let mut staging = staging.announced(self.expected.exact_bytes);
         let mut expected = self.expected;
-        match payload {
+        match permitted.payload() {
             Payload::Unsigned | Payload::Sha256(_) => {
                 while let Some(bytes) = body.next().await? {
                     staging.write(bytes).await?;

@@ -5,7 +5,6 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
 
 use crate::http::limits::Body;
-use crate::http::origin::Origin;
 use crate::http::s3::access::Permitted;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::lookup::object::find_with_parts;
@@ -18,21 +17,20 @@ use crate::http::s3::request::document::read_document;
 use crate::http::s3::request::precondition;
 use crate::http::s3::response::xml_answer;
 use crate::s3::multipart::{self, StatedPart, StatedWhole, Whole};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, uri};
+use crate::s3::{ErrorCode, ObjectKey, S3Error};
 use crate::store::{Completion, Part, StoreError, Upload, UploadId};
 use actix_web::HttpResponse;
 
 /// 10,000 parts with their tags and their longest checksums.
 const DOCUMENT_BYTES: usize = 2 * 1024 * 1024;
-/// How often parts are read anew that were replaced while they were judged.
+/// How often the parts are read again that other clients replaced while they were judged.
 const ATTEMPTS: usize = 5;
 /// Parts that are read at once.
 const PAGE: u32 = 1000;
 
 pub(crate) async fn complete(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
@@ -40,37 +38,33 @@ pub(crate) async fn complete(
     let stated = multipart::parse_completion(&document)?;
     let whole = StatedWhole::parse(|name| exchange.header(name))?;
     let precondition = precondition::parse(exchange)?;
-    exchange.find_bucket(bucket)?;
+    let (store, bucket) = (permitted.store(), &permitted.bucket()?.name);
     let id = asked_id(exchange)?;
-    let store = &exchange.state.store;
     for _ in 0..ATTEMPTS {
         let upload = match store.upload(bucket, key, &id).await {
             Err(StoreError::NoSuchUpload) => {
-                return answer_again(exchange, bucket, key, &id).await;
+                return answer_again(exchange, permitted, key, &id).await;
             }
             found => found?,
         };
-        let completion = judge(exchange, &upload, &stated, &whole).await?;
+        let completion = judge(permitted, &upload, &stated, &whole).await?;
         let (etag, checksums) = (completion.etag.clone(), completion.checksums.clone());
-        match store
-            .complete_upload(&upload, completion, precondition.clone())
-            .await
-        {
+        let completed = store.complete_upload(&upload, completion, precondition.clone());
+        match completed.await {
             Ok(_) => {
                 let checksum_type = begun_with(&upload).map(|(_, kind)| kind);
                 return Ok(xml_answer(multipart::completed(
-                    &location(exchange, bucket, key),
+                    &exchange.location_of(bucket, key),
                     (bucket, key),
                     &etag,
                     &checksums,
                     checksum_type.unwrap_or_default(),
                 )));
             }
-            // Somebody else replaced a part, or ended the upload: look again.
+            // Another client replaced a part, or ended the upload: look again.
             Err(StoreError::UploadChanged | StoreError::NoSuchUpload) => {}
             Err(refusal @ StoreError::PreconditionFailed) => {
-                let target = (bucket, key);
-                return Err(precondition::explain(exchange, target, &precondition, refusal).await);
+                return Err(precondition::explain(permitted, key, &precondition, refusal).await);
             }
             Err(refusal) => return Err(about_upload(exchange, refusal)),
         }
@@ -80,12 +74,12 @@ pub(crate) async fn complete(
 
 /// What the parts named make, from what the vault holds of them.
 async fn judge(
-    exchange: &Exchange<'_>,
+    permitted: &Permitted<'_>,
     upload: &Upload,
     stated: &[StatedPart],
     whole: &StatedWhole,
 ) -> Result<Completion, S3Error> {
-    let parts = all_parts(exchange, upload).await?;
+    let parts = all_parts(permitted, upload).await?;
     let named: Vec<Part> = stated
         .iter()
         .map(|stated| {
@@ -107,11 +101,11 @@ async fn judge(
     })
 }
 
-async fn all_parts(exchange: &Exchange<'_>, upload: &Upload) -> Result<Vec<Part>, S3Error> {
+async fn all_parts(permitted: &Permitted<'_>, upload: &Upload) -> Result<Vec<Part>, S3Error> {
     let mut parts: Vec<Part> = Vec::new();
     loop {
         let after = parts.last().map_or(0, |part| part.number);
-        let page = exchange.state.store.parts(upload, after, PAGE).await?;
+        let page = permitted.store().parts(upload, after, PAGE).await?;
         let more_follow = page.is_truncated && !page.parts.is_empty();
         parts.extend(page.parts);
         if !more_follow {
@@ -123,11 +117,11 @@ async fn all_parts(exchange: &Exchange<'_>, upload: &Upload) -> Result<Vec<Part>
 /// The answer to a request that was answered before: clients repeat one whose answer they did not get.
 async fn answer_again(
     exchange: &Exchange<'_>,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
     id: &UploadId,
 ) -> Result<HttpResponse, S3Error> {
-    let (object, made_of) = match find_with_parts(exchange, bucket, key).await {
+    let (object, made_of) = match find_with_parts(permitted, key).await {
         Err(refusal) if refusal.code == ErrorCode::NoSuchKey => {
             return Err(no_such_upload(exchange));
         }
@@ -136,25 +130,12 @@ async fn answer_again(
     if made_of.and_then(|made_of| made_of.upload).as_ref() != Some(id) {
         return Err(no_such_upload(exchange));
     }
+    let bucket = &permitted.bucket()?.name;
     Ok(xml_answer(multipart::completed(
-        &location(exchange, bucket, key),
+        &exchange.location_of(bucket, key),
         (bucket, key),
         &object.etag,
         &object.meta.checksums,
         object.meta.checksum_type,
     )))
-}
-
-/// Where the object is: absolute, or a path where the request names no host that a link could hold.
-fn location(exchange: &Exchange<'_>, bucket: &BucketName, key: &ObjectKey) -> String {
-    let key = uri::encode_path(key.as_str());
-    let path = if exchange.virtual_bucket.is_some() {
-        format!("/{key}")
-    } else {
-        format!("/{bucket}/{key}")
-    };
-    match Origin::of(exchange.req, &exchange.state.config) {
-        Ok(origin) => format!("{origin}{path}"),
-        Err(_) => path,
-    }
 }

@@ -16,27 +16,24 @@ use crate::http::s3::request::upload_body::MOST_BYTES;
 use crate::http::s3::response::state_checksums;
 use crate::http::s3::response::xml_answer;
 use crate::s3::multipart::{self, PartsQuery};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, copy, range};
+use crate::s3::{ErrorCode, ObjectKey, S3Error, copy, range};
 use crate::store::PartPage;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
 pub(crate) async fn upload_part(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
     let number =
         multipart::parse_part_number(exchange.parameter("partNumber").unwrap_or_default())?;
     let announced = Announced::parse(exchange, permitted.payload())?;
-    let upload = find_upload(exchange, bucket, key).await?;
+    let upload = find_upload(exchange, permitted, key).await?;
     let algorithm = multipart::part_checksum(begun_with(&upload), announced.algorithm())?;
-    let sealed = announced
-        .receive(exchange, body, permitted.payload(), algorithm)
-        .await?;
-    let store = &exchange.state.store;
+    let sealed = announced.receive(permitted, body, algorithm).await?;
+    let store = permitted.store();
     let part = store
         .put_part(&upload, number, sealed)
         .await
@@ -49,14 +46,13 @@ pub(crate) async fn upload_part(
 
 pub(crate) async fn upload_part_copy(
     exchange: &Exchange<'_>,
-    permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     let number =
         multipart::parse_part_number(exchange.parameter("partNumber").unwrap_or_default())?;
-    let upload = find_upload(exchange, bucket, key).await?;
-    let source = find_source(exchange, permitted).await?;
+    let upload = find_upload(exchange, permitted, key).await?;
+    let source = find_source(exchange, permitted).await?.object;
     let range = exchange
         .header("x-amz-copy-source-range")
         .map(|header| range::parse_copied(header, source.size_bytes))
@@ -70,7 +66,7 @@ pub(crate) async fn upload_part_copy(
             ),
         ));
     }
-    let store = &exchange.state.store;
+    let store = permitted.store();
     let part = store
         .copy_part(&upload, number, &source, range)
         .await
@@ -84,16 +80,15 @@ pub(crate) async fn upload_part_copy(
 
 pub(crate) async fn list_parts(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     let query = PartsQuery::parse(&exchange.query)?;
-    let upload = find_upload(exchange, bucket, key).await?;
+    let upload = find_upload(exchange, permitted, key).await?;
     let page = if query.max == 0 {
         PartPage::default()
     } else {
-        let store = &exchange.state.store;
+        let store = permitted.store();
         store.parts(&upload, query.after, query.max).await?
     };
     let parts: Vec<_> = page.parts.iter().map(held).collect();

@@ -12,7 +12,7 @@ use crate::http::s3::operations::multipart::described::under_way;
 use crate::http::s3::request::object_meta::object_meta;
 use crate::http::s3::response::xml_answer;
 use crate::s3::multipart::{self, ListedUpload, ListedUploads};
-use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time};
+use crate::s3::{ErrorCode, ObjectKey, S3Error, time};
 use crate::store::{NewUpload, UploadChecksum, UploadListPage, UploadListRequest};
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -21,25 +21,24 @@ const INITIATED_TIME: &str = "x-amz-if-match-initiated-time";
 
 pub(crate) async fn create(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     let checksum = multipart::parse_upload_checksum(
         exchange.header("x-amz-checksum-algorithm"),
         exchange.header("x-amz-checksum-type"),
     )?;
+    let meta = object_meta(&exchange.headers)?;
     let new = NewUpload {
-        bucket: bucket.clone(),
+        bucket: permitted.bucket()?.name.clone(),
         key: key.clone(),
-        meta: object_meta(&exchange.headers)?,
+        meta,
         checksum: checksum.map(|(algorithm, checksum_type)| UploadChecksum {
             algorithm,
             checksum_type,
         }),
     };
-    exchange.find_bucket(bucket)?;
-    let upload = exchange.state.store.create_upload(new).await?;
+    let upload = permitted.store().create_upload(new).await?;
     let mut answer = xml_answer(multipart::initiated(&named(&upload)));
     if let Some((algorithm, checksum_type)) = checksum {
         let headers = answer.headers_mut();
@@ -56,11 +55,10 @@ pub(crate) async fn create(
 
 pub(crate) async fn abort(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    let upload = find_upload(exchange, bucket, key).await?;
+    let upload = find_upload(exchange, permitted, key).await?;
     // AWS: evaluates this condition in directory buckets only. What was asked for is evaluated here.
     if let Some(stated) = exchange.header(INITIATED_TIME) {
         let initiated_at = time::parse_http_date(stated.trim()).ok_or_else(|| {
@@ -70,22 +68,21 @@ pub(crate) async fn abort(
             return Err(ErrorCode::PreconditionFailed.into());
         }
     }
-    exchange
-        .state
-        .store
-        .abort_upload(bucket.clone(), key.clone(), upload.id)
-        .await
-        .map_err(|refusal| about_upload(exchange, refusal))?;
+    let bucket = permitted.bucket()?.name.clone();
+    let aborted = permitted
+        .store()
+        .abort_upload(bucket, key.clone(), upload.id)
+        .await;
+    aborted.map_err(|refusal| about_upload(exchange, refusal))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 pub(crate) async fn list_uploads(
     exchange: &Exchange<'_>,
-    _permitted: &Permitted,
-    bucket: &BucketName,
+    permitted: &Permitted<'_>,
 ) -> Result<HttpResponse, S3Error> {
     let query = multipart::UploadsQuery::parse(&exchange.query)?;
-    exchange.find_bucket(bucket)?;
+    let bucket = &permitted.bucket()?.name;
     let page = if query.max == 0 {
         UploadListPage::default()
     } else {
@@ -96,7 +93,7 @@ pub(crate) async fn list_uploads(
             after_upload: query.upload_id_marker.clone(),
             max: query.max,
         };
-        exchange.state.store.list_uploads(bucket, &request).await?
+        permitted.store().list_uploads(bucket, &request).await?
     };
     let uploads: Vec<_> = page
         .uploads
