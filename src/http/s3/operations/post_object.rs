@@ -13,6 +13,7 @@ use crate::http::s3::exchange::Exchange;
 use crate::http::s3::request::acl;
 use crate::http::s3::request::checksums;
 use crate::http::s3::request::checksums::StatedChecksums;
+use crate::http::s3::request::content_check::ContentCheck;
 use crate::http::s3::request::headers;
 use crate::http::s3::request::object_meta::object_meta;
 use crate::s3::checksum::Wanted;
@@ -99,6 +100,7 @@ struct Upload<'a> {
     grant: Grant,
     meta: ObjectMeta,
     expected: Expected,
+    content: ContentCheck,
     /// `None`: the file is over its limit, and its bytes are only counted.
     staging: Option<Staging>,
     size_bytes: u64,
@@ -134,6 +136,7 @@ impl<'a> Upload<'a> {
         let staging = staging.announced(to_come);
         Ok(Self {
             permitted,
+            content: ContentCheck::of(grant.key()),
             grant,
             meta,
             expected,
@@ -159,6 +162,7 @@ impl<'a> Upload<'a> {
         }
         if let Some(staging) = &mut self.staging {
             staging.write(bytes).await?;
+            self.content.see(&self.permitted, staging).await?;
         }
         Ok(())
     }
@@ -172,24 +176,19 @@ impl<'a> Upload<'a> {
 
     async fn commit(self, exchange: &Exchange<'_>) -> Result<HttpResponse, S3Error> {
         let staging = self.staging.ok_or(ErrorCode::MalformedPOSTRequest)?;
-        let state = self.permitted.state();
         let sealed = staging.seal(&self.expected).await?;
         let (bucket, key) = (self.grant.bucket(), self.grant.key());
-        state
-            .assets
-            .check_content(bucket, key, sealed.head())
-            .await?;
-        let checksums = sealed.checksums().to_vec();
+        self.content.finish(&self.permitted, &sealed).await?;
         let target = Target {
             bucket: bucket.clone(),
             key: key.clone(),
             meta: ObjectMeta {
-                checksums: checksums.clone(),
+                checksums: sealed.checksums().to_vec(),
                 ..self.meta
             },
         };
-        let committed = state
-            .store
+        let store = self.permitted.store();
+        let committed = store
             .commit(target, sealed, WritePrecondition::None)
             .await?;
         Ok(success(exchange, &self.grant, &committed))

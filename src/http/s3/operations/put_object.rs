@@ -4,6 +4,7 @@
 use crate::http::limits::Body;
 use crate::http::s3::access::Permitted;
 use crate::http::s3::exchange::Exchange;
+use crate::http::s3::request::content_check::ContentCheck;
 use crate::http::s3::request::object_meta::object_meta;
 use crate::http::s3::request::precondition;
 use crate::http::s3::request::upload_body::Announced;
@@ -24,16 +25,14 @@ pub(crate) async fn put_object(
     key: ObjectKey,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let (state, store) = (permitted.state(), permitted.store());
+    let store = permitted.store();
     let announced = Announced::parse(exchange, permitted.payload())?;
     let meta = object_meta(&exchange.headers)?;
     let precondition = precondition::parse(exchange)?;
     let bucket = permitted.bucket()?;
     let algorithm = announced.algorithm();
-    let sealed = announced.receive(permitted, body, algorithm).await?;
-    state
-        .assets
-        .check_content(&bucket.name, &key, sealed.head())
+    let sealed = announced
+        .receive(permitted, body, algorithm, ContentCheck::of(&key))
         .await?;
     let checksums = sealed.checksums().to_vec();
     let (size_bytes, tagging) = (sealed.size_bytes(), meta.tagging.clone());

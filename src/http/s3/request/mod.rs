@@ -2,6 +2,7 @@
 
 pub(crate) mod acl;
 pub(crate) mod checksums;
+pub(crate) mod content_check;
 pub(crate) mod document;
 pub(crate) mod headers;
 pub(crate) mod object_meta;

@@ -10,6 +10,7 @@ use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::request::checksums;
 use crate::http::s3::request::checksums::StatedChecksums;
+use crate::http::s3::request::content_check::ContentCheck;
 use crate::s3::checksum::{Checksum, ChecksumAlgorithm, Wanted};
 use crate::s3::sigv4::Payload;
 use crate::s3::sigv4::chunked::Decoder;
@@ -59,16 +60,17 @@ impl Announced {
         self.checksums.algorithm()
     }
 
-    /// Reads the body until it is whole and holds what was stated. It gets a checksum of `algorithm`, which is the one
-    /// stated where one is.
+    /// Reads the body until it is whole and holds what was stated, and passes the check of its content. It gets a checksum of
+    /// `algorithm`, which is the one stated where one is.
     ///
     /// # Errors
-    /// As a body, its framing and its digests can fail.
+    /// As a body, its framing, its content and its digests can fail.
     pub(crate) async fn receive(
         self,
         permitted: &Permitted<'_>,
         body: &mut Body,
         algorithm: Option<ChecksumAlgorithm>,
+        mut content: ContentCheck,
     ) -> Result<Sealed, S3Error> {
         let wanted = Wanted {
             sha256: self.expected.sha256.is_some(),
@@ -82,6 +84,7 @@ impl Announced {
             Payload::Unsigned | Payload::Sha256(_) => {
                 while let Some(bytes) = body.next().await? {
                     staging.write(bytes).await?;
+                    content.see(permitted, &staging).await?;
                 }
             }
             Payload::Chunked(framing) => {
@@ -91,6 +94,7 @@ impl Announced {
                     decoder.push(bytes, &mut decoded)?;
                     for piece in decoded.drain(..) {
                         staging.write(piece).await?;
+                        content.see(permitted, &staging).await?;
                     }
                 }
                 let trailer = decoder.finish()?;
@@ -98,7 +102,9 @@ impl Announced {
                 expected.checksums.extend(trailer);
             }
         }
-        Ok(staging.seal(&expected).await?)
+        let sealed = staging.seal(&expected).await?;
+        content.finish(permitted, &sealed).await?;
+        Ok(sealed)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::http::s3::operations::multipart::described::begun_with;
 use crate::http::s3::operations::multipart::described::held;
 use crate::http::s3::operations::multipart::described::named;
 use crate::http::s3::operations::multipart::described::under_way;
+use crate::http::s3::request::content_check::ContentCheck;
 use crate::http::s3::request::upload_body::Announced;
 use crate::http::s3::request::upload_body::MOST_BYTES;
 use crate::http::s3::response::state_checksums;
@@ -32,7 +33,9 @@ pub(crate) async fn upload_part(
     let announced = Announced::parse(exchange, permitted.payload())?;
     let upload = find_upload(exchange, permitted, key).await?;
     let algorithm = multipart::part_checksum(begun_with(&upload), announced.algorithm())?;
-    let sealed = announced.receive(permitted, body, algorithm).await?;
+    let sealed = announced
+        .receive(permitted, body, algorithm, ContentCheck::none())
+        .await?;
     let store = permitted.store();
     let part = store
         .put_part(&upload, number, sealed)
