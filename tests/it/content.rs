@@ -1,6 +1,7 @@
 //! The first bytes of an asset's file, judged while the rest of it is still to come.
 
 use crate::app::{App, spawn_with};
+use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use std::fmt::Write as _;
@@ -52,7 +53,7 @@ async fn assert_refused(app: &App, answer: &str, key: &str) {
     assert!(
         missing
             .as_service_error()
-            .is_some_and(|error| error.is_not_found())
+            .is_some_and(HeadObjectError::is_not_found)
     );
 }
 

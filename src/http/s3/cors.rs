@@ -15,7 +15,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
-/// The wildcard stands for user metadata, whose names nobody can list; browsers take it for requests without credentials.
+/// The wildcard stands for user metadata, which can have any name; browsers take it for requests without credentials.
 const EXPOSED: &str = "ETag, Location, Accept-Ranges, Content-Range, Content-Disposition, Content-Encoding, \
      x-amz-request-id, x-amz-id-2, x-amz-checksum-crc32, x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, \
      x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type, x-amz-tagging-count, *";
@@ -45,7 +45,7 @@ pub(crate) fn allow(
     }
 }
 
-/// Whether who asks is known by the address alone: a page that somebody near opens must not read what it is told.
+/// Whether the request is known by its address alone: a page that is opened near that address must not read the answer.
 fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
     let policy = bucket.policy().ok().flatten();
     policy.is_some_and(BucketPolicy::looks_at_addresses) && !is_signed(req)
@@ -97,7 +97,7 @@ fn stated<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     req.headers().get(name)?.to_str().ok()
 }
 
-/// Never `Access-Control-Allow-Credentials`: who asks is told by a signature alone.
+/// Never `Access-Control-Allow-Credentials`: a signature alone says who sent the request.
 fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
     let origin = if allowed.any_origin { "*" } else { origin };
     let lines = [

@@ -143,7 +143,7 @@ async fn carry_out(
         Operation::Preflight(_) => unreachable!("answered before a signature was asked for"),
     };
     answered.map_err(|refusal| match permitted.bucket() {
-        Ok(bucket) => permitted.tell(exchange, bucket, refusal),
+        Ok(bucket) => permitted.hide_missing_key(exchange, bucket, refusal),
         Err(_) => refusal,
     })
 }

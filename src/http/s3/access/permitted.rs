@@ -316,9 +316,9 @@ impl<'a> Permitted<'a> {
         }
     }
 
-    /// A refusal as this requester may hear it: that a key of `bucket` does not exist is for those who may list it.
+    /// Turns `NoSuchKey` into `AccessDenied` for a requester that may not list `bucket`.
     // AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-    pub(crate) fn tell(
+    pub(crate) fn hide_missing_key(
         &self,
         exchange: &Exchange<'_>,
         bucket: &Bucket,

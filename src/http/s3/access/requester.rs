@@ -32,7 +32,7 @@ impl Requester {
     }
 
     /// # Errors
-    /// `AccessDenied`; `NoSuchBucket` where nobody signed.
+    /// `AccessDenied`; `NoSuchBucket` for an unsigned request.
     pub(super) fn require(
         &self,
         exchange: &Exchange<'_>,

@@ -4,7 +4,7 @@ use crate::http::s3::exchange::Exchange;
 use crate::http::{origin, proxies};
 use std::net::IpAddr;
 
-/// Where a request came from and how, as far as that is known and not only claimed.
+/// Where a request came from and how; an address that was only claimed is left out.
 pub(super) struct Sender {
     pub(super) address: Option<IpAddr>,
     pub(super) came_by_tls: bool,
@@ -21,22 +21,22 @@ impl Sender {
                 .iter()
                 .any(|name| req.headers().contains_key(*name));
         if is_hidden {
-            tell_of_hidden_clients();
+            warn_of_hidden_clients();
         }
         Self {
             address: peer
                 .filter(|_| !is_hidden)
                 .map(|peer| trusted.client(peer, &forwarded)),
-            came_by_tls: origin::came_by_tls(req.head(), &exchange.config),
+            came_by_tls: origin::came_by_tls(req.head(), exchange.config),
         }
     }
 }
 
-/// What only a proxy sends.
+/// Headers that only a proxy sends.
 const FORWARDING: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "forwarded"];
 
-/// Once for each start: behind a proxy each request would say it.
-fn tell_of_hidden_clients() {
+/// Once for each start: behind a proxy each request would log it.
+fn warn_of_hidden_clients() {
     static TOLD: std::sync::Once = std::sync::Once::new();
     TOLD.call_once(|| {
         tracing::warn!(

@@ -32,7 +32,7 @@ pub(crate) async fn find_source<'a>(
             .await?
             .ok_or_else(|| {
                 let refusal = error::no_such_key(&key);
-                permitted.tell(exchange, &bucket, refusal)
+                permitted.hide_missing_key(exchange, &bucket, refusal)
             })?,
     };
     permitted.require_of(exchange, Action::GetObject, (&bucket, &object))?;

@@ -18,7 +18,7 @@ pub(crate) async fn copy_object(
     permitted: &Permitted<'_>,
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
-    let asked = Asked::parse(exchange)?;
+    let asked = CopyRequest::parse(exchange)?;
     let precondition = precondition::parse(exchange)?;
     let (store, bucket) = (permitted.store(), permitted.bucket()?);
     let Source {
@@ -59,7 +59,7 @@ pub(crate) async fn copy_object(
 }
 
 /// What the request asks of the copy.
-struct Asked {
+struct CopyRequest {
     meta: ObjectMeta,
     metadata: Directive,
     tagging: Directive,
@@ -68,7 +68,7 @@ struct Asked {
     changes_nothing: bool,
 }
 
-impl Asked {
+impl CopyRequest {
     fn parse(exchange: &Exchange<'_>) -> Result<Self, S3Error> {
         let stated = |name| exchange.header(name).is_some();
         let metadata = Directive::parse("metadata", exchange.header("x-amz-metadata-directive"))?;

@@ -44,7 +44,7 @@ async fn delete_listed(
     let key = listed.key()?;
     permitted.require_delete(exchange, bucket, &key)?;
     let deleted = delete_if(permitted, key, &listed.condition()?).await;
-    deleted.map_err(|refusal| permitted.tell(exchange, bucket, refusal))
+    deleted.map_err(|refusal| permitted.hide_missing_key(exchange, bucket, refusal))
 }
 
 /// The answer as a whole is a success: what went wrong on this side would be seen by the client alone.

@@ -1,4 +1,4 @@
-//! `PostObject`: an HTML form's file becomes the object of a key, under a policy that somebody else signed.
+//! `PostObject`: an HTML form's file becomes the object of a key, under a policy that another party signed.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
 //!
 //! The order is the design: the bucket, the form, the fields, the [`Grant`], and only then the file's bytes. Before the
@@ -6,13 +6,12 @@
 //! senders share ([`crate::http::memory`]), and nothing is staged.
 
 use crate::http::limits::{Body, Kept};
-use crate::http::origin::{self};
+use crate::http::origin;
 use crate::http::s3::access::{Authorizer, Permitted};
 use crate::http::s3::error;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::request::acl;
-use crate::http::s3::request::checksums;
-use crate::http::s3::request::checksums::StatedChecksums;
+use crate::http::s3::request::checksums::{self, StatedChecksums};
 use crate::http::s3::request::content_check::ContentCheck;
 use crate::http::s3::request::headers;
 use crate::http::s3::request::object_meta::object_meta;
@@ -82,7 +81,7 @@ fn warn_of_lost_host(exchange: &Exchange<'_>) {
         return;
     }
     let req = exchange.req.head();
-    let Some(sent_to) = origin::host_lost_on_the_way(req, &exchange.config) else {
+    let Some(sent_to) = origin::host_lost_on_the_way(req, exchange.config) else {
         return;
     };
     WARNED.call_once(|| {

@@ -10,12 +10,10 @@ use crate::http::s3::request::precondition;
 use crate::http::s3::request::upload_body::Announced;
 use crate::http::s3::response::expiration;
 use crate::http::s3::response::state_checksums;
-use crate::s3::checksum::Checksum;
-use crate::s3::checksum::ChecksumType;
+use crate::s3::checksum::{Checksum, ChecksumType};
 use crate::s3::lifecycle::Subject;
 use crate::s3::{ObjectKey, S3Error};
-use crate::store::{Bucket, Committed};
-use crate::store::{ObjectMeta, Target};
+use crate::store::{Bucket, Committed, ObjectMeta, Target};
 use actix_web::HttpResponse;
 use actix_web::http::header;
 

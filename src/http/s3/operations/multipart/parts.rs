@@ -64,8 +64,7 @@ pub(crate) async fn upload_part_copy(
         return Err(S3Error::with_message(
             ErrorCode::InvalidRequest,
             format!(
-                "The specified copy source is larger than the maximum allowable size for a copy source: {}",
-                MOST_BYTES
+                "The specified copy source is larger than the maximum allowable size for a copy source: {MOST_BYTES}"
             ),
         ));
     }
