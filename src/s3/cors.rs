@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_for_more_headers_than_anybody_has_is_not_allowed() {
+    fn a_request_for_too_many_headers_is_not_allowed() {
         let rules = rules(&rule(&format!(
             "{GET}{ANY}<AllowedHeader>*</AllowedHeader>"
         )))

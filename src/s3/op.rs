@@ -20,7 +20,7 @@ pub enum Operation {
     Preflight(Option<BucketName>),
 }
 
-/// What is asked of a bucket; [`Operation::name`] has S3's names.
+/// An operation on a bucket; [`Operation::name`] has S3's name of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketOperation {
     Create,
@@ -60,7 +60,7 @@ pub enum Feature {
     Accelerate,
 }
 
-/// What is asked of an object or of a multipart upload to its key.
+/// An operation on an object, or on a multipart upload to its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectOperation {
     Get,
@@ -310,6 +310,19 @@ impl Operation {
         }
     }
 
+    /// Whether it makes, deletes or sets the bucket that it names.
+    #[must_use]
+    pub fn changes_the_bucket(&self) -> bool {
+        use BucketOperation as B;
+        matches!(
+            self,
+            Self::OnBucket(
+                B::Create | B::Delete | B::PutSetting(_) | B::DeleteSetting(_),
+                _
+            )
+        )
+    }
+
     /// S3's name of the operation: `PutObject`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -386,7 +399,7 @@ pub(super) fn only_reads(name: &str) -> bool {
             .any(|(known, method)| known == name && matches!(method, "GET" | "HEAD"))
 }
 
-/// The bucket that a request is about, by its raw path, whatever it asks; `None` where that is no bucket's name.
+/// The bucket that the raw path of a request names, whatever its operation; `None` where that is not a valid name.
 #[must_use]
 pub fn addressed_bucket(raw_path: &str, virtual_bucket: Option<&str>) -> Option<BucketName> {
     let path = uri::decode(raw_path)?;

@@ -21,7 +21,7 @@ pub struct PublicAccessBlock {
     /// A public policy is refused.
     #[serde(rename = "BlockPublicPolicy", default, deserialize_with = "switch")]
     pub block_public_policy: bool,
-    /// A public policy allows nobody but who signs.
+    /// A public policy allows signed requests alone.
     #[serde(rename = "RestrictPublicBuckets", default, deserialize_with = "switch")]
     pub restrict_public_buckets: bool,
 }

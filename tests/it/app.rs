@@ -142,6 +142,22 @@ impl App {
         (text("id"), text("secret"))
     }
 
+    /// Makes a token of the asset API, as people do beside a running server.
+    pub(crate) async fn new_token(&self) -> String {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hangar"));
+        command
+            .args(["token", "create", "--user", "me@example.com", "--json"])
+            .arg("--data-dir")
+            .arg(self.folder.path());
+        let made = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .expect("it does not panic")
+            .expect("the command runs");
+        let token: serde_json::Value =
+            serde_json::from_slice(&made.stdout).expect("the command prints a token");
+        token["token"].as_str().expect("a text").to_owned()
+    }
+
     /// Sends these bytes as they are and reads until the server closes, for what no client would send.
     pub(crate) async fn raw(&self, request: &[u8]) -> String {
         let mut socket = self.connected(request).await;

@@ -3,6 +3,7 @@
 mod access;
 mod app;
 mod conditions;
+mod content;
 mod copies;
 mod dependencies;
 mod edge;

@@ -98,7 +98,8 @@ mod tests {
         }
         assert_eq!(log.count(2, seconds(59)).unwrap(), 1, "another key");
         assert_eq!(log.count(1, seconds(60)).unwrap(), 0);
-        assert!(log.count(1, seconds(61)).is_err());
+        let refused = log.count(1, seconds(61)).unwrap_err();
+        assert_eq!(refused.retry_after_seconds, 29);
         assert_eq!(log.count(1, seconds(90)).unwrap(), 0);
     }
 

@@ -3,20 +3,19 @@
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
-use super::metadata;
-use crate::http::app_state::AppState;
-use crate::http::origin;
+use crate::http::s3::fields;
 use crate::s3::bucket_policy::BucketPolicy;
 use crate::s3::cors::{Allowed, CorsRules};
+use crate::s3::op::{BucketOperation, Operation};
 use crate::s3::signature::{self, RequestHead};
-use crate::s3::{BucketName, ErrorCode, S3Error, op};
+use crate::s3::{ErrorCode, S3Error};
 use crate::store::Bucket;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
-/// The wildcard stands for user metadata, whose names nobody can list; browsers take it for requests without credentials.
+/// The wildcard stands for user metadata, which can have any name; browsers take it for requests without credentials.
 const EXPOSED: &str = "ETag, Location, Accept-Ranges, Content-Range, Content-Disposition, Content-Encoding, \
      x-amz-request-id, x-amz-id-2, x-amz-checksum-crc32, x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, \
      x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type, x-amz-tagging-count, *";
@@ -26,22 +25,27 @@ const VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
 );
 
-/// Adds what lets a page of another origin read this answer. `always`: a form's answer, whoever asks.
-pub(super) fn allow(req: &HttpRequest, state: &AppState, always: bool, headers: &mut HeaderMap) {
-    let virtual_bucket = origin::virtual_bucket(req.head(), &state.config);
-    let bucket = op::addressed_bucket(req.uri().path(), virtual_bucket.as_deref());
-    let bucket = bucket.and_then(|name| state.store.bucket(&name));
-    match bucket.as_ref().and_then(Bucket::cors) {
+/// Adds the headers that let a page of another origin read this answer; a form's answer, whatever the origin. A preflight
+/// has its own.
+pub(crate) fn allow(
+    req: &HttpRequest,
+    operation: Option<&Operation>,
+    bucket: Option<&Bucket>,
+    headers: &mut HeaderMap,
+) {
+    let always = match operation {
+        Some(Operation::Preflight(_)) => return,
+        Some(Operation::OnBucket(BucketOperation::PostObject, _)) => true,
+        _ => false,
+    };
+    match bucket.and_then(Bucket::cors) {
         Some(rules) => allow_by_rules(req, rules, headers),
-        None if !always
-            && bucket
-                .as_ref()
-                .is_some_and(|it| opens_to_addresses(req, it)) => {}
+        None if !always && bucket.is_some_and(|it| opens_to_addresses(req, it)) => {}
         None => allow_any(req, always, headers),
     }
 }
 
-/// Whether who asks is known by the address alone: a page that somebody near opens must not read what it is told.
+/// Whether the request is known by its address alone: a page that is opened near that address must not read the answer.
 fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
     let policy = bucket.policy().ok().flatten();
     policy.is_some_and(BucketPolicy::looks_at_addresses) && !is_signed(req)
@@ -50,7 +54,7 @@ fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
 /// Whether it states a signature of S3's: not any `Authorization`, and not any name of a presigned query, both of which a
 /// page can send.
 fn is_signed(req: &HttpRequest) -> bool {
-    let headers = metadata::header_fields(req.headers());
+    let headers = fields::header_fields(req.headers());
     signature::is_stated(&RequestHead {
         method: req.method().as_str(),
         raw_path: req.uri().path(),
@@ -93,7 +97,7 @@ fn stated<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     req.headers().get(name)?.to_str().ok()
 }
 
-/// Never `Access-Control-Allow-Credentials`: who asks is told by a signature alone.
+/// Never `Access-Control-Allow-Credentials`: a signature alone says who sent the request.
 fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
     let origin = if allowed.any_origin { "*" } else { origin };
     let lines = [
@@ -119,14 +123,12 @@ fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
 ///
 /// # Errors
 /// 400 where it is no preflight, 403 for what is not allowed.
-pub(super) fn preflight(
+pub(crate) fn preflight(
     req: &HttpRequest,
-    state: &AppState,
-    bucket: Option<&BucketName>,
+    bucket: Option<&Bucket>,
 ) -> Result<HttpResponse, S3Error> {
     let asked = Preflight::parse(req.headers())?;
-    let bucket = bucket.and_then(|name| state.store.bucket(name));
-    match bucket.as_ref().and_then(Bucket::cors) {
+    match bucket.and_then(Bucket::cors) {
         Some(rules) => asked.by_rules(rules),
         None => asked.by_default(),
     }

@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// The answer to a refused request, and its note for the log.
-pub(super) fn answer(req: &HttpRequest, operation: &'static str, refusal: S3Error) -> HttpResponse {
+pub(crate) fn answer(req: &HttpRequest, operation: &'static str, refusal: S3Error) -> HttpResponse {
     let status =
         StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = HttpResponse::build(status);
@@ -48,26 +48,39 @@ pub(super) fn answer(req: &HttpRequest, operation: &'static str, refusal: S3Erro
     answer.body(xml)
 }
 
+/// The answer to a head that is too long.
+pub(crate) fn head_too_large(req: &HttpRequest) -> HttpResponse {
+    let refusal = S3Error::new(ErrorCode::RequestHeaderSectionTooLarge);
+    let mut answer = answer(req, "", refusal);
+    *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    answer
+}
+
 const ACTUAL_OBJECT_SIZE: &str = "ActualObjectSize";
 
-pub(super) fn invalid_range(size_bytes: u64, requested: &str) -> S3Error {
+pub(crate) fn invalid_range(size_bytes: u64, requested: &str) -> S3Error {
     S3Error::new(ErrorCode::InvalidRange)
         .extra("RangeRequested", requested)
         .extra(ACTUAL_OBJECT_SIZE, size_bytes.to_string())
 }
 
-pub(super) fn no_such_bucket(bucket: &BucketName) -> S3Error {
+pub(crate) fn no_such_bucket(bucket: &BucketName) -> S3Error {
     S3Error::new(ErrorCode::NoSuchBucket).extra("BucketName", bucket.as_str())
 }
 
-pub(super) fn no_such_key(key: &ObjectKey) -> S3Error {
+pub(crate) fn no_such_key(key: &ObjectKey) -> S3Error {
     S3Error::new(ErrorCode::NoSuchKey).extra("Key", key.as_str())
 }
 
-pub(super) fn too_large(limit_bytes: u64, proposed_bytes: u64) -> S3Error {
+pub(crate) fn too_large(limit_bytes: u64, proposed_bytes: u64) -> S3Error {
     S3Error::new(ErrorCode::EntityTooLarge)
         .extra("ProposedSize", proposed_bytes.to_string())
         .extra("MaxSizeAllowed", limit_bytes.to_string())
+}
+
+/// `why` goes to the log, never to the client.
+pub(crate) fn access_denied(why: impl Into<String>) -> S3Error {
+    S3Error::new(ErrorCode::AccessDenied).logged(why)
 }
 
 impl From<StoreError> for S3Error {

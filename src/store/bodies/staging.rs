@@ -88,6 +88,12 @@ impl Staging {
         self.size_bytes
     }
 
+    /// The first bytes of the body, once the 512 are there that are kept to judge what it is.
+    #[must_use]
+    pub fn whole_head(&self) -> Option<&[u8]> {
+        (self.head.len() == HEAD_KEPT_BYTES).then_some(&self.head)
+    }
+
     /// # Errors
     /// `TooLong` past the limit, or the disk's trouble. After an error nothing of it is kept.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StageError> {

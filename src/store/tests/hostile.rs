@@ -75,9 +75,10 @@ async fn a_snapshot_with_a_blob_elsewhere_is_not_restored() {
             matches!(restored, Err(BackupError::Store(_))),
             "{statement}"
         );
-        let Err(OpenError::Refused(sentence)) = open(&to).await else {
+        let Err(OpenError::Refused(refusal)) = open(&to).await else {
             panic!("a folder that was not restored whole started a server")
         };
+        let sentence = refusal.sentence();
         assert!(
             sentence.contains("was cut off: run `hangar restore` again"),
             "{sentence}"

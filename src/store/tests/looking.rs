@@ -55,9 +55,10 @@ async fn a_look_at_a_folder_with_nothing_in_it_makes_nothing() {
     }
     for folder in ["none", "empty", "home", "log"] {
         let path = dir.path().join(folder);
-        let Err(OpenError::Refused(sentence)) = look(&path).await else {
+        let Err(OpenError::Refused(refusal)) = look(&path).await else {
             panic!("{folder} was looked at as a data folder")
         };
+        let sentence = refusal.sentence();
         let expected = match folder {
             "none" | "empty" => format!("the data folder {} cannot be used: ", path.display()),
             _ => format!("{} holds no log: ", path.display()),

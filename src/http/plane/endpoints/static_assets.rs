@@ -42,7 +42,11 @@ pub(in crate::http) async fn serve(
 
 /// The object of an asset, with the stamp of both. It refuses in Plane's order: unknown, without bytes, not of a public
 /// type. `stamp`: the stamp of the asset.
-async fn find(state: &AppState, id: Uuid, stamp: VersionStamp) -> Result<(VersionStamp, Object), PlaneError> {
+async fn find(
+    state: &AppState,
+    id: Uuid,
+    stamp: VersionStamp,
+) -> Result<(VersionStamp, Object), PlaneError> {
     let asset = state.assets.asset(id).await?;
     let asset = asset.ok_or(NOT_FOUND_V2)?;
     let stamp = stamp.and(&state.store.stamp_of_object(&asset.bucket, &asset.key));

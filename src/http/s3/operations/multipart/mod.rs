@@ -1,0 +1,11 @@
+//! Multipart uploads: begun, listed and given up in `uploads`; their parts in `parts`, their end in `complete`.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
+
+mod complete;
+mod described;
+mod parts;
+mod uploads;
+
+pub(crate) use complete::complete;
+pub(crate) use parts::{list_parts, upload_part, upload_part_copy};
+pub(crate) use uploads::{abort, create, list_uploads};
