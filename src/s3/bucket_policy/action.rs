@@ -1,9 +1,9 @@
 //! What an operation needs to be allowed: the actions of S3's policies.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
 
-use super::pattern::Pattern;
-use crate::s3::BucketSetting;
+use crate::s3::bucket_policy::pattern::Pattern;
 use crate::s3::op::{BucketOperation, Feature, ObjectOperation, Operation};
+use crate::s3::values::bucket::BucketSetting;
 
 /// What an action acts upon, and so which resources it goes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! The conditions of a statement: what else must hold of a request.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
-use super::Asked;
-use super::Effect;
-use super::json::Json;
-use super::pattern::Pattern;
-use super::shortened;
-use crate::s3::network::{self, Network};
+use crate::s3::bucket_policy::Asked;
+use crate::s3::bucket_policy::Effect;
+use crate::s3::bucket_policy::json::Json;
+use crate::s3::bucket_policy::pattern::Pattern;
+use crate::s3::bucket_policy::shortened;
+use crate::s3::values::network::{self, Network};
 
 /// One operator on one key: `"StringLike": {"aws:Referer": ["http://a/*", "http://b/*"]}`.
 #[derive(Debug)]

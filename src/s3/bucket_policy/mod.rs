@@ -7,14 +7,15 @@
 //!
 //! Pure: it refuses to know who signed, and where addresses come from.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
-use super::tagging::Tags;
-use super::{BucketName, ErrorCode, S3Error};
-use condition::Condition;
-use json::Json;
-use pattern::Pattern;
+use crate::s3::bucket_policy::condition::Condition;
+use crate::s3::bucket_policy::json::Json;
+use crate::s3::bucket_policy::pattern::Pattern;
+use crate::s3::documents::tagging::Tags;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::{ErrorCode, S3Error};
 use std::net::IpAddr;
 
-mod action;
+pub(super) mod action;
 mod condition;
 mod json;
 mod opening;

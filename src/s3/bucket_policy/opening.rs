@@ -5,10 +5,11 @@
 //! warning too many than an open bucket without one. The same measure of *everybody* as in
 //! [`BucketPolicy::is_public`], which knows no `Deny` (AWS's answer to `GetBucketPolicyStatus` does not either).
 
-use super::condition::Condition;
-use super::pattern::Pattern;
-use super::{Action, BucketPolicy, Effect, Level, Principal, Statement, shortened};
-use crate::s3::BucketName;
+use crate::s3::bucket_policy::action::{Action, Level};
+use crate::s3::bucket_policy::condition::Condition;
+use crate::s3::bucket_policy::pattern::Pattern;
+use crate::s3::bucket_policy::{BucketPolicy, Effect, Principal, Statement, shortened};
+use crate::s3::values::bucket::BucketName;
 use std::collections::BTreeSet;
 use std::fmt;
 

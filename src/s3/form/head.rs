@@ -174,7 +174,7 @@ fn decode_extended(text: &[u8]) -> Option<String> {
     let encoded = parts.nth(1)?;
     charset
         .eq_ignore_ascii_case("utf-8")
-        .then(|| crate::s3::uri::decode(encoded))?
+        .then(|| crate::s3::values::uri::decode(encoded))?
 }
 
 #[cfg(test)]

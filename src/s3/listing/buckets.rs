@@ -1,9 +1,11 @@
 //! `ListBuckets`: which page of the buckets is asked for, and its answer.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>
-use super::{filled, token, value};
-use crate::s3::time::{self, Timestamp};
-use crate::s3::xml::{self, Namespace};
-use crate::s3::{BucketName, S3Error};
+use crate::s3::listing::token;
+use crate::s3::listing::{filled, value};
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::S3Error;
+use crate::s3::values::time::{self, Timestamp};
+use crate::s3::values::xml::{self, Namespace};
 
 /// Buckets that one page holds at most.
 const MAX_BUCKETS: usize = 10_000;
@@ -115,7 +117,7 @@ pub fn list_buckets(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::s3::ErrorCode;
+    use crate::s3::values::error::ErrorCode;
 
     const AT: Timestamp = Timestamp::from_millis(1_795_425_490_215);
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::s3::ErrorCode;
+use crate::s3::values::error::ErrorCode;
 use rstest::rstest;
 
 mod fuzz;

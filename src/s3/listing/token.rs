@@ -2,7 +2,7 @@
 //!
 //! A token holds where to go on, and a digest of what was asked. There is no secret in it: whoever makes one of their
 //! own learns nothing that the listing would not tell them, since it begins within their own prefix.
-use super::super::{ErrorCode, S3Error};
+use crate::s3::values::error::{ErrorCode, S3Error};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};

@@ -1,7 +1,8 @@
 //! What the listings of parts and of uploads ask for.
 
-use super::MAX_PARTS;
-use crate::s3::{S3Error, listing};
+use crate::s3::listing;
+use crate::s3::multipart::MAX_PARTS;
+use crate::s3::values::error::S3Error;
 
 /// Entries that one page holds at most.
 const MOST_ENTRIES: u32 = 1000;

@@ -1,5 +1,6 @@
 use super::*;
-use crate::s3::{BucketName, ObjectKey};
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::key::ObjectKey;
 use proptest::prelude::*;
 use rstest::rstest;
 

@@ -1,5 +1,5 @@
 //! One condition of a policy, and whether it holds of a form.
-use super::document::{RawCondition, Scalar};
+use crate::s3::policy::document::{RawCondition, Scalar};
 use std::fmt;
 use std::ops::RangeInclusive;
 

@@ -3,9 +3,9 @@
 //! The parser takes the shapes that conditions need and no deeper ones, so that hostile nesting is refused where it
 //! begins; a name that stands twice in one object is refused, since a policy proves one value, not two.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
-use super::condition::Condition;
-use crate::s3::time;
-use crate::s3::time::Timestamp;
+use crate::s3::policy::condition::Condition;
+use crate::s3::values::time;
+use crate::s3::values::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -5,8 +5,11 @@
 //! refused by those who make the header.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTForms.html>
 
-use super::FormFields;
-use crate::s3::{ErrorCode, S3Error, key, uri, xml};
+use crate::s3::policy::FormFields;
+use crate::s3::values::error::{ErrorCode, S3Error};
+use crate::s3::values::key;
+use crate::s3::values::uri;
+use crate::s3::values::xml;
 use std::borrow::Cow;
 
 const VARIABLE: &str = "${filename}";
@@ -149,7 +152,7 @@ impl OpenParameter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::s3::tagging::{Tagged, Tags};
+    use crate::s3::documents::tagging::{Tagged, Tags};
     use proptest::prelude::*;
     use rstest::rstest;
 

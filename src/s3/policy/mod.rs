@@ -5,20 +5,25 @@
 //! its grant says so ([`Grant::access_key`]): whether anybody may write there is its caller's to ask. It refuses to know
 //! which access keys there are and what the file holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html>
-use super::signature::{Keys, MAX_SKEW, Rules, Sigv2};
-use super::sigv4::{Credential, RegionRule, SigningKey};
-use super::{BucketName, ErrorCode, ObjectKey, S3Error, op, request_headers, sigv2, time};
-use crate::s3::time::Timestamp;
-use condition::Condition;
-use document::Document;
-pub(super) use file_name::{MAX_BYTES_BEFORE_FILE, MAX_FIELD_BYTES};
+use crate::s3::headers::request_headers;
+use crate::s3::op;
+use crate::s3::policy::condition::Condition;
+use crate::s3::policy::document::Document;
+use crate::s3::signature::v2;
+use crate::s3::signature::v4::scope::{Credential, RegionRule, SigningKey};
+use crate::s3::signature::{Keys, MAX_SKEW, Rules, Sigv2};
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::{ErrorCode, S3Error};
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time;
+use crate::s3::values::time::Timestamp;
 pub use presign::{PostPolicy, PresignedPost};
 use std::ops::RangeInclusive;
 pub use success::{SuccessAnswer, redirect_location};
 
 mod condition;
 mod document;
-mod file_name;
+pub(super) mod file_name;
 mod presign;
 mod success;
 #[cfg(test)]
@@ -228,7 +233,7 @@ impl Signed {
             } => {
                 let secret = keys.secret(access_key)?;
                 (
-                    sigv2::matches(&secret, policy.as_bytes(), signature),
+                    v2::matches(&secret, policy.as_bytes(), signature),
                     access_key,
                 )
             }

@@ -1,6 +1,6 @@
 //! Policies that this server issues: one upload, to one key, of one type, within a length.
-use super::{BucketName, Credential, ObjectKey, SigningKey, Timestamp};
-use crate::s3::time;
+use crate::s3::policy::{BucketName, Credential, ObjectKey, SigningKey, Timestamp};
+use crate::s3::values::time;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

@@ -1,6 +1,9 @@
 //! How a form's success is answered: a redirect to a page of the client's, or a status.
-use super::FormFields;
-use crate::s3::{BucketName, ETag, ObjectKey, uri};
+use crate::s3::policy::FormFields;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::uri;
 
 /// How success is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::s3::sigv4::Scope;
+use crate::s3::signature::v4::scope::Scope;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
