@@ -12,8 +12,10 @@ use crate::http::origin::{self, Origin};
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
-use crate::s3::policy::{FormFields, Grant, SuccessAnswer, UnverifiedForm, redirect_location};
-use crate::s3::{BucketName, ErrorCode, S3Error, op, uri, xml};
+use crate::s3::policy::{
+    self, FormFields, Grant, SuccessAnswer, UnverifiedForm, redirect_location,
+};
+use crate::s3::{BucketName, ErrorCode, S3Error, op, uri};
 use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -212,7 +214,7 @@ fn success(exchange: &Exchange<'_>, grant: &Grant, committed: &Committed) -> Htt
             None,
         ),
         SuccessAnswer::Status(201) => {
-            let document = xml::post_response(&place, grant.bucket(), grant.key(), etag);
+            let document = policy::post_response(&place, grant.bucket(), grant.key(), etag);
             (201, place, Some(document))
         }
         SuccessAnswer::Status(200) => (200, place, None),

@@ -1,11 +1,10 @@
 //! The conditions of a statement: what else must hold of a request.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
-use crate::s3::bucket_policy::Asked;
-use crate::s3::bucket_policy::Effect;
-use crate::s3::bucket_policy::json::Json;
+use crate::s3::bucket_policy::effect::Effect;
+use crate::s3::bucket_policy::json::{Json, shortened};
 use crate::s3::bucket_policy::pattern::Pattern;
-use crate::s3::bucket_policy::shortened;
+use crate::s3::bucket_policy::query::PolicyQuery;
 use crate::s3::values::network::{self, Network};
 
 /// One operator on one key: `"StringLike": {"aws:Referer": ["http://a/*", "http://b/*"]}`.
@@ -68,14 +67,14 @@ impl Key {
         })
     }
 
-    fn text<'a>(&self, asked: &Asked<'a>) -> Option<&'a str> {
+    fn text<'a>(&self, query: &PolicyQuery<'a>) -> Option<&'a str> {
         match self {
-            Self::Referer => asked.referer,
-            Self::UserAgent => asked.user_agent,
-            Self::Prefix => asked.prefix,
-            Self::Delimiter => asked.delimiter,
-            Self::CannedAcl => asked.canned_acl,
-            Self::ExistingTag(key) => asked.existing_tags?.value(key),
+            Self::Referer => query.referer,
+            Self::UserAgent => query.user_agent,
+            Self::Prefix => query.prefix,
+            Self::Delimiter => query.delimiter,
+            Self::CannedAcl => query.canned_acl,
+            Self::ExistingTag(key) => query.existing_tags?.value(key),
             Self::SourceIp | Self::SecureTransport => None,
         }
     }
@@ -164,12 +163,12 @@ impl Condition {
         })
     }
 
-    pub(super) fn holds(&self, asked: &Asked<'_>, effect: Effect) -> bool {
+    pub(super) fn holds(&self, query: &PolicyQuery<'_>, effect: Effect) -> bool {
         // An address that nobody can know is never the one that opens, and always the one that closes.
-        if self.looks_at_addresses() && asked.source_ip.is_none() {
+        if self.looks_at_addresses() && query.source_ip.is_none() {
             return effect == Effect::Deny;
         }
-        match self.passes(asked) {
+        match self.passes(query) {
             Some(passes) => passes != self.negated,
             // AWS: what is absent equals nothing, and so a negated test holds.
             None => self.negated || self.if_exists,
@@ -177,8 +176,8 @@ impl Condition {
     }
 
     /// `None`: the request has not what is looked at.
-    fn passes(&self, asked: &Asked<'_>) -> Option<bool> {
-        let text = self.key.text(asked);
+    fn passes(&self, query: &PolicyQuery<'_>) -> Option<bool> {
+        let text = self.key.text(query);
         match &self.test {
             Test::Equals(values) => text.map(|text| values.iter().any(|value| value == text)),
             Test::EqualsIgnoringCase(values) => text.map(|text| {
@@ -188,12 +187,12 @@ impl Condition {
             Test::Like(patterns) => {
                 text.map(|text| patterns.iter().any(|pattern| pattern.matches(text)))
             }
-            Test::In(networks) => asked.source_ip.map(|address| {
+            Test::In(networks) => query.source_ip.map(|address| {
                 networks
                     .iter()
                     .any(|network| network::contains(*network, address))
             }),
-            Test::Is(wanted) => Some(asked.secure_transport == *wanted),
+            Test::Is(wanted) => Some(query.secure_transport == *wanted),
             Test::IsAbsent(wanted) => {
                 let is_absent = match self.key {
                     Key::SourceIp | Key::SecureTransport => false,

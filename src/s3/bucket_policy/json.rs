@@ -87,3 +87,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Object(members))
     }
 }
+
+/// What an error repeats of a client's text: enough to know it again.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
+}

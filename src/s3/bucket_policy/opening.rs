@@ -7,8 +7,11 @@
 
 use crate::s3::bucket_policy::action::{Action, Level};
 use crate::s3::bucket_policy::condition::Condition;
+use crate::s3::bucket_policy::effect::Effect;
+use crate::s3::bucket_policy::json::shortened;
 use crate::s3::bucket_policy::pattern::Pattern;
-use crate::s3::bucket_policy::{BucketPolicy, Effect, Principal, Statement, shortened};
+use crate::s3::bucket_policy::policy::BucketPolicy;
+use crate::s3::bucket_policy::statement::{Principal, Statement};
 use crate::s3::values::bucket::BucketName;
 use std::collections::BTreeSet;
 use std::fmt;

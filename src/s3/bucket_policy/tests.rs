@@ -1,5 +1,9 @@
 //! What a policy may say, what it then allows, and what is refused when it is set.
 use super::*;
+use crate::s3::bucket_policy::policy::MAX_BYTES;
+use crate::s3::documents::tagging::Tags;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::ErrorCode;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -30,8 +34,8 @@ fn statement(effect: &str, action: &str, resource: &str, condition: &str) -> Str
     )
 }
 
-fn asked<'a>(bucket: &'a BucketName, action: Action, key: Option<&'a str>) -> Asked<'a> {
-    Asked {
+fn asked<'a>(bucket: &'a BucketName, action: Action, key: Option<&'a str>) -> PolicyQuery<'a> {
+    PolicyQuery {
         action,
         bucket,
         key,
@@ -154,7 +158,7 @@ fn conditions_must_all_hold(#[case] block: &str, #[case] holds: bool) {
     let condition = format!(r#","Condition":{{{block}}}"#);
     let policy = policy(&statement("Allow", "s3:GetObject", "uploads/*", &condition));
     let bucket = bucket();
-    let got = policy.evaluate(&Asked {
+    let got = policy.evaluate(&PolicyQuery {
         referer: Some("http://a/x"),
         ..asked(&bucket, Action::GetObject, Some("k"))
     });
@@ -173,7 +177,7 @@ fn the_policy_of_planes_documentation_opens_tagged_objects() {
     let bucket = bucket();
     let read = |tags: Option<&str>, action| {
         let tags = tags.map(Tags::stored);
-        policy.evaluate(&Asked {
+        policy.evaluate(&PolicyQuery {
             existing_tags: tags.as_ref(),
             ..asked(&bucket, action, Some("k"))
         })
@@ -247,7 +251,7 @@ fn conditions_look_at_the_tags_that_an_object_has(
     let condition = format!(r#","Condition":{{{block}}}"#);
     let tags = tags.map(Tags::stored);
     let bucket = bucket();
-    let asked = Asked {
+    let asked = PolicyQuery {
         existing_tags: tags.as_ref(),
         ..asked(&bucket, Action::GetObject, Some("k"))
     };
@@ -289,7 +293,7 @@ fn a_list_may_be_allowed_below_a_prefix() {
     let policy = policy(&statement("Allow", "s3:ListBucket", "uploads", condition));
     let bucket = bucket();
     let list = |prefix| {
-        policy.evaluate(&Asked {
+        policy.evaluate(&PolicyQuery {
             prefix,
             ..asked(&bucket, Action::ListBucket, None)
         })

@@ -1,6 +1,6 @@
 //! `DeleteObjects`: the list of what is to go, and the answer that says of each key what became of it.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
-use crate::s3::listing::NULL_VERSION;
+use crate::s3::listing::page::NULL_VERSION;
 use crate::s3::values::conditional::DeleteCondition;
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::key::ObjectKey;

@@ -6,11 +6,11 @@
 //! file. It knows nothing of policies, and reads no value but a part's name.
 use crate::s3::form::delimiter::{Delimiter, Step};
 use crate::s3::form::head::PartHead;
-use crate::s3::policy::FormFields;
+use crate::s3::policy::fields::FormFields;
 use crate::s3::policy::file_name::{MAX_BYTES_BEFORE_FILE, MAX_FIELD_BYTES};
 use crate::s3::values::error::{ErrorCode, S3Error};
+use crate::s3::values::header_parameters::parameters;
 use bytes::{Buf as _, Bytes};
-pub(super) use head::parameters;
 
 mod delimiter;
 mod head;
@@ -39,7 +39,7 @@ pub fn boundary(content_type: Option<&str>) -> Result<String, S3Error> {
             "Bucket POST must be of the enclosure-type multipart/form-data",
         ));
     }
-    let (_, parameters) = head::parameters(content_type.as_bytes())
+    let (_, parameters) = parameters(content_type.as_bytes())
         .ok_or_else(|| malformed("The Content-Type of the form is not well-formed."))?;
     let mut boundaries = parameters
         .into_iter()

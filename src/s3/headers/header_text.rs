@@ -4,7 +4,7 @@
 //! header: boto3 and `fetch` read Latin-1, Go reads UTF-8, Rust's `object_store` refuses the whole answer. Refuses to know
 //! which header holds what; control characters are refused where a value comes in.
 
-use crate::s3::form;
+use crate::s3::values::header_parameters::parameters;
 use crate::s3::values::uri;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::borrow::Cow;
@@ -97,7 +97,7 @@ pub fn disposition(text: &str) -> Cow<'_, str> {
 
 /// The parameter `filename`, where it is beyond ASCII and no `filename*` stands beside it.
 fn file_name(disposition: &str) -> Option<String> {
-    let (_, parameters) = form::parameters(disposition.as_bytes())?;
+    let (_, parameters) = parameters(disposition.as_bytes())?;
     let of = |wanted: &[u8]| {
         let mut parameters = parameters.iter();
         parameters.find(|(name, _)| name.eq_ignore_ascii_case(wanted))

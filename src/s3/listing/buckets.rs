@@ -1,7 +1,7 @@
 //! `ListBuckets`: which page of the buckets is asked for, and its answer.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>
+use crate::s3::listing::parameters::{filled, value};
 use crate::s3::listing::token;
-use crate::s3::listing::{filled, value};
 use crate::s3::values::bucket::BucketName;
 use crate::s3::values::error::S3Error;
 use crate::s3::values::time::{self, Timestamp};

@@ -1,5 +1,11 @@
 use super::*;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::s3::values::error::ErrorCode;
+use crate::s3::values::error::S3Error;
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::Timestamp;
 use rstest::rstest;
 
 mod fuzz;

@@ -1,6 +1,6 @@
 //! The XML answers of multipart uploads.
 
-use crate::s3::multipart::HeldPart;
+use crate::s3::multipart::part::HeldPart;
 use crate::s3::multipart::query::{PartsQuery, UploadsQuery};
 use crate::s3::values::bucket::BucketName;
 use crate::s3::values::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};

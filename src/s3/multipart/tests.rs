@@ -1,6 +1,11 @@
 use super::*;
+use crate::s3::multipart::whole::whole_checksum;
 use crate::s3::values::bucket::BucketName;
+use crate::s3::values::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::s3::values::error::ErrorCode;
+use crate::s3::values::etag::ETag;
 use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::Timestamp;
 use proptest::prelude::*;
 use rstest::rstest;
 

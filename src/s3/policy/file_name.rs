@@ -5,7 +5,7 @@
 //! refused by those who make the header.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTForms.html>
 
-use crate::s3::policy::FormFields;
+use crate::s3::policy::fields::FormFields;
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::key;
 use crate::s3::values::uri;
@@ -309,7 +309,7 @@ mod tests {
             let name = without_path(&name);
             for template in ["a; n=\"${filename}\"; z=1", "a; n=${filename}; z=1", "a; n=x${filename}; z=1", "a; n*=UTF-8''${filename}; z=1"] {
                 let filled = filled("content-disposition", template, name).unwrap();
-                let (kind, parameters) = crate::s3::form::parameters(filled.as_bytes()).unwrap();
+                let (kind, parameters) = crate::s3::values::header_parameters::parameters(filled.as_bytes()).unwrap();
                 prop_assert_eq!((kind, parameters.len()), (&b"a"[..], 2));
                 prop_assert_eq!(&parameters[1], &(&b"z"[..], b"1".to_vec()));
             }

@@ -1,9 +1,10 @@
 //! How a form's success is answered: a redirect to a page of the client's, or a status.
-use crate::s3::policy::FormFields;
+use crate::s3::policy::fields::FormFields;
 use crate::s3::values::bucket::BucketName;
 use crate::s3::values::etag::ETag;
 use crate::s3::values::key::ObjectKey;
 use crate::s3::values::uri;
+use crate::s3::values::xml;
 
 /// How success is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,16 @@ pub fn redirect_location(url: &str, bucket: &BucketName, key: &ObjectKey, etag: 
         location.push_str(fragment);
     }
     location
+}
+/// The 201 answer to a form. AWS: without a namespace.
+#[must_use]
+pub fn post_response(location: &str, bucket: &BucketName, key: &ObjectKey, etag: &ETag) -> String {
+    xml::document("PostResponse", xml::Namespace::None, |response| {
+        response.text("Location", location);
+        response.text("Bucket", bucket.as_str());
+        response.text("Key", key.as_str());
+        response.text("ETag", &etag.quoted());
+    })
 }
 /// Whether `text` can stand in a `Location` header as it is: `http(s)://host[:port]` and printable ASCII.
 fn is_absolute_http_url(text: &str) -> bool {

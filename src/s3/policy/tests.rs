@@ -1,10 +1,20 @@
 use super::*;
+use crate::s3::policy::document::Document;
+use crate::s3::signature::keys::Keys;
+use crate::s3::signature::rules::{Rules, Sigv2};
 use crate::s3::signature::v4::scope::Scope;
+use crate::s3::signature::v4::scope::{ALGORITHM, Credential, RegionRule, SigningKey};
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::{ErrorCode, S3Error};
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::{self, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::SecretString;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 mod fuzz;
@@ -697,4 +707,14 @@ proptest! {
     fn any_document_is_read_without_a_panic(document in "[\\[\\]{}\",:a-z$0-9 .eE-]{0,80}") {
         let _ = Document::parse(&STANDARD.encode(document));
     }
+}
+
+#[test]
+fn a_form_that_asks_for_201_learns_where_its_object_is() {
+    let bucket = BucketName::parse("uploads").unwrap();
+    let key = ObjectKey::parse("a/b.png").unwrap();
+    insta::assert_snapshot!(
+        post_response("http://h/uploads/a/b.png", &bucket, &key, &ETag::from_md5([0xab; 16])),
+        @r#"<?xml version="1.0" encoding="UTF-8"?><PostResponse><Location>http://h/uploads/a/b.png</Location><Bucket>uploads</Bucket><Key>a/b.png</Key><ETag>&quot;abababababababababababababababab&quot;</ETag></PostResponse>"#
+    );
 }

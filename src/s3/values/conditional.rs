@@ -80,10 +80,7 @@ pub enum WritePrecondition {
 impl WritePrecondition {
     /// # Errors
     /// `NotImplemented` for several tags, a weak one, both headers, or `If-None-Match` with a tag that no object has.
-    pub fn parse(
-        if_match: Option<&str>,
-        if_none_match: Option<&str>,
-    ) -> Result<Self, S3Error> {
+    pub fn parse(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Self, S3Error> {
         match (if_match, if_none_match) {
             (None, None) => Ok(Self::None),
             (Some(tag), None) => match only_tag(tag) {

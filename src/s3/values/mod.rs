@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod conditional;
 pub mod error;
 pub mod etag;
+pub(super) mod header_parameters;
 pub mod key;
 pub mod network;
 pub mod range;

@@ -2,9 +2,6 @@
 //!
 //! What is written is always well-formed XML 1.0: a character that XML 1.0 cannot hold is never written but replaced
 //! by U+FFFD; whoever needs such a key exactly asks for `encoding-type=url`. It knows neither requests nor the store.
-use crate::s3::values::bucket::BucketName;
-use crate::s3::values::etag::ETag;
-use crate::s3::values::key::ObjectKey;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::de::DeserializeOwned;
@@ -147,17 +144,6 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text) => quick_xml::escape::escape(text),
         Cow::Owned(text) => Cow::Owned(quick_xml::escape::escape(text.as_str()).into_owned()),
     }
-}
-
-/// The 201 answer to a form. AWS: without a namespace.
-#[must_use]
-pub fn post_response(location: &str, bucket: &BucketName, key: &ObjectKey, etag: &ETag) -> String {
-    document("PostResponse", Namespace::None, |response| {
-        response.text("Location", location);
-        response.text("Bucket", bucket.as_str());
-        response.text("Key", key.as_str());
-        response.text("ETag", &etag.quoted());
-    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 use super::*;
+use crate::s3::bucket_policy::condition::Condition;
+use crate::s3::bucket_policy::effect::Effect;
+use crate::s3::bucket_policy::pattern::Pattern;
 use crate::tests::fuzz;
 
 const ACTIONS: [Action; 6] = [

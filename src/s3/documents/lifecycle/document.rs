@@ -1,7 +1,7 @@
 //! The `LifecycleConfiguration` document, judged and written.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>
 
-use crate::s3::documents::lifecycle::{
+use crate::s3::documents::lifecycle::rule::{
     DAY_MILLIS, Expiration, Filter, FilterForm, Lifecycle, NoncurrentExpiration, Rule,
 };
 use crate::s3::documents::tagging::{self, TagElement};

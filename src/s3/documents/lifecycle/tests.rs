@@ -1,5 +1,8 @@
 use super::*;
+use crate::s3::documents::lifecycle::expiry::midnight_after;
 use crate::s3::values::error::ErrorCode;
+use crate::s3::values::error::S3Error;
+use crate::s3::values::time::{self, Timestamp};
 use proptest::prelude::*;
 use rstest::rstest;
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::s3::multipart::query::{PartsQuery, UploadsQuery};
+use crate::s3::values::uri;
 use crate::s3::values::xml;
 use crate::tests::fuzz;
 use serde::de::IgnoredAny;

@@ -1,11 +1,11 @@
 //! The canonical request and the string to sign: the same text as the client's, from what came over the wire.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::v4::scope::{ALGORITHM, Scope};
 use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use crate::s3::signature::v4::scope::Scope;
-use crate::s3::signature::v4::{ALGORITHM, RequestHead};
 use crate::s3::values::uri::{self, Plus};
 
 /// Names in one `SignedHeaders` list. No client comes near; each is looked up among all headers.

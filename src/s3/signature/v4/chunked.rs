@@ -6,11 +6,11 @@
 //! chunk's signature covers the one before it, the first one the request's own, so that no chunk can be left out, added
 //! or moved. Lines, trailers and chunks are bounded. Whether a trailer's checksum is that of the body is its caller's to
 //! compare.
+use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::v4::scope::{ALGORITHM, Scope, SigningKey};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::s3::signature::v4::scope::{Scope, SigningKey};
-use crate::s3::signature::v4::{ALGORITHM, RequestHead};
 use crate::s3::values::checksum::{Checksum, ChecksumAlgorithm};
 use crate::s3::values::error::{ErrorCode, S3Error};
 
@@ -404,7 +404,8 @@ impl Chain {
         if self.seed.key.matches(string_to_sign.as_bytes(), signature) {
             return Ok(());
         }
-        Err(mismatch(super::SIGNATURE_DOES_NOT_MATCH).extra("StringToSign", string_to_sign))
+        Err(mismatch(ErrorCode::SignatureDoesNotMatch.default_message())
+            .extra("StringToSign", string_to_sign))
     }
 }
 

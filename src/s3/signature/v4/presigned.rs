@@ -1,5 +1,10 @@
 //! A signature in the query: presigned URLs, read and made.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
+use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::v4::scope::{
+    ALGORITHM, Credential, RegionRule, SigningKey, UNREADABLE_CREDENTIAL, wrong_region,
+};
+use crate::s3::signature::v4::unverified::{Place, Unverified};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -7,10 +12,6 @@ use crate::s3::signature::v4::canonical::{
     Reading, SignedHeaders, canonical_request, string_to_sign,
 };
 use crate::s3::signature::v4::payload::{self, PayloadTerm};
-use crate::s3::signature::v4::scope::{Credential, RegionRule, SigningKey};
-use crate::s3::signature::v4::{
-    ALGORITHM, Place, RequestHead, UNREADABLE_CREDENTIAL, Unverified, wrong_region,
-};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time;
 use crate::s3::values::time::Timestamp;

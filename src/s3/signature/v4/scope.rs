@@ -6,8 +6,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time;
 
+pub(in crate::s3) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "s3";
 const TERMINATOR: &str = "aws4_request";
 /// Bytes; AWS's own access keys end at 128.
@@ -98,6 +100,25 @@ impl RegionRule {
             || region == "us-east-1"
             || region == self.configured
     }
+}
+
+/// For the log, which holds nothing of `Authorization` or of a query; the client is told which part is wrong.
+pub(super) const UNREADABLE_CREDENTIAL: &str =
+    "the credential is not of the form KEY/YYYYMMDD/REGION/s3/aws4_request";
+
+pub(super) fn wrong_region(
+    code: ErrorCode,
+    place: &str,
+    region: &str,
+    regions: &RegionRule,
+) -> S3Error {
+    let expected = &regions.configured;
+    S3Error::with_message(
+        code,
+        format!("{place}the region '{region}' is wrong; expecting '{expected}'"),
+    )
+    .extra("Region", expected.clone())
+    .logged(format!("the region is wrong; expecting '{expected}'"))
 }
 
 /// The key derived from a secret, a day and a region. Its bytes never show in `Debug`.
