@@ -1,9 +1,10 @@
 //! The root access key of a folder that got none from its settings: made once, kept, readable for its user alone, and
 //! sealed where there is a key file.
 
-use super::StartError;
+use crate::app::error::StartError;
 use crate::auth::{AccessKey, KeyFile, KeyLimits, SealError, StoredSecret};
 use crate::store::Dir;
+use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -138,6 +139,16 @@ fn place(path: &Path) -> io::Result<(Dir, &str)> {
         return Err(ErrorKind::InvalidFilename.into());
     };
     Ok((Dir::open(folder)?, name))
+}
+
+pub(super) fn root_key_path(store: &Store) -> PathBuf {
+    store.home().join("keys")
+}
+
+/// Whether the folder's own root pair is sealed: then no secret beside it may lie open.
+#[must_use]
+pub fn has_sealed_root_key(store: &Store) -> bool {
+    is_sealed(&root_key_path(store))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! `hangar access-key`: keys of the S3 side, beside a running server or without one.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
 use crate::admin::Order;
 use crate::auth::KeyLimits;
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::config::{self, Environment};
 use crate::s3::BucketName;
 use clap::{Args, Subcommand};

@@ -1,8 +1,10 @@
 //! `hangar anchor`: published projects, in place of Plane's publishing.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
 use crate::admin::{Order, PlaceOrder};
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::config::Environment;
 use clap::{Args, Subcommand};
 use serde::Deserialize;

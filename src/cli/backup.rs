@@ -1,9 +1,13 @@
 //! `hangar backup` and `hangar restore`: a copy of the data folder for another place, and the way back.
 
-use super::data_folder::{self, Output};
-use super::{Failure, flag, fsck, order, terminal};
 use crate::admin::Order;
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::fsck;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::clock::Clock;
+use crate::config::Flag;
 use crate::config::{self, Environment};
 use crate::store::{self, Copies, Progress, Store, Verify};
 use clap::Args;
@@ -99,7 +103,7 @@ impl Backup {
 
 impl Restore {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let data_dir = flag("--data-dir", self.data_dir.as_deref());
+        let data_dir = Flag::given("--data-dir", self.data_dir.as_deref());
         let config = config::store_config(data_dir, environment)?;
         order::report_warnings(&config);
         let shows = !self.json && terminal::talks_to_a_person();

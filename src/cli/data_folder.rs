@@ -3,7 +3,9 @@
 //! Only `serve`, `server`, `demo` and `restore` make folders: every other command works on a folder that holds data, so that
 //! a command in a wrong place says so and changes nothing.
 
-use super::{Failure, flag, terminal};
+use crate::cli::failure::Failure;
+use crate::cli::terminal;
+use crate::config::Flag;
 use crate::config::{self, Environment};
 use crate::store::{self, StoreConfig};
 use serde_json::Value;
@@ -33,7 +35,7 @@ pub(super) fn find(
     environment: &Environment,
     output: Output,
 ) -> Result<StoreConfig, Failure> {
-    let config = config::store_config(flag("--data-dir", data_dir), environment)?;
+    let config = config::store_config(Flag::given("--data-dir", data_dir), environment)?;
     require_data(&config.data_dir)?;
     if output == Output::Text {
         terminal::talk(&format!(

@@ -26,18 +26,6 @@ impl Failure {
             Self::Usage(_) | Self::Guidance(_) => 2,
         }
     }
-
-    /// Says it where it belongs.
-    pub fn tell(&self) {
-        match self {
-            // Whoever closed the pipe has read enough.
-            Self::Help(text) => drop(super::terminal::print(text.trim_end())),
-            Self::Guidance(text) => super::terminal::say(text.trim_end()),
-            Self::Usage(sentence) | Self::Failed(sentence) => {
-                super::terminal::say(&format!("hangar: {sentence}"));
-            }
-        }
-    }
 }
 
 impl From<WrongSetting> for Failure {

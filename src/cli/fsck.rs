@@ -1,8 +1,11 @@
 //! `hangar fsck`: everything that is kept, read and held against what was stored.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, signals, terminal};
 use crate::admin::Order;
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::signals;
+use crate::cli::terminal;
 use crate::config::Environment;
 use crate::store::{self, Checked, Damage, Finding, Progress, Remedy, Repair};
 use clap::Args;

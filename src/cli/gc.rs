@@ -1,8 +1,10 @@
 //! `hangar gc`: deletes what has expired, or prints what would be deleted.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
 use crate::admin::{Cleared, Order};
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::config::{self, Environment};
 use clap::Args;
 

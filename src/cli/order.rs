@@ -3,10 +3,12 @@
 //! A server states in `DATA/@hangar/run` where it accepts commands and with which secret; the lock on the folder, not that
 //! file, says whether there is one, for a crash leaves the file behind.
 
-use super::{Failure, signals, terminal};
 use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
+use crate::cli::failure::Failure;
+use crate::cli::signals;
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::store::{self, Dir, EffectKind, OpenError, Store, StoreConfig};
 use serde_json::Value;

@@ -1,7 +1,9 @@
 //! `hangar rebuild`: rebuilds the database from the log.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::store::{Progress, Rebuilt, Source, Store};

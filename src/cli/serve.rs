@@ -1,10 +1,12 @@
 //! `hangar serve`, and `hangar server DIR` with MinIO's command line.
 
-use super::signals::Signals;
-use super::{Failure, flag, terminal};
 use crate::app::Application;
 use crate::app::{Ended, StartError};
+use crate::cli::failure::Failure;
+use crate::cli::signals::Signals;
+use crate::cli::terminal;
 use crate::clock::Clock;
+use crate::config::Flag;
 use crate::config::{Composed, Config, Environment, Flags, Role, on_this_machine};
 use crate::store::OpenError;
 use clap::Args;
@@ -101,9 +103,9 @@ pub(super) struct Server {
 impl Serve {
     pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let flags = Flags {
-            listen: flag("--listen", self.listen.as_deref()),
-            data_dir: flag("--data-dir", self.data_dir.as_deref()),
-            public_url: flag("--public-url", self.public_url.as_deref()),
+            listen: Flag::given("--listen", self.listen.as_deref()),
+            data_dir: Flag::given("--data-dir", self.data_dir.as_deref()),
+            public_url: Flag::given("--public-url", self.public_url.as_deref()),
         };
         serve(Config::compose(Role::Standalone, &flags, environment)?).await
     }
@@ -126,8 +128,8 @@ impl Server {
             )));
         }
         let flags = Flags {
-            listen: flag("--address", self.address.as_deref()),
-            data_dir: flag("DIR", dir),
+            listen: Flag::given("--address", self.address.as_deref()),
+            data_dir: Flag::given("DIR", dir),
             public_url: None,
         };
         let composed = Config::compose(Role::InPlaceOfMinio, &flags, environment)?;
@@ -294,8 +296,8 @@ mod tests {
 
     fn composed(data_dir: Option<&str>, listen: &str) -> Composed {
         let flags = Flags {
-            data_dir: flag("--data-dir", data_dir),
-            listen: flag("--listen", Some(listen)),
+            data_dir: Flag::given("--data-dir", data_dir),
+            listen: Flag::given("--listen", Some(listen)),
             public_url: None,
         };
         Config::compose(Role::Standalone, &flags, &Environment::default()).unwrap()

@@ -1,8 +1,8 @@
 //! SIGTERM and SIGINT, which ask a server to stop, and SIGHUP, which has it read its certificate again and never stops
 //! it.
 
-use super::Failure;
 use crate::app::{Application, Ended};
+use crate::cli::failure::Failure;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Does work that makes files for itself alone: where a signal asks to stop, it is dropped, and they go with it.

@@ -1,6 +1,6 @@
 //! Text for people and for pipes.
 
-use super::Failure;
+use crate::cli::failure::Failure;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::future::Future;
@@ -22,6 +22,20 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Talk, to stderr. There is nowhere to complain when it is closed.
 pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+impl Failure {
+    /// Prints it: help that was asked for to stdout, the rest to stderr.
+    pub fn tell(&self) {
+        match self {
+            // The reader that closed the pipe has read enough.
+            Self::Help(text) => drop(print(text.trim_end())),
+            Self::Guidance(text) => say(text.trim_end()),
+            Self::Usage(sentence) | Self::Failed(sentence) => {
+                say(&format!("hangar: {sentence}"));
+            }
+        }
+    }
 }
 
 /// Whether only what went wrong is to be said: `--quiet`, `--log error` or `HANGAR_LOG=error`, as in a cron job.

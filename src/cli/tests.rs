@@ -1,6 +1,9 @@
 use super::*;
+use crate::config::{self, Environment, Flag};
 use clap::CommandFactory;
+use clap::Parser;
 use rstest::rstest;
+use tracing::level_filters::LevelFilter;
 
 fn parse(line: &str) -> Result<Cli, Failure> {
     Cli::try_parse_from(line.split_whitespace()).map_err(Failure::from)
@@ -188,7 +191,7 @@ async fn alone(
     order: crate::admin::Order,
 ) -> Result<serde_json::Value, Failure> {
     let environment = Environment::from_pairs([("HANGAR_ALLOW_UNSAFE_FS", "true")]);
-    let folder = flag("--data-dir", folder.to_str());
+    let folder = Flag::given("--data-dir", folder.to_str());
     let store = config::store_config(folder, &environment).unwrap();
     order::carry_out(store, key_file, order).await
 }

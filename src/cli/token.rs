@@ -1,8 +1,10 @@
 //! `hangar token`: tokens of the asset API, beside a running server or without one.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
 use crate::admin::Order;
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Environment, parse_duration};
 use clap::{Args, Subcommand};

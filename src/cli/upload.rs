@@ -1,6 +1,7 @@
 //! `hangar upload`: a file to hangar, or to any Plane.
 
-use super::{Failure, terminal};
+use crate::cli::failure::Failure;
+use crate::cli::terminal;
 use crate::client::{self, Ask, Client, Content, Progress};
 use crate::config::{self, Environment};
 use clap::Args;

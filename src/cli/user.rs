@@ -1,8 +1,10 @@
 //! `hangar user`: the people that tokens and memberships are of.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
 use crate::admin::Order;
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::config::Environment;
 use clap::{Args, Subcommand};
 use serde::Deserialize;

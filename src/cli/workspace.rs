@@ -1,9 +1,11 @@
 //! `hangar workspace`: workspaces and who is in them, beside a running server or without one.
 
-use super::data_folder::{self, Output};
-use super::{Failure, order, terminal};
 use crate::admin::{Member, Order, PlaceOrder};
 use crate::auth::Role;
+use crate::cli::data_folder::{self, Output};
+use crate::cli::failure::Failure;
+use crate::cli::order;
+use crate::cli::terminal;
 use crate::config::Environment;
 use clap::{Args, Subcommand};
 use serde::Deserialize;

@@ -3,8 +3,7 @@
 //! A server that is away, a proxy between, a certificate that this machine does not trust and a setting of the server are
 //! told apart: each sentence names the setting, the file or the program to look at.
 
-use super::Part;
-use super::transport::Trouble;
+use crate::client::transport::{Part, Trouble};
 use reqwest::{StatusCode, Url};
 
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,9 @@
 //! An upload: the ask, and the form that its answer describes.
 
-use super::{
-    ANSWER_TIMEOUT, Answered, Client, ClientError, MAX_ANSWER_BYTES, connection, header_text, read,
+use crate::client::connection::{
+    ANSWER_TIMEOUT, Answered, Client, MAX_ANSWER_BYTES, connection, header_text, read,
 };
+use crate::client::error::ClientError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

@@ -3,8 +3,9 @@
 //! A pair is whole or an error: half of one would start a server whose clients all fail. No text of this module
 //! ever holds a secret's value.
 
-use super::{Environment, WrongSetting};
 use crate::auth::AccessKey;
+use crate::config::environment::Environment;
+use crate::config::error::WrongSetting;
 use secrecy::{ExposeSecret, SecretString};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Durations, sizes, rates, days and switches, as people write them in settings.
 
-use super::RateLimit;
+use crate::http::RateLimit;
 use std::time::Duration;
 
 pub(super) const SIZE: &str =

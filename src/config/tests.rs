@@ -1,9 +1,11 @@
 use super::*;
+use crate::s3::signature::Sigv2;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 fn compose(pairs: &[(&str, &str)]) -> Result<Composed, WrongSetting> {
     let environment = Environment::from_pairs(pairs.iter().copied());
@@ -729,7 +731,7 @@ fn documented_settings() -> BTreeSet<&'static str> {
 #[test]
 fn the_documented_settings_are_those_that_are_read() {
     // These two are for tests of builds with debug assertions.
-    let read: BTreeSet<_> = environment::NAMES
+    let read: BTreeSet<_> = variables::NAMES
         .iter()
         .copied()
         .filter(|name| !matches!(*name, "CRASH_AT" | "FAULT_AT"))

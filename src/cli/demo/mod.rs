@@ -4,13 +4,15 @@
 
 mod step;
 
-use super::serve::tell_settings;
-use super::signals::Signals;
-use super::{Failure, flag, terminal};
 use crate::admin::{self, Order};
 use crate::app::Application;
+use crate::cli::failure::Failure;
+use crate::cli::serve::tell_settings;
+use crate::cli::signals::Signals;
+use crate::cli::terminal;
 use crate::client::{Ask, Client, Content};
 use crate::clock::Clock;
+use crate::config::Flag;
 use crate::config::{Config, DEFAULT_LISTEN, Environment, Flags, Role, on_this_machine};
 use bytes::Bytes;
 use clap::Args;
@@ -68,7 +70,7 @@ impl Demo {
     /// speaks to itself at the address that it listens on.
     fn configure(&self, folder: &Folder, environment: &Environment) -> Result<Config, Failure> {
         let flags = Flags {
-            listen: flag("--listen", self.listen.as_deref()),
+            listen: Flag::given("--listen", self.listen.as_deref()),
             data_dir: Some(crate::config::Flag {
                 name: "--data-dir",
                 value: folder.path(),

@@ -1,6 +1,6 @@
 //! The demo's requests and answers, shortened for people.
 
-use super::super::terminal::{grouped, printable, shortened_secret};
+use crate::cli::terminal::{grouped, printable, shortened_secret};
 use crate::client::{Answered, Ask, Fetched, Reserved};
 use std::time::Duration;
 

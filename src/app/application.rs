@@ -1,36 +1,22 @@
-//! The application: built from a [`Config`], run until stopped. The same two calls serve `main` and every test.
-//!
-//! Guarantees: when [`Application::build`] answers, the vault is open, a first start has made its keys, bucket and first
-//! user, and the listeners are bound; when [`Application::run_until_stopped`] answers, what was in flight is finished or
-//! given up and the vault is closed. Refuses to know flags, signals and terminals.
-
-mod listeners;
-mod root_key;
-mod settings;
+//! Builds the application, and runs it.
 
 use crate::admin::Housekeeper;
+use crate::app::error::StartError;
+use crate::app::root_key::{self, root_key_path};
+use crate::app::signals::{Reloader, Stopper};
+use crate::app::{listeners, settings};
 use crate::assets::{self, Assets};
 use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
 use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
 use crate::http::{self, AppState, Server};
-use crate::store::{OpenError, Store};
+use crate::store::Store;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// One sentence that names the setting and what to do.
-    #[error("{0}")]
-    Refused(String),
-}
 
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,43 +193,6 @@ impl Application {
         } else {
             Ended::Stopped
         })
-    }
-}
-
-/// Whoever holds one can end the server.
-#[derive(Clone)]
-pub struct Stopper {
-    ask: Arc<watch::Sender<bool>>,
-}
-
-impl Stopper {
-    /// Asks; [`Application::run_until_stopped`] answers when it is done.
-    #[expect(
-        clippy::unused_async,
-        reason = "whoever stops may have to wait one day, and awaits it already"
-    )]
-    pub async fn stop(&self) {
-        self.ask.send_replace(true);
-    }
-}
-
-fn root_key_path(store: &Store) -> PathBuf {
-    store.home().join("keys")
-}
-
-/// Whether the folder's own root pair is sealed: then no secret beside it may lie open.
-#[must_use]
-pub fn has_sealed_root_key(store: &Store) -> bool {
-    root_key::is_sealed(&root_key_path(store))
-}
-
-/// Whoever holds one can have the server read its files again.
-#[derive(Clone)]
-pub struct Reloader(Arc<Notify>);
-
-impl Reloader {
-    pub fn reload(&self) {
-        self.0.notify_one();
     }
 }
 

@@ -1,0 +1,31 @@
+//! The handles by which a running server is asked to stop, or to read its files again.
+
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+
+/// Whoever holds one can end the server.
+#[derive(Clone)]
+pub struct Stopper {
+    pub(super) ask: Arc<watch::Sender<bool>>,
+}
+
+impl Stopper {
+    /// Asks; [`Application::run_until_stopped`] answers when it is done.
+    #[expect(
+        clippy::unused_async,
+        reason = "whoever stops may have to wait one day, and awaits it already"
+    )]
+    pub async fn stop(&self) {
+        self.ask.send_replace(true);
+    }
+}
+
+/// Whoever holds one can have the server read its files again.
+#[derive(Clone)]
+pub struct Reloader(pub(super) Arc<Notify>);
+
+impl Reloader {
+    pub fn reload(&self) {
+        self.0.notify_one();
+    }
+}
