@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It was asked to.
+    /// It was asked to stop.
     Stopped,
     /// The index is damaged. The next [`Application::build`] makes it again.
     IndexDamaged,
@@ -74,22 +74,22 @@ impl Application {
             ),
             None => None,
         };
-        let at_hand = AtHand {
+        let prepared = Prepared {
             tls,
             watch: http::Watch::new(endpoint(&config, port), settings::warnings(&config)),
         };
         let effects = [auth::effects(), assets::effects()].concat();
         let open = || Store::open(config.store.clone(), clock.clone(), effects.clone());
         let mut store = open().await?;
-        let furnish = |store| furnish(config.clone(), clock.clone(), store, at_hand.clone());
-        let mut furnished = furnish(store.clone()).await;
-        if furnished.is_err() && store.is_index_damaged() {
-            // It was found on the way, and is made again by the next opening.
+        let wire_up = |store| wire_up(config.clone(), clock.clone(), store, prepared.clone());
+        let mut wired = wire_up(store.clone()).await;
+        if wired.is_err() && store.is_index_damaged() {
+            // The damage was found during the start; the next opening rebuilds the index.
             store.close().await;
             store = open().await?;
-            furnished = furnish(store.clone()).await;
+            wired = wire_up(store.clone()).await;
         }
-        match furnished {
+        match wired {
             Ok((state, administration, first_token)) => {
                 let (ask, asked_to_stop) = watch::channel(false);
                 Ok(Self {
@@ -116,7 +116,7 @@ impl Application {
         self.port
     }
 
-    /// The public listeners once more, for a server that takes this one's place: who connects in between waits.
+    /// Clones of the public listeners, for a server that replaces this one: clients that connect in between wait.
     ///
     /// # Errors
     /// When the system has no file descriptor left.
@@ -141,7 +141,7 @@ impl Application {
         self.stopper.clone()
     }
 
-    /// Has a running server read again what it may: the certificate of TLS.
+    /// Makes a running server read its TLS certificate again.
     #[must_use]
     pub fn reloader(&self) -> Reloader {
         self.reloader.clone()
@@ -152,19 +152,19 @@ impl Application {
     /// # Errors
     /// When the listener fails.
     pub async fn run_until_stopped(mut self) -> std::io::Result<Ended> {
-        // What is to be done beside serving, for as long as it serves.
-        let mut chores = JoinSet::new();
+        // Background tasks, for as long as it serves.
+        let mut background = JoinSet::new();
         let keeper = self.state.keeper.clone();
-        chores.spawn(async move { keeper.run().await });
+        background.spawn(async move { keeper.run().await });
         let keeper = self.state.keeper.clone();
-        chores.spawn(async move { keeper.verify_index().await });
+        background.spawn(async move { keeper.verify_index().await });
         let store = self.state.store.clone();
-        chores.spawn(async move { store.rest_when_idle().await });
-        chores.spawn(http::Watch::run(self.state.clone()));
+        background.spawn(async move { store.rest_when_idle().await });
+        background.spawn(http::Watch::run(self.state.clone()));
         if let Some(tls) = self.state.tls.clone() {
             let state = self.state.clone();
             let was_read = move || state.watch.certificate_was_read(&state);
-            chores.spawn(tls.keep_current(self.reloader.0, was_read));
+            background.spawn(tls.keep_current(self.reloader.0, was_read));
         }
         let public = http::serve(self.listeners, &self.state)?;
         let (public_handle, administration_handle) =
@@ -183,7 +183,7 @@ impl Application {
             public_handle.stop(true).await;
             serving.await
         };
-        chores.shutdown().await;
+        background.shutdown().await;
         administration_handle.stop(false).await;
         let _ = administering.await;
         self.state.store.close().await;
@@ -196,7 +196,7 @@ impl Application {
     }
 }
 
-/// The address at which this machine reaches the server: as clients know it, else one that can be opened here.
+/// The address at which this machine reaches the server: its public URL, else one of its listeners.
 fn endpoint(config: &Config, port: u16) -> String {
     match &config.http.public_url {
         Some(url) => url.clone(),
@@ -204,19 +204,19 @@ fn endpoint(config: &Config, port: u16) -> String {
     }
 }
 
-/// What a start has made before the vault was open.
+/// What a start prepares before the vault is open.
 #[derive(Clone)]
-struct AtHand {
+struct Prepared {
     tls: Option<Tls>,
     watch: http::Watch,
 }
 
-/// What an open vault needs to serve.
-async fn furnish(
+/// Builds the state of the server around an open vault.
+async fn wire_up(
     config: Config,
     clock: Clock,
     store: Store,
-    at_hand: AtHand,
+    prepared: Prepared,
 ) -> Result<(AppState, Server, Option<String>), StartError> {
     let root = match &config.root_key {
         Some(key) => {
@@ -274,8 +274,8 @@ async fn furnish(
         keeper: Arc::new(keeper),
         limits: Arc::new(limits),
         known,
-        tls: at_hand.tls,
-        watch: at_hand.watch,
+        tls: prepared.tls,
+        watch: prepared.watch,
     };
     let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
     let (address, administration) =

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: when [`Application::build`] answers, the vault is open, a first start has made its keys, bucket and first
 //! user, and the listeners are bound; when [`Application::run_until_stopped`] answers, what was in flight is finished or
-//! given up and the vault is closed. Refuses to know flags, signals and terminals.
+//! given up and the vault is closed. It knows no flags, signals or terminals.
 
 mod application;
 mod error;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
-/// Whoever holds one can end the server.
+/// A handle that stops the server.
 #[derive(Clone)]
 pub struct Stopper {
     pub(super) ask: Arc<watch::Sender<bool>>,
@@ -11,16 +11,13 @@ pub struct Stopper {
 
 impl Stopper {
     /// Asks; [`Application::run_until_stopped`] answers when it is done.
-    #[expect(
-        clippy::unused_async,
-        reason = "whoever stops may have to wait one day, and awaits it already"
-    )]
+    #[expect(clippy::unused_async, reason = "callers await it already")]
     pub async fn stop(&self) {
         self.ask.send_replace(true);
     }
 }
 
-/// Whoever holds one can have the server read its files again.
+/// A handle that makes the server read its files again.
 #[derive(Clone)]
 pub struct Reloader(pub(super) Arc<Notify>);
 

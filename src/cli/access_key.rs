@@ -102,7 +102,7 @@ impl AccessKey {
         let store = data_folder::find(self.data_dir.as_deref(), environment, Output::of(json))?;
         let data_dir = store.data_dir.clone();
         for warning in config::key_file_warnings(environment, &data_dir)? {
-            terminal::talk(&format!("hangar: {}", terminal::printable(&warning)));
+            terminal::say_unless_quiet(&format!("hangar: {}", terminal::printable(&warning)));
         }
         let value = order::carry_out(store, key_file, self.action.order()).await?;
         let value = data_folder::named(value, &data_dir);

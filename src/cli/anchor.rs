@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// An anchor publishes a project: everybody who knows it can read the files in the project's descriptions and comments,
+/// An anchor publishes a project: everyone who knows it can read the files in the project's descriptions and comments,
 /// without a token. A change takes effect at the next request, also beside a running server.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -30,7 +30,7 @@ Run it:
 
 Every setting has an environment variable; `hangar serve --help` names them.")]
 pub struct Cli {
-    /// How much is logged to stderr: LEVEL[,json], where LEVEL is error, warn, info, debug, trace or off [env: HANGAR_LOG]
+    /// How much is logged to stderr: LEVEL[,json], where LEVEL is error, warn, info, debug, trace or off [default: info, and warn for commands that are no server] [env: HANGAR_LOG]
     #[arg(long, global = true, value_name = "LOG")]
     log: Option<String>,
     /// Print errors only, as for cron: the same as --log error
@@ -53,7 +53,7 @@ enum Command {
     Workspace(workspace::Workspace),
     #[command(about = "List and remove users")]
     User(user::User),
-    #[command(about = "Publish projects to everybody who knows an anchor")]
+    #[command(about = "Publish projects to everyone who knows an anchor")]
     Anchor(anchor::Anchor),
     #[command(about = "Make, list and revoke keys of S3 clients")]
     AccessKey(access_key::AccessKey),
@@ -76,14 +76,14 @@ enum Command {
 impl Cli {
     /// Reads the arguments of this process.
     /// # Errors
-    /// When they make no command, or only ask for help.
+    /// When they are not a command, or only ask for help.
     pub fn from_arguments() -> Result<Self, Failure> {
         Self::try_parse().map_err(Failure::from)
     }
 
     /// Servers log what they do; other commands log warnings and errors only, unless `HANGAR_LOG` asks for more.
     /// # Errors
-    /// When it is no level.
+    /// When it is not a level.
     pub fn log_settings(&self, environment: &Environment) -> Result<LogSettings, Failure> {
         let default = match self.command {
             Command::Serve(_) | Command::Server(_) => LevelFilter::INFO,
@@ -98,16 +98,16 @@ impl Cli {
         Ok(said.unwrap_or(LogSettings::at(default)))
     }
 
-    /// Does what was typed.
+    /// Runs the command.
     /// # Errors
-    /// When it cannot be done.
+    /// When the command fails.
     pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
         #[cfg(debug_assertions)]
         crate::faults::arm(
             environment.get("CRASH_AT").ok().flatten(),
             environment.get("FAULT_AT").ok().flatten(),
         );
-        // What hangar writes is for its own user alone.
+        // Only its own user may read the files that hangar writes.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         match &self.command {
             Command::Serve(command) => block_on(command.run(environment)),
@@ -130,8 +130,8 @@ impl Cli {
 
 /// The runtime of a command. The server's workers bring their own threads.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    /// What is still at work when a command has ended is of no use to anybody.
-    const LEFT_BEHIND: Duration = Duration::from_millis(500);
+    /// Background work that is left when a command ends is abandoned after this time.
+    const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -141,6 +141,6 @@ fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
             ))
         })?;
     let outcome = tokio::task::LocalSet::new().block_on(&runtime, command);
-    runtime.shutdown_timeout(LEFT_BEHIND);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome
 }

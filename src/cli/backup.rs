@@ -70,7 +70,7 @@ impl Backup {
         let output = Output::of(self.json);
         let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
         let data_dir = store.data_dir.clone();
-        let shows = !self.json && terminal::talks_to_a_person();
+        let shows = !self.json && terminal::stderr_is_a_terminal();
         // A server has another folder to begin from.
         let to = std::path::absolute(&self.to).map_err(|error| {
             let shown = self.to.display();
@@ -106,7 +106,7 @@ impl Restore {
         let data_dir = Flag::given("--data-dir", self.data_dir.as_deref());
         let config = config::store_config(data_dir, environment)?;
         order::report_warnings(&config);
-        let shows = !self.json && terminal::talks_to_a_person();
+        let shows = !self.json && terminal::stderr_is_a_terminal();
         let (progress, began) = (Progress::default(), Instant::now());
         let data_dir = config.data_dir.clone();
         let failed = |error: &dyn std::fmt::Display| order::refused(&error.to_string(), &data_dir);
@@ -123,7 +123,7 @@ impl Restore {
         let shown = data_dir.display();
         if only_root_can_open(&data_dir) {
             let folder = terminal::quoted(data_dir.as_os_str());
-            terminal::talk(&format!(
+            terminal::say_unless_quiet(&format!(
                 "hangar: {shown} belongs to root: if the server runs as another user, run `chown -R USER:GROUP {folder}` before its start"
             ));
         }

@@ -5,15 +5,15 @@ use crate::client::ClientError;
 use crate::config::WrongSetting;
 use std::error::Error;
 
-/// What a person is told.
+/// Why a command did not succeed, as it is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Wrong use, or a wrong setting.
+    /// A wrong command line, or a wrong setting.
     Usage(String),
     Failed(String),
-    /// Text that was asked for (`--help`, `--version`); not a failure at all.
+    /// Requested text (`--help`, `--version`); no failure.
     Help(String),
-    /// Help that nobody asked for, since nothing was asked.
+    /// Help that is shown because the command line is empty.
     Guidance(String),
 }
 

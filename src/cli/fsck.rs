@@ -1,4 +1,4 @@
-//! `hangar fsck`: everything that is kept, read and held against what was stored.
+//! `hangar fsck`: reads all stored data and compares it with its checksums.
 
 use crate::admin::Order;
 use crate::cli::data_folder::{self, Output};
@@ -45,7 +45,7 @@ impl Fsck {
         let output = Output::of(self.json);
         let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
         let data_dir = store.data_dir.clone();
-        let shows = !self.json && terminal::talks_to_a_person();
+        let shows = !self.json && terminal::stderr_is_a_terminal();
         let from = self.from.as_ref().map(std::path::absolute).transpose();
         let repair = Repair {
             wanted: self.repair,
@@ -103,7 +103,7 @@ impl Fsck {
     }
 }
 
-/// What becomes of an index, or of a snapshot of it, that is damaged.
+/// How a damaged index, or a damaged snapshot of it, is repaired.
 fn of_damaged_index(remedy: Remedy) -> &'static str {
     match remedy {
         Remedy::Server => {

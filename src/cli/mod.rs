@@ -1,11 +1,11 @@
-//! What people type. One file per command family.
+//! The commands. One file for each family of commands.
 //!
-//! Results go to stdout, talk goes to stderr, and a command that fails says why and what to do in one sentence. Exit
-//! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest. With `--quiet`, or `HANGAR_LOG=error`,
-//! reports of work that went well are left out, so that cron sends no mail.
+//! Results go to stdout, messages go to stderr, and a command that fails states the cause and the remedy in one sentence.
+//! Exit codes: 0 for success, 2 for a wrong command line or a wrong setting, 1 for any other failure. With `--quiet`, or `HANGAR_LOG=error`,
+//! reports of success are left out, so that cron sends no mail.
 #![expect(
     clippy::doc_markdown,
-    reason = "the comments of arguments are read in terminals, where backticks are noise"
+    reason = "clap prints the comments of arguments on terminals, where backticks are noise"
 )]
 
 mod access_key;

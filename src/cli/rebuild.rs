@@ -37,7 +37,7 @@ impl Rebuild {
         let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
         let data_dir = store.data_dir.clone();
         order::report_warnings(&store);
-        let shows = !self.json && terminal::talks_to_a_person();
+        let shows = !self.json && terminal::stderr_is_a_terminal();
         let source = if self.from_log {
             Source::Log
         } else {

@@ -29,8 +29,8 @@ Environment (docs/settings.md describes each):
 Environment, connections:
   HANGAR_TLS_CERT and HANGAR_TLS_KEY
                              PEM files: serve HTTPS and nothing else (default: HTTP)
-  HANGAR_TRUSTED_PROXIES     proxies whose X-Forwarded-* count: private (default),
-                             none, or networks
+  HANGAR_TRUSTED_PROXIES     proxies whose X-Forwarded-* count: private, none, or
+                             networks (default private)
   CORS_ALLOWED_ORIGINS       pages that may call the asset API (default: any)
 
 Environment, keys:
@@ -63,11 +63,18 @@ Environment, S3:
                              (default 7d)
 
 Environment, assets:
-  FILE_SIZE_LIMIT            default 5242880; 5MiB and 1GB too
-  SIGNED_URL_EXPIRATION      default 3600; 15m and 12h too
+  FILE_SIZE_LIMIT            the largest file that the asset API accepts, in bytes or
+                             as 5MiB or 1GB (default 5242880)
+  SIGNED_URL_EXPIRATION      how long upload policies and presigned URLs hold, in
+                             seconds or as 15m or 12h (default 3600)
   HANGAR_VERIFY_CONTENT      false: do not check that a picture is one (default true)
-  API_KEY_RATE_LIMIT         default 60/minute; or off
-  UNUPLOADED_ASSET_DELETE_DAYS, HARD_DELETE_AFTER_DAYS    default 7 and 60")]
+  API_KEY_RATE_LIMIT         requests that a token may make to the public API
+                             (default 60/minute; or off)
+  UNUPLOADED_ASSET_DELETE_DAYS
+                             days after which an asset without bytes is deleted
+                             (default 7)
+  HARD_DELETE_AFTER_DAYS     days for which a deleted asset can be restored
+                             (default 60)")]
 pub(super) struct Serve {
     /// Where to listen: HOST:PORT, or :PORT for all addresses [default: 127.0.0.1:9000] [env: HANGAR_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
@@ -80,7 +87,7 @@ pub(super) struct Serve {
     public_url: Option<String>,
 }
 
-/// The same settings as `hangar serve` hold. No user is made and no secret printed: users and tokens are Plane's, and
+/// The settings are those of `hangar serve`. No user is made and no secret printed: users and tokens are Plane's, and
 /// the root key pair is the one of the environment.
 #[derive(Debug, Args)]
 #[command(after_help = "Example, as in a compose file that ran MinIO:
@@ -145,7 +152,7 @@ impl Server {
 
 async fn serve(composed: Composed) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    tell_settings(&composed);
+    log_sources(&composed);
     let config = composed.config;
     let makes_token = command_that_makes_a_token(&config);
     let (scheme, listen) = (config.scheme(), config.http.listen.clone());
@@ -154,7 +161,7 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
     loop {
         let application = tokio::select! {
             built = build(&config, &listeners) => built?,
-            // The log is made for ends that come at any moment.
+            // The log survives a stop at any moment.
             name = signals.next() => {
                 tracing::info!(signal = name, "stopped before the start was over");
                 return Ok(());
@@ -179,7 +186,7 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
             Ended::Stopped => return Ok(()),
             Ended::IndexDamaged => restarts.admit(Instant::now())?,
         }
-        tracing::warn!("the server starts anew, and makes the index again");
+        tracing::warn!("the server restarts, and rebuilds the index");
     }
 }
 
@@ -208,13 +215,13 @@ async fn build(config: &Config, listeners: &[TcpListener]) -> Result<Application
     }
 }
 
-/// How often a server has started anew by itself.
+/// How often a server has restarted by itself.
 #[derive(Default)]
 struct Restarts(VecDeque<Instant>);
 
 impl Restarts {
     /// # Errors
-    /// When it is too often: then the disk or the memory is to be looked at.
+    /// When it is too often: then the disk or the memory is probably faulty.
     fn admit(&mut self, now: Instant) -> Result<(), Failure> {
         const WITHIN: Duration = Duration::from_hours(1);
         const MOST: usize = 5;
@@ -235,7 +242,7 @@ impl Restarts {
     }
 }
 
-pub(super) fn tell_settings(composed: &Composed) {
+pub(super) fn log_sources(composed: &Composed) {
     if composed.sources.is_empty() {
         tracing::info!("settings: all at their defaults");
     } else {
@@ -247,7 +254,7 @@ pub(super) fn tell_settings(composed: &Composed) {
     }
 }
 
-/// It finds the same folder from anywhere, whatever its environment says.
+/// It names the folder, so that it works in any current folder and environment.
 fn command_that_makes_a_token(config: &Config) -> String {
     let folder = terminal::quoted(config.store.data_dir.as_os_str());
     format!("hangar token create --user admin@localhost --data-dir {folder}")
@@ -266,9 +273,9 @@ fn point_plane_here(scheme: &str, port: u16, has_pair: bool) {
     }
 }
 
-/// On a terminal the first token is shown, once; where the talk may end up in a file, only the way to make one.
+/// On a terminal the first token is shown, once; where stderr may be a file, only the command that makes one.
 fn welcome(application: &Application, address: &str, makes_token: &str) {
-    if !terminal::talks_to_a_person() {
+    if !terminal::stderr_is_a_terminal() {
         if application.first_token().is_some() {
             tracing::info!("make a token with: {makes_token}");
         }

@@ -1,5 +1,4 @@
-//! SIGTERM and SIGINT, which ask a server to stop, and SIGHUP, which has it read its certificate again and never stops
-//! it.
+//! SIGTERM and SIGINT stop a server; SIGHUP makes it read its certificate again and never stops it.
 
 use crate::app::{Application, Ended};
 use crate::cli::failure::Failure;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 
-/// Enough to tell any kind of file by.
+/// Bytes that are enough to recognise any type of file.
 const HEAD_BYTES: u64 = 8192;
 
 /// The file becomes an asset of the token's user; its address is printed.
@@ -126,7 +126,7 @@ fn shown(path: &Path) -> String {
 async fn open(path: &Path) -> Result<(tokio::fs::File, u64, Option<&'static str>), Failure> {
     let unreadable =
         |error: std::io::Error| Failure::Failed(format!("{} cannot be read: {error}", shown(path)));
-    // Looked at before it is opened, for opening a pipe waits until somebody writes to it.
+    // Its type is checked before it is opened: opening a pipe waits for a writer.
     let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(Failure::Failed(format!(
@@ -153,7 +153,7 @@ async fn open(path: &Path) -> Result<(tokio::fs::File, u64, Option<&'static str>
 
 /// A bar on a terminal, nothing elsewhere.
 fn progress(size_bytes: u64) -> (Progress, indicatif::ProgressBar) {
-    let bar = if terminal::talks_to_a_person() {
+    let bar = if terminal::stderr_is_a_terminal() {
         let style = indicatif::ProgressStyle::with_template(
             "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
         )

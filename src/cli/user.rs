@@ -1,4 +1,4 @@
-//! `hangar user`: the people that tokens and memberships are of.
+//! `hangar user`: the users that tokens and memberships belong to.
 
 use crate::admin::Order;
 use crate::cli::data_folder::{self, Output};

@@ -1,4 +1,4 @@
-//! `hangar workspace`: workspaces and who is in them, beside a running server or without one.
+//! `hangar workspace`: workspaces and their members, with a running server or without one.
 
 use crate::admin::{Member, Order, PlaceOrder};
 use crate::auth::Role;
@@ -128,7 +128,7 @@ impl Workspace {
             let value = data_folder::named(value, &data_dir);
             return terminal::print(&terminal::pretty(&value));
         }
-        terminal::print(&self.action.told(value)?)
+        terminal::print(&self.action.summary(value)?)
     }
 }
 
@@ -160,7 +160,7 @@ impl Action {
         }
     }
 
-    fn told(&self, value: Value) -> Result<String, Failure> {
+    fn summary(&self, value: Value) -> Result<String, Failure> {
         Ok(match self {
             Self::Create(_) => listed(&[order::read(value)?]),
             Self::List(_) => {

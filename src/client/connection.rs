@@ -75,7 +75,7 @@ impl Client {
         joined.ok_or_else(|| self.not_the_api(None))
     }
 
-    /// Gets what anybody can get: sends no token. At most `limit_bytes`.
+    /// Gets a public file: sends no token. At most `limit_bytes`.
     /// # Errors
     /// When the server is away, or has no such file.
     pub async fn fetch(

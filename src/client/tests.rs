@@ -154,7 +154,7 @@ async fn a_form_has_its_fields_in_order_then_the_file_and_no_token() {
 }
 
 #[tokio::test]
-async fn a_file_is_streamed_from_the_disk_and_its_progress_told() {
+async fn a_file_is_streamed_from_the_disk_and_its_progress_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big");
     let size_bytes = 300_000_u64;
@@ -185,7 +185,7 @@ async fn a_file_is_streamed_from_the_disk_and_its_progress_told() {
 }
 
 #[tokio::test]
-async fn a_file_that_became_shorter_is_no_upload() {
+async fn a_file_that_became_shorter_fails_the_upload() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("short");
     std::fs::write(&path, b"abc").unwrap();
@@ -318,7 +318,7 @@ async fn an_error_of_the_api_becomes_a_sentence(
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_said_with_what_starts_one() {
+async fn a_missing_server_is_reported_with_the_command_that_starts_one() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -345,7 +345,7 @@ async fn an_answer_longer_than_expected_is_not_read_to_its_end() {
 }
 
 #[rstest]
-fn what_is_no_origin_is_refused(
+fn a_malformed_origin_is_refused(
     #[values(
         "",
         "files.example.com",

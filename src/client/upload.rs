@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
-/// Where a file of the person who owns the token is asked for.
+/// Where an upload for the token's own user is requested.
 const USER_ASSETS: &str = "/api/v1/assets/user-assets/";
 const PIECE_BYTES: usize = 64 * 1024;
 /// An upload takes as long as it takes, while something of it moves; a store behind the server may take its time to answer.
@@ -205,7 +205,7 @@ impl Client {
         content: Content,
     ) -> Result<Answered<()>, ClientError> {
         let (size_bytes, moves) = (content.size_bytes, content.moves.clone());
-        // A server that refuses a long body halfway may close before its reason is read: so judge first.
+        // A server that refuses a long body halfway may close before its reason is read: so check first.
         if let Some(limit_bytes) = reserved.limit_bytes().filter(|limit| size_bytes > *limit) {
             return Err(ClientError::TooLarge {
                 size_bytes,

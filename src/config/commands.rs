@@ -25,7 +25,7 @@ pub fn store_config(
     })
 }
 
-/// How long assets stay that nobody needs, of a command that clears away.
+/// How long `hangar gc` keeps assets that were never uploaded, and deleted ones.
 /// # Errors
 /// When one is wrong.
 pub fn asset_ages(environment: &Environment) -> Result<AssetAges, WrongSetting> {
@@ -41,7 +41,7 @@ pub fn key_file(environment: &Environment) -> Result<Option<KeyFile>, WrongSetti
     Settings::new(environment).key_file()
 }
 
-/// What is to be warned of about the key file, where there is one: who may read it, and where it lies.
+/// Warnings about the key file, if there is one: which users may read it, and where it is stored.
 /// # Errors
 /// When its name is not UTF-8.
 pub fn key_file_warnings(
@@ -54,7 +54,7 @@ pub fn key_file_warnings(
     }))
 }
 
-/// Where a client on this machine finds the server: `HANGAR_URL`, else where the server's own settings say that it is.
+/// Where a client on this machine finds the server: `HANGAR_URL`, else the address in the server's own settings.
 /// # Errors
 /// When one of them is wrong.
 pub fn client_url(environment: &Environment) -> Result<String, WrongSetting> {
@@ -91,7 +91,7 @@ pub fn client_url(environment: &Environment) -> Result<String, WrongSetting> {
     Ok(address::on_this_machine(scheme, &listen, port))
 }
 
-/// How much is logged, and how; `None`: not said.
+/// How much is logged, and in which form; `None`: not set.
 /// # Errors
 /// When it is no level.
 pub fn log_settings(

@@ -66,7 +66,7 @@ impl Environment {
         self.0.contains_key(name)
     }
 
-    /// Names in our own space that mean nothing: most often a slip of the hand.
+    /// Names with the prefix `HANGAR_` that hangar does not know: most often a typing error.
     pub(super) fn unknown_names(&self) -> impl Iterator<Item = &str> {
         self.0
             .keys()

@@ -1,6 +1,6 @@
 //! A setting that stops the start.
 
-/// A setting that stops the start. Its text is one sentence for the person who set it.
+/// A setting that stops the start. Its text is one sentence for the administrator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongSetting {
     #[error("{setting} is {value:?}, but must be {accepted}")]

@@ -1,6 +1,6 @@
 //! What the command line may set, and the two ways to run a server.
 
-/// What a flag or positional said. An empty value counts as unset here too.
+/// The value of a flag or a positional argument. An empty value counts as unset here too.
 #[derive(Debug, Clone)]
 pub struct Flag {
     /// As it is typed: `--listen`, `DIR`.
@@ -27,7 +27,7 @@ pub struct Flags {
     pub public_url: Option<Flag>,
 }
 
-/// The two ways to run (DESIGN: *Two ways to run, one binary*).
+/// The two ways to run a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// `hangar serve`

@@ -1,4 +1,4 @@
-//! Warnings of settings of MinIO's that change nothing here, for those who bring MinIO's environment along.
+//! Warnings of settings of MinIO's that change nothing here, for a compose file that ran MinIO.
 
 use crate::config::environment::Environment;
 use crate::config::variables::NAMES_OF_MINIO;

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_quantity_is_refused(
+    fn a_malformed_quantity_is_refused(
         #[values(
             "",
             "s",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_rate_is_refused(
+    fn a_malformed_rate_is_refused(
         #[values(
             "0/minute",
             "60",

@@ -42,12 +42,12 @@ pub struct Config {
     pub scrub_interval: Option<Duration>,
 }
 
-/// A configuration, and what to say about it at the start.
+/// A configuration, and what the server logs about it at the start.
 #[derive(Debug, Clone)]
 pub struct Composed {
     pub config: Config,
     pub sources: Vec<Source>,
-    /// Sentences about settings that hold but may not be what was meant.
+    /// Sentences about settings that are valid but may not be intended.
     pub warnings: Vec<String>,
 }
 
@@ -112,7 +112,7 @@ impl Config {
         })
     }
 
-    /// What clients put before the address.
+    /// The scheme of the server's address.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         match self.http.tls {

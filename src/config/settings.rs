@@ -16,7 +16,7 @@ use crate::store::StoreConfig;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where `hangar serve` listens unless told otherwise: nobody but this machine.
+/// Where `hangar serve` listens by default: on this machine only.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:9000";
 
 /// Where `hangar server DIR` listens, as MinIO does: all addresses, IPv4 and IPv6.
@@ -248,7 +248,7 @@ impl<'a> Settings<'a> {
         })
     }
 
-    /// A row outlives the policy that it was given.
+    /// A row is kept at least as long as its upload policy holds.
     pub(super) fn asset_ages(&mut self, policy_holds: Duration) -> Result<AssetAges, WrongSetting> {
         let mut days = |variable, default: u64| {
             let days = self

@@ -1,6 +1,6 @@
 //! The S3 protocol as values: text and bytes in, values out.
 //!
-//! Nothing here knows a clock, a disk, a socket, SQL, actix or tokio. Source of the rules: AWS's
+//! The protocol knows no clock, disk, socket, SQL, actix or tokio. Source of the rules: AWS's
 //! *Amazon S3 API Reference* and *Authenticating Requests (AWS Signature Version 4)*.
 //!
 //! Order of the rooms, each importing only those to its right: `form` → `policy` → `headers`, `signature` → `op` →

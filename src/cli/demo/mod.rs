@@ -1,13 +1,13 @@
-//! `hangar demo`: a real server in a folder of its own, and one upload walked through before the eyes of whoever runs it.
+//! `hangar demo`: a real server in a folder of its own, and one upload shown step by step.
 //!
-//! Everything shown went over HTTP as any client sends it; nothing is staged but the picture.
+//! Every request shown went over HTTP as any client sends it; only the picture is made up.
 
 mod step;
 
 use crate::admin::{self, Order};
 use crate::app::Application;
 use crate::cli::failure::Failure;
-use crate::cli::serve::tell_settings;
+use crate::cli::serve::log_sources;
 use crate::cli::signals::Signals;
 use crate::cli::terminal;
 use crate::client::{Ask, Client, Content};
@@ -56,7 +56,7 @@ impl Demo {
         tokio::select! {
             served = &mut serves => served.map(drop),
             shown = show(&address, &token, &ending) => match shown {
-                // A show that is over leaves the server to be looked at.
+                // After the last step the server goes on serving.
                 Ok(()) => serves.await.map(drop),
                 Err(failure) => {
                     let (served, ()) = tokio::join!(serves, stopper.stop());
@@ -66,8 +66,8 @@ impl Demo {
         }
     }
 
-    /// What the environment says holds, but the demo never touches the folder that is meant for a real server, and it
-    /// speaks to itself at the address that it listens on.
+    /// The environment applies, but the demo never touches the data folder of a real server, and its
+    /// client uses the address that it listens on.
     fn configure(&self, folder: &Folder, environment: &Environment) -> Result<Config, Failure> {
         let flags = Flags {
             listen: Flag::given("--listen", self.listen.as_deref()),
@@ -78,14 +78,14 @@ impl Demo {
             public_url: None,
         };
         let composed = Config::compose(Role::Standalone, &flags, environment)?;
-        tell_settings(&composed);
+        log_sources(&composed);
         let chosen = composed
             .sources
             .iter()
             .any(|source| matches!(source.name.as_str(), "--listen" | "HANGAR_LISTEN"));
         let mut config = composed.config;
         config.http.public_url = None;
-        // It would have to believe a certificate that was made for another name.
+        // It would have to trust a certificate for another name.
         config.http.tls = None;
         if !chosen && is_taken(DEFAULT_LISTEN) {
             for address in &mut config.http.listen {

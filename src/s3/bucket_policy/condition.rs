@@ -14,11 +14,11 @@ pub(super) struct Condition {
     test: Test,
     /// Whether the test must fail (`StringNotEquals`).
     negated: bool,
-    /// `…IfExists`: a key that the request has not is no hindrance.
+    /// `…IfExists`: a key that the request lacks does not matter.
     if_exists: bool,
 }
 
-/// What of a request a condition can look at.
+/// The keys of a request that a condition can test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
     SourceIp,
@@ -164,18 +164,18 @@ impl Condition {
     }
 
     pub(super) fn holds(&self, query: &PolicyQuery<'_>, effect: Effect) -> bool {
-        // An address that nobody can know is never the one that opens, and always the one that closes.
+        // An unknown address never satisfies an Allow, and always satisfies a Deny.
         if self.looks_at_addresses() && query.source_ip.is_none() {
             return effect == Effect::Deny;
         }
         match self.passes(query) {
             Some(passes) => passes != self.negated,
-            // AWS: what is absent equals nothing, and so a negated test holds.
+            // AWS: an absent key equals nothing, so a negated test holds.
             None => self.negated || self.if_exists,
         }
     }
 
-    /// `None`: the request has not what is looked at.
+    /// `None`: the request lacks the key.
     fn passes(&self, query: &PolicyQuery<'_>) -> Option<bool> {
         let text = self.key.text(query);
         match &self.test {
@@ -211,7 +211,7 @@ impl Condition {
         matches!(self.key, Key::ExistingTag(_))
     }
 
-    /// Whether it holds for everybody but some: what is denied under it stays open to these alone.
+    /// Whether it holds for all but a few known addresses: a Deny under it spares only these.
     pub(super) fn holds_for_all_but_known_addresses(&self) -> bool {
         match &self.test {
             Test::In(networks) => self.negated && networks.iter().all(is_narrow),
@@ -219,8 +219,8 @@ impl Condition {
         }
     }
 
-    /// Whether it narrows everybody down to some.
-    // AWS: a referer can be made up, and networks wider than /8 (IPv6: /32) are everybody.
+    /// Whether it narrows everyone down to known addresses.
+    // AWS: a referer can be forged, and networks wider than /8 (IPv6: /32) count as everyone.
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
     pub(super) fn narrows_to_known_addresses(&self) -> bool {
         match &self.test {

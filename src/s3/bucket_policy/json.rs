@@ -1,4 +1,4 @@
-//! JSON in which no name stands twice in one object: what a policy says, it says once.
+//! JSON in which no object has a name twice: a policy states each thing once.
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -88,7 +88,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-/// What an error repeats of a client's text: enough to know it again.
+/// The part of a client's text that an error repeats: enough to recognise it.
 pub(super) fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
 }

@@ -1,11 +1,11 @@
-//! Bucket policies: what a bucket's owner allows everybody, and denies even those who sign.
+//! Bucket policies: what a bucket's owner allows unsigned requests, and denies even signed ones.
 //!
-//! [`BucketPolicy::parse`] judges a policy when it is set: what could not be evaluated later is refused then, with the
-//! reason, and never kept as if it worked. [`BucketPolicy::evaluate`] answers one question; a `Deny` wins. There is one
-//! owner here, so a principal is everybody, or somebody by name; a policy may allow the latter something (which gives it
-//! to nobody who is not the owner already) and may deny it nothing.
+//! [`BucketPolicy::parse`] checks a policy when it is set: a policy that could not be evaluated later is rejected then, with the
+//! reason, and never stored as if it worked. [`BucketPolicy::evaluate`] answers one question; a `Deny` wins. There is one
+//! owner here, so a principal is either everyone or a named account. A policy may allow a named account something, which
+//! has no effect (only the owner has an account here), and may not deny it anything.
 //!
-//! Pure: it refuses to know who signed, and where addresses come from.
+//! Pure: it does not know which key signed a request, nor where addresses come from.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
 
 mod action;

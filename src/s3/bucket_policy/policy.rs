@@ -82,7 +82,7 @@ impl BucketPolicy {
         }
     }
 
-    /// Whether it may allow an action on some of what it is about: not that any one request is allowed.
+    /// Whether it may allow an action on some resource; a single request may still be refused.
     #[must_use]
     pub fn may_allow(&self, action: Action) -> bool {
         self.statements.iter().any(|statement| {
@@ -92,14 +92,14 @@ impl BucketPolicy {
         })
     }
 
-    /// Whether anything that it says depends on where a request came from.
+    /// Whether any statement depends on the address of a request.
     #[must_use]
     pub fn looks_at_addresses(&self) -> bool {
         let mut conditions = self.statements.iter().flat_map(|it| &it.conditions);
         conditions.any(Condition::looks_at_addresses)
     }
 
-    /// Whether anything that it says of an action depends on the tags that the object has.
+    /// Whether any statement about an action depends on the tags of the object.
     #[must_use]
     pub fn looks_at_tags(&self, action: Action) -> bool {
         let mut statements = self.statements.iter();
@@ -108,14 +108,14 @@ impl BucketPolicy {
                 .any(|it| it.names(action) && it.conditions.iter().any(Condition::looks_at_tags))
     }
 
-    /// Whether anything that it says depends on more of a request than what is asked for.
+    /// Whether any statement has a condition.
     #[must_use]
     pub fn looks_at_requests(&self) -> bool {
         let mut statements = self.statements.iter();
         statements.any(|statement| !statement.conditions.is_empty())
     }
 
-    /// Whether it allows everybody anything, or nearly everybody.
+    /// Whether it allows anything to everyone, or to nearly everyone.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.statements.iter().any(|statement| {

@@ -5,14 +5,14 @@ use crate::s3::documents::tagging::Tags;
 use crate::s3::values::bucket::BucketName;
 use std::net::IpAddr;
 
-/// One question to a policy: an action on a bucket or on a key in it, and what else conditions look at.
+/// One question to a policy: an action on a bucket or on a key in it, and all that conditions test.
 #[derive(Debug, Clone)]
 pub struct PolicyQuery<'a> {
     pub action: Action,
     pub bucket: &'a BucketName,
     /// Of an action on objects
     pub key: Option<&'a str>,
-    /// An address that is known, never one that was only claimed.
+    /// A known address, never a merely claimed one.
     pub source_ip: Option<IpAddr>,
     pub secure_transport: bool,
     pub referer: Option<&'a str>,
@@ -21,7 +21,7 @@ pub struct PolicyQuery<'a> {
     pub prefix: Option<&'a str>,
     pub delimiter: Option<&'a str>,
     pub canned_acl: Option<&'a str>,
-    /// Of the object that there is, for an action that [looks at them](Action::looks_at_tags).
+    /// Of the existing object, for an action that [looks at them](Action::looks_at_tags).
     pub existing_tags: Option<&'a Tags>,
 }
 
@@ -29,6 +29,6 @@ pub struct PolicyQuery<'a> {
 pub enum Decision {
     Allowed,
     Denied,
-    /// The policy says nothing of it.
+    /// No statement applies.
     Silent,
 }

@@ -1,4 +1,4 @@
-//! One statement of a policy: to whom it allows or denies which actions on what, and when.
+//! One statement of a policy: its effect, principal, actions, resources and conditions.
 
 use crate::s3::bucket_policy::action::{self, Action, Level};
 use crate::s3::bucket_policy::condition::Condition;
@@ -24,7 +24,7 @@ pub(super) struct Statement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Principal {
     Everybody,
-    /// Accounts and users of another house; none of them is here.
+    /// Named accounts and users; none of them exists here.
     Named,
 }
 
@@ -73,7 +73,7 @@ impl Statement {
             .collect::<Result<Vec<_>, _>>()?;
         let looks_at_tags = conditions.iter().any(Condition::looks_at_tags);
         if looks_at_tags && !actions.iter().all(action::may_look_at_tags) {
-            // AWS: its words. It would be kept, and would hold of nothing.
+            // AWS: its words. Such a statement would apply to nothing.
             return Err(
                 "Conditions do not apply to combination of actions and resources in statement"
                     .to_owned(),

@@ -65,7 +65,7 @@ const PUBLIC: &str = r#"{"Version":"2012-10-17","Statement":[
     {"Effect":"Allow","Principal":{"AWS":["*"]},"Action":["s3:AbortMultipartUpload","s3:DeleteObject","s3:GetObject","s3:ListMultipartUploadParts","s3:PutObject"],"Resource":["arn:aws:s3:::uploads/*"]}]}"#;
 
 #[test]
-fn what_mc_sets_allows_what_it_says() {
+fn the_policies_that_mc_sets_allow_what_they_state() {
     let download = parse(DOWNLOAD).unwrap();
     assert!(download.is_public());
     let allowed = Decision::Allowed;
@@ -88,7 +88,7 @@ fn what_mc_sets_allows_what_it_says() {
 #[case::user(r#"{"AWS":"arn:aws:iam::123456789012:user/ann"}"#, false)]
 #[case::tenant(r#"{"AWS":"arn:aws:iam::s3tenant1:root"}"#, false)]
 #[case::account(r#"{"AWS":"123456789012"}"#, false)]
-fn a_principal_is_everybody_or_nobody_here(#[case] principal: &str, #[case] everybody: bool) {
+fn a_principal_is_everyone_or_has_no_effect(#[case] principal: &str, #[case] everybody: bool) {
     let text = format!(
         r#"{{"Statement":{{"Sid":"x","Effect":"Allow","Principal":{principal},"Action":"s3:GetObject","Resource":"arn:aws:s3:::uploads/*"}}}}"#
     );
@@ -328,7 +328,7 @@ fn known_addresses_are_not_the_public(#[case] condition: &str, #[case] public: b
 #[case::unknown_name(r#"{"Versions":"2012-10-17","Statement":[]}"#, "Versions")]
 #[case::twice(r#"{"Statement":[],"Statement":[]}"#, "twice")]
 #[case::text(r#"{"Statement":["x"]}"#, "must be an object")]
-fn what_is_no_policy_is_refused(#[case] text: &str, #[case] why: &str) {
+fn a_malformed_policy_is_refused(#[case] text: &str, #[case] why: &str) {
     let reason = parse(text).unwrap_err();
     assert!(reason.contains(why), "{reason}");
 }
@@ -359,7 +359,7 @@ fn what_is_no_policy_is_refused(#[case] text: &str, #[case] why: &str) {
 #[case::empty_action(r#""s3:GetObject""#, "[]", "invalid action")]
 #[case::number(r#""s3:GetObject""#, "1", "invalid action")]
 #[case::unknown_name(r#""Sid""#, r#""sid""#, "Unknown field sid")]
-fn what_cannot_be_evaluated_is_refused(
+fn a_policy_that_cannot_be_evaluated_is_refused(
     #[case] valid: &str,
     #[case] invalid: &str,
     #[case] why: &str,
@@ -409,7 +409,7 @@ fn a_policy_over_20_kb_or_nested_without_end_is_refused() {
 }
 
 #[test]
-fn a_refused_policy_is_told_to_the_client_and_not_to_the_log() {
+fn the_reason_for_a_refused_policy_reaches_the_client_and_not_the_log() {
     let text = r#"{"Statement":[],"private note":1}"#;
     let error = BucketPolicy::parse(text, &bucket()).unwrap_err();
     assert!(!error.log.unwrap().contains("private"));
@@ -424,7 +424,7 @@ fn an_action_that_nothing_here_needs_may_be_named() {
 }
 
 #[test]
-fn what_a_bucket_is_is_never_open_to_anybody() {
+fn settings_of_a_bucket_are_never_public() {
     for action in Action::ALL {
         let is_of_the_bucket =
             action.level() != Level::Object && !action.name().starts_with("List");
@@ -437,7 +437,7 @@ fn what_a_bucket_is_is_never_open_to_anybody() {
 
 proptest! {
     #[test]
-    fn any_text_is_judged_without_a_panic(text in "[\\[\\]{}\",:a-zA-Z*$0-9 ./]{0,200}") {
+    fn any_text_is_checked_without_a_panic(text in "[\\[\\]{}\",:a-zA-Z*$0-9 ./]{0,200}") {
         let _ = BucketPolicy::parse(&text, &bucket());
     }
 

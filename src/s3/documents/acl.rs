@@ -1,7 +1,7 @@
-//! Access control lists of the one owner that there is.
+//! Access control lists of the only owner.
 //!
-//! Canned ones are taken by name and grant nothing: a public one would be blocked, the others are about owners. A list
-//! that grants somebody else anything is refused, for it could not be kept; a bucket policy can say it.
+//! Canned lists are accepted by name and grant nothing: a public one would be blocked, the others concern owners. A list
+//! that grants anything to another account is refused, since it could not be enforced; a bucket policy can grant it.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html>
 
 use crate::s3::values::error::{ErrorCode, S3Error};
@@ -47,7 +47,7 @@ impl CannedAcl {
         })
     }
 
-    /// Whether it is meant to grant something to everybody, or to every account.
+    /// Whether it would grant something to everyone, or to every account.
     #[must_use]
     pub fn is_public(self) -> bool {
         matches!(
@@ -98,7 +98,7 @@ struct GrantElement {
     permission: String,
 }
 
-/// An `AccessControlPolicy` that somebody puts.
+/// Checks an `AccessControlPolicy` that a client puts.
 ///
 /// # Errors
 /// `MalformedACLError`, `AccessDenied` where it names another owner, `AccessControlListNotSupported` unless it is what
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canned_acl_that_nobody_knows_is_refused() {
+    fn an_unknown_canned_acl_is_refused() {
         assert_eq!(
             CannedAcl::parse("public-ready").unwrap_err().code,
             ErrorCode::InvalidArgument

@@ -1,4 +1,4 @@
-//! `GetObjectAttributes`: which attributes are asked for, and the answer.
+//! `GetObjectAttributes`: the requested attributes, and the answer.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html>
 
 use crate::s3::multipart::document::{write_checksums, write_typed_checksums};
@@ -67,7 +67,7 @@ pub struct PartAttributes<'a> {
     pub checksums: &'a [Checksum],
 }
 
-/// What there is to say of an object.
+/// The attributes of an object.
 #[derive(Debug, Clone)]
 pub struct Attributes<'a> {
     pub etag: &'a ETag,
@@ -144,7 +144,7 @@ mod tests {
     #[case(" , ", ErrorCode::InvalidRequest)]
     #[case("ETag,Colour", ErrorCode::InvalidArgument)]
     #[case("etag", ErrorCode::InvalidArgument)]
-    fn attributes_that_s3_has_not_are_refused(#[case] header: &str, #[case] code: ErrorCode) {
+    fn unknown_attributes_are_refused(#[case] header: &str, #[case] code: ErrorCode) {
         assert_eq!(AskedAttributes::parse(header).unwrap_err().code, code);
     }
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_asked_for_is_told() {
+    fn only_requested_attributes_are_answered() {
         let etag = ETag::from_stored("abc-3".to_owned());
         let asked = AskedAttributes::parse("ETag, ObjectSize,StorageClass,Checksum").unwrap();
         insta::assert_snapshot!(document(asked, &page("0", "10"), &object(&etag, 3)), @r#"<?xml version="1.0" encoding="UTF-8"?><GetObjectAttributesResponse xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><ETag>abc-3</ETag><StorageClass>STANDARD</StorageClass><ObjectSize>15</ObjectSize></GetObjectAttributesResponse>"#);
@@ -191,9 +191,9 @@ mod tests {
         };
         let asked = AskedAttributes::parse("Checksum").unwrap();
         let digest = checksums[0].value.strip_suffix("-2").unwrap();
-        let told = format!("<ChecksumSHA1>{digest}</ChecksumSHA1><ChecksumType>COMPOSITE<");
+        let shown = format!("<ChecksumSHA1>{digest}</ChecksumSHA1><ChecksumType>COMPOSITE<");
         let document = document(asked, &page("0", "10"), &composite);
-        assert!(document.contains(&told), "{document}");
+        assert!(document.contains(&shown), "{document}");
     }
 
     #[rstest]

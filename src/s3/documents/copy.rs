@@ -1,4 +1,4 @@
-//! Copies: which object is copied, what of it, and the answers.
+//! Copies: the source, the directives, and the answers.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
 use crate::s3::multipart::document::{write_checksums, write_typed_checksums};
@@ -67,7 +67,7 @@ impl CopySource {
     }
 }
 
-/// `COPY` or `REPLACE`: whence the copy has its metadata, or its tags.
+/// `COPY` or `REPLACE`: where the copy gets its metadata, or its tags, from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Directive {
     #[default]
@@ -93,7 +93,7 @@ impl Directive {
     }
 }
 
-/// AWS: what of a copy onto itself is refused.
+/// AWS: the error for a copy onto itself that changes nothing.
 #[must_use]
 pub fn changes_nothing() -> S3Error {
     S3Error::with_message(
@@ -186,7 +186,7 @@ mod tests {
     #[case("bucket/%FF", ErrorCode::InvalidArgument)]
     #[case("bucket/a?versionId=", ErrorCode::InvalidArgument)]
     #[case("bucket/a?versionId=123", ErrorCode::NoSuchVersion)]
-    fn what_names_no_object_is_no_source(#[case] header: &str, #[case] code: ErrorCode) {
+    fn a_copy_source_must_name_an_object(#[case] header: &str, #[case] code: ErrorCode) {
         assert_eq!(CopySource::parse(header).unwrap_err().code, code);
     }
 
@@ -216,8 +216,8 @@ mod tests {
                 .find(|(sent, _)| *sent == name)
                 .map(|(_, value)| *value)
         };
-        let judged = judge_conditions(header, &ETag::from_stored("abc".to_owned()), MODIFIED);
-        assert_eq!(judged.is_ok(), holds);
+        let checked = judge_conditions(header, &ETag::from_stored("abc".to_owned()), MODIFIED);
+        assert_eq!(checked.is_ok(), holds);
     }
 
     #[test]

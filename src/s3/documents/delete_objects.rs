@@ -1,4 +1,4 @@
-//! `DeleteObjects`: the list of what is to go, and the answer that says of each key what became of it.
+//! `DeleteObjects`: the list of objects to delete, and the answer with the result for each key.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 use crate::s3::listing::page::NULL_VERSION;
 use crate::s3::values::conditional::DeleteCondition;
@@ -45,7 +45,7 @@ impl DeleteList {
             .ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))
     }
 
-    /// The answer's document: what became of each of [`DeleteList::objects`], in their order.
+    /// The answer's document: the result for each of [`DeleteList::objects`], in their order.
     #[must_use]
     pub fn answer(&self, outcomes: &[Result<(), S3Error>]) -> String {
         let is_quiet = self
@@ -137,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn each_key_is_answered_in_order_and_quietly_only_what_failed() {
+    fn each_key_is_answered_in_order_and_in_quiet_mode_only_failures_are() {
         let objects = "<Object><Key>a&amp;b</Key></Object>
             <Object><Key>c</Key><VersionId>null</VersionId></Object>
             <Object><VersionId>1</VersionId><Key>d</Key></Object>";
         let outcomes = |list: &DeleteList| -> Vec<_> {
-            let judged = list.objects.iter();
-            judged.map(|object| object.key().map(drop)).collect()
+            let checked = list.objects.iter();
+            checked.map(|object| object.key().map(drop)).collect()
         };
         let loud = list(objects);
         insta::assert_snapshot!(loud.answer(&outcomes(&loud)), @r#"<?xml version="1.0" encoding="UTF-8"?><DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Deleted><Key>a&amp;b</Key></Deleted><Deleted><Key>c</Key><VersionId>null</VersionId></Deleted><Error><Key>d</Key><VersionId>1</VersionId><Code>NoSuchVersion</Code><Message>The specified version does not exist.</Message></Error></DeleteResult>"#);
@@ -159,7 +159,7 @@ mod tests {
     #[case("<Delete><Object><Key><b>a</b></Key></Object></Delete>")]
     #[case("{}")]
     #[case(" ")]
-    fn what_is_no_list_of_keys_is_malformed(#[case] text: &str) {
+    fn a_malformed_list_of_keys_is_refused(#[case] text: &str) {
         let error = DeleteList::parse(text).unwrap_err();
         assert_eq!(error.code, ErrorCode::MalformedXML);
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_is_none_is_refused() {
+    fn a_malformed_condition_is_refused() {
         for condition in [
             "<Size>x</Size>",
             "<Size>-1</Size>",

@@ -1,6 +1,6 @@
 //! Tags: of objects, stated by a header's query form, a form field's XML or a document; of buckets, by a document.
 //!
-//! Tags are in order of their keys, however they were stated. It refuses to know what is tagged, but for how many tags that may have.
+//! Tags are in order of their keys, however they were stated. It knows of the tagged thing only how many tags it may have.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html>
 
 use crate::s3::values::error::{ErrorCode, S3Error};
@@ -71,7 +71,7 @@ impl Tags {
                 text.chars().take(256).collect::<String>(),
             )
         })?;
-        Self::judged(tags, Tagged::Object)
+        Self::checked(tags, Tagged::Object)
     }
 
     /// A `Tagging` document.
@@ -82,10 +82,10 @@ impl Tags {
         let tagging: Tagging =
             xml::read(text).ok_or_else(|| S3Error::new(ErrorCode::MalformedXML))?;
         let tags = tagging.set.tags.into_iter();
-        Self::judged(tags.map(|tag| (tag.key, tag.value)).collect(), tagged)
+        Self::checked(tags.map(|tag| (tag.key, tag.value)).collect(), tagged)
     }
 
-    /// What [`Tags::to_query`] wrote, or another server did: not judged again.
+    /// What [`Tags::to_query`] wrote, or another server did; not checked again.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self::in_order(pairs(text).unwrap_or_default())
@@ -97,7 +97,7 @@ impl Tags {
         Self(tags)
     }
 
-    fn judged(tags: Vec<(String, String)>, tagged: Tagged) -> Result<Self, S3Error> {
+    fn checked(tags: Vec<(String, String)>, tagged: Tagged) -> Result<Self, S3Error> {
         if tags.len() > tagged.most() {
             return Err(refusal(match tagged {
                 Tagged::Object => "Object tags cannot be greater than 10",
@@ -105,7 +105,7 @@ impl Tags {
             }));
         }
         for (key, value) in &tags {
-            judge_tag(key, value)?;
+            check_tag(key, value)?;
         }
         if let Some(key) = first_repeated(&tags) {
             return Err(
@@ -166,7 +166,7 @@ fn pairs(query: &str) -> Option<Vec<(String, String)>> {
 
 /// # Errors
 /// `InvalidTag` for a key or a value that is too long or holds what AWS does not take.
-pub(super) fn judge_tag(key: &str, value: &str) -> Result<(), S3Error> {
+pub(super) fn check_tag(key: &str, value: &str) -> Result<(), S3Error> {
     if !(1..=KEY_CHARACTERS).contains(&key.chars().count()) || !key.chars().all(is_allowed) {
         return Err(refusal("The TagKey you have provided is invalid"));
     }
@@ -255,16 +255,16 @@ mod tests {
     #[case("k", "\u{1}", Some(ErrorCode::InvalidTag))]
     #[case("aws:k", "v", Some(ErrorCode::InvalidTag))]
     #[case("AWS:k", "v", Some(ErrorCode::InvalidTag))]
-    fn a_tag_is_judged_as_aws_does(
+    fn a_tag_is_checked_as_aws_does(
         #[case] key: &str,
         #[case] value: &str,
         #[case] refused: Option<ErrorCode>,
     ) {
         let tags = vec![(key.to_owned(), value.to_owned())];
-        let judged = Tags::from_header(&Tags(tags.clone()).to_query());
-        assert_eq!(judged.map_err(|error| error.code).err(), refused);
+        let checked = Tags::from_header(&Tags(tags.clone()).to_query());
+        assert_eq!(checked.map_err(|error| error.code).err(), refused);
         assert_eq!(
-            Tags::judged(tags, Tagged::Bucket)
+            Tags::checked(tags, Tagged::Bucket)
                 .map_err(|error| error.code)
                 .err(),
             refused
@@ -287,7 +287,7 @@ mod tests {
     #[case("<Tagging></Tagging>")]
     #[case("<Tagging><TagSet><Tag><Value>v</Value></Tag></TagSet></Tagging>")]
     #[case("<!DOCTYPE x><Tagging><TagSet/></Tagging>")]
-    fn what_is_no_tagging_document_is_malformed(#[case] text: &str) {
+    fn a_malformed_tagging_document_is_refused(#[case] text: &str) {
         let refused = Tags::from_xml(text, Tagged::Object).unwrap_err();
         assert_eq!(refused.code, ErrorCode::MalformedXML);
     }
@@ -323,7 +323,7 @@ mod tests {
                 .filter(|(key, _)| key.trim() == key && key.chars().all(is_allowed))
                 .filter(|(_, value)| value.chars().all(is_allowed))
                 .collect();
-            let tags = Tags::judged(tags, Tagged::Object).unwrap();
+            let tags = Tags::checked(tags, Tagged::Object).unwrap();
             prop_assert_eq!(&Tags::stored(&tags.to_query()), &tags);
             prop_assert_eq!(&Tags::from_xml(&tags.to_xml(), Tagged::Object).unwrap(), &tags);
         }

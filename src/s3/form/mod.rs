@@ -3,7 +3,7 @@
 //!
 //! The result never depends on how the input is cut, memory never grows with the file, and all that stands before it
 //! is bounded. A form that breaks the grammar, or ends before its closing boundary, is an error and never a shorter
-//! file. It knows nothing of policies, and reads no value but a part's name.
+//! file. It knows no policies, and reads no value but a part's name.
 use crate::s3::form::delimiter::{Delimiter, Step};
 use crate::s3::form::head::PartHead;
 use crate::s3::policy::fields::FormFields;
@@ -105,7 +105,7 @@ enum Epilogue {
     /// On later lines, which may hold anything.
     Anything,
 }
-/// See the module's words. After an error it must not be used again.
+/// See the module's comment. After an error it must not be used again.
 pub struct FormParser {
     delimiter: Delimiter,
     section: Section,
@@ -242,7 +242,7 @@ impl FormParser {
         }
         Ok(())
     }
-    /// What was held back is no delimiter: it belongs to a field's value, or to nobody.
+    /// The bytes held back are no delimiter: they belong to a field's value, or are dropped.
     fn keep_held(&mut self) -> Result<(), S3Error> {
         if let Section::Field { value, .. } = &mut self.section {
             value.extend_from_slice(&self.held);

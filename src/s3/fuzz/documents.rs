@@ -43,8 +43,8 @@ fn a_document_that_is_taken_reads_as_it_was_written_and_within_bounds() {
         }
         if let Ok(list) = DeleteList::parse(text) {
             assert!((1..=1000).contains(&list.objects.len()));
-            let judged = list.objects.iter();
-            let outcomes: Vec<_> = judged
+            let checked = list.objects.iter();
+            let outcomes: Vec<_> = checked
                 .map(|object| object.key().and_then(|_| object.condition()).map(drop))
                 .collect();
             let answer = list.answer(&outcomes);

@@ -1,8 +1,8 @@
 //! Text beyond ASCII in the headers of answers: what was stored, or asked for, as every client can read it.
 //!
 //! Guarantees: the result is ASCII, and text that is ASCII stays as it is. Clients disagree about other bytes in a
-//! header: boto3 and `fetch` read Latin-1, Go reads UTF-8, Rust's `object_store` refuses the whole answer. Refuses to know
-//! which header holds what; control characters are refused where a value comes in.
+//! header: boto3 and `fetch` read Latin-1, Go reads UTF-8, Rust's `object_store` refuses the whole answer. It does not know
+//! which header holds what; control characters are refused when a value arrives.
 
 use crate::s3::values::header_parameters::parameters;
 use crate::s3::values::uri;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_beyond_ascii_is_a_space_and_an_address_is_encoded() {
+    fn characters_beyond_ascii_become_spaces_and_an_address_is_encoded() {
         assert_eq!(ascii("no-cache"), "no-cache");
         assert_eq!(ascii("text/html\u{e9}"), "text/html");
         assert_eq!(ascii("a\u{e9}b"), "a b");

@@ -1,7 +1,7 @@
 //! What hangar does with each header of S3's API: it acts on it, refuses it or ignores it.
 //!
 //! One table decides, for headers, for the same names in a presigned query and for form fields. A header is refused
-//! where a client would lose data, or believe in a protection that is not there, if it were ignored. The page
+//! where ignoring it would lose data, or make a client rely on a protection that does not exist. The page
 //! `docs/s3-headers.md` is written from this table, and `tests/clients/test_request_headers.py` holds the table against
 //! the model of botocore: a header that is new there must be decided here.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
@@ -210,10 +210,10 @@ const TABLE: &[Row] = &[
         .refused_by(On::Only(&["DeleteObject"])).unless(&["false"]),
 ];
 
-/// Judges the headers of a request, or the fields of a form, for the operation of this name. Names are lower case.
+/// Checks the headers of a request, or the fields of a form, for the operation of this name. Names are lower case.
 ///
 /// # Errors
-/// The refusal of the first one that asks for what the operation does not do.
+/// The error for the first one that asks for something that the operation does not do.
 pub fn judge<'a>(
     operation: &str,
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,

@@ -1,4 +1,4 @@
-//! `ListBuckets`: which page of the buckets is asked for, and its answer.
+//! `ListBuckets`: the query for a page of buckets, and the answer.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>
 use crate::s3::listing::parameters::{filled, value};
 use crate::s3::listing::token;
@@ -17,9 +17,9 @@ pub struct ListBucketsQuery {
     region: Option<String>,
     /// 1 to 10,000
     max_buckets: usize,
-    /// The last name that was given.
+    /// The last name of the page before.
     after: Option<String>,
-    /// AWS: each bucket's region is told to whoever asks for any page at all.
+    /// AWS: the answer states each bucket's region if the query has any parameter of a page.
     shows_regions: bool,
 }
 
@@ -58,7 +58,7 @@ impl ListBucketsQuery {
         })
     }
 
-    /// The page that is asked for, of buckets in any order, and whether more follow.
+    /// The requested page, of buckets in any order, and whether more follow.
     fn page<'a>(
         &self,
         buckets: &'a [(BucketName, Timestamp)],
@@ -83,7 +83,7 @@ fn scope<'a>(prefix: &'a str, region: Option<&'a str>) -> [&'a str; 2] {
     [prefix, region.unwrap_or_default()]
 }
 
-/// `ListAllMyBucketsResult`: the page that `query` asks for, of all `buckets`, which lie in `region`.
+/// `ListAllMyBucketsResult`: the page of `query`, from all `buckets`, which are in `region`.
 #[must_use]
 pub fn list_buckets(
     query: &ListBucketsQuery,
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_a_page_of_buckets_is_told_their_region() {
+    fn a_page_of_buckets_states_their_region() {
         let asked = |region| {
             let query = list_query(&[("bucket-region", region)]).unwrap();
             list_buckets(&query, &[(name("uploads"), AT)], "eu-west-1")

@@ -1,8 +1,8 @@
-//! Listings of a bucket's objects: what is asked for, what a page holds, and S3's answers.
+//! Listings of buckets and of a bucket's objects: queries, pages and S3's answers.
 //!
-//! The three operations (`ListObjects`, `ListObjectsV2`, `ListObjectVersions`) list the same and differ in how a page
-//! says where the next one begins; so there is one query and one answer. Keys are in the order of their UTF-8 bytes.
-//! Refuses to know where objects lie.
+//! The three operations (`ListObjects`, `ListObjectsV2`, `ListObjectVersions`) list the same objects and differ in how a page
+//! states where the next one begins; so one query and one answer serve all three. Keys are in the order of their UTF-8 bytes.
+//! It does not know where objects are stored.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 
 mod buckets;

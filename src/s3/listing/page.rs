@@ -8,7 +8,7 @@ use crate::s3::values::time::Timestamp;
 /// The version id of objects in a bucket without versions.
 pub const NULL_VERSION: &str = "null";
 
-/// An object as listings show it.
+/// An object in a listing.
 #[derive(Debug, Clone)]
 pub struct ListedObject {
     pub key: ObjectKey,
@@ -26,7 +26,7 @@ pub struct ListedObject {
 pub struct ListedPage {
     pub objects: Vec<ListedObject>,
     pub common_prefixes: Vec<String>,
-    /// Where more follow: the last key or common prefix of this page, or a text behind it that the next one begins after.
+    /// If more follow: the last key or common prefix of this page, or a later text; the next page begins after it.
     pub next: Option<String>,
 }
 
@@ -37,14 +37,14 @@ impl ListedPage {
         self.objects.len() + self.common_prefixes.len()
     }
 
-    /// Takes in the page that follows this one.
+    /// Appends the page that follows this one.
     pub fn extend(&mut self, following: Self) {
         self.objects.extend(following.objects);
         self.common_prefixes.extend(following.common_prefixes);
         self.next = following.next;
     }
 
-    /// Leaves the first keys and common prefixes, in their order, so many of them at most.
+    /// Keeps at most this many keys and common prefixes, the first ones in order.
     pub fn truncate(&mut self, entries: usize) {
         while self.entries() > entries {
             let key = self.objects.last().map(|object| object.key.as_str());

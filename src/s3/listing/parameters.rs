@@ -7,7 +7,7 @@ pub const MAX_KEYS: u32 = 1000;
 
 /// `max-keys` of a listing: 0 is allowed, more than [`MAX_KEYS`] means [`MAX_KEYS`].
 /// # Errors
-/// `InvalidArgument` when it is no number from 0 to 2147483647.
+/// `InvalidArgument` unless it is a number from 0 to 2147483647.
 pub fn parse_max_keys(sent: Option<&str>) -> Result<u32, S3Error> {
     let Some(sent) = sent else {
         return Ok(MAX_KEYS);
@@ -26,7 +26,7 @@ pub fn parse_max_keys(sent: Option<&str>) -> Result<u32, S3Error> {
         })
 }
 
-/// `encoding-type` of a listing: whether names are wanted percent-encoded.
+/// `encoding-type` of a listing: whether the client wants names percent-encoded.
 /// # Errors
 /// `InvalidArgument` when it is anything but `url`.
 pub fn parse_encoding_type(sent: Option<&str>) -> Result<bool, S3Error> {

@@ -37,7 +37,7 @@ enum Start {
         start_after: Option<String>,
         /// As the client sent it.
         token: Option<String>,
-        /// What it stands for: the last key or common prefix that was given.
+        /// Its meaning: the last key or common prefix of the page before.
         continued: Option<String>,
         fetch_owner: bool,
     },
@@ -71,7 +71,7 @@ impl ListQuery {
             fetch_owner: value(query, "fetch-owner").is_some_and(fetches),
         };
         let mut parsed = Self::parse(query, start)?;
-        // AWS: an empty token starts anew, and is shown all the same.
+        // AWS: an empty token starts from the beginning, and the answer repeats it.
         if let Some(token) = token.filter(|token| !token.is_empty()) {
             let last = token::open(&token, &parsed.scope(bucket))?;
             if let Start::ObjectsV2 { continued, .. } = &mut parsed.start {
@@ -121,30 +121,30 @@ impl ListQuery {
         })
     }
 
-    /// The page begins behind this key or common prefix.
+    /// The page begins after this key or common prefix.
     #[must_use]
     pub fn after(&self) -> Option<&str> {
         let after = match &self.start {
             Start::Objects { marker } => Some(marker),
-            // AWS: a token outweighs start-after.
+            // AWS: a token takes precedence over start-after.
             Start::ObjectsV2 {
                 start_after,
                 continued,
                 ..
             } => continued.as_ref().or(start_after.as_ref()),
-            // Of the key's versions there is one alone, so that after any of them comes the next key.
+            // Each key has one version, so the next key follows any version of it.
             Start::Versions { key_marker, .. } => Some(key_marker),
         };
         after.map(String::as_str).filter(|after| !after.is_empty())
     }
 
-    /// What a token is bound to: it continues the listing that it came from and no other.
+    /// The parameters that a token is bound to: it continues its own listing and no other.
     fn scope<'a>(&'a self, bucket: &'a BucketName) -> [&'a str; 3] {
         let delimiter = self.delimiter.as_deref().unwrap_or_default();
         [bucket.as_str(), &self.prefix, delimiter]
     }
 
-    /// A text of a listing as the client asked to have it.
+    /// A text of the answer, percent-encoded if the client asked for that.
     fn encoded<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.encode_url {
             Cow::Owned(uri::encode_path(text))
@@ -163,7 +163,7 @@ impl ListQuery {
         xml::document(root, Namespace::S3, |result| {
             result.text("Name", bucket.as_str());
             match self.start {
-                // AWS's SDK for Python decodes all of version 1 but the prefix.
+                // AWS: its SDK for Python decodes all fields of version 1 but the prefix.
                 Start::Objects { .. } => result.text("Prefix", &self.prefix),
                 _ => result.text("Prefix", &self.encoded(&self.prefix)),
             }
@@ -204,7 +204,7 @@ impl ListQuery {
         }
     }
 
-    /// Leaves of a page what the answer can show: without `encoding-type=url` no name that XML cannot hold.
+    /// Removes the names that the answer cannot show: without `encoding-type=url`, those that XML cannot hold.
     pub fn leave_showable(&self, page: &mut ListedPage) {
         if !self.encode_url {
             page.objects
@@ -213,7 +213,7 @@ impl ListQuery {
         }
     }
 
-    /// Where the page begins, as it was asked for.
+    /// Where the page begins, as the query states it.
     fn write_start(&self, result: &mut Elements) {
         match &self.start {
             Start::Objects { marker } => result.text("Marker", &self.encoded(marker)),
@@ -238,7 +238,7 @@ impl ListQuery {
         }
     }
 
-    /// How to ask for the page that follows.
+    /// The marker or token of the next page.
     fn write_next(
         &self,
         result: &mut Elements,
@@ -247,7 +247,7 @@ impl ListQuery {
         next: &str,
     ) {
         match &self.start {
-            // AWS: without a delimiter the last key is the next marker, and is not said again.
+            // AWS: without a delimiter the last key is the next marker, and the answer does not repeat it.
             // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
             // But a page that ended early begins the next one elsewhere.
             Start::Objects { .. } if self.delimiter.is_none() && page.last() == Some(next) => {}

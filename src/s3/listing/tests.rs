@@ -56,7 +56,7 @@ fn text_of<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_listing_holds_what_was_asked_and_what_was_found() {
+fn a_listing_repeats_the_query_and_holds_the_results() {
     let query = v2(&[
         ("list-type", "2"),
         ("prefix", "a"),

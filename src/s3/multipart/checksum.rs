@@ -6,7 +6,7 @@ use crate::s3::values::error::{ErrorCode, S3Error};
 /// The checksum that an upload is begun with, of `x-amz-checksum-algorithm` and `x-amz-checksum-type`.
 ///
 /// # Errors
-/// `InvalidRequest` for what is unknown or does not go together.
+/// `InvalidRequest` for unknown values and combinations that S3 does not allow.
 pub fn parse_upload_checksum(
     algorithm: Option<&str>,
     checksum_type: Option<&str>,

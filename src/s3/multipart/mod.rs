@@ -1,7 +1,7 @@
-//! Multipart uploads: what a request states of their parts, and what the parts make.
+//! Multipart uploads: what requests state of their parts, and the object that the parts make.
 //!
-//! Guarantees: the `ETag` and the checksum of the whole are made of what is held of the parts, never of what a client
-//! says of them; what it says must agree. Refuses to know where parts are kept.
+//! Guarantees: the `ETag` and the checksum of the whole are made of the stored parts, never of what a client
+//! states; what it states must agree. It does not know where parts are stored.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 
 mod checksum;

@@ -48,8 +48,8 @@ impl StatedWhole {
         })
     }
 
-    /// The checksum of the whole, which is `None` where nobody asked for one; what is stated of it must agree.
-    fn judge_checksum(
+    /// The checksum of the whole, `None` if none was requested; a stated one must agree.
+    fn agreed_checksum(
         &self,
         upload: Option<(ChecksumAlgorithm, ChecksumType)>,
         parts: &[HeldPart<'_>],
@@ -97,7 +97,7 @@ fn is_stated_as(whole: &Checksum, stated: &str) -> bool {
             .is_some_and(|(value, _)| value == stated)
 }
 
-/// `None` where a part has not this checksum, or those of parts do not make one of the whole.
+/// `None` where a part lacks this checksum, or the checksums of parts cannot be combined.
 pub(super) fn whole_checksum(
     algorithm: ChecksumAlgorithm,
     checksum_type: ChecksumType,
@@ -141,7 +141,7 @@ impl Whole {
         if composite && !(1..).zip(parts).all(|(at, part)| at == part.number) {
             return Err(ErrorCode::InvalidPartOrder.into());
         }
-        let checksum = stated.judge_checksum(upload, parts)?;
+        let checksum = stated.agreed_checksum(upload, parts)?;
         let (_, but_the_last) = parts.split_last().unzip();
         if let Some(small) = but_the_last
             .unwrap_or_default()

@@ -1,8 +1,8 @@
 //! `${filename}` in a form's fields: the name of the file, escaped for where it stands.
 //!
 //! Guarantees: the fields that prove the policy are never changed; a name that holds the variable itself is not filled in
-//! again; what the fields take stays within the limits that they had when they were sent. What a header cannot hold is
-//! refused by those who make the header.
+//! again; what the fields take stays within the limits that they had when they were sent. The code that
+//! makes a header refuses what a header cannot hold.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTForms.html>
 
 use crate::s3::policy::fields::FormFields;
@@ -18,12 +18,12 @@ pub(in crate::s3) const MAX_FIELD_BYTES: usize = 20 * 1024;
 /// Bytes of all that stands before the file's content.
 pub(in crate::s3) const MAX_BYTES_BEFORE_FILE: usize = 64 * 1024;
 
-/// The client's own path goes, whichever slash it uses.
+/// Removes the client's own path, whichever slash it uses.
 pub(super) fn without_path(file_name: &str) -> &str {
     file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
 }
 
-/// Puts the file's name into every field that wants it.
+/// Puts the file's name into every field that has the variable.
 /// # Errors
 /// `KeyTooLongError`, `MaxPostPreDataLengthExceeded`
 pub(super) fn fill_in(fields: &mut FormFields, file_name: &str) -> Result<(), S3Error> {
@@ -45,7 +45,7 @@ pub(super) fn fill_in(fields: &mut FormFields, file_name: &str) -> Result<(), S3
     Ok(())
 }
 
-/// The fields that state who signed what. They were judged as they were sent.
+/// The fields of the signature and the policy. They were checked as they were sent.
 fn is_proof(name: &str) -> bool {
     matches!(
         name,

@@ -87,8 +87,8 @@ impl V4Fields {
     }
 }
 
-/// The refusal of a form that has a policy and not all fields of either version of the signature: it says which ones
-/// are missing of the version, or versions, of which it has some.
+/// The error for a form that has a policy and lacks fields of its signature. It names the missing fields of each version
+/// of which the form has some.
 fn incompletely_signed(
     lacks_v4: &[&'static str],
     lacks_v2: &[&'static str],
@@ -126,22 +126,22 @@ fn incompletely_signed(
     refusal
 }
 
-/// Who a form says has signed its policy.
+/// The signature that a form states for its policy.
 #[derive(Debug)]
-pub(super) enum Signed {
+pub(super) enum FormSignature {
     V4(V4Fields),
     V2 {
         access_key: String,
         signature: String,
     },
-    /// No policy either: anybody's form.
-    Nobody,
+    /// The form is unsigned and states no policy.
+    Absent,
 }
 
-impl Signed {
+impl FormSignature {
     pub(super) fn parse(fields: &FormFields, rules: &Rules) -> Result<Self, S3Error> {
         if fields.get("policy").is_none() {
-            return Ok(Self::Nobody);
+            return Ok(Self::Absent);
         }
         let has = |name: &str| fields.get(name).is_some();
         if has("x-amz-signature") && has("signature") {
@@ -168,7 +168,7 @@ impl Signed {
     /// Step 4, and the form's date.
     pub(super) fn verify(&self, policy: &str, keys: &Keys<'_>) -> Result<Option<String>, S3Error> {
         let (holds, access_key) = match self {
-            Self::Nobody => return Ok(None),
+            Self::Absent => return Ok(None),
             Self::V4(signed) => {
                 let key = keys.signing_key(&signed.credential)?;
                 (

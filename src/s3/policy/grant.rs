@@ -6,7 +6,7 @@ use crate::s3::policy::condition::Condition;
 use crate::s3::policy::document::Document;
 use crate::s3::policy::fields::FormFields;
 use crate::s3::policy::file_name;
-use crate::s3::policy::signed::{Signed, V2_FIELDS, V4_FIELDS};
+use crate::s3::policy::form_signature::{FormSignature, V2_FIELDS, V4_FIELDS};
 use crate::s3::policy::success::SuccessAnswer;
 use crate::s3::signature::date::MAX_SKEW;
 use crate::s3::signature::keys::Keys;
@@ -25,14 +25,13 @@ const MAX_METADATA_BYTES: usize = 2048;
 
 const METADATA_PREFIX: &str = "x-amz-meta-";
 
-/// A form whose policy and signature are there and well formed, or none of them is; checked by nobody yet (steps 2 and
-/// 3 of section 2).
+/// A form with a well-formed policy and signature, or with neither; not verified yet (steps 2 and 3 of section 2).
 #[derive(Debug)]
 pub struct UnverifiedForm {
     bucket: BucketName,
     fields: FormFields,
     file_name: String,
-    signed: Signed,
+    signed: FormSignature,
 }
 
 impl UnverifiedForm {
@@ -46,7 +45,7 @@ impl UnverifiedForm {
         rules: &Rules,
     ) -> Result<Self, S3Error> {
         refuse_mangled(&fields)?;
-        let signed = Signed::parse(&fields, rules)?;
+        let signed = FormSignature::parse(&fields, rules)?;
         fields.required("key")?;
         Ok(Self {
             bucket: bucket.clone(),
@@ -67,7 +66,7 @@ impl UnverifiedForm {
                 S3Error::with_message(ErrorCode::InvalidPolicyDocument, reason)
                     .logged("the policy of a form is no policy document")
             })?;
-            if let Signed::V4(signed) = &self.signed
+            if let FormSignature::V4(signed) = &self.signed
                 && signed.date > now.plus(MAX_SKEW)
             {
                 return Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
@@ -105,7 +104,7 @@ impl UnverifiedForm {
             if !self.satisfies(condition) {
                 return Err(
                     denied(&format!("Policy Condition failed: {condition}")).logged(
-                        // The condition's value is a form's field, which no log holds.
+                        // The condition's value is a field of the form, which is never logged.
                         format!(
                             "Policy Condition failed: that of the field {}",
                             condition.field().unwrap_or_default()
@@ -145,7 +144,7 @@ impl UnverifiedForm {
     }
 }
 
-/// Step 2, and forms that something on their way has mangled: they are told so, and not that their signature is wrong.
+/// Step 2, and forms that were mangled on their way: the answer says so, and not that the signature is wrong.
 fn refuse_mangled(fields: &FormFields) -> Result<(), S3Error> {
     let malformed = |message: &'static str| {
         Err(S3Error::with_message(
@@ -211,7 +210,7 @@ fn check_metadata(fields: &FormFields) -> Result<(), S3Error> {
     Ok(())
 }
 
-/// What all length ranges allow together.
+/// The intersection of all length ranges.
 fn strictest_length(conditions: &[Condition]) -> Result<RangeInclusive<u64>, S3Error> {
     let (mut min, mut max) = (0, MAX_OBJECT_BYTES);
     for condition in conditions {
@@ -231,7 +230,7 @@ fn strictest_length(conditions: &[Condition]) -> Result<RangeInclusive<u64>, S3E
     Ok(min..=max)
 }
 
-/// Proof: this form's signature, expiry and every condition held, or nobody signed it and it states no policy. Only
+/// Proof: this form's signature, expiry and every condition hold, or it is unsigned and states no policy. Only
 /// [`UnverifiedForm::evaluate`] makes it.
 #[derive(Debug)]
 pub struct Grant {
@@ -266,7 +265,7 @@ impl Grant {
     pub fn success(&self) -> &SuccessAnswer {
         &self.success
     }
-    /// Who signed the policy; `None`: nobody, and there is none.
+    /// The key that signed the policy; `None`: the form states no policy.
     #[must_use]
     pub fn access_key(&self) -> Option<&str> {
         self.access_key.as_deref()

@@ -1,7 +1,7 @@
 //! The JSON of a policy document, as serde reads it: the right shapes and no other.
 //!
 //! It takes the shapes that conditions need and no deeper ones, so that hostile nesting is refused where it
-//! begins; a name that stands twice in one object is refused, since a policy proves one value, not two.
+//! begins; a name that occurs twice in one object is refused, since a policy proves one value, not two.
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;

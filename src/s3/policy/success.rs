@@ -151,7 +151,7 @@ mod tests {
     #[case("http://h/?", "http://h/?")]
     #[case("http://h/?a=b", "http://h/?a=b&")]
     #[case("http://h/?a=b&", "http://h/?a=b&")]
-    fn a_redirect_tells_what_was_stored(#[case] url: &str, #[case] start: &str) {
+    fn a_redirect_states_the_stored_object(#[case] url: &str, #[case] start: &str) {
         let bucket = BucketName::parse("uploads").unwrap();
         let key = ObjectKey::parse("a/b&c").unwrap();
         let etag = ETag::from_stored("00".to_owned());

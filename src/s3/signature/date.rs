@@ -36,12 +36,12 @@ pub(in crate::s3) fn parse_date(text: &str) -> Result<Timestamp, S3Error> {
             Some(Timestamp::from_millis(parsed.as_millisecond()))
         })
         .or_else(|| time::parse_http_date(text))
-        // Before there were clocks that count from 1970 nobody signed anything.
+        // No request was signed before 1970.
         .filter(|at| at.as_millis() >= 0)
         .ok_or_else(needs_a_date)
 }
 
-/// AWS: the words for a date that is missing or is none.
+/// AWS: its words for a missing or malformed date.
 pub(in crate::s3) fn needs_a_date() -> S3Error {
     S3Error::with_message(
         ErrorCode::AccessDenied,

@@ -1,10 +1,10 @@
-//! Where the keys are found that signatures are checked with.
+//! Looks up the keys that verify signatures.
 
 use crate::s3::signature::v4::scope::{Credential, SigningKey};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use secrecy::SecretString;
 
-/// Where the keys are found that signatures are checked with.
+/// Looks up the keys that verify signatures.
 pub struct Keys<'a> {
     pub signing_key: &'a dyn Fn(&Credential) -> Option<SigningKey>,
     pub secret: &'a dyn Fn(&str) -> Option<SecretString>,

@@ -1,10 +1,10 @@
-//! Who signed a request, whichever version of AWS's signature it carries.
+//! Signatures of requests, of either version: which access key signed a request, and whether the signature holds.
 //!
 //! [`parse`] reads what a request states, [`Unverified::verify`] proves it, and [`Verified`] is the proof: it has no
-//! other maker. The versions differ in what is signed and how ([`v4`], [`v2`]); what is the same for
-//! both, the one place where a signature may stand and the clock's slack, is here.
+//! other maker. The versions differ in what is signed and how ([`v4`], [`v2`]); what both
+//! share, the one place where a signature may stand and the clock's slack, is here.
 //!
-//! Pure: the caller supplies the keys, the time and the host candidates. It refuses to know what the request asks for.
+//! Pure: the caller supplies the keys, the time and the host candidates. It does not know what the request asks for.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
 
 pub(in crate::s3) mod date;

@@ -3,7 +3,7 @@
 use crate::s3::signature::v4::scope::RegionRule;
 use crate::s3::values::error::{ErrorCode, S3Error};
 
-/// Which signatures are believed.
+/// Which signatures are accepted.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     pub regions: RegionRule,
@@ -35,7 +35,7 @@ impl Sigv2 {
     }
 }
 
-/// Version 2 where it is not accepted, and unknown versions.
+/// The error for Version 2 where it is not accepted, and for unknown versions.
 pub(in crate::s3) fn unsupported_mechanism() -> S3Error {
     S3Error::with_message(
         ErrorCode::InvalidRequest,

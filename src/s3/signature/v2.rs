@@ -1,4 +1,4 @@
-//! AWS Signature Version 2: the old one, HMAC-SHA1 over a few lines of the request.
+//! AWS Signature Version 2, the older one: HMAC-SHA1 over a few lines of the request.
 //!
 //! It covers the method, `Content-MD5`, `Content-Type`, the date, every `x-amz-*` header, the path and the query's
 //! sub-resources; not the host, and no other part of the query. A sub-resource that selects an operation is always
@@ -46,7 +46,7 @@ const SIGNED_PARAMETERS: &[&str] = &[
 /// words (`ListObjectsV2`).
 const UNSIGNED_SELECTOR: &str = "list-type";
 
-/// A signature of this version that nobody has checked yet.
+/// A signature of this version that has not been verified yet.
 #[derive(Debug, Clone)]
 pub struct Unverified {
     access_key: String,
@@ -169,7 +169,7 @@ impl Unverified {
         matches!(self.place, Place::Query { .. })
     }
 
-    /// Checks time and signature, and answers how the body, which this version does not sign, and the query are to be read.
+    /// Checks time and signature, and returns how to read the body, which this version does not sign, and the query.
     pub(super) fn check(
         &self,
         head: &RequestHead<'_>,
@@ -334,7 +334,7 @@ fn ambiguous(name: &str, why: &str) -> S3Error {
             "The parameter '{shown}' {why}, so that Signature Version 2 does not say unambiguously what was signed. Sign this request with Signature Version 4."
         ),
     )
-    // Its name is a piece of the query, which no log holds.
+    // Its name is part of the query, which is never logged.
     .logged(format!(
         "ambiguous under Signature Version 2: a parameter {why}; the client must sign with Version 4"
     ))

@@ -11,7 +11,7 @@ use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time::Timestamp;
 use crate::s3::values::uri::{self, Plus};
 
-/// A request that states an S3 signature (header or query) which nobody has checked yet.
+/// An S3 signature (in the header or the query) that has not been verified yet.
 #[derive(Debug, Clone)]
 pub enum Unverified {
     V4(v4::unverified::Unverified),

@@ -1,6 +1,6 @@
 //! Names of buckets.
 //!
-//! A [`BucketName`] can be the name of a bucket, by AWS's rules; whether there is such a bucket is the store's matter.
+//! A [`BucketName`] can be the name of a bucket, by AWS's rules; whether such a bucket exists, the store knows.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 use std::sync::Arc;
 
@@ -162,7 +162,7 @@ mod tests {
     #[case("xn--bucket")]
     #[case("bucket-s3alias")]
     #[case("bucket--ol-s3")]
-    fn a_name_that_means_something_else_is_no_name_for_a_new_bucket(#[case] name: &str) {
+    fn a_reserved_name_is_refused_for_a_new_bucket(#[case] name: &str) {
         assert!(BucketName::parse(name).is_ok());
         assert_eq!(BucketName::parse_new(name), Err(InvalidBucketName));
     }

@@ -404,7 +404,7 @@ mod tests {
     #[case(WritePrecondition::Present, [false, true, true])]
     #[case(WritePrecondition::Matches(etag()), [false, true, false])]
     #[case(WritePrecondition::Differs(etag()), [true, false, true])]
-    fn a_write_precondition_is_judged_by_the_current_tag(
+    fn a_write_precondition_is_checked_against_the_current_tag(
         #[case] precondition: WritePrecondition,
         #[case] expected: [bool; 3],
     ) {

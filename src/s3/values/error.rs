@@ -1,7 +1,7 @@
 //! The errors of S3: one table of code, status and default message.
 //!
-//! The table is the only source of a code's status and text; whoever refuses a request picks a code and, where the
-//! default says too little, a message. It refuses to know how an answer is sent.
+//! The table is the only source of a code's status and text; code that refuses a request picks a code and, where the
+//! default says too little, a message. It does not know how an answer is sent.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 use crate::s3::values::xml;
 use std::borrow::Cow;
@@ -32,7 +32,7 @@ macro_rules! error_codes {
                     $(Self::$code => $status,)+
                 }
             }
-            /// The text of `<Message>` where whoever refuses has nothing more precise to say.
+            /// The text of `<Message>` unless the code that refuses states a more precise one.
             #[must_use]
             pub fn default_message(self) -> &'static str {
                 match self {

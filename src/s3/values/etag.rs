@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_say_in_place_of_an_asterisk_is_no_tag() {
+    fn words_that_clients_send_in_place_of_an_asterisk_are_no_tags() {
         for word in [
             "", "true", "false", "1", "yes", "none", "*", "**", "*, *", "'*'", "%2A", "a b c d",
         ] {

@@ -321,7 +321,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_reads_back(millis in FIRST_MILLIS..=LAST_MILLIS) {
+        fn a_printed_time_parses_back(millis in FIRST_MILLIS..=LAST_MILLIS) {
             let at = Timestamp::from_millis(millis);
             let second = Timestamp::from_secs(at.as_secs());
             prop_assert_eq!(parse_iso8601(&iso8601_millis(at)), Some(at));

@@ -1,13 +1,13 @@
 //! XML as S3 speaks it (namespace `http://s3.amazonaws.com/doc/2006-03-01/`): reading a client's, writing answers.
 //!
-//! What is written is always well-formed XML 1.0: a character that XML 1.0 cannot hold is never written but replaced
-//! by U+FFFD; whoever needs such a key exactly asks for `encoding-type=url`. It knows neither requests nor the store.
+//! The output is always well-formed XML 1.0: a character that XML 1.0 cannot hold is replaced by U+FFFD; a client that needs
+//! such a key exactly asks for `encoding-type=url`. It knows neither requests nor the store.
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
-/// The canonical user id of the one owner that there is: 64 hex digits, as AWS's are.
+/// The canonical user id of the only owner: 64 hex digits, as AWS's are.
 pub const OWNER_ID: &str = "696bbd88de75ea4dd210ea128653454eab6e6635a55db0197045bb54868b5a98";
 /// The name that goes with [`OWNER_ID`].
 pub const OWNER_NAME: &str = "hangar";
@@ -24,8 +24,8 @@ const INFALLIBLE: &str = "writing to memory does not fail";
 /// Elements within one another that a client's document may have: no document of S3's has more.
 const DEEPEST: usize = 8;
 
-/// Reads a client's document; `None` where it is none of this kind, has a DOCTYPE or is too deep. How long it may be is
-/// for whoever received it to bound.
+/// Reads a client's document; `None` where it is none of this kind, has a DOCTYPE or is too deep. The caller
+/// bounds its length.
 #[must_use]
 pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     // Some writers begin UTF-8 with a byte order mark, which is no part of the document.
@@ -90,7 +90,7 @@ impl Elements {
     pub fn text(&mut self, name: &str, text: &str) {
         self.element(name, |inside| inside.characters(text));
     }
-    /// The one owner that there is, as the element `name`: `Owner`, `Initiator`.
+    /// The only owner, as the element `name`: `Owner`, `Initiator`.
     pub fn owner(&mut self, name: &str) {
         self.element(name, |owner| {
             owner.text("ID", OWNER_ID);

@@ -1,4 +1,4 @@
-//! The `LifecycleConfiguration` document, judged and written.
+//! The `LifecycleConfiguration` document: parsed, checked and written.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>
 
 use crate::s3::documents::lifecycle::rule::{
@@ -106,7 +106,7 @@ pub(super) fn read(text: &str) -> Result<Lifecycle, S3Error> {
     }
     let mut rules = Vec::with_capacity(document.rules.len());
     for (at, element) in document.rules.into_iter().enumerate() {
-        let mut rule = element.judged()?;
+        let mut rule = element.checked()?;
         if rule.id.is_empty() {
             rule.id = new_id(at, &rule, &ids);
             ids.insert(rule.id.clone());
@@ -133,7 +133,7 @@ impl RuleElement {
         self.id.as_deref().filter(|id| !id.is_empty())
     }
 
-    fn judged(self) -> Result<Rule, S3Error> {
+    fn checked(self) -> Result<Rule, S3Error> {
         let is_enabled = match self.status.as_str() {
             ENABLED => true,
             DISABLED => false,
@@ -151,17 +151,17 @@ impl RuleElement {
                 prefix: Some(prefix),
                 ..Filter::default()
             },
-            (None, Some(filter)) => filter.judged()?,
+            (None, Some(filter)) => filter.checked()?,
             // AWS: one of them, and not both.
             (None, None) | (Some(_), Some(_)) => return Err(malformed()),
         };
-        judge_filter(&filter)?;
+        check_filter(&filter)?;
         let rule = Rule {
             id: self.id.unwrap_or_default(),
             is_enabled,
             expiration: self
                 .expiration
-                .map(ExpirationElement::judged)
+                .map(ExpirationElement::checked)
                 .transpose()?,
             abort_after_days: self
                 .abort_incomplete_multipart_upload
@@ -174,18 +174,18 @@ impl RuleElement {
                 .transpose()?,
             noncurrent: self
                 .noncurrent_version_expiration
-                .map(NoncurrentElement::judged)
+                .map(NoncurrentElement::checked)
                 .transpose()?,
             filter,
         };
-        judge_actions(&rule)?;
+        check_actions(&rule)?;
         Ok(rule)
     }
 }
 
 impl FilterElement {
     /// AWS: one condition alone; several go into `And`.
-    fn judged(self) -> Result<Filter, S3Error> {
+    fn checked(self) -> Result<Filter, S3Error> {
         let stated = usize::from(self.prefix.is_some())
             + usize::from(self.tag.is_some())
             + usize::from(self.object_size_greater_than.is_some())
@@ -214,7 +214,7 @@ impl FilterElement {
     }
 }
 
-fn judge_filter(filter: &Filter) -> Result<(), S3Error> {
+fn check_filter(filter: &Filter) -> Result<(), S3Error> {
     if filter
         .prefix
         .as_ref()
@@ -227,7 +227,7 @@ fn judge_filter(filter: &Filter) -> Result<(), S3Error> {
         return Err(malformed());
     }
     for (key, value) in &filter.tags {
-        tagging::judge_tag(key, value)?;
+        tagging::check_tag(key, value)?;
     }
     if tagging::first_repeated(&filter.tags).is_some() {
         return Err(invalid_request("Duplicate Tag Keys are not allowed."));
@@ -243,7 +243,7 @@ fn judge_filter(filter: &Filter) -> Result<(), S3Error> {
 }
 
 /// What goes with which filter, and that there is something to do at all.
-fn judge_actions(rule: &Rule) -> Result<(), S3Error> {
+fn check_actions(rule: &Rule) -> Result<(), S3Error> {
     if rule.expiration.is_none() && rule.abort_after_days.is_none() && rule.noncurrent.is_none() {
         return Err(invalid_request(
             "At least one action needs to be specified in a rule",
@@ -267,7 +267,7 @@ fn judge_actions(rule: &Rule) -> Result<(), S3Error> {
 }
 
 impl ExpirationElement {
-    fn judged(self) -> Result<Expiration, S3Error> {
+    fn checked(self) -> Result<Expiration, S3Error> {
         match (self.days, self.date, self.expired_object_delete_marker) {
             (Some(days), None, None) => positive(
                 days,
@@ -282,7 +282,7 @@ impl ExpirationElement {
 }
 
 impl NoncurrentElement {
-    fn judged(self) -> Result<NoncurrentExpiration, S3Error> {
+    fn checked(self) -> Result<NoncurrentExpiration, S3Error> {
         Ok(NoncurrentExpiration {
             days: positive(
                 self.noncurrent_days,

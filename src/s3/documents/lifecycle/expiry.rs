@@ -1,4 +1,4 @@
-//! When the rules of a lifecycle end an object or an unfinished upload.
+//! When an object or an unfinished upload expires by the rules of a lifecycle.
 
 use crate::s3::documents::lifecycle::document;
 use crate::s3::documents::lifecycle::rule::{DAY_MILLIS, Expiration, Lifecycle, Rule, Subject};
@@ -8,7 +8,7 @@ use crate::s3::values::time::{self, Timestamp};
 use crate::s3::values::uri;
 use std::borrow::Cow;
 
-/// When an object ends, and by which rule.
+/// When an object expires, and by which rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry<'a> {
     /// A midnight
@@ -23,13 +23,13 @@ impl Lifecycle {
         document::read(text)
     }
 
-    /// The document, as it is kept and given back: every rule has an id.
+    /// The document, as it is stored and returned: every rule has an id.
     #[must_use]
     pub fn to_xml(&self) -> String {
         document::write(self)
     }
 
-    /// The first end that any rule sets.
+    /// The earliest expiry by any rule.
     #[must_use]
     pub fn expiry(&self, object: &Subject<'_>) -> Option<Expiry<'_>> {
         let tags = match object.tagging {
@@ -52,7 +52,7 @@ impl Lifecycle {
             .min_by_key(|expiry| expiry.at)
     }
 
-    /// When an upload that was begun then, and is not finished, ends.
+    /// When an unfinished upload that was begun at this time expires.
     #[must_use]
     pub fn upload_expiry(&self, key: &str, initiated_at: Timestamp) -> Option<Timestamp> {
         self.enabled()
@@ -62,7 +62,7 @@ impl Lifecycle {
             .min()
     }
 
-    /// Prefixes of all keys that an object must have to end by a rule; none begins with another.
+    /// The prefixes of all keys that can expire by a rule; none begins with another.
     #[must_use]
     pub fn expiring_prefixes(&self) -> Vec<&str> {
         let ends = |rule: &&Rule| {
@@ -74,7 +74,7 @@ impl Lifecycle {
         outermost(self.enabled().filter(ends))
     }
 
-    /// Prefixes of all keys whose unfinished uploads end by a rule; none begins with another.
+    /// The prefixes of all keys whose unfinished uploads can expire by a rule; none begins with another.
     #[must_use]
     pub fn aborting_prefixes(&self) -> Vec<&str> {
         outermost(

@@ -1,7 +1,7 @@
-//! A bucket's lifecycle: which objects end when, and which unfinished uploads.
+//! A bucket's lifecycle: when its objects and its unfinished uploads expire.
 //!
-//! Guarantees: what is taken is carried out, or has no effect where each object has one version and one class
-//! (`NoncurrentVersionExpiration`, `ExpiredObjectDeleteMarker`); transitions are refused. The clock is the caller's.
+//! Guarantees: an accepted rule is carried out, or has no effect where each object has one version and one class
+//! (`NoncurrentVersionExpiration`, `ExpiredObjectDeleteMarker`); transitions are refused. The caller supplies the time.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html>
 
 mod document;

@@ -35,7 +35,7 @@ pub(super) struct Filter {
     pub(super) size_below: Option<u64>,
 }
 
-/// How a filter was written, so that it is given back so.
+/// How a filter was written, so that it is returned in the same form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum FilterForm {
     /// `<Prefix>` of the rule itself
@@ -51,18 +51,18 @@ pub(super) enum Expiration {
     Days(u32),
     /// At a midnight.
     Date(Timestamp),
-    /// Of versions that there are none of.
+    /// Of other versions, which do not exist here.
     DeleteMarker(bool),
 }
 
-/// Of versions that there are none of.
+/// Of other versions, which do not exist here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoncurrentExpiration {
     pub(super) days: u32,
     pub(super) newer_kept: Option<u32>,
 }
 
-/// What a rule looks at.
+/// The object that a rule is applied to.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     pub key: &'a str,

@@ -71,7 +71,10 @@ fn days_end_at_the_next_midnight(#[case] from: &str, #[case] days: u32, #[case] 
     "<And><ObjectSizeGreaterThan>10</ObjectSizeGreaterThan><ObjectSizeLessThan>50</ObjectSizeLessThan></And>",
     false
 )]
-fn a_filter_takes_what_holds_all_of_it(#[case] filter: &str, #[case] takes: bool) {
+fn a_filter_matches_objects_that_meet_all_its_conditions(
+    #[case] filter: &str,
+    #[case] takes: bool,
+) {
     let lifecycle = expiring(filter);
     let object = object("logs/a");
     let expiry = lifecycle.expiry(&object);
@@ -147,7 +150,7 @@ fn an_upload_ends_by_the_rule_of_its_prefix() {
 }
 
 #[test]
-fn what_is_without_effect_here_is_kept_and_ends_nothing() {
+fn rules_without_effect_are_stored_and_expire_nothing() {
     let rules = lifecycle(
         &[
             rule("<Filter/><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>"),
@@ -214,13 +217,13 @@ fn the_document_is_given_back_in_one_form() {
 #[case::transition(&rule("<Prefix/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>"), ErrorCode::NotImplemented)]
 #[case::id_too_long(&rule(&format!("<ID>{}</ID><Prefix/>{ONE_DAY}", "i".repeat(256))), ErrorCode::InvalidArgument)]
 #[case::id_twice(&rule(&format!("<ID>i</ID><Prefix/>{ONE_DAY}")).repeat(2), ErrorCode::InvalidArgument)]
-fn what_cannot_be_carried_out_is_refused(#[case] rules: &str, #[case] code: ErrorCode) {
+fn unsupported_rules_are_refused(#[case] rules: &str, #[case] code: ErrorCode) {
     assert_eq!(lifecycle(rules).unwrap_err().code, code);
 }
 
 proptest! {
     #[test]
-    fn the_prefixes_to_sweep_cover_every_key_that_ends_and_none_another(
+    fn the_prefixes_to_sweep_cover_every_expiring_key_and_none_begins_with_another(
         prefixes in proptest::collection::vec("[ab/]{0,4}", 1..6),
         key in "[ab/]{1,6}",
     ) {

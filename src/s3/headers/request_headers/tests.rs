@@ -5,8 +5,8 @@ use rstest::rstest;
 const DOCUMENTATION: &str = include_str!("../../../../docs/s3-headers.md");
 
 fn refusal(operation: &str, name: &str, value: &str) -> Option<ErrorCode> {
-    let judged = judge(operation, [(name, value)]);
-    judged.err().map(|refusal| refusal.code)
+    let checked = judge(operation, [(name, value)]);
+    checked.err().map(|refusal| refusal.code)
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn the_table_has_the_checksums_that_are_computed() {
 )]
 #[case("PutObject", "x-amz-request-payer", "requester", None)]
 #[case("PutObject", "x-amz-security-token", "t", None)]
-fn a_header_is_refused_where_nothing_does_what_it_asks_for(
+fn a_header_is_refused_where_its_function_is_missing(
     #[case] operation: &str,
     #[case] name: &str,
     #[case] value: &str,
@@ -220,7 +220,7 @@ fn does(row: &Row) -> String {
 }
 
 #[test]
-fn the_documentation_says_what_the_table_does() {
+fn the_documentation_matches_the_table() {
     let (acted_on, others): (Vec<&Row>, Vec<&Row>) = TABLE
         .iter()
         .partition(|row| matches!(row.acted_on, On::Every));

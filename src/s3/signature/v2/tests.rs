@@ -201,7 +201,7 @@ fn an_authorization_of_another_form_is_an_invalid_argument(#[case] authorization
 }
 
 #[test]
-fn an_unknown_key_and_another_signature_are_told_apart() {
+fn an_unknown_key_and_a_wrong_signature_have_different_errors() {
     let unknown = puppy().with("authorization", "AWS someone:qgk2+6Sv9/oM7G3qLEjTH1a1l1g=");
     assert_eq!(unknown.refusal(), ErrorCode::InvalidAccessKeyId);
     let wrong = puppy().signed("FWeDfwojDSdS2Ztmpfeubhd9isU=").verify();
@@ -223,7 +223,7 @@ fn an_unknown_key_and_another_signature_are_told_apart() {
 #[case::future("Tue, 07 Jul 2030 21:53:04 GMT", ErrorCode::RequestTimeTooSkewed)]
 #[case::far_future("Tue, 07 Jul 9999 21:53:04 GMT", ErrorCode::RequestTimeTooSkewed)]
 #[case::today_but_not_signed("Tue, 27 Mar 2007 19:36:42 GMT", ErrorCode::SignatureDoesNotMatch)]
-fn a_date_is_judged_before_the_signature(#[case] date: &str, #[case] code: ErrorCode) {
+fn a_date_is_checked_before_the_signature(#[case] date: &str, #[case] code: ErrorCode) {
     assert_eq!(puppy().with("x-amz-date", date).refusal(), code);
 }
 
@@ -252,7 +252,7 @@ fn a_broken_signed_query_is_denied(#[case] query: &str) {
 #[case::an_upload("&uploadId=1")]
 #[case::another_answer("&response-content-type=text/html")]
 #[case::a_header_as_a_parameter("&x-amz-acl=public-read")]
-fn what_a_signed_query_covers_cannot_be_added_to(#[case] added: &str) {
+fn a_signed_query_cannot_be_extended(#[case] added: &str) {
     let mut request = presigned();
     request.target.push_str(added);
     assert_eq!(request.refusal(), ErrorCode::SignatureDoesNotMatch);
@@ -298,7 +298,7 @@ fn presigned_with(method: &'static str, path: &str, query: &str) -> Request {
 #[case::a_name_that_is_a_line("x-amz-meta-a:1%0Ax-amz-meta-b=2")]
 #[case::a_name_with_a_value("x-amz-meta-a:b=c")]
 #[case::a_header_twice("x-amz-meta-a=1&X-Amz-Meta-A=2")]
-fn what_could_have_been_signed_as_something_else_is_refused(#[case] query: &str) {
+fn an_ambiguous_signature_is_refused(#[case] query: &str) {
     let refusal = presigned_with("GET", "/b/k", query).verify().unwrap_err();
     assert_eq!(refusal.code, ErrorCode::InvalidRequest, "{refusal}");
     assert!(refusal.message.contains("Signature Version 4"), "{refusal}");
@@ -312,7 +312,7 @@ fn what_could_have_been_signed_as_something_else_is_refused(#[case] query: &str)
 #[case::a_sub_resource_and_a_version("acl&versionId=null")]
 #[case::a_header("x-amz-meta-a=1:2,3")]
 #[case::an_ignored_name("userId=5%26acl&v2")]
-fn what_was_signed_without_doubt_holds(#[case] query: &str) {
+fn an_unambiguous_signature_holds(#[case] query: &str) {
     presigned_with("GET", "/b/k", query).verify().unwrap();
 }
 
@@ -376,7 +376,7 @@ fn no_two_requests_with_one_signature_mean_different_things() {
 }
 
 #[test]
-fn a_plus_in_a_query_is_what_its_client_signed() {
+fn a_plus_in_a_query_is_read_as_its_client_signed_it() {
     let spaces = presigned_with("GET", "/b/k", "response-content-type=a%20b");
     let mut plus = spaces.clone();
     plus.target = plus.target.replace("a%20b", "a+b");
@@ -445,7 +445,7 @@ fn the_body_of_a_signed_request_is_read_as_its_head_says() {
 
 proptest! {
     #[test]
-    fn what_is_not_signed_by_the_secret_does_not_hold(signature in "[A-Za-z0-9+/]{27}=") {
+    fn a_signature_by_another_secret_does_not_hold(signature in "[A-Za-z0-9+/]{27}=") {
         prop_assume!(signature != "qgk2+6Sv9/oM7G3qLEjTH1a1l1g=");
         prop_assert_eq!(puppy().signed(&signature).refusal(), ErrorCode::SignatureDoesNotMatch);
     }

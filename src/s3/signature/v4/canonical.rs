@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[rstest]
-    fn a_list_of_signed_headers_that_is_none_is_refused(
+    fn a_malformed_list_of_signed_headers_is_refused(
         #[values(
             "",
             "host;",

@@ -2,12 +2,12 @@
 
 use crate::s3::signature::head::RequestHead;
 
-/// For the administrator: what makes a signature fail, and the line that mends each cause.
+/// For the administrator: why a signature fails, and the setting that fixes each cause.
 pub(super) const WRONG_SECRET_OR_HOST: &str = "either the client signs with another secret key, or a proxy changed the Host header: \
      let it pass the header on with its port (nginx: `proxy_set_header Host $http_host;`), \
      or set HANGAR_PUBLIC_URL to the address that clients use";
 
-/// A host that a header names beside `Host`. It is never believed: a signature is tried with it for the log alone.
+/// A host that a header names beside `Host`. It is never trusted: a signature is tried with it only for the log.
 pub(super) struct ClaimedHost {
     pub(super) host: String,
     pub(super) header: &'static str,
@@ -29,7 +29,7 @@ impl ClaimedHost {
 
 const FORWARDED_HOST: &str = "x-forwarded-host";
 
-/// The hosts that a client may have signed before a proxy changed `Host`: as the headers of proxies and browsers tell it.
+/// The hosts that a client may have signed before a proxy changed `Host`: as the headers of proxies and browsers state them.
 pub(super) fn claimed_hosts(head: &RequestHead<'_>, received: &str) -> Vec<ClaimedHost> {
     const MOST_OF_EACH: usize = 2;
     let listed = |name: &'static str| {

@@ -2,11 +2,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
 //!
 //! What [`signature::parse`](super::parse) finds in a header or a query is read and checked here; the proof of
-//! it is [`signature::Verified`](super::Verified). What a request's signature does not cover (a header that a browser added, a query that it did not
-//! sign) is refused or canonicalised in, never ignored.
+//! it is [`signature::Verified`](super::Verified). What a request's signature does not cover (a header that a browser
+//! added, a query that it did not sign) is refused or canonicalised in, never ignored.
 //!
-//! Pure: the caller supplies the key's secret, the time and the host candidates. It refuses to know which access keys
-//! there are, and what the request asks for.
+//! Pure: the caller supplies the key's secret, the time and the host candidates. It does not know which access keys
+//! exist, nor what the request asks for.
 
 mod canonical;
 pub mod chunked;

@@ -11,7 +11,7 @@ pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const UNSIGNED_WITH_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
 
-/// How the body of a verified request is to be read.
+/// How to read the body of a verified request.
 #[derive(Debug, Clone)]
 pub enum Payload {
     /// `UNSIGNED-PAYLOAD`, or a presigned URL's.
@@ -22,8 +22,8 @@ pub enum Payload {
     Chunked(Framing),
 }
 impl Payload {
-    /// How the body of a request is to be read that Version 4 did not sign (another version did, or nobody): what the
-    /// head states of it binds all the same. `in_query`: what a signed query states where the header was not sent.
+    /// How to read the body of a request that Version 4 did not sign (it is unsigned, or signed by Version 2): what the
+    /// head states of the body binds all the same. `in_query`: what a signed query states where the header was not sent.
     /// # Errors
     /// `InvalidArgument` for an unknown term, `InvalidRequest` for signed chunks, and what is wrong with what the head
     /// announces of unsigned ones.

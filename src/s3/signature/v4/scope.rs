@@ -1,4 +1,4 @@
-//! Whose key, of which day and region: the credential scope, and the key derived for it.
+//! The credential scope (day and region), and the signing key that is derived for it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 use std::fmt;
 
@@ -102,7 +102,7 @@ impl RegionRule {
     }
 }
 
-/// For the log, which holds nothing of `Authorization` or of a query; the client is told which part is wrong.
+/// For the log, which never holds `Authorization` or a query; the answer to the client states which part is wrong.
 pub(super) const UNREADABLE_CREDENTIAL: &str =
     "the credential is not of the form KEY/YYYYMMDD/REGION/s3/aws4_request";
 

@@ -60,7 +60,7 @@ impl Request {
         }
     }
 
-    /// A GET that nobody has signed yet, to be signed by [`Request::sign`].
+    /// An unsigned GET, to be signed by [`Request::sign`].
     fn get(target: &str) -> Self {
         let headers = [
             ("host", "h"),
@@ -179,7 +179,7 @@ fn plane_presigned() -> Request {
     Request::new("GET", &target, &[("host", "127.0.0.1:8080")])
 }
 
-// ---- Who is signed, and who is not
+// ---- Which requests are signed
 
 #[rstest]
 fn a_request_without_an_s3_signature_is_anonymous(
@@ -484,7 +484,7 @@ fn no_more_than_six_hosts_are_tried() {
 }
 
 #[test]
-fn a_claimed_host_that_would_match_is_logged_and_not_believed() {
+fn a_claimed_host_that_would_match_is_logged_and_not_trusted() {
     let request = plane_presigned()
         .replacing("host", "hangar:9000")
         .with("x-forwarded-host", "127.0.0.1:8080");
@@ -570,7 +570,7 @@ fn target() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
 
 proptest! {
     #[test]
-    fn what_is_presigned_here_verifies_here((key, extra) in target(), expires in 1..=604_800_u64) {
+    fn a_url_presigned_here_verifies_here((key, extra) in target(), expires in 1..=604_800_u64) {
         let credential = Credential::parse("a/b/20261123//s3/aws4_request").unwrap();
         let signing_key = SigningKey::derive("secret-key", &credential.scope);
         let path = uri::encode_path(&format!("/b/{key}"));

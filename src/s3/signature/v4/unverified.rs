@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Host candidates that are tried, the one received among them.
 const MAX_HOSTS: usize = 6;
 
-/// A request that states an S3 signature (header or query) which nobody has checked yet.
+/// A signature of Version 4 (in the header or the query) that has not been verified yet.
 #[derive(Debug, Clone)]
 pub struct Unverified {
     pub(super) credential: Credential,
@@ -45,7 +45,7 @@ impl Unverified {
         matches!(self.place, Place::Query { .. })
     }
 
-    /// Checks time, signed headers and signature, and answers how the body was signed and how the query is to be read.
+    /// Checks time, signed headers and signature, and returns how the body was signed and how to read the query.
     /// What it needs and refuses is what [`Verified`](super::Verified)'s maker does.
     pub(in crate::s3) fn check(
         &self,

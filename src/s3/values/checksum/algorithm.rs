@@ -60,7 +60,7 @@ impl ChecksumAlgorithm {
         }
     }
 
-    /// Those whose values of parts give that of the whole.
+    /// The CRC, whose values for parts can be combined into that of the whole.
     pub(super) fn crc(self) -> Option<CrcAlgorithm> {
         match self {
             Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
@@ -119,9 +119,9 @@ pub fn unknown_checksum() -> S3Error {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChecksumType {
-    /// That of the parts' checksums, with `-N` behind it.
+    /// The checksum of the parts' checksums, with `-N` behind it.
     Composite,
-    /// That of all bytes.
+    /// The checksum of all bytes.
     #[default]
     FullObject,
 }

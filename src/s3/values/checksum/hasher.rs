@@ -158,7 +158,7 @@ impl OtherHasher {
         }
     }
 
-    /// `None` for what is not computed, which is what nobody wanted.
+    /// `None` for an algorithm that was not requested.
     fn checksum(
         &self,
         algorithm: ChecksumAlgorithm,
@@ -205,12 +205,12 @@ pub struct Digests {
     pub block_crcs: Vec<u64>,
     /// Set where it was wanted.
     pub sha256: Option<[u8; 32]>,
-    /// Those wanted, in the order in which they were named.
+    /// The requested checksums, in the order of the request.
     pub checksums: Vec<Checksum>,
 }
 
 impl Digests {
-    /// Those of a body that is at hand whole, and whose MD5 is known.
+    /// The digests of a whole body whose MD5 is known.
     #[must_use]
     pub fn of_whole(wanted: &Wanted, body: &[u8], md5: [u8; 16]) -> Self {
         let mut hasher = OtherHasher::new(wanted);

@@ -55,7 +55,7 @@ fn an_empty_body_has_no_block_and_the_digests_of_nothing() {
 }
 
 #[test]
-fn only_what_is_wanted_is_answered() {
+fn only_requested_digests_are_computed() {
     let mut hasher = Hasher::new(&Wanted {
         sha256: false,
         checksums: vec![ChecksumAlgorithm::Sha256],

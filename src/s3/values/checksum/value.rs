@@ -6,7 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// A checksum that a client stated, or that we computed. Its raw value is big-endian for CRCs.
+/// A checksum that a client stated, or that hangar computed. Its raw value is big-endian for CRCs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Checksum {
     pub algorithm: ChecksumAlgorithm,

@@ -39,7 +39,7 @@ fn a_document_may_be_one_text() {
 
 proptest::proptest! {
     #[test]
-    fn between_a_text_and_the_first_that_can_be_held_there_is_none_that_can(
+    fn no_representable_text_lies_before_the_first_one(
         text in "[a\t \u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}\u{fffe}\u{ffff}\u{10000}]{0,4}",
         other in "[a\t\n\r \u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}\u{fffd}\u{fffe}\u{ffff}\u{10000}]{0,5}",
     ) {

@@ -51,7 +51,7 @@ fn a_presigned_url_holds_for_a_week_at_most() {
 #[case("1h", "should be a number")]
 #[case("%2B5", "should be a number")]
 #[case("5.0", "should be a number")]
-fn an_expiry_that_is_none_is_refused(#[case] expires: &str, #[case] sentence: &str) {
+fn a_malformed_expiry_is_refused(#[case] expires: &str, #[case] sentence: &str) {
     let mut request = plane_presigned();
     request.query = request
         .query
@@ -139,7 +139,7 @@ fn a_session_token_and_a_content_hash_may_be_parameters() {
 }
 
 #[test]
-fn a_content_hash_of_a_presigned_url_is_what_was_signed() {
+fn a_content_hash_of_a_presigned_url_is_the_signed_one() {
     let template = presigned_for(60, &[]);
     let query = template.query.replace(
         "SignedHeaders=host",
@@ -278,7 +278,11 @@ fn a_query_that_no_presigned_url_has_states_no_headers() {
 #[case::space("a%20b", "a+b", Plus::Space)]
 #[case::plus_sign("a%2Bb", "a+b", Plus::Sign)]
 #[case::as_signed("a%2Bb", "a%2Bb", Plus::Space)]
-fn a_plus_is_what_its_client_signed(#[case] signed: &str, #[case] sent: &str, #[case] plus: Plus) {
+fn a_plus_is_read_as_its_client_signed_it(
+    #[case] signed: &str,
+    #[case] sent: &str,
+    #[case] plus: Plus,
+) {
     let mut request = presigned_put(&format!("x-amz-meta-a={signed}"), &[]);
     request.query = request.query.replace(signed, sent);
     assert_eq!(request.verify().unwrap().plus(), plus);

@@ -63,7 +63,7 @@ fn signed_by_sdk(
 
 proptest! {
     #[test]
-    fn what_the_sdk_signs_verifies(
+    fn signatures_of_the_sdk_verify(
         method in prop::sample::select(vec!["GET", "PUT", "DELETE", "HEAD", "POST"]),
         key in "\\PC{1,12}",
         query in prop::collection::vec(("[a-zA-Z-]{1,6}", "\\PC{0,6}"), 0..4),

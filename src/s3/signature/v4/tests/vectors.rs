@@ -123,7 +123,7 @@ fn planes_presigned_get_with_its_empty_region_verifies() {
 }
 
 #[test]
-fn what_is_presigned_here_is_what_plane_presigns() {
+fn a_url_presigned_here_is_the_one_that_plane_presigns() {
     let credential = Credential::parse("access-key/20261123//s3/aws4_request").unwrap();
     let query = presign_query(
         "GET",

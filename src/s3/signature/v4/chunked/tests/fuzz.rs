@@ -62,7 +62,7 @@ fn a_chunked_body_is_answered_alike_however_it_is_cut_and_is_all_that_was_announ
 }
 
 #[test]
-fn what_is_encoded_in_chunks_decodes_to_itself() {
+fn a_body_encoded_in_chunks_decodes_to_itself() {
     fuzz::check(module_path!(), |input| {
         let chunks: Vec<Vec<u8>> = fuzz::pieces(input).iter().map(|it| it.to_vec()).collect();
         for kind in [
