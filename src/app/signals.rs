@@ -10,9 +10,8 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Asks; [`Application::run_until_stopped`] answers when it is done.
-    #[expect(clippy::unused_async, reason = "callers await it already")]
-    pub async fn stop(&self) {
+    /// Asks the server to stop. `Application::run_until_stopped` returns when it has stopped.
+    pub fn stop(&self) {
         self.ask.send_replace(true);
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Demo {
     /// A data folder to keep [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Where to listen [default: 127.0.0.1:9000, or a free port where that is taken] [env: HANGAR_LISTEN]
+    /// Where to listen [default: 127.0.0.1:9000, or a free port if that is taken] [env: HANGAR_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 }
@@ -59,8 +59,8 @@ impl Demo {
                 // After the last step the server goes on serving.
                 Ok(()) => serves.await.map(drop),
                 Err(failure) => {
-                    let (served, ()) = tokio::join!(serves, stopper.stop());
-                    served.and(Err(failure))
+                    stopper.stop();
+                    serves.await.and(Err(failure))
                 }
             },
         }
