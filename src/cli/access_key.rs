@@ -1,4 +1,4 @@
-//! `hangar access-key`: keys of the S3 side, beside a running server or without one.
+//! `hangar access-key`: access keys of S3 clients, with a running server or without one.
 
 use crate::admin::Order;
 use crate::auth::KeyLimits;
@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A change takes effect at the next request, also beside a running server. The root key pair is not among these keys: it
+/// A change takes effect at the next request, also while a server runs. The root key pair is not among these keys: it
 /// comes from the settings, or from the file @hangar/keys in the data folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -38,7 +38,7 @@ enum Action {
 /// Make a key and show its secret, once
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Where the server seals its secrets (HANGAR_KEY_FILE), a command without a server beside it needs that setting too.
+    after_help = "If the secrets are sealed (HANGAR_KEY_FILE) and no server runs, this command needs that setting too.
 
 Examples:
   hangar access-key create --name backup

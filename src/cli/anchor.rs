@@ -11,7 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// An anchor publishes a project: everyone who knows it can read the files in the project's descriptions and comments,
-/// without a token. A change takes effect at the next request, also beside a running server.
+/// without a token. A change takes effect at the next request, also while a server runs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar anchor create --workspace acme --project 3e41196c-089a-46f7-a962-d79cb6cf65ef

@@ -20,9 +20,9 @@ use std::time::Instant;
 /// Copy everything to another folder: objects, assets, users, tokens and keys, as they are at one moment. A running server
 /// makes the backup itself and goes on serving, so its user must be able to write to that folder. The next backup to the
 /// same folder copies new data only, and an interrupted one continues. Every byte of the backup is compared with its
-/// checksum, also the bytes of former backups, and damaged ones are copied again.
+/// checksum, also the bytes of earlier backups, and damaged ones are copied again.
 ///
-/// Where root runs it without a server, the new files belong to the owner of the data folder. The backup holds the secrets
+/// If root runs it without a server, the new files belong to the owner of the data folder. The backup holds the secrets
 /// of the folder: keep it as safe as the folder. Exits with 1 if anything is damaged.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -33,7 +33,7 @@ pub(super) struct Backup {
     /// The folder of the backup; made if it is missing
     #[arg(value_name = "DEST")]
     to: PathBuf,
-    /// Do not read former backups again: damage in them is not found
+    /// Do not read earlier backups again: damage in them is not found
     #[arg(long)]
     quick: bool,
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
@@ -47,7 +47,7 @@ pub(super) struct Backup {
 /// Restore a backup, or a plain copy of a data folder, into a new data folder. From a copy it restores all that the copy's
 /// log holds; it refuses a copy whose log is damaged. An interrupted restore continues when it is run again.
 ///
-/// Where root runs it, the new files belong to the owner of the target folder, or to the owner of the backup if that folder
+/// If root runs it, the new files belong to the owner of the target folder, or to the owner of the backup if that folder
 /// is missing or belongs to root.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

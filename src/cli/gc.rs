@@ -11,7 +11,7 @@ use clap::Args;
 /// Delete what has expired: assets that never got bytes, assets that were deleted long ago, objects by lifecycle rules,
 /// abandoned uploads, and bytes that nothing refers to. A server does this by itself, each hour.
 ///
-/// Beside a running server, bytes are kept for HANGAR_GRACE, and nothing expires in the first hour after a start. Without a
+/// While a server runs, bytes are kept for HANGAR_GRACE, and nothing expires in the first hour after a start. Without a
 /// server, bytes are freed at once: make sure that no copy of the folder is being made meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

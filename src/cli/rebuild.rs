@@ -11,7 +11,7 @@ use clap::Args;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Rebuild the database from the newest snapshot and the log after it, or from the log alone. The former database is kept in
+/// Rebuild the database from the newest snapshot and the log after it, or from the log alone. The old database is kept in
 /// the data folder, as `aside-…`. Stop the server first.
 ///
 /// A start does the same by itself if the folder was copied or its database is damaged.

@@ -30,7 +30,8 @@ Environment, connections:
   HANGAR_TLS_CERT and HANGAR_TLS_KEY
                              PEM files: serve HTTPS and nothing else (default: HTTP)
   HANGAR_TRUSTED_PROXIES     proxies whose X-Forwarded-* count: private, none, or
-                             networks (default private)
+                             networks (default: the private ranges, but their
+                             X-Forwarded-For counts for limits only)
   CORS_ALLOWED_ORIGINS       pages that may call the asset API (default: any)
 
 Environment, keys:
@@ -192,7 +193,7 @@ async fn serve(composed: Composed) -> Result<(), Failure> {
 
 /// Builds the application: on these listeners where there are any, in the place of one that has ended.
 async fn build(config: &Config, listeners: &[TcpListener]) -> Result<Application, Failure> {
-    /// A command may have taken the folder meanwhile, and makes the index again itself.
+    /// A command may have locked the folder meanwhile, and rebuilds the index itself.
     const PATIENCE: Duration = Duration::from_mins(1);
     const PAUSE: Duration = Duration::from_millis(100);
     let (config, clock) = (config.clone(), Clock::default());
@@ -233,7 +234,7 @@ impl Restarts {
         if self.0.len() == MOST {
             return Err(Failure::Failed(format!(
                 "the index was damaged {} times within an hour: look at the disk and at the memory of this machine, then \
-                 start again, which makes the index again from the log",
+                 start again, which rebuilds the index from the log",
                 MOST + 1
             )));
         }

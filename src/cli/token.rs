@@ -1,4 +1,4 @@
-//! `hangar token`: tokens of the asset API, beside a running server or without one.
+//! `hangar token`: tokens of the asset API, with a running server or without one.
 
 use crate::admin::Order;
 use crate::cli::data_folder::{self, Output};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A change takes effect at the next request, also beside a running server.
+/// A change takes effect at the next request, also while a server runs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar token create --user me@example.com --expires 90d

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Plane's workspaces, for a hangar that answers Plane's API without a Plane. A change takes effect at the next request, also
-/// beside a running server.
+/// while a server runs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hangar workspace create acme --member ada@example.com:admin --member bob@example.com:guest

@@ -1,13 +1,15 @@
-//! The settings of a start: composed from the modules' own, read from flags and the environment once.
+//! All settings: composed from the modules' own, read once from flags and the environment.
 //!
-//! Each setting comes from the first of: a flag or positional, `HANGAR_*`, `MINIO_ROOT_*`, `AWS_*` (and Plane's other
+//! Each setting comes from the first of: a flag or positional argument, `HANGAR_*`, `MINIO_ROOT_*`, `AWS_*` (and Plane's other
 //! names), the default. Compose files pass `X: ${X:-}`, so an empty value counts as unset. A wrong value is a
 //! [`WrongSetting`]: one sentence that names the setting, what it holds (never of a secret) and what is accepted.
 //!
-//! Everything else in the house takes values from here and never reads the environment itself.
+//! All other modules take values from here and never read the environment themselves.
 
 mod address;
 mod commands;
+#[cfg(test)]
+pub(crate) mod documented;
 mod environment;
 mod error;
 mod flags;

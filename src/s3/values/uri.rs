@@ -42,7 +42,7 @@ pub fn encode_query_bytes(bytes: &[u8]) -> String {
 /// What an unescaped `+` stands for in a query; `%2B` is always a plus sign.
 ///
 /// A request that is not signed is read with the default. A signature tells which one its client meant: the server reads
-/// the query as the client signed it ([`super::signature::Verified::plus`]).
+/// the query as the client signed it ([`Verified::plus`](crate::s3::signature::Verified::plus)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Plus {
     // AWS: reads a query as forms are encoded, and so do MinIO and most clients that write a `+`.

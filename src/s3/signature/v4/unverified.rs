@@ -46,7 +46,7 @@ impl Unverified {
     }
 
     /// Checks time, signed headers and signature, and returns how the body was signed and how to read the query.
-    /// What it needs and refuses is what [`Verified`](super::Verified)'s maker does.
+    /// What it needs and refuses is what [`Verified`](crate::s3::signature::Verified)'s maker does.
     pub(in crate::s3) fn check(
         &self,
         head: &RequestHead<'_>,
