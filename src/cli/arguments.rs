@@ -1,9 +1,9 @@
 //! The command line: the commands, their one-line descriptions, and how one is run.
 
-use crate::cli::failure::Failure;
-use crate::cli::{
+use crate::cli::commands::{
     access_key, anchor, backup, demo, fsck, gc, rebuild, serve, token, upload, user, workspace,
 };
+use crate::cli::failure::Failure;
 use crate::config::{self, Environment, Flag};
 use crate::telemetry::LogSettings;
 use clap::{Parser, Subcommand};

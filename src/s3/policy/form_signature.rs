@@ -1,10 +1,10 @@
 //! The fields that sign a form's policy, of either version of the signature.
 
 use crate::s3::policy::fields::{FormFields, missing_field};
-use crate::s3::signature::keys::Keys;
-use crate::s3::signature::rules::{Rules, Sigv2};
+use crate::s3::signature::credential::keys::Keys;
+use crate::s3::signature::credential::rules::{Rules, Sigv2};
+use crate::s3::signature::credential::scope::{ALGORITHM, Credential, RegionRule};
 use crate::s3::signature::v2;
-use crate::s3::signature::v4::scope::{ALGORITHM, Credential, RegionRule};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time::{self, Timestamp};
 

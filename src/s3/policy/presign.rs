@@ -1,5 +1,5 @@
 //! Policies that this server issues: one upload, to one key, of one type, within a length.
-use crate::s3::signature::v4::scope::{ALGORITHM, Credential, SigningKey};
+use crate::s3::signature::credential::scope::{ALGORITHM, Credential, SigningKey};
 use crate::s3::values::bucket::BucketName;
 use crate::s3::values::key::ObjectKey;
 use crate::s3::values::time::{self, Timestamp};

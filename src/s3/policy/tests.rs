@@ -1,9 +1,9 @@
 use super::*;
 use crate::s3::policy::document::Document;
-use crate::s3::signature::keys::Keys;
-use crate::s3::signature::rules::{Rules, Sigv2};
-use crate::s3::signature::v4::scope::Scope;
-use crate::s3::signature::v4::scope::{ALGORITHM, Credential, RegionRule, SigningKey};
+use crate::s3::signature::credential::keys::Keys;
+use crate::s3::signature::credential::rules::{Rules, Sigv2};
+use crate::s3::signature::credential::scope::Scope;
+use crate::s3::signature::credential::scope::{ALGORITHM, Credential, RegionRule, SigningKey};
 use crate::s3::values::bucket::BucketName;
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::etag::ETag;

@@ -7,17 +7,14 @@
 //! Pure: the caller supplies the keys, the time and the host candidates. It does not know what the request asks for.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
 
-pub(in crate::s3) mod date;
-pub(in crate::s3) mod head;
-pub(in crate::s3) mod keys;
-pub(in crate::s3) mod presigned_headers;
-pub(in crate::s3) mod rules;
+pub(in crate::s3) mod credential;
+pub(in crate::s3) mod request;
 pub(in crate::s3) mod v2;
 pub mod v4;
 mod verify;
 
-pub use head::RequestHead;
-pub use keys::Keys;
-pub use presigned_headers::{is_presigned, presigned_headers};
-pub use rules::{Rules, Sigv2};
+pub use credential::keys::Keys;
+pub use credential::rules::{Rules, Sigv2};
+pub use request::head::RequestHead;
+pub use request::presigned_headers::{is_presigned, presigned_headers};
 pub use verify::{Unverified, Verified, is_stated, parse};

@@ -11,8 +11,8 @@
 //! Pure, as [`super::v4`] is; the proof is [`super::Verified`].
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html>
 use crate::s3::op;
-use crate::s3::signature::date::{check_skew, needs_a_date, parse_date};
-use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::request::date::{check_skew, needs_a_date, parse_date};
+use crate::s3::signature::request::head::RequestHead;
 use crate::s3::signature::v4::payload::{CONTENT_SHA256, Payload};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time;

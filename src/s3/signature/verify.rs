@@ -1,9 +1,9 @@
 //! Reads the signature of a request, of either version, and verifies it.
 
-use crate::s3::signature::head::RequestHead;
-use crate::s3::signature::keys::Keys;
-use crate::s3::signature::presigned_headers::refuse_contradictions;
-use crate::s3::signature::rules::{Rules, Sigv2, unsupported_mechanism};
+use crate::s3::signature::credential::keys::Keys;
+use crate::s3::signature::credential::rules::{Rules, Sigv2, unsupported_mechanism};
+use crate::s3::signature::request::head::RequestHead;
+use crate::s3::signature::request::presigned_headers::refuse_contradictions;
 use crate::s3::signature::v2;
 use crate::s3::signature::v4;
 use crate::s3::signature::v4::payload::Payload;

@@ -1,6 +1,6 @@
 //! AWS's published examples, the dates, and what a signature does not let anybody change.
 use super::*;
-use crate::s3::signature::v4::scope::SigningKey;
+use crate::s3::signature::credential::scope::SigningKey;
 use crate::s3::signature::{self, Keys, Rules, Sigv2, Verified};
 use crate::s3::values::uri::Plus;
 use proptest::prelude::*;

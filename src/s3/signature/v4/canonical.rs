@@ -1,7 +1,7 @@
 //! The canonical request and the string to sign: the same text as the client's, from what came over the wire.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
-use crate::s3::signature::head::RequestHead;
-use crate::s3::signature::v4::scope::{ALGORITHM, Scope};
+use crate::s3::signature::credential::scope::{ALGORITHM, Scope};
+use crate::s3::signature::request::head::RequestHead;
 use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};

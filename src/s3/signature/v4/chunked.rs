@@ -6,8 +6,8 @@
 //! chunk's signature covers the one before it, the first one the request's own, so that no chunk can be left out, added
 //! or moved. Lines, trailers and chunks are bounded. Whether a trailer's checksum is that of the body is its caller's to
 //! compare.
-use crate::s3::signature::head::RequestHead;
-use crate::s3::signature::v4::scope::{ALGORITHM, Scope, SigningKey};
+use crate::s3::signature::credential::scope::{ALGORITHM, Scope, SigningKey};
+use crate::s3::signature::request::head::RequestHead;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,6 @@
 //! The hosts that a client may have signed before a proxy changed `Host`, for the log alone.
 
-use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::request::head::RequestHead;
 
 /// For the administrator: why a signature fails, and the setting that fixes each cause.
 pub(super) const WRONG_SECRET_OR_HOST: &str = "either the client signs with another secret key, or a proxy changed the Host header: \

@@ -1,13 +1,13 @@
 //! A signature in the `Authorization` header.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>
-use crate::s3::signature::date::{needs_a_date, parse_date};
-use crate::s3::signature::head::RequestHead;
-use crate::s3::signature::rules::unsupported_mechanism;
-use crate::s3::signature::v4::canonical::SignedHeaders;
-use crate::s3::signature::v4::payload::PayloadTerm;
-use crate::s3::signature::v4::scope::{
+use crate::s3::signature::credential::rules::unsupported_mechanism;
+use crate::s3::signature::credential::scope::{
     ALGORITHM, Credential, RegionRule, UNREADABLE_CREDENTIAL, wrong_region,
 };
+use crate::s3::signature::request::date::{needs_a_date, parse_date};
+use crate::s3::signature::request::head::RequestHead;
+use crate::s3::signature::v4::canonical::SignedHeaders;
+use crate::s3::signature::v4::payload::PayloadTerm;
 use crate::s3::signature::v4::unverified::{Place, Unverified};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time;

@@ -14,11 +14,10 @@ mod claimed_hosts;
 pub(in crate::s3) mod header;
 pub(in crate::s3) mod payload;
 pub(in crate::s3) mod presigned;
-pub(in crate::s3) mod scope;
 #[cfg(test)]
 mod tests;
 pub(in crate::s3) mod unverified;
 
+pub use crate::s3::signature::credential::scope::{Credential, RegionRule, Scope, SigningKey};
 pub use payload::Payload;
 pub use presigned::presign_query;
-pub use scope::{Credential, RegionRule, Scope, SigningKey};

@@ -1,6 +1,6 @@
 //! What a signature says of the body: the values of `x-amz-content-sha256`.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
-use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::request::head::RequestHead;
 use crate::s3::signature::v4::chunked::{Framing, Kind};
 use crate::s3::values::error::{ErrorCode, S3Error};
 

@@ -1,9 +1,9 @@
 //! A signature in the query: presigned URLs, read and made.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
-use crate::s3::signature::head::RequestHead;
-use crate::s3::signature::v4::scope::{
+use crate::s3::signature::credential::scope::{
     ALGORITHM, Credential, RegionRule, SigningKey, UNREADABLE_CREDENTIAL, wrong_region,
 };
+use crate::s3::signature::request::head::RequestHead;
 use crate::s3::signature::v4::unverified::{Place, Unverified};
 use std::borrow::Cow;
 use std::time::Duration;

@@ -3,11 +3,11 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::credential::scope::ALGORITHM;
+use crate::s3::signature::request::head::RequestHead;
 use crate::s3::signature::v4::canonical::canonical_request;
 use crate::s3::signature::v4::canonical::{Reading, SignedHeaders, string_to_sign};
 use crate::s3::signature::v4::claimed_hosts::without_port;
-use crate::s3::signature::v4::scope::ALGORITHM;
 use crate::s3::signature::{self, Keys, Rules, Verified};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time::{self, Timestamp};

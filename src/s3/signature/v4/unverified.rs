@@ -1,13 +1,13 @@
 //! A stated signature of Version 4, and whether it holds for the request.
 
-use crate::s3::signature::date::{MAX_SKEW, check_skew};
-use crate::s3::signature::head::RequestHead;
-use crate::s3::signature::presigned_headers::stated_headers;
+use crate::s3::signature::credential::scope::{Credential, SigningKey};
+use crate::s3::signature::request::date::{MAX_SKEW, check_skew};
+use crate::s3::signature::request::head::RequestHead;
+use crate::s3::signature::request::presigned_headers::stated_headers;
 use crate::s3::signature::v4::canonical::{Canonical, Reading, SignedHeaders, string_to_sign};
 use crate::s3::signature::v4::chunked;
 use crate::s3::signature::v4::claimed_hosts::{WRONG_SECRET_OR_HOST, claimed_hosts};
 use crate::s3::signature::v4::payload::{Payload, PayloadTerm, TermKind};
-use crate::s3::signature::v4::scope::{Credential, SigningKey};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use crate::s3::values::time::{self, Timestamp};
 use crate::s3::values::uri::Plus;

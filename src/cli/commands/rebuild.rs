@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 #[command(after_help = "Examples:
   hangar rebuild
   hangar rebuild --from-log --data-dir /srv/hangar --json")]
-pub(super) struct Rebuild {
+pub(in crate::cli) struct Rebuild {
     /// The data folder [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct Rebuild {
 }
 
 impl Rebuild {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let output = Output::of(self.json);
         let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
         let data_dir = store.data_dir.clone();

@@ -18,7 +18,7 @@ use clap::Args;
   hangar gc --dry-run
   hangar gc --json
   hangar gc --quiet --data-dir /srv/hangar    in a cron job: prints errors only")]
-pub(super) struct Gc {
+pub(in crate::cli) struct Gc {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Gc {
 }
 
 impl Gc {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let dry_run = self.dry_run;
         let ages = config::asset_ages(environment)?;
         let output = Output::of(self.json);

@@ -14,7 +14,7 @@ use serde::Deserialize;
 #[command(after_help = "Examples:
   hangar user list
   hangar user remove eve@example.com")]
-pub(super) struct User {
+pub(in crate::cli) struct User {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
@@ -60,7 +60,7 @@ struct Row {
 }
 
 impl User {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let (wanted, json) = match &self.action {
             Action::List(list) => (Order::UserList, list.json),
             Action::Remove(remove) => {

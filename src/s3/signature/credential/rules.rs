@@ -1,6 +1,6 @@
 //! Which signatures are accepted: the regions, and where Signature Version 2 is.
 
-use crate::s3::signature::v4::scope::RegionRule;
+use crate::s3::signature::credential::scope::RegionRule;
 use crate::s3::values::error::{ErrorCode, S3Error};
 
 /// Which signatures are accepted.

@@ -25,7 +25,7 @@ use std::time::Instant;
   hangar fsck --repair --from /mnt/backup/hangar
   hangar fsck --data-dir /mnt/backup/hangar --json
   hangar fsck --quiet    in a cron job: prints damage only")]
-pub(super) struct Fsck {
+pub(in crate::cli) struct Fsck {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct Fsck {
 }
 
 impl Fsck {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let output = Output::of(self.json);
         let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
         let data_dir = store.data_dir.clone();
@@ -157,7 +157,7 @@ fn report(checked: &Checked) -> String {
 }
 
 /// What is damaged, and the objects that it concerns.
-pub(super) fn finding(finding: &Finding) -> String {
+pub(in crate::cli) fn finding(finding: &Finding) -> String {
     let what = match finding.damage {
         Damage::Changed => "bytes have changed",
         Damage::Missing => "is missing",

@@ -76,7 +76,7 @@ Environment, assets:
                              (default 7)
   HARD_DELETE_AFTER_DAYS     days for which a deleted asset can be restored
                              (default 60)")]
-pub(super) struct Serve {
+pub(in crate::cli) struct Serve {
     /// Where to listen: HOST:PORT, or :PORT for all addresses [default: 127.0.0.1:9000] [env: HANGAR_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
@@ -96,7 +96,7 @@ pub(super) struct Serve {
 
 Set Plane's AWS_S3_ENDPOINT_URL to this server, and the same key pair in both. The environment is the
 same as for `hangar serve`: see its --help.")]
-pub(super) struct Server {
+pub(in crate::cli) struct Server {
     /// The data folder; made if it is missing [env: HANGAR_DATA_DIR]
     #[arg(value_name = "DIR")]
     dir: Option<String>,
@@ -109,7 +109,7 @@ pub(super) struct Server {
 }
 
 impl Serve {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let flags = Flags {
             listen: Flag::given("--listen", self.listen.as_deref()),
             data_dir: Flag::given("--data-dir", self.data_dir.as_deref()),
@@ -120,7 +120,7 @@ impl Serve {
 }
 
 impl Server {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let dir = self.dir.as_deref().filter(|dir| !dir.is_empty());
         if dir.is_none() && environment.get("HANGAR_DATA_DIR")?.is_none() {
             // MinIO: it takes DIR from MINIO_VOLUMES too, and that may name many disks.
@@ -243,7 +243,7 @@ impl Restarts {
     }
 }
 
-pub(super) fn log_sources(composed: &Composed) {
+pub(in crate::cli) fn log_sources(composed: &Composed) {
     if composed.sources.is_empty() {
         tracing::info!("settings: all at their defaults");
     } else {

@@ -1,6 +1,6 @@
 //! The headers that the query of a presigned URL states, and when they contradict the headers that were sent.
 
-use crate::s3::signature::head::RequestHead;
+use crate::s3::signature::request::head::RequestHead;
 use crate::s3::values::checksum::ChecksumAlgorithm;
 use crate::s3::values::error::S3Error;
 use crate::s3::values::uri::{self, Plus};
@@ -86,7 +86,10 @@ const REPEATED_IN_QUERIES: [&str; 6] = [
 ];
 
 /// A presigned query states each header once, and nothing else than the headers that came with it.
-pub(super) fn refuse_contradictions(head: &RequestHead<'_>, plus: Plus) -> Result<(), S3Error> {
+pub(in crate::s3) fn refuse_contradictions(
+    head: &RequestHead<'_>,
+    plus: Plus,
+) -> Result<(), S3Error> {
     let query = uri::parse_query_as(head.raw_query, plus).unwrap_or_default();
     let mut seen = BTreeSet::new();
     let is_upload = matches!(head.method, "PUT" | "POST");

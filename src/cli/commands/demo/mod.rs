@@ -6,8 +6,8 @@ mod step;
 
 use crate::admin::{self, Order};
 use crate::app::Application;
+use crate::cli::commands::serve::log_sources;
 use crate::cli::failure::Failure;
-use crate::cli::serve::log_sources;
 use crate::cli::signals::Signals;
 use crate::cli::terminal;
 use crate::client::{Ask, Client, Content};
@@ -29,7 +29,7 @@ const TOKEN_LIFE: Duration = Duration::from_hours(24);
 #[command(after_help = "Examples:
   hangar demo
   hangar demo --listen 127.0.0.1:8080 --data-dir ./demo-data")]
-pub(super) struct Demo {
+pub(in crate::cli) struct Demo {
     /// A data folder to keep [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -39,7 +39,7 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
         let folder = Folder::of(self.data_dir.as_deref())?;
         let config = self.configure(&folder, environment)?;

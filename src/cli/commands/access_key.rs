@@ -20,7 +20,7 @@ use serde_json::Value;
   hangar access-key create --read-only --bucket uploads --prefix avatars/
   hangar access-key list
   hangar access-key revoke ID")]
-pub(super) struct AccessKey {
+pub(in crate::cli) struct AccessKey {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
@@ -89,7 +89,7 @@ fn parse_bucket(text: &str) -> Result<BucketName, &'static str> {
 }
 
 impl AccessKey {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let json = match &self.action {
             Action::Create(create) => create.json,
             Action::List(list) => list.json,

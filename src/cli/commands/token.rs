@@ -18,7 +18,7 @@ use std::time::Duration;
   hangar token create --user me@example.com --expires 90d
   hangar token list
   hangar token revoke ID")]
-pub(super) struct Token {
+pub(in crate::cli) struct Token {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
@@ -95,7 +95,7 @@ fn parse_expiry(text: &str) -> Result<Duration, String> {
 }
 
 impl Token {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let json = match &self.action {
             Action::Create(create) => create.json,
             Action::List(list) => list.json,

@@ -1,9 +1,9 @@
 //! `hangar backup` and `hangar restore`: a copy of the data folder for another place, and the way back.
 
 use crate::admin::Order;
+use crate::cli::commands::fsck;
 use crate::cli::data_folder::{self, Output};
 use crate::cli::failure::Failure;
-use crate::cli::fsck;
 use crate::cli::order;
 use crate::cli::terminal;
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ use std::time::Instant;
   hangar backup /mnt/backup/hangar
   hangar backup /mnt/backup/hangar --data-dir /srv/hangar --json
   hangar backup --quiet /mnt/backup/hangar    in a cron job: prints errors only")]
-pub(super) struct Backup {
+pub(in crate::cli) struct Backup {
     /// The folder of the backup; made if it is missing
     #[arg(value_name = "DEST")]
     to: PathBuf,
@@ -53,7 +53,7 @@ pub(super) struct Backup {
 #[command(after_help = "Examples:
   hangar restore /mnt/backup/hangar --data-dir /srv/hangar
   hangar fsck --data-dir /srv/hangar")]
-pub(super) struct Restore {
+pub(in crate::cli) struct Restore {
     /// The folder that `hangar backup` was given, or a copy of a data folder
     #[arg(value_name = "SOURCE")]
     from: PathBuf,
@@ -66,7 +66,7 @@ pub(super) struct Restore {
 }
 
 impl Backup {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let output = Output::of(self.json);
         let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
         let data_dir = store.data_dir.clone();
@@ -102,7 +102,7 @@ impl Backup {
 }
 
 impl Restore {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let data_dir = Flag::given("--data-dir", self.data_dir.as_deref());
         let config = config::store_config(data_dir, environment)?;
         order::report_warnings(&config);

@@ -1,6 +1,6 @@
 //! Looks up the keys that verify signatures.
 
-use crate::s3::signature::v4::scope::{Credential, SigningKey};
+use crate::s3::signature::credential::scope::{Credential, SigningKey};
 use crate::s3::values::error::{ErrorCode, S3Error};
 use secrecy::SecretString;
 

@@ -103,10 +103,10 @@ impl RegionRule {
 }
 
 /// For the log, which never holds `Authorization` or a query; the answer to the client states which part is wrong.
-pub(super) const UNREADABLE_CREDENTIAL: &str =
+pub(in crate::s3) const UNREADABLE_CREDENTIAL: &str =
     "the credential is not of the form KEY/YYYYMMDD/REGION/s3/aws4_request";
 
-pub(super) fn wrong_region(
+pub(in crate::s3) fn wrong_region(
     code: ErrorCode,
     place: &str,
     region: &str,

@@ -17,7 +17,7 @@ use uuid::Uuid;
   hangar anchor create --workspace acme --project 3e41196c-089a-46f7-a962-d79cb6cf65ef
   hangar anchor list
   hangar anchor revoke ANCHOR")]
-pub(super) struct Anchor {
+pub(in crate::cli) struct Anchor {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
@@ -81,7 +81,7 @@ struct Row {
 }
 
 impl Anchor {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let (wanted, json) = match &self.action {
             Action::Create(create) => {
                 let slug = create.workspace.clone();

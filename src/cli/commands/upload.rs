@@ -18,7 +18,7 @@ const HEAD_BYTES: u64 = 8192;
 #[command(after_help = "Examples:
   HANGAR_TOKEN=plane_api_… hangar upload me.png
   hangar upload cover.jpg --entity-type USER_COVER --url https://files.example.com --json")]
-pub(super) struct Upload {
+pub(in crate::cli) struct Upload {
     /// The file to upload
     file: PathBuf,
     /// The use of the picture
@@ -52,7 +52,7 @@ struct Uploaded {
 }
 
 impl Upload {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let client = self.client(environment)?;
         let (file, size_bytes, detected) = open(&self.file).await?;
         let ask = Ask {

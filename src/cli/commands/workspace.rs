@@ -19,7 +19,7 @@ use serde_json::Value;
   hangar workspace list
   hangar workspace member add acme eve@example.com:member
   hangar workspace member remove acme eve@example.com")]
-pub(super) struct Workspace {
+pub(in crate::cli) struct Workspace {
     /// The data folder of the server [default: data] [env: HANGAR_DATA_DIR]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
@@ -119,7 +119,7 @@ struct MemberRow {
 }
 
 impl Workspace {
-    pub(super) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let output = Output::of(self.action.wants_json());
         let store = data_folder::find(self.data_dir.as_deref(), environment, output)?;
         let data_dir = store.data_dir.clone();
