@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match run(&Environment::from_process()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.tell();
+            failure.print();
             ExitCode::from(failure.exit_code())
         }
     }

@@ -1,6 +1,6 @@
 //! The public addresses, bound.
 
-use super::StartError;
+use crate::app::error::StartError;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use tokio::net::TcpSocket;

@@ -1,9 +1,10 @@
-//! The root access key of a folder that got none from its settings: made once, kept, readable for its user alone, and
-//! sealed where there is a key file.
+//! The root access key of a folder without one in its settings: made once, stored, readable only by its user, and
+//! sealed if there is a key file.
 
-use super::StartError;
+use crate::app::error::StartError;
 use crate::auth::{AccessKey, KeyFile, KeyLimits, SealError, StoredSecret};
 use crate::store::Dir;
+use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ struct Kept {
     secret_access_key: StoredSecret,
 }
 
-/// Why there is no key. The texts follow a colon.
+/// Why the key cannot be read or made. The texts follow a colon.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
     #[error("{0}. Mend the file")]
@@ -26,7 +27,7 @@ enum Trouble {
     Sealed(#[from] SealError),
 }
 
-/// The kept key, or a new one. One that lies less sealed than the key file asks is sealed.
+/// The stored key, or a new one. A key that is stored open is sealed if there is a key file.
 ///
 /// # Errors
 /// A sentence that names the file.
@@ -138,6 +139,16 @@ fn place(path: &Path) -> io::Result<(Dir, &str)> {
         return Err(ErrorKind::InvalidFilename.into());
     };
     Ok((Dir::open(folder)?, name))
+}
+
+pub(super) fn root_key_path(store: &Store) -> PathBuf {
+    store.home().join("keys")
+}
+
+/// Whether the folder's own root pair is sealed: then no secret in the folder may be stored open.
+#[must_use]
+pub fn has_sealed_root_key(store: &Store) -> bool {
+    is_sealed(&root_key_path(store))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What of the settings the operator should know for as long as the server runs with them.
+//! Warnings about settings, which stand for as long as the server runs with them.
 
 use crate::auth::{AccessKey, KeyFile};
 use crate::config::Config;
@@ -61,7 +61,7 @@ mod tests {
     #[case::planes("access-key", "secret-key", "0.0.0.0:9000", true)]
     #[case::on_loopback("access-key", "secret-key", "127.0.0.1:9000", false)]
     #[case::another_secret("access-key", "5a7c31e09bd4", ":9000", false)]
-    fn a_root_pair_that_everybody_knows_is_warned_of_beyond_loopback(
+    fn a_root_pair_from_examples_is_warned_of_beyond_loopback(
         #[case] id: &str,
         #[case] secret: &str,
         #[case] listen: &str,

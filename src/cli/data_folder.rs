@@ -1,15 +1,17 @@
-//! The data folder of a command: found by its flag or `HANGAR_DATA_DIR`, looked at, and named to the person.
+//! The data folder of a command: found by its flag or `HANGAR_DATA_DIR`, checked, and printed.
 //!
 //! Only `serve`, `server`, `demo` and `restore` make folders: every other command works on a folder that holds data, so that
-//! a command in a wrong place says so and changes nothing.
+//! a command in a wrong place fails and changes nothing.
 
-use super::{Failure, flag, terminal};
+use crate::cli::failure::Failure;
+use crate::cli::terminal;
+use crate::config::Flag;
 use crate::config::{self, Environment};
 use crate::store::{self, StoreConfig};
 use serde_json::Value;
 use std::path::Path;
 
-/// How a command says which folder it used.
+/// How a command prints which folder it used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
     /// On stderr, so that stdout holds the result alone.
@@ -33,10 +35,10 @@ pub(super) fn find(
     environment: &Environment,
     output: Output,
 ) -> Result<StoreConfig, Failure> {
-    let config = config::store_config(flag("--data-dir", data_dir), environment)?;
+    let config = config::store_config(Flag::given("--data-dir", data_dir), environment)?;
     require_data(&config.data_dir)?;
     if output == Output::Text {
-        terminal::talk(&format!(
+        terminal::say_unless_quiet(&format!(
             "Data folder: {}",
             terminal::printable(&config.data_dir.display().to_string())
         ));
@@ -44,7 +46,7 @@ pub(super) fn find(
     Ok(config)
 }
 
-/// A result with the folder that it is of.
+/// A result, with the folder that it was found in.
 pub(super) fn named(mut result: Value, data_dir: &Path) -> Value {
     if let Some(fields) = result.as_object_mut() {
         fields.insert("data_dir".to_owned(), data_dir.to_string_lossy().into());

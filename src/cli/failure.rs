@@ -5,15 +5,15 @@ use crate::client::ClientError;
 use crate::config::WrongSetting;
 use std::error::Error;
 
-/// What a person is told.
+/// Why a command did not succeed, as it is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Wrong use, or a wrong setting.
+    /// A wrong command line, or a wrong setting.
     Usage(String),
     Failed(String),
-    /// Text that was asked for (`--help`, `--version`); not a failure at all.
+    /// Requested text (`--help`, `--version`); no failure.
     Help(String),
-    /// Help that nobody asked for, since nothing was asked.
+    /// Help that is shown because the command line is empty.
     Guidance(String),
 }
 
@@ -24,18 +24,6 @@ impl Failure {
             Self::Help(_) => 0,
             Self::Failed(_) => 1,
             Self::Usage(_) | Self::Guidance(_) => 2,
-        }
-    }
-
-    /// Says it where it belongs.
-    pub fn tell(&self) {
-        match self {
-            // Whoever closed the pipe has read enough.
-            Self::Help(text) => drop(super::terminal::print(text.trim_end())),
-            Self::Guidance(text) => super::terminal::say(text.trim_end()),
-            Self::Usage(sentence) | Self::Failed(sentence) => {
-                super::terminal::say(&format!("hangar: {sentence}"));
-            }
         }
     }
 }

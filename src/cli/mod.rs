@@ -1,180 +1,23 @@
-//! What people type. One file per command family.
+//! The commands: their arguments, and what they share (the data folder, orders to a server, signals, output).
 //!
-//! Results go to stdout, talk goes to stderr, and a command that fails says why and what to do in one sentence. Exit
-//! codes: 0 when it is done, 2 for a wrong use or a wrong setting, 1 for the rest. With `--quiet`, or `HANGAR_LOG=error`,
-//! reports of work that went well are left out, so that cron sends no mail.
+//! Results go to stdout, messages go to stderr, and a command that fails states the cause and the remedy in one sentence.
+//! Exit codes: 0 for success, 2 for a wrong command line or a wrong setting, 1 for any other failure. With `--quiet`, or `HANGAR_LOG=error`,
+//! reports of success are left out, so that cron sends no mail.
 #![expect(
     clippy::doc_markdown,
-    reason = "the comments of arguments are read in terminals, where backticks are noise"
+    reason = "clap prints the comments of arguments on terminals, where backticks are noise"
 )]
 
-mod access_key;
-mod anchor;
-mod backup;
+mod arguments;
+mod commands;
 mod data_folder;
-mod demo;
 mod failure;
-mod fsck;
-mod gc;
 mod order;
-mod rebuild;
-mod serve;
 mod signals;
 mod terminal;
-mod token;
-mod upload;
-mod user;
-mod workspace;
-
-pub use failure::Failure;
-
-use crate::config::{self, Environment, Flag};
-use crate::telemetry::LogSettings;
-use clap::{Parser, Subcommand};
-use std::future::Future;
-use std::time::Duration;
-use tracing::level_filters::LevelFilter;
-
-/// File storage for a self-hosted Plane: its asset API, the S3 bucket behind it, and static serving.
-#[derive(Debug, Parser)]
-#[command(
-    name = "hangar",
-    version,
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
-#[command(after_help = "Try it, with nothing to set up:
-  hangar demo
-
-Run it:
-  hangar serve
-  hangar token create --user me@example.com
-  HANGAR_TOKEN=plane_api_… hangar upload me.png
-
-Every setting has an environment variable; `hangar serve --help` names them.")]
-pub struct Cli {
-    /// How much is logged to stderr: LEVEL[,json], where LEVEL is error, warn, info, debug, trace or off [env: HANGAR_LOG]
-    #[arg(long, global = true, value_name = "LOG")]
-    log: Option<String>,
-    /// Print errors only, as for cron: the same as --log error
-    #[arg(long, short, global = true, conflicts_with = "log")]
-    quiet: bool,
-    #[command(subcommand)]
-    command: Command,
-}
-
-// One line for each, for the list of commands: a doc comment would take the place of the long text of its type.
-#[derive(Debug, Subcommand)]
-enum Command {
-    #[command(about = "Run the server: asset API, S3 and static files")]
-    Serve(serve::Serve),
-    #[command(about = "Run in MinIO's place, with MinIO's command line")]
-    Server(serve::Server),
-    #[command(about = "Make, list and revoke tokens of the asset API")]
-    Token(token::Token),
-    #[command(about = "Make and list workspaces, and add and remove their members")]
-    Workspace(workspace::Workspace),
-    #[command(about = "List and remove users")]
-    User(user::User),
-    #[command(about = "Publish projects to everybody who knows an anchor")]
-    Anchor(anchor::Anchor),
-    #[command(about = "Make, list and revoke keys of S3 clients")]
-    AccessKey(access_key::AccessKey),
-    #[command(about = "Read everything in the data folder, and report damage")]
-    Fsck(fsck::Fsck),
-    #[command(about = "Copy everything to another folder, also while a server runs")]
-    Backup(backup::Backup),
-    #[command(about = "Restore a backup into a new data folder")]
-    Restore(backup::Restore),
-    #[command(about = "Rebuild the database from the log")]
-    Rebuild(rebuild::Rebuild),
-    #[command(about = "Delete expired assets and uploads, and free their space")]
-    Gc(gc::Gc),
-    #[command(about = "Upload a file and print its address")]
-    Upload(upload::Upload),
-    #[command(about = "Start a temporary server, and show an upload step by step")]
-    Demo(demo::Demo),
-}
-
-impl Cli {
-    /// Reads the arguments of this process.
-    /// # Errors
-    /// When they make no command, or only ask for help.
-    pub fn from_arguments() -> Result<Self, Failure> {
-        Self::try_parse().map_err(Failure::from)
-    }
-
-    /// Servers log what they do; other commands log warnings and errors only, unless `HANGAR_LOG` asks for more.
-    /// # Errors
-    /// When it is no level.
-    pub fn log_settings(&self, environment: &Environment) -> Result<LogSettings, Failure> {
-        let default = match self.command {
-            Command::Serve(_) | Command::Server(_) => LevelFilter::INFO,
-            _ => LevelFilter::WARN,
-        };
-        let said = if self.quiet {
-            flag("--quiet", Some("error"))
-        } else {
-            flag("--log", self.log.as_deref())
-        };
-        let said = config::log_settings(said.as_ref(), environment)?;
-        Ok(said.unwrap_or(LogSettings::at(default)))
-    }
-
-    /// Does what was typed.
-    /// # Errors
-    /// When it cannot be done.
-    pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        #[cfg(debug_assertions)]
-        crate::faults::arm(
-            environment.get("CRASH_AT").ok().flatten(),
-            environment.get("FAULT_AT").ok().flatten(),
-        );
-        // What hangar writes is for its own user alone.
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-        match &self.command {
-            Command::Serve(command) => block_on(command.run(environment)),
-            Command::Server(command) => block_on(command.run(environment)),
-            Command::Token(command) => block_on(command.run(environment)),
-            Command::Workspace(command) => block_on(command.run(environment)),
-            Command::User(command) => block_on(command.run(environment)),
-            Command::Anchor(command) => block_on(command.run(environment)),
-            Command::AccessKey(command) => block_on(command.run(environment)),
-            Command::Fsck(command) => block_on(command.run(environment)),
-            Command::Backup(command) => block_on(command.run(environment)),
-            Command::Restore(command) => block_on(command.run(environment)),
-            Command::Rebuild(command) => block_on(command.run(environment)),
-            Command::Gc(command) => block_on(command.run(environment)),
-            Command::Upload(command) => block_on(command.run(environment)),
-            Command::Demo(command) => block_on(command.run(environment)),
-        }
-    }
-}
-
-/// The runtime of a command. The server's workers bring their own threads.
-fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    /// What is still at work when a command has ended is of no use to anybody.
-    const LEFT_BEHIND: Duration = Duration::from_millis(500);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Failure::Failed(format!(
-                "the system gives no event loop ({error}): raise its limit of open files"
-            ))
-        })?;
-    let outcome = tokio::task::LocalSet::new().block_on(&runtime, command);
-    runtime.shutdown_timeout(LEFT_BEHIND);
-    outcome
-}
-
-fn flag(name: &'static str, value: Option<&str>) -> Option<Flag> {
-    value.map(|value| Flag {
-        name,
-        value: value.to_owned(),
-    })
-}
 
 #[cfg(test)]
 mod tests;
+
+pub use arguments::Cli;
+pub use failure::Failure;

@@ -1,12 +1,14 @@
-//! Who carries out an order: the server that holds the folder, or this command where none does.
+//! Where an administration command runs: in the server that has locked the folder, or in this process if none has.
 //!
 //! A server states in `DATA/@hangar/run` where it accepts commands and with which secret; the lock on the folder, not that
 //! file, says whether there is one, for a crash leaves the file behind.
 
-use super::{Failure, signals, terminal};
 use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
+use crate::cli::failure::Failure;
+use crate::cli::signals;
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::store::{self, Dir, EffectKind, OpenError, Refusal, Store, StoreConfig};
 use serde_json::Value;
@@ -14,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A server that starts or stops holds the lock a moment longer than it takes orders.
+/// A server that starts or stops holds the lock a moment longer than it accepts commands.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A server that has begun an order and is gone may be starting anew.
 const PATIENCE_FOR_A_RESTART: Duration = if cfg!(test) {
@@ -33,7 +35,7 @@ struct Run {
 }
 
 impl Run {
-    /// The secret and the order leave this machine for no other, and are one header and one body.
+    /// The secret and the order never leave this machine: they are one header and one body on loopback.
     fn is_believed(&self) -> bool {
         let is_plain =
             !self.secret.is_empty() && self.secret.bytes().all(|it| it.is_ascii_alphanumeric());
@@ -160,7 +162,7 @@ async fn try_until_done(
     }
 }
 
-/// What applies changes of users, tokens and assets.
+/// The kinds of changes of users, tokens and assets.
 pub(super) fn effects() -> Vec<EffectKind> {
     [auth::effects(), crate::assets::effects()].concat()
 }
@@ -175,7 +177,7 @@ pub(super) fn refused(sentence: &str, data_dir: &Path) -> Failure {
     })
 }
 
-/// Another process holds the folder and was not reached.
+/// The error if another process has locked the folder and cannot be reached.
 fn server_is_unreachable(data_dir: &Path, run: Option<&Run>) -> Failure {
     let shown = data_dir.display();
     let file = data_dir.join("@hangar/run");
@@ -224,7 +226,7 @@ async fn carry_out_alone(
     }
 }
 
-/// What the operator should know of the folder, in the log of this command, beside a server and without one.
+/// Logs the warnings of the folder, with and without a running server.
 pub(super) fn report_warnings(config: &StoreConfig) {
     for warning in store::folder_warnings(config) {
         tracing::warn!("{}", warning.sentence());
@@ -260,7 +262,7 @@ fn running(data_dir: &Path) -> Result<Option<Run>, Failure> {
         .filter(Run::is_believed))
 }
 
-/// `None` where nobody listens: then nothing was done, and asking again does no harm.
+/// `None` if no server listens: then nothing was done, and a retry is safe.
 async fn ask(run: &Run, order: &Order) -> Result<Option<Value>, Failure> {
     let broken = |error: reqwest::Error| {
         Failure::Failed(format!(
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_server_refuses_is_its_own_sentence() {
+    async fn a_refusal_of_the_server_is_shown_in_its_own_words() {
         for status in ["400 Bad Request", "404 Not Found", "503 Unavailable"] {
             let (run, _) = run_beside(status, r#"{"error":"there is no such token"}"#).await;
             assert_eq!(
@@ -357,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_know_the_secret_is_another_server() {
+    async fn a_server_that_does_not_know_the_secret_is_another_one() {
         for (status, body) in [
             ("401 Unauthorized", r#"{"error":"wrong secret"}"#),
             ("404 Not Found", "<html>"),
@@ -368,7 +370,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_run_file_that_nobody_answers_for_is_no_server() {
+    async fn a_run_file_without_a_listener_means_no_server() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
@@ -380,7 +382,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_run_file_that_points_to_another_machine_is_not_believed() {
+    async fn a_run_file_that_points_to_another_machine_is_not_trusted() {
         let folder = tempfile::tempdir().unwrap();
         assert!(running(folder.path()).unwrap().is_none());
         std::fs::create_dir(folder.path().join("@hangar")).unwrap();
@@ -417,7 +419,7 @@ mod tests {
         assert!(refusal.contains("is not a regular file"), "{refusal}");
     }
 
-    /// Else a check that takes hours would keep it from starting anew.
+    /// Otherwise a check that takes hours would keep the server from restarting.
     #[tokio::test]
     async fn a_command_does_not_take_the_folder_of_a_server_that_has_begun_its_order() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,7 @@
-//! SIGTERM and SIGINT, which ask a server to stop, and SIGHUP, which has it read its certificate again and never stops
-//! it.
+//! SIGTERM and SIGINT stop a server; SIGHUP makes it read its certificate again and never stops it.
 
-use super::Failure;
 use crate::app::{Application, Ended};
+use crate::cli::failure::Failure;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Does work that makes files for itself alone: where a signal asks to stop, it is dropped, and they go with it.
@@ -91,7 +90,8 @@ impl Signals {
             outcome = &mut serving => outcome,
             name = self.next_while(|| reloader.reload()) => {
                 tracing::info!(signal = name, "stopping: what is in flight has 8 seconds");
-                let (outcome, ()) = tokio::join!(serving, stopper.stop());
+                stopper.stop();
+                let outcome = serving.await;
                 tracing::info!("stopped");
                 outcome.map(|_| Ended::Stopped)
             }

@@ -1,6 +1,6 @@
-//! Text for people and for pipes.
+//! Output: results to stdout, messages to stderr, and the text of both.
 
-use super::Failure;
+use crate::cli::failure::Failure;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::future::Future;
@@ -8,7 +8,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-/// A result, to stdout. Where a reader has gone away (`… | head`), the rest is for nobody, and that is fine.
+/// Prints a result to stdout. A reader that closed the pipe (`… | head`) is no error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
@@ -19,29 +19,43 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Talk, to stderr. There is nowhere to complain when it is closed.
+/// Prints a message to stderr. If stderr is closed, the message is lost.
 pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Whether only what went wrong is to be said: `--quiet`, `--log error` or `HANGAR_LOG=error`, as in a cron job.
+impl Failure {
+    /// Prints it: help that was asked for to stdout, the rest to stderr.
+    pub fn print(&self) {
+        match self {
+            // The reader that closed the pipe has read enough.
+            Self::Help(text) => drop(print(text.trim_end())),
+            Self::Guidance(text) => say(text.trim_end()),
+            Self::Usage(sentence) | Self::Failed(sentence) => {
+                say(&format!("hangar: {sentence}"));
+            }
+        }
+    }
+}
+
+/// Whether only errors are printed: `--quiet`, `--log error` or `HANGAR_LOG=error`, as in a cron job.
 pub(super) fn is_quiet() -> bool {
     !tracing::enabled!(tracing::Level::WARN)
 }
 
-/// Talk that a cron job has no use for.
-pub(super) fn talk(text: &str) {
+/// Prints a message that a cron job does not need.
+pub(super) fn say_unless_quiet(text: &str) {
     if !is_quiet() {
         say(text);
     }
 }
 
-/// What work did, to stdout: nothing where all is well and only trouble is to be said.
+/// Prints a report of success to stdout, or nothing if only errors are printed.
 pub(super) fn report(text: &str) -> Result<(), Failure> {
     if is_quiet() { Ok(()) } else { print(text) }
 }
 
-/// A report that holds trouble: to stdout, and to stderr where nothing else is said.
+/// Prints a report of problems: to stdout, or to stderr if only errors are printed.
 pub(super) fn report_trouble(text: &str) -> Result<(), Failure> {
     if is_quiet() {
         say(text);
@@ -50,13 +64,13 @@ pub(super) fn report_trouble(text: &str) -> Result<(), Failure> {
     print(text)
 }
 
-/// Talk that takes the place of what it said before; `""` clears the line.
+/// Prints a line in place of the line before; `""` clears it.
 pub(super) fn show(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
 }
 
-/// How far long work is, and about how long it goes on.
+/// The progress of long work, and about how long it will take.
 pub(super) fn progress(what: &str, done_bytes: u64, total_bytes: u64, took: Duration) -> String {
     let percent = (done_bytes * 100).checked_div(total_bytes).unwrap_or(0);
     let left = total_bytes.saturating_sub(done_bytes);
@@ -65,7 +79,7 @@ pub(super) fn progress(what: &str, done_bytes: u64, total_bytes: u64, took: Dura
     format!("{done} of {total} {what}, {percent} %, about {estimate} s left")
 }
 
-/// Waits for work, and shows how far it is where `shows`.
+/// Waits for work, and shows its progress if `shows`.
 pub(super) async fn while_showing<T>(
     work: impl Future<Output = T>,
     shows: bool,
@@ -87,8 +101,8 @@ pub(super) async fn while_showing<T>(
     }
 }
 
-/// Whether a person reads the talk.
-pub(super) fn talks_to_a_person() -> bool {
+/// Whether a person reads stderr.
+pub(super) fn stderr_is_a_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
@@ -99,7 +113,7 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// One word to a shell that means these bytes, whatever they are.
+/// These bytes as one word of a shell.
 pub(super) fn quoted(text: &OsStr) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+,=".contains(c);
     match text.to_str() {
@@ -180,7 +194,7 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-/// A secret that a person can recognise and nobody can use.
+/// A secret that a person can recognise and that cannot be used.
 pub(super) fn shortened_secret(secret: &str) -> String {
     const SHOWN_CHARS: usize = 14;
     let shown: String = secret.chars().take(SHOWN_CHARS).collect();
@@ -239,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_told_in_the_largest_unit_that_fits() {
-        let told: Vec<_> = [0, 1023, 1024, 1536, 5 << 20, 3 << 40]
+    fn a_size_is_shown_in_the_largest_unit_that_fits() {
+        let shown: Vec<_> = [0, 1023, 1024, 1536, 5 << 20, 3 << 40]
             .into_iter()
             .map(size)
             .collect();
-        insta::assert_snapshot!(told.join(", "), @"0 bytes, 1023 bytes, 1.0 KiB, 1.5 KiB, 5.0 MiB, 3.0 TiB");
+        insta::assert_snapshot!(shown.join(", "), @"0 bytes, 1023 bytes, 1.0 KiB, 1.5 KiB, 5.0 MiB, 3.0 TiB");
     }
 }

@@ -1,12 +1,15 @@
 use super::*;
+use crate::config::{self, Environment, Flag, documented};
 use clap::CommandFactory;
+use clap::Parser;
 use rstest::rstest;
+use tracing::level_filters::LevelFilter;
 
 fn parse(line: &str) -> Result<Cli, Failure> {
     Cli::try_parse_from(line.split_whitespace()).map_err(Failure::from)
 }
 
-/// What a person is told who types this.
+/// The exit code and the sentence for a command line.
 fn refusal(line: &str) -> (u8, String) {
     match parse(line).unwrap_err() {
         Failure::Usage(sentence) => (2, sentence),
@@ -20,7 +23,7 @@ fn the_grammar_is_sound() {
 }
 
 #[rstest]
-fn what_the_documents_show_can_be_typed(
+fn the_commands_in_the_documents_parse(
     #[values(
         "hangar serve",
         "hangar serve --listen :9000 --data-dir /d --public-url https://a.example --log debug,json",
@@ -97,7 +100,7 @@ fn exit_codes_tell_help_from_wrong_use(#[case] line: &str, #[case] code: u8) {
     "belong to the owner of the target folder"
 )]
 #[case("rebuild", "Rebuild the database", "A start does the same by itself")]
-fn the_help_of_a_command_teaches_what_it_does_to_the_folder(
+fn the_help_of_a_command_states_what_it_does_to_the_folder(
     #[case] command: &str,
     #[case] says: &str,
     #[case] and_says: &str,
@@ -142,7 +145,7 @@ fn a_wrong_setting_ends_the_start_as_a_wrong_use() {
     "hangar upload f.png --token t --url http://x/path",
     "\"http://x/path\" is not the address of a server"
 )]
-fn what_is_missing_or_wrong_is_named(#[case] line: &str, #[case] says: &str) {
+fn the_error_names_the_missing_or_wrong_part(#[case] line: &str, #[case] says: &str) {
     let Failure::Usage(sentence) = failure(line, &[("HANGAR_DATA_DIR", "")]) else {
         panic!("{line}");
     };
@@ -188,7 +191,7 @@ async fn alone(
     order: crate::admin::Order,
 ) -> Result<serde_json::Value, Failure> {
     let environment = Environment::from_pairs([("HANGAR_ALLOW_UNSAFE_FS", "true")]);
-    let folder = flag("--data-dir", folder.to_str());
+    let folder = Flag::given("--data-dir", folder.to_str());
     let store = config::store_config(folder, &environment).unwrap();
     order::carry_out(store, key_file, order).await
 }
@@ -212,7 +215,7 @@ async fn a_sealed_folder_takes_no_key_from_a_command_without_the_key_file() {
         "The secrets in this folder are sealed: set HANGAR_KEY_FILE to the file that they were sealed with, so that a new one is sealed too.",
     )
     "#);
-    // Ending a key needs no secret: the way out for whoever lost the file.
+    // Ending a key needs no secret: the remedy after the key file was lost.
     let id = made["id"].as_str().unwrap().to_owned();
     alone(&data, None, Order::AccessKeyRevoke { id })
         .await
@@ -221,7 +224,7 @@ async fn a_sealed_folder_takes_no_key_from_a_command_without_the_key_file() {
 }
 
 #[test]
-fn only_servers_talk_unless_asked() {
+fn only_servers_log_at_info_by_default() {
     let level = |line: &str, environment: &[(&str, &str)]| {
         let environment = Environment::from_pairs(environment.iter().copied());
         parse(line)
@@ -260,4 +263,59 @@ fn a_table_lines_up_and_numbers_are_grouped() {
     assert_eq!(terminal::grouped(1_234_567), "1,234,567");
     assert_eq!(terminal::grouped(123), "123");
     assert_eq!(terminal::grouped(0), "0");
+}
+
+/// The text of `hangar serve --help`, and each entry of its environment by the line on which it starts.
+fn help_of_serve() -> (String, Vec<String>) {
+    let help = match parse("hangar serve --help").unwrap_err() {
+        Failure::Help(text) => text,
+        other => panic!("{other:?}"),
+    };
+    let (_, environment) = help.split_once("Environment (").unwrap();
+    let mut entries: Vec<String> = Vec::new();
+    let mut goes_on = false;
+    for line in environment.lines() {
+        let starts = line.starts_with("  ") && !line.starts_with("   ");
+        match entries.last_mut() {
+            Some(entry) if !starts || goes_on => {
+                entry.push(' ');
+                entry.push_str(line.trim());
+            }
+            _ => entries.push(line.trim().to_owned()),
+        }
+        // The names of a pair stand on several lines.
+        goes_on = line.ends_with(',');
+    }
+    (help, entries)
+}
+
+#[test]
+fn the_help_of_serve_lists_the_documented_settings_with_their_defaults() {
+    let (help, entries) = help_of_serve();
+    let flat: String = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for row in documented::settings() {
+        let name = row.names[0];
+        if ["HANGAR_TOKEN", "HANGAR_URL"].contains(&name) {
+            continue; // Settings of clients.
+        }
+        let listed = name.strip_suffix("_FILE").unwrap_or(name);
+        assert!(help.contains(listed), "the help lacks {name}");
+        let Some(default) = row.default else {
+            continue;
+        };
+        let of_flag = flat
+            .split_once(&format!(" [env: {name}]"))
+            .and_then(|(before, _)| before.rsplit_once("[default: "))
+            .map(|(_, stated)| stated.split([']', ',']).next() == Some(default));
+        let entry = entries.iter().find(|entry| entry.starts_with(name));
+        let states = match (of_flag, entry) {
+            (Some(states), _) => states,
+            (None, Some(entry)) => entry.contains(&format!("default {default}")),
+            (None, None) => false,
+        };
+        assert!(
+            states,
+            "the help does not state the default of {name}: {default}"
+        );
+    }
 }

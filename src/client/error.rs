@@ -3,8 +3,7 @@
 //! A server that does not run, a proxy in between, a certificate that this machine does not trust and a wrong setting of
 //! the server have different sentences: each names the setting, the file or the program to look at.
 
-use super::Part;
-use super::transport::Trouble;
+use crate::client::transport::{Part, Trouble};
 use reqwest::{StatusCode, Url};
 
 #[derive(Debug, thiserror::Error)]

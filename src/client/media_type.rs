@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes.
 
-/// The type of a file that begins with `head` (some kilobytes); `None` where the bytes do not tell.
+/// The type of a file that begins with `head` (some kilobytes); `None` where the bytes do not show it.
 #[must_use]
 pub fn media_type(head: &[u8]) -> Option<&'static str> {
     infer::get(head).map(|kind| kind.mime_type())
@@ -19,7 +19,10 @@ mod tests {
     #[case(b"%PDF-1.7\n", Some("application/pdf"))]
     #[case(b"just words", None)]
     #[case(b"", None)]
-    fn a_file_is_what_its_first_bytes_say(#[case] head: &[u8], #[case] expected: Option<&str>) {
+    fn the_type_of_a_file_follows_from_its_first_bytes(
+        #[case] head: &[u8],
+        #[case] expected: Option<&str>,
+    ) {
         assert_eq!(media_type(head), expected);
     }
 }

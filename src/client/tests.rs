@@ -1,7 +1,11 @@
 use super::*;
+use crate::client::connection::is_this_machine;
 use base64::Engine;
+use bytes::Bytes;
+use reqwest::Url;
 use rstest::rstest;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

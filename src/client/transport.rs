@@ -1,4 +1,4 @@
-//! Why no answer came: told from the chain of a transport's error.
+//! Why no answer came, by the chain of causes of a transport error.
 
 use rustls::{CertificateError, InvalidMessage};
 use std::error::Error;

@@ -1,8 +1,9 @@
 //! An upload: the request for it, and the form that the answer describes.
 
-use super::{
-    ANSWER_TIMEOUT, Answered, Client, ClientError, MAX_ANSWER_BYTES, connection, header_text, read,
+use crate::client::connection::{
+    ANSWER_TIMEOUT, Answered, Client, MAX_ANSWER_BYTES, connection, header_text, read,
 };
+use crate::client::error::ClientError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
-/// Where a file of the person who owns the token is asked for.
+/// Where an upload for the token's own user is requested.
 const USER_ASSETS: &str = "/api/v1/assets/user-assets/";
 const PIECE_BYTES: usize = 64 * 1024;
 /// How long no byte of an upload may move before it fails. There is no limit for a whole upload, and a store behind the

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_address_to_listen_on_is_refused(
+    fn a_malformed_listen_address_is_refused(
         #[values(
             "9000",
             "127.0.0.1",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_more_or_less_than_scheme_and_host_is_refused(
+    fn a_public_url_is_scheme_and_host_alone(
         #[values(
             "files.example.com",
             "https://",

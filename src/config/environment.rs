@@ -1,53 +1,9 @@
 //! The environment of the process, read once into a map. The only place that names `std::env`.
 
-use super::{WrongSetting, minio};
+use crate::config::error::WrongSetting;
+use crate::config::variables::{NAMES, NAMES_OF_MINIO};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-
-/// Every variable that hangar reads, in `serve`, `server` or a command.
-pub(super) const NAMES: &[&str] = &[
-    "API_KEY_RATE_LIMIT",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_ACCESS_KEY_ID_FILE",
-    "AWS_REGION",
-    "AWS_S3_BUCKET_NAME",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SECRET_ACCESS_KEY_FILE",
-    "CORS_ALLOWED_ORIGINS",
-    "CRASH_AT",
-    "FAULT_AT",
-    "FILE_SIZE_LIMIT",
-    "HANGAR_ACCESS_KEY_ID",
-    "HANGAR_ACCESS_KEY_ID_FILE",
-    "HANGAR_ALLOW_UNSAFE_FS",
-    "HANGAR_DATA_DIR",
-    "HANGAR_GRACE",
-    "HANGAR_KEY_FILE",
-    "HANGAR_LISTEN",
-    "HANGAR_LOG",
-    "HANGAR_MIN_FREE",
-    "HANGAR_MULTIPART_EXPIRES",
-    "HANGAR_PUBLIC_URL",
-    "HANGAR_S3_DOMAIN",
-    "HANGAR_S3_SIGV2",
-    "HANGAR_SAFE_READS",
-    "HANGAR_SCRUB_INTERVAL",
-    "HANGAR_SECRET_ACCESS_KEY",
-    "HANGAR_SECRET_ACCESS_KEY_FILE",
-    "HANGAR_TLS_CERT",
-    "HANGAR_TLS_KEY",
-    "HANGAR_TOKEN",
-    "HANGAR_TRUSTED_PROXIES",
-    "HANGAR_URL",
-    "HANGAR_VERIFY_CONTENT",
-    "HARD_DELETE_AFTER_DAYS",
-    "MINIO_ROOT_PASSWORD",
-    "MINIO_ROOT_PASSWORD_FILE",
-    "MINIO_ROOT_USER",
-    "MINIO_ROOT_USER_FILE",
-    "SIGNED_URL_EXPIRATION",
-    "UNUPLOADED_ASSET_DELETE_DAYS",
-];
 
 /// Variables by name, without the empty ones: compose files pass `X: ${X:-}`, so empty means unset.
 #[derive(Clone, Default)]
@@ -85,7 +41,7 @@ impl Environment {
                 .filter(|(name, _)| {
                     NAMES.contains(&name.as_str())
                         || name.starts_with("HANGAR_")
-                        || minio::names().any(|known| known == name)
+                        || NAMES_OF_MINIO.iter().any(|(known, _)| *known == name)
                 })
                 .collect(),
         )
@@ -110,7 +66,7 @@ impl Environment {
         self.0.contains_key(name)
     }
 
-    /// Names in our own space that mean nothing: most often a slip of the hand.
+    /// Names with the prefix `HANGAR_` that hangar does not know: most often a typing error.
     pub(super) fn unknown_names(&self) -> impl Iterator<Item = &str> {
         self.0
             .keys()

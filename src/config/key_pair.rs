@@ -1,10 +1,11 @@
 //! The root key pair of the environment: hangar's own names, MinIO's, then Plane's.
 //!
-//! A pair is whole or an error: half of one would start a server whose clients all fail. No text of this module
+//! A pair is whole or an error: half a pair would start a server whose clients all fail. No message of this module
 //! ever holds a secret's value.
 
-use super::{Environment, WrongSetting};
 use crate::auth::AccessKey;
+use crate::config::environment::Environment;
+use crate::config::error::WrongSetting;
 use secrecy::{ExposeSecret, SecretString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -33,22 +34,22 @@ struct Half {
     value: SecretString,
 }
 
-/// The first whole pair. Every pair is judged, so that a half one is never passed over in silence.
+/// The first whole pair. Every pair is checked, so that half a pair is never ignored silently.
 pub(super) fn find(environment: &Environment) -> Result<Option<Found>, WrongSetting> {
     let mut first = None;
     for [id_name, secret_name] in PAIRS {
         let pair = match (half(environment, id_name)?, half(environment, secret_name)?) {
             (Some(id), Some(secret)) => found(id, secret)?,
             (None, None) => continue,
-            (Some(id), None) => return Err(lonely(&id.name, secret_name)),
-            (None, Some(secret)) => return Err(lonely(&secret.name, id_name)),
+            (Some(id), None) => return Err(half_pair(&id.name, secret_name)),
+            (None, Some(secret)) => return Err(half_pair(&secret.name, id_name)),
         };
         first = first.or(Some(pair));
     }
     Ok(first)
 }
 
-fn lonely(present: &str, absent: &str) -> WrongSetting {
+fn half_pair(present: &str, absent: &str) -> WrongSetting {
     WrongSetting::Sentence(format!(
         "{present} is set without {absent}: set both (each may be a file, by {absent}_FILE and its like) or neither"
     ))

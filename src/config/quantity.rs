@@ -1,6 +1,6 @@
 //! Durations, sizes, rates, days and switches, as people write them in settings.
 
-use super::RateLimit;
+use crate::http::RateLimit;
 use std::time::Duration;
 
 pub(super) const SIZE: &str =
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_quantity_is_refused(
+    fn a_malformed_quantity_is_refused(
         #[values(
             "",
             "s",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_rate_is_refused(
+    fn a_malformed_rate_is_refused(
         #[values(
             "0/minute",
             "60",

@@ -1,9 +1,12 @@
 use super::*;
+use crate::s3::signature::Sigv2;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 fn compose(pairs: &[(&str, &str)]) -> Result<Composed, WrongSetting> {
     let environment = Environment::from_pairs(pairs.iter().copied());
@@ -247,7 +250,7 @@ fn an_empty_value_counts_as_unset_for_every_name() {
 }
 
 #[test]
-fn a_flag_comes_before_the_environment_and_an_empty_flag_is_none() {
+fn a_flag_comes_before_the_environment_and_an_empty_flag_is_ignored() {
     let environment = Environment::from_pairs([
         ("HANGAR_LISTEN", "127.0.0.1:1111"),
         ("HANGAR_DATA_DIR", "/from/environment"),
@@ -576,7 +579,7 @@ fn a_slip_in_a_name_of_ours_is_said() {
 }
 
 #[test]
-fn settings_of_minios_that_do_nothing_are_named_with_what_does() {
+fn settings_of_minio_without_effect_are_named_with_a_replacement() {
     let composed = compose(&[
         ("MINIO_DOMAIN", "s3.example.com"),
         ("MINIO_ACCESS_KEY", "an-old-name"),
@@ -705,36 +708,16 @@ fn commands_find_the_folder_as_the_server_does() {
     );
 }
 
-/// The names in the first column of the table of docs/settings.md.
-fn documented_settings() -> BTreeSet<&'static str> {
-    let page = include_str!("../../docs/settings.md");
-    let rows = page.lines().filter(|line| line.starts_with("| `"));
-    let names = rows.flat_map(|row| {
-        let cells: Vec<_> = row.split(" | ").collect();
-        // MinIO's and Amazon's names of a pair stand in the text of its row.
-        let text = cells.first().into_iter().chain(cells.get(2));
-        text.flat_map(|cell| cell.split('`').skip(1).step_by(2))
-            .collect::<Vec<_>>()
-    });
-    names
-        .filter(|name| {
-            name.len() > 3
-                && name
-                    .bytes()
-                    .all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_')
-        })
-        .collect()
-}
-
 #[test]
 fn the_documented_settings_are_those_that_are_read() {
     // These two are for tests of builds with debug assertions.
-    let read: BTreeSet<_> = environment::NAMES
+    let read: BTreeSet<_> = variables::NAMES
         .iter()
         .copied()
         .filter(|name| !matches!(*name, "CRASH_AT" | "FAULT_AT"))
         .collect();
-    let documented = documented_settings();
+    let rows = documented::settings();
+    let documented: BTreeSet<_> = rows.into_iter().flat_map(|row| row.names).collect();
     let missing: Vec<_> = read.difference(&documented).collect();
     assert!(missing.is_empty(), "docs/settings.md lacks {missing:?}");
     let unknown: Vec<_> = documented.difference(&read).collect();
@@ -742,4 +725,56 @@ fn the_documented_settings_are_those_that_are_read() {
         unknown.is_empty(),
         "docs/settings.md has {unknown:?}, which is no setting"
     );
+}
+
+#[test]
+fn the_documented_defaults_are_those_of_the_code() {
+    let unset = format!("{:?}", config(&[]));
+    let mut without_a_value = Vec::new();
+    for row in documented::settings() {
+        let name = row.names[0];
+        let Some(default) = row.default else {
+            without_a_value.push(name);
+            continue;
+        };
+        if name == "HANGAR_LOG" {
+            continue; // `cli` has the default, which differs by command.
+        }
+        let set = format!("{:?}", config(&[(name, default)]));
+        assert_eq!(set, unset, "{name}={default} is not the default");
+    }
+    let expected = [
+        "HANGAR_PUBLIC_URL",
+        "HANGAR_TRUSTED_PROXIES",
+        "HANGAR_TLS_CERT",
+        "HANGAR_KEY_FILE",
+        "HANGAR_MIN_FREE",
+        "HANGAR_S3_DOMAIN",
+        "HANGAR_ACCESS_KEY_ID",
+        "HANGAR_ACCESS_KEY_ID_FILE",
+        "AWS_REGION",
+        "CORS_ALLOWED_ORIGINS",
+        "HANGAR_TOKEN",
+        "HANGAR_URL",
+    ];
+    assert_eq!(without_a_value, expected);
+}
+
+#[test]
+fn the_documented_units_are_those_of_the_code() {
+    let (durations, sizes) = documented::quantities();
+    let units: BTreeSet<_> = durations
+        .iter()
+        .map(|text| text.trim_start_matches(|c: char| c.is_ascii_digit()))
+        .collect();
+    assert_eq!(units, BTreeSet::from(["s", "m", "h", "d"]));
+    for text in durations {
+        assert!(parse_duration(text).is_some(), "{text}");
+    }
+    assert_eq!(sizes, ["5MiB", "1GB"]);
+    for text in sizes {
+        assert!(parse_size(text).is_some(), "{text}");
+    }
+    assert_eq!(parse_duration("90"), Some(Duration::from_secs(90)));
+    assert_eq!(parse_size("90"), Some(90));
 }

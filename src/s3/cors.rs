@@ -307,7 +307,7 @@ mod tests {
     #[case::origin(&rule(&format!("{GET}<AllowedOrigin>http://&#1;</AllowedOrigin>")))]
     #[case::header(&rule(&format!("{GET}{ANY}<AllowedHeader>\u{1}</AllowedHeader>")))]
     #[case::id(&rule(&format!("<ID>&#xFFFE;</ID>{GET}{ANY}")))]
-    fn what_xml_cannot_hold_could_not_be_given_back_and_is_refused(#[case] inside: &str) {
+    fn an_id_that_xml_cannot_hold_is_refused(#[case] inside: &str) {
         assert_eq!(rules(inside).unwrap_err().code, ErrorCode::MalformedXML);
     }
 
@@ -390,11 +390,7 @@ mod tests {
         "InvalidRequest",
         "The number of CORS rules should not exceed allowed limit of 100 rules."
     )]
-    fn what_a_rule_cannot_say_is_refused(
-        #[case] inside: &str,
-        #[case] code: &str,
-        #[case] message: &str,
-    ) {
+    fn an_invalid_rule_is_refused(#[case] inside: &str, #[case] code: &str, #[case] message: &str) {
         let refused = rules(inside).unwrap_err();
         assert_eq!(refused.code.as_str(), code);
         if !message.is_empty() {
@@ -413,7 +409,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_kept_reads_as_what_was_put(
+        fn a_stored_lifecycle_parses_to_the_one_that_was_put(
             origins in proptest::collection::vec("[a-z:/.]{1,9}\\*?", 1..4),
             headers in proptest::collection::vec("[a-zA-Z<&-]{1,9}\\*?", 0..4),
             max_age_seconds in proptest::option::of(any::<u32>()),

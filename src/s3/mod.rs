@@ -1,43 +1,32 @@
 //! The S3 protocol as values: text and bytes in, values out.
 //!
-//! Nothing here knows a clock, a disk, a socket, SQL, actix or tokio. Source of the rules: AWS's
+//! The protocol knows no clock, disk, socket, SQL, actix or tokio. Source of the rules: AWS's
 //! *Amazon S3 API Reference* and *Authenticating Requests (AWS Signature Version 4)*.
+//!
+//! Order of the rooms, each importing only those to its right: `form` → `policy` → `headers`, `signature` → `op` →
+//! `values`; and `bucket_policy` → `documents` → `multipart` → `listing` → `values`.
 
-pub mod acl;
-pub mod attributes;
-pub mod bucket;
 pub mod bucket_policy;
-pub mod checksum;
-pub mod conditional;
-pub mod copy;
 pub mod cors;
-pub mod delete_objects;
-pub mod error;
-pub mod etag;
+pub mod documents;
 pub mod form;
 #[cfg(test)]
 mod fuzz;
-pub mod header_text;
-pub mod key;
-pub mod lifecycle;
+pub mod headers;
 pub mod listing;
 pub mod multipart;
-pub mod network;
 pub mod op;
 pub mod ownership;
 pub mod policy;
 pub mod public_access;
-pub mod range;
-pub mod request_headers;
 pub mod signature;
-pub mod sigv2;
-pub mod sigv4;
-pub mod tagging;
-pub mod time;
-pub mod uri;
-pub mod xml;
+pub mod values;
 
-pub use bucket::{BucketName, BucketSetting};
-pub use error::{ErrorCode, S3Error};
-pub use etag::ETag;
-pub use key::ObjectKey;
+pub use documents::{acl, attributes, copy, delete_objects, lifecycle, tagging};
+pub use headers::{header_text, request_headers};
+pub use signature::v4 as sigv4;
+pub use values::bucket::{BucketName, BucketSetting};
+pub use values::error::{ErrorCode, S3Error};
+pub use values::etag::ETag;
+pub use values::key::ObjectKey;
+pub use values::{bucket, checksum, conditional, error, etag, key, network, range, time, uri, xml};

@@ -143,7 +143,7 @@ def test_a_bit_that_flips_under_a_running_server_is_made_right_by_itself(filled,
         assert filled.server.stop() == 0
         filled.server.start()
         process = filled.server.process
-        before = filled.server.said().count("the server starts anew")
+        before = filled.server.said().count("the server restarts")
         with filled.file("hangar.db").open("r+b") as file:
             whole = bytearray(file.read())
             for at in range(chance.randrange(4096), len(whole), 4096):
@@ -152,7 +152,7 @@ def test_a_bit_that_flips_under_a_running_server_is_made_right_by_itself(filled,
             file.write(whole)
         filled.look_until_right()
         assert filled.server.process is process and process.poll() is None
-        filled.wait_until(lambda: filled.server.said().count("the server starts anew") == before + 1)
+        filled.wait_until(lambda: filled.server.said().count("the server restarts") == before + 1)
         filled.server.wait_until_ready()
         assert filled.look() == 0
     assert "the damaged index was made again" in filled.server.said()
@@ -224,11 +224,11 @@ def test_fsck_finds_a_flipped_bit_without_a_server_and_beside_one(filled, chance
 
     filled.server.start()
     assert filled.look() == 0
-    before = filled.server.said().count("the server starts anew")
+    before = filled.server.said().count("the server restarts")
     flip_one(filled.file("hangar.db"), chance)
     code, checked = fsck(filled)
     assert (code, checked["damages"]) == (1, 1)
-    filled.wait_until(lambda: filled.server.said().count("the server starts anew") == before + 1)
+    filled.wait_until(lambda: filled.server.said().count("the server restarts") == before + 1)
     filled.server.wait_until_ready()
     assert filled.look() == 0
     assert fsck(filled)[0] == 0

@@ -1,9 +1,9 @@
-//! What an operation needs to be allowed: the actions of S3's policies.
+//! The actions of S3's policies, and which of them each operation needs.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
 
-use super::pattern::Pattern;
-use crate::s3::BucketSetting;
+use crate::s3::bucket_policy::pattern::Pattern;
 use crate::s3::op::{BucketOperation, Feature, ObjectOperation, Operation};
+use crate::s3::values::bucket::BucketSetting;
 
 /// What an action acts upon, and so which resources it goes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,14 +13,14 @@ pub enum Level {
     Object,
 }
 
-/// Who may be allowed an action.
+/// To whom an action can be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// Anybody whom a policy allows it.
+    /// Any request that a policy allows it.
     Anybody,
-    /// Who signs.
+    /// Signed requests.
     Signed,
-    /// The owner of the buckets alone.
+    /// Only the owner of the buckets.
     Owner,
 }
 
@@ -191,12 +191,12 @@ impl Action {
     pub fn reads(self) -> bool {
         self.effect() == Effect::Reads
     }
-    /// Whether a policy may allow it to those who do not sign: objects and lists, never what a bucket is.
+    /// Whether a policy may allow it to unsigned requests: objects and lists, never a bucket's own settings.
     #[must_use]
     pub fn is_open_to_anybody(self) -> bool {
         self.reach() == Reach::Anybody
     }
-    /// Whether it is the owner's alone: what a bucket is.
+    /// Whether only the owner may do it: a bucket's own settings.
     #[must_use]
     pub fn is_owners(self) -> bool {
         self.reach() == Reach::Owner
@@ -227,7 +227,7 @@ pub(super) fn levels_named_by(pattern: &Pattern) -> Vec<Level> {
         .collect()
 }
 
-/// What an operation needs, all of it. `DeleteObjects` needs `DeleteObject` for each key that its body names.
+/// All actions that an operation needs. `DeleteObjects` needs `DeleteObject` for each key that its body names.
 #[must_use]
 pub fn needed_for(operation: &Operation) -> &'static [Action] {
     match operation {
@@ -278,7 +278,7 @@ fn needed_to_remove(feature: Feature) -> &'static [Action] {
         Feature::Encryption => &[Action::PutEncryptionConfiguration],
         Feature::Replication => &[Action::PutReplicationConfiguration],
         Feature::Website => &[Action::DeleteBucketWebsite],
-        // S3 removes none of these; who asked would be the owner.
+        // S3 removes none of these; only the owner could.
         Feature::ObjectLock
         | Feature::Notification
         | Feature::Logging

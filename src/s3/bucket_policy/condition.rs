@@ -1,12 +1,11 @@
 //! The conditions of a statement: what else must hold of a request.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
-use super::Asked;
-use super::Effect;
-use super::json::Json;
-use super::pattern::Pattern;
-use super::shortened;
-use crate::s3::network::{self, Network};
+use crate::s3::bucket_policy::effect::Effect;
+use crate::s3::bucket_policy::json::{Json, shortened};
+use crate::s3::bucket_policy::pattern::Pattern;
+use crate::s3::bucket_policy::query::PolicyQuery;
+use crate::s3::values::network::{self, Network};
 
 /// One operator on one key: `"StringLike": {"aws:Referer": ["http://a/*", "http://b/*"]}`.
 #[derive(Debug)]
@@ -15,11 +14,11 @@ pub(super) struct Condition {
     test: Test,
     /// Whether the test must fail (`StringNotEquals`).
     negated: bool,
-    /// `…IfExists`: a key that the request has not is no hindrance.
+    /// `…IfExists`: a key that the request lacks does not matter.
     if_exists: bool,
 }
 
-/// What of a request a condition can look at.
+/// The keys of a request that a condition can test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
     SourceIp,
@@ -68,14 +67,14 @@ impl Key {
         })
     }
 
-    fn text<'a>(&self, asked: &Asked<'a>) -> Option<&'a str> {
+    fn text<'a>(&self, query: &PolicyQuery<'a>) -> Option<&'a str> {
         match self {
-            Self::Referer => asked.referer,
-            Self::UserAgent => asked.user_agent,
-            Self::Prefix => asked.prefix,
-            Self::Delimiter => asked.delimiter,
-            Self::CannedAcl => asked.canned_acl,
-            Self::ExistingTag(key) => asked.existing_tags?.value(key),
+            Self::Referer => query.referer,
+            Self::UserAgent => query.user_agent,
+            Self::Prefix => query.prefix,
+            Self::Delimiter => query.delimiter,
+            Self::CannedAcl => query.canned_acl,
+            Self::ExistingTag(key) => query.existing_tags?.value(key),
             Self::SourceIp | Self::SecureTransport => None,
         }
     }
@@ -164,21 +163,21 @@ impl Condition {
         })
     }
 
-    pub(super) fn holds(&self, asked: &Asked<'_>, effect: Effect) -> bool {
-        // An address that nobody can know is never the one that opens, and always the one that closes.
-        if self.looks_at_addresses() && asked.source_ip.is_none() {
+    pub(super) fn holds(&self, query: &PolicyQuery<'_>, effect: Effect) -> bool {
+        // An unknown address never satisfies an Allow, and always satisfies a Deny.
+        if self.looks_at_addresses() && query.source_ip.is_none() {
             return effect == Effect::Deny;
         }
-        match self.passes(asked) {
+        match self.passes(query) {
             Some(passes) => passes != self.negated,
-            // AWS: what is absent equals nothing, and so a negated test holds.
+            // AWS: an absent key equals nothing, so a negated test holds.
             None => self.negated || self.if_exists,
         }
     }
 
-    /// `None`: the request has not what is looked at.
-    fn passes(&self, asked: &Asked<'_>) -> Option<bool> {
-        let text = self.key.text(asked);
+    /// `None`: the request lacks the key.
+    fn passes(&self, query: &PolicyQuery<'_>) -> Option<bool> {
+        let text = self.key.text(query);
         match &self.test {
             Test::Equals(values) => text.map(|text| values.iter().any(|value| value == text)),
             Test::EqualsIgnoringCase(values) => text.map(|text| {
@@ -188,12 +187,12 @@ impl Condition {
             Test::Like(patterns) => {
                 text.map(|text| patterns.iter().any(|pattern| pattern.matches(text)))
             }
-            Test::In(networks) => asked.source_ip.map(|address| {
+            Test::In(networks) => query.source_ip.map(|address| {
                 networks
                     .iter()
                     .any(|network| network::contains(*network, address))
             }),
-            Test::Is(wanted) => Some(asked.secure_transport == *wanted),
+            Test::Is(wanted) => Some(query.secure_transport == *wanted),
             Test::IsAbsent(wanted) => {
                 let is_absent = match self.key {
                     Key::SourceIp | Key::SecureTransport => false,
@@ -212,7 +211,7 @@ impl Condition {
         matches!(self.key, Key::ExistingTag(_))
     }
 
-    /// Whether it holds for everybody but some: what is denied under it stays open to these alone.
+    /// Whether it holds for all but a few known addresses: a Deny under it spares only these.
     pub(super) fn holds_for_all_but_known_addresses(&self) -> bool {
         match &self.test {
             Test::In(networks) => self.negated && networks.iter().all(is_narrow),
@@ -220,8 +219,8 @@ impl Condition {
         }
     }
 
-    /// Whether it narrows everybody down to some.
-    // AWS: a referer can be made up, and networks wider than /8 (IPv6: /32) are everybody.
+    /// Whether it narrows everyone down to known addresses.
+    // AWS: a referer can be forged, and networks wider than /8 (IPv6: /32) count as everyone.
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
     pub(super) fn narrows_to_known_addresses(&self) -> bool {
         match &self.test {

@@ -1,4 +1,4 @@
-//! JSON in which no name stands twice in one object: what a policy says, it says once.
+//! JSON in which no object has a name twice: a policy states each thing once.
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -86,4 +86,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
         }
         Ok(Json::Object(members))
     }
+}
+
+/// The part of a client's text that an error repeats: enough to recognise it.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
 }

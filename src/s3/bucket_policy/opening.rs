@@ -1,28 +1,32 @@
-//! What a policy opens to everybody: to unsigned requests from any address.
+//! What a policy opens to the public: to unsigned requests from any address.
 //!
-//! Counted is what an `Allow` for everybody gives without a condition that narrows it to known addresses, less what a
-//! `Deny` takes from everybody again. A `Deny` that cannot be seen to cover the whole `Allow` takes nothing: rather one
-//! warning too many than an open bucket without one. The same measure of *everybody* as in
+//! It counts what an `Allow` for everyone grants without a condition that narrows it to known addresses, minus what a
+//! `Deny` for everyone takes back. A `Deny` that does not provably cover the whole `Allow` takes back nothing: one
+//! warning too many is better than an open bucket without one. *Everyone* is measured as in
 //! [`BucketPolicy::is_public`], which knows no `Deny` (AWS's answer to `GetBucketPolicyStatus` does not either).
 
-use super::condition::Condition;
-use super::pattern::Pattern;
-use super::{Action, BucketPolicy, Effect, Level, Principal, Statement, shortened};
-use crate::s3::BucketName;
+use crate::s3::bucket_policy::action::{Action, Level};
+use crate::s3::bucket_policy::condition::Condition;
+use crate::s3::bucket_policy::effect::Effect;
+use crate::s3::bucket_policy::json::shortened;
+use crate::s3::bucket_policy::pattern::Pattern;
+use crate::s3::bucket_policy::policy::BucketPolicy;
+use crate::s3::bucket_policy::statement::{Principal, Statement};
+use crate::s3::values::bucket::BucketName;
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// Patterns that a sentence names; more are counted.
 const NAMED_PATTERNS: usize = 3;
 
-/// What everybody may do in a bucket.
+/// What the public may do in a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opening {
-    /// Patterns of keys whose objects everybody may read; `*`: all of them.
+    /// Patterns of keys whose objects the public may read; `*`: all of them.
     read: BTreeSet<String>,
-    /// Whether everybody may list the bucket's keys, versions or unfinished uploads.
+    /// Whether the public may list the bucket's keys, versions or unfinished uploads.
     list: bool,
-    /// Patterns of keys at which everybody may write, overwrite or delete.
+    /// Patterns of keys at which the public may write, overwrite or delete.
     write: BTreeSet<String>,
 }
 
@@ -71,12 +75,12 @@ fn objects(keys: &BTreeSet<String>) -> String {
 }
 
 impl BucketPolicy {
-    /// What this policy of `bucket` opens to everybody; `None`: nothing.
+    /// What this policy of `bucket` opens to the public; `None`: nothing.
     #[must_use]
     pub fn opening(&self, bucket: &BucketName) -> Option<Opening> {
         let mut opening = Opening::default();
         for action in Action::ALL {
-            // Where a bucket lies is no secret that a bucket has.
+            // A bucket's location is not secret.
             if !action.is_open_to_anybody() || *action == Action::GetBucketLocation {
                 continue;
             }
@@ -91,7 +95,7 @@ impl BucketPolicy {
         (!opening.is_nothing()).then_some(opening)
     }
 
-    /// The patterns of keys at which everybody is allowed an action.
+    /// The patterns of keys at which everyone is allowed an action.
     fn opened(&self, action: Action, bucket: &BucketName) -> Vec<String> {
         let allows = self.statements.iter().filter(|it| it.opens(action));
         allows
@@ -106,7 +110,7 @@ impl BucketPolicy {
             .collect()
     }
 
-    /// Whether a `Deny` takes the action from everybody at all that the resource matches.
+    /// Whether a `Deny` forbids everyone the action on all that the resource matches.
     fn closes(&self, action: Action, resource: &Pattern) -> bool {
         self.statements.iter().any(|deny| {
             deny.effect == Effect::Deny
@@ -198,7 +202,7 @@ mod tests {
     #[case::every_address("GetObject", "uploads/*", FROM_ANYWHERE, "read all objects")]
     #[case::all_but_some_addresses("GetObject", "uploads/*", FROM_ELSEWHERE, "read all objects")]
     #[case::a_referer_can_be_made_up("GetObject", "uploads/*", BY_REFERER, "read all objects")]
-    fn what_an_allow_opens(
+    fn an_allow_opens_its_keys_to_the_public(
         #[case] action: &str,
         #[case] resource: &str,
         #[case] condition: &str,
@@ -221,7 +225,7 @@ mod tests {
     #[case::a_part("GetObject", "uploads/private/*", "", "read all objects")]
     #[case::known_addresses("GetObject", "uploads/*", FROM_HERE, "read all objects")]
     #[case::plain_http_alone("GetObject", "uploads/*", WITHOUT_TLS, "read all objects")]
-    fn what_a_deny_closes_again(
+    fn a_deny_closes_what_an_allow_opens(
         #[case] action: &str,
         #[case] resource: &str,
         #[case] condition: &str,

@@ -136,7 +136,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_pattern_covers_it_matches(
+        fn a_pattern_matches_every_text_of_a_pattern_that_it_covers(
             wide in "[ab*?]{0,6}",
             narrow in "[ab*?]{0,6}",
             text in "[ab]{0,6}",

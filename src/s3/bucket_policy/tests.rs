@@ -1,5 +1,9 @@
 //! What a policy may say, what it then allows, and what is refused when it is set.
 use super::*;
+use crate::s3::bucket_policy::policy::MAX_BYTES;
+use crate::s3::documents::tagging::Tags;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::ErrorCode;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -30,8 +34,8 @@ fn statement(effect: &str, action: &str, resource: &str, condition: &str) -> Str
     )
 }
 
-fn asked<'a>(bucket: &'a BucketName, action: Action, key: Option<&'a str>) -> Asked<'a> {
-    Asked {
+fn asked<'a>(bucket: &'a BucketName, action: Action, key: Option<&'a str>) -> PolicyQuery<'a> {
+    PolicyQuery {
         action,
         bucket,
         key,
@@ -61,7 +65,7 @@ const PUBLIC: &str = r#"{"Version":"2012-10-17","Statement":[
     {"Effect":"Allow","Principal":{"AWS":["*"]},"Action":["s3:AbortMultipartUpload","s3:DeleteObject","s3:GetObject","s3:ListMultipartUploadParts","s3:PutObject"],"Resource":["arn:aws:s3:::uploads/*"]}]}"#;
 
 #[test]
-fn what_mc_sets_allows_what_it_says() {
+fn the_policies_that_mc_sets_allow_what_they_state() {
     let download = parse(DOWNLOAD).unwrap();
     assert!(download.is_public());
     let allowed = Decision::Allowed;
@@ -84,7 +88,7 @@ fn what_mc_sets_allows_what_it_says() {
 #[case::user(r#"{"AWS":"arn:aws:iam::123456789012:user/ann"}"#, false)]
 #[case::tenant(r#"{"AWS":"arn:aws:iam::s3tenant1:root"}"#, false)]
 #[case::account(r#"{"AWS":"123456789012"}"#, false)]
-fn a_principal_is_everybody_or_nobody_here(#[case] principal: &str, #[case] everybody: bool) {
+fn a_principal_is_everyone_or_has_no_effect(#[case] principal: &str, #[case] everybody: bool) {
     let text = format!(
         r#"{{"Statement":{{"Sid":"x","Effect":"Allow","Principal":{principal},"Action":"s3:GetObject","Resource":"arn:aws:s3:::uploads/*"}}}}"#
     );
@@ -160,7 +164,7 @@ fn conditions_must_all_hold(#[case] block: &str, #[case] holds: bool) {
     let condition = format!(r#","Condition":{{{block}}}"#);
     let policy = policy(&statement("Allow", "s3:GetObject", "uploads/*", &condition));
     let bucket = bucket();
-    let got = policy.evaluate(&Asked {
+    let got = policy.evaluate(&PolicyQuery {
         referer: Some("http://a/x"),
         ..asked(&bucket, Action::GetObject, Some("k"))
     });
@@ -179,7 +183,7 @@ fn the_policy_of_planes_documentation_opens_tagged_objects() {
     let bucket = bucket();
     let read = |tags: Option<&str>, action| {
         let tags = tags.map(Tags::stored);
-        policy.evaluate(&Asked {
+        policy.evaluate(&PolicyQuery {
             existing_tags: tags.as_ref(),
             ..asked(&bucket, action, Some("k"))
         })
@@ -253,7 +257,7 @@ fn conditions_look_at_the_tags_that_an_object_has(
     let condition = format!(r#","Condition":{{{block}}}"#);
     let tags = tags.map(Tags::stored);
     let bucket = bucket();
-    let asked = Asked {
+    let asked = PolicyQuery {
         existing_tags: tags.as_ref(),
         ..asked(&bucket, Action::GetObject, Some("k"))
     };
@@ -302,7 +306,7 @@ fn a_list_may_be_allowed_below_a_prefix() {
     let policy = policy(&statement("Allow", "s3:ListBucket", "uploads", condition));
     let bucket = bucket();
     let list = |prefix| {
-        policy.evaluate(&Asked {
+        policy.evaluate(&PolicyQuery {
             prefix,
             ..asked(&bucket, Action::ListBucket, None)
         })
@@ -337,7 +341,7 @@ fn known_addresses_are_not_the_public(#[case] condition: &str, #[case] public: b
 #[case::unknown_name(r#"{"Versions":"2012-10-17","Statement":[]}"#, "Versions")]
 #[case::twice(r#"{"Statement":[],"Statement":[]}"#, "twice")]
 #[case::text(r#"{"Statement":["x"]}"#, "must be an object")]
-fn what_is_no_policy_is_refused(#[case] text: &str, #[case] why: &str) {
+fn a_malformed_policy_is_refused(#[case] text: &str, #[case] why: &str) {
     let reason = parse(text).unwrap_err();
     assert!(reason.contains(why), "{reason}");
 }
@@ -368,7 +372,7 @@ fn what_is_no_policy_is_refused(#[case] text: &str, #[case] why: &str) {
 #[case::empty_action(r#""s3:GetObject""#, "[]", "invalid action")]
 #[case::number(r#""s3:GetObject""#, "1", "invalid action")]
 #[case::unknown_name(r#""Sid""#, r#""sid""#, "Unknown field sid")]
-fn what_cannot_be_evaluated_is_refused(
+fn a_policy_that_cannot_be_evaluated_is_refused(
     #[case] valid: &str,
     #[case] invalid: &str,
     #[case] why: &str,
@@ -418,7 +422,7 @@ fn a_policy_over_20_kb_or_nested_without_end_is_refused() {
 }
 
 #[test]
-fn a_refused_policy_is_told_to_the_client_and_not_to_the_log() {
+fn the_reason_for_a_refused_policy_reaches_the_client_and_not_the_log() {
     let text = r#"{"Statement":[],"private note":1}"#;
     let error = BucketPolicy::parse(text, &bucket()).unwrap_err();
     assert!(!error.log.unwrap().contains("private"));
@@ -433,7 +437,7 @@ fn an_action_that_nothing_here_needs_may_be_named() {
 }
 
 #[test]
-fn what_a_bucket_is_is_never_open_to_anybody() {
+fn settings_of_a_bucket_are_never_public() {
     for action in Action::ALL {
         let is_of_the_bucket =
             action.level() != Level::Object && !action.name().starts_with("List");
@@ -446,7 +450,7 @@ fn what_a_bucket_is_is_never_open_to_anybody() {
 
 proptest! {
     #[test]
-    fn any_text_is_judged_without_a_panic(text in "[\\[\\]{}\",:a-zA-Z*$0-9 ./]{0,200}") {
+    fn any_text_is_checked_without_a_panic(text in "[\\[\\]{}\",:a-zA-Z*$0-9 ./]{0,200}") {
         let _ = BucketPolicy::parse(&text, &bucket());
     }
 

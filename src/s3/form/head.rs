@@ -3,6 +3,8 @@
 //! Browsers write `"`, CR and LF in names as `%22`, `%0D` and `%0A` and leave a backslash alone; other clients escape
 //! with a backslash. Both are read. <https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data>
 
+use crate::s3::values::header_parameters::parameters;
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PartHead {
     /// As sent, not yet lower case. Never empty.
@@ -84,62 +86,6 @@ fn unfold(lines: &[u8]) -> Vec<u8> {
     unfolded
 }
 
-pub(in crate::s3) type Parameter<'a> = (&'a [u8], Vec<u8>);
-
-/// Splits `token; name=value; name="value"`. `None` where it is not well-formed.
-pub(in crate::s3) fn parameters(header: &[u8]) -> Option<(&[u8], Vec<Parameter<'_>>)> {
-    let end = header
-        .iter()
-        .position(|&byte| byte == b';')
-        .unwrap_or(header.len());
-    let (kind, mut rest) = header.split_at(end);
-    let mut parameters = Vec::new();
-    loop {
-        rest = rest.trim_ascii_start();
-        if rest.is_empty() {
-            return Some((kind.trim_ascii(), parameters));
-        }
-        rest = rest.strip_prefix(b";")?.trim_ascii_start();
-        if rest.is_empty() || rest.starts_with(b";") {
-            continue;
-        }
-        let equals = rest.iter().position(|&byte| matches!(byte, b'=' | b';'))?;
-        let name = rest[..equals].trim_ascii();
-        rest = rest[equals..].strip_prefix(b"=")?.trim_ascii_start();
-        let value;
-        (value, rest) = if let Some(opened) = rest.strip_prefix(b"\"") {
-            quoted(opened)?
-        } else {
-            let end = rest
-                .iter()
-                .position(|&byte| byte == b';')
-                .unwrap_or(rest.len());
-            let (token, after) = rest.split_at(end);
-            (token.trim_ascii().to_vec(), after)
-        };
-        parameters.push((name, value));
-    }
-}
-/// Reads up to the closing quote, and answers what follows it. A backslash escapes a quote and a backslash; before
-/// anything else it is itself, as browsers mean it.
-fn quoted(opened: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let mut value = Vec::new();
-    let mut rest = opened;
-    loop {
-        rest = match rest {
-            [b'"', after @ ..] => return Some((value, after)),
-            [b'\\', escaped @ (b'"' | b'\\'), after @ ..] => {
-                value.push(*escaped);
-                after
-            }
-            [byte, after @ ..] => {
-                value.push(*byte);
-                after
-            }
-            [] => return None,
-        };
-    }
-}
 /// Undoes `%22`, `%0D` and `%0A`, and no other escape: browsers leave `%` itself alone.
 fn decode_browser_escapes(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
@@ -174,7 +120,7 @@ fn decode_extended(text: &[u8]) -> Option<String> {
     let encoded = parts.nth(1)?;
     charset
         .eq_ignore_ascii_case("utf-8")
-        .then(|| crate::s3::uri::decode(encoded))?
+        .then(|| crate::s3::values::uri::decode(encoded))?
 }
 
 #[cfg(test)]

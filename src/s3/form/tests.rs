@@ -229,7 +229,7 @@ fn a_value_that_is_not_utf_8_is_refused() {
 }
 
 #[test]
-fn what_stands_before_the_file_is_bounded() {
+fn the_bytes_before_the_file_are_bounded() {
     let refused = |fields: &[(&str, &str)]| {
         read_cut(&form(fields, b"x"), &[])
             .is_err_and(|(code, _)| code == ErrorCode::MaxPostPreDataLengthExceeded)

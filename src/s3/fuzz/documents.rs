@@ -1,10 +1,12 @@
 use crate::s3::cors::CorsRules;
-use crate::s3::delete_objects::DeleteList;
-use crate::s3::lifecycle::Lifecycle;
+use crate::s3::documents::acl;
+use crate::s3::documents::delete_objects::DeleteList;
+use crate::s3::documents::lifecycle::Lifecycle;
+use crate::s3::documents::tagging::{Tagged, Tags};
+use crate::s3::multipart;
 use crate::s3::ownership::ObjectOwnership;
 use crate::s3::public_access::PublicAccessBlock;
-use crate::s3::tagging::{Tagged, Tags};
-use crate::s3::{acl, multipart, xml};
+use crate::s3::values::xml;
 use crate::tests::fuzz;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -41,8 +43,8 @@ fn a_document_that_is_taken_reads_as_it_was_written_and_within_bounds() {
         }
         if let Ok(list) = DeleteList::parse(text) {
             assert!((1..=1000).contains(&list.objects.len()));
-            let judged = list.objects.iter();
-            let outcomes: Vec<_> = judged
+            let checked = list.objects.iter();
+            let outcomes: Vec<_> = checked
                 .map(|object| object.key().and_then(|_| object.condition()).map(drop))
                 .collect();
             let answer = list.answer(&outcomes);

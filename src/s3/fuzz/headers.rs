@@ -1,9 +1,16 @@
-use crate::s3::checksum::{Checksum, ChecksumAlgorithm};
-use crate::s3::conditional::{ReadConditions, ReadVerdict, WritePrecondition, if_range_holds};
-use crate::s3::copy::CopySource;
-use crate::s3::tagging::Tags;
-use crate::s3::time::{self, Timestamp};
-use crate::s3::{ETag, acl, multipart, network, uri, xml};
+use crate::s3::documents::acl;
+use crate::s3::documents::copy::CopySource;
+use crate::s3::documents::tagging::Tags;
+use crate::s3::multipart;
+use crate::s3::values::checksum::{Checksum, ChecksumAlgorithm};
+use crate::s3::values::conditional::{
+    ReadConditions, ReadVerdict, WritePrecondition, if_range_holds,
+};
+use crate::s3::values::etag::ETag;
+use crate::s3::values::network;
+use crate::s3::values::time::{self, Timestamp};
+use crate::s3::values::uri;
+use crate::s3::values::xml;
 use crate::tests::fuzz;
 
 const AT: Timestamp = Timestamp::from_millis(1_795_425_490_215); // Mon, 23 Nov 2026 09:18:10.215 GMT

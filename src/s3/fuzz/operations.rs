@@ -1,5 +1,5 @@
 use crate::s3::op::{Operation, addressed_bucket};
-use crate::s3::uri;
+use crate::s3::values::uri;
 use crate::tests::fuzz;
 
 #[test]

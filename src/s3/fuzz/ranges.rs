@@ -1,4 +1,4 @@
-use crate::s3::range::{RangeRequest, parse, parse_copied};
+use crate::s3::values::range::{RangeRequest, parse, parse_copied};
 use crate::tests::fuzz;
 
 /// What RFC 9110 says of one range, in numbers that nothing overflows.

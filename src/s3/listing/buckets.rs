@@ -1,9 +1,11 @@
-//! `ListBuckets`: which page of the buckets is asked for, and its answer.
+//! `ListBuckets`: the query for a page of buckets, and the answer.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>
-use super::{filled, token, value};
-use crate::s3::time::{self, Timestamp};
-use crate::s3::xml::{self, Namespace};
-use crate::s3::{BucketName, S3Error};
+use crate::s3::listing::parameters::{filled, value};
+use crate::s3::listing::token;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::S3Error;
+use crate::s3::values::time::{self, Timestamp};
+use crate::s3::values::xml::{self, Namespace};
 
 /// Buckets that one page holds at most.
 const MAX_BUCKETS: usize = 10_000;
@@ -15,9 +17,9 @@ pub struct ListBucketsQuery {
     region: Option<String>,
     /// 1 to 10,000
     max_buckets: usize,
-    /// The last name that was given.
+    /// The last name of the page before.
     after: Option<String>,
-    /// AWS: each bucket's region is told to whoever asks for any page at all.
+    /// AWS: the answer states each bucket's region if the query has any parameter of a page.
     shows_regions: bool,
 }
 
@@ -56,7 +58,7 @@ impl ListBucketsQuery {
         })
     }
 
-    /// The page that is asked for, of buckets in any order, and whether more follow.
+    /// The requested page, of buckets in any order, and whether more follow.
     fn page<'a>(
         &self,
         buckets: &'a [(BucketName, Timestamp)],
@@ -81,7 +83,7 @@ fn scope<'a>(prefix: &'a str, region: Option<&'a str>) -> [&'a str; 2] {
     [prefix, region.unwrap_or_default()]
 }
 
-/// `ListAllMyBucketsResult`: the page that `query` asks for, of all `buckets`, which lie in `region`.
+/// `ListAllMyBucketsResult`: the page of `query`, from all `buckets`, which are in `region`.
 #[must_use]
 pub fn list_buckets(
     query: &ListBucketsQuery,
@@ -115,7 +117,7 @@ pub fn list_buckets(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::s3::ErrorCode;
+    use crate::s3::values::error::ErrorCode;
 
     const AT: Timestamp = Timestamp::from_millis(1_795_425_490_215);
 
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_a_page_of_buckets_is_told_their_region() {
+    fn a_page_of_buckets_states_their_region() {
         let asked = |region| {
             let query = list_query(&[("bucket-region", region)]).unwrap();
             list_buckets(&query, &[(name("uploads"), AT)], "eu-west-1")

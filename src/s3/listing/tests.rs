@@ -1,5 +1,11 @@
 use super::*;
-use crate::s3::ErrorCode;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::checksum::{ChecksumAlgorithm, ChecksumType};
+use crate::s3::values::error::ErrorCode;
+use crate::s3::values::error::S3Error;
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::Timestamp;
 use rstest::rstest;
 
 mod fuzz;
@@ -50,7 +56,7 @@ fn text_of<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_listing_holds_what_was_asked_and_what_was_found() {
+fn a_listing_repeats_the_query_and_holds_the_results() {
     let query = v2(&[
         ("list-type", "2"),
         ("prefix", "a"),

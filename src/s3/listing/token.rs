@@ -1,8 +1,8 @@
 //! Continuation tokens: opaque to clients, bound to the listing that they continue.
 //!
-//! A token holds where to go on, and a digest of what was asked. There is no secret in it: whoever makes one of their
-//! own learns nothing that the listing would not tell them, since it begins within their own prefix.
-use super::super::{ErrorCode, S3Error};
+//! A token holds the name after which the listing continues, and a digest of the query. It needs no secret: a client that
+//! forges a token learns nothing that the listing itself would not show, since the listing stays within its prefix.
+use crate::s3::values::error::{ErrorCode, S3Error};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 /// Bytes of a token that bind it to its listing.
 const BINDING_BYTES: usize = 8;
 
-/// `last`: the key, common prefix or name that was given last; `scope`: all that the listing was asked for.
+/// `last`: the last key, common prefix or bucket name of the page; `scope`: the parameters of the query.
 pub(super) fn seal(last: &str, scope: &[&str]) -> String {
     let mut bytes = binding(scope).to_vec();
     bytes.extend_from_slice(last.as_bytes());
@@ -18,7 +18,7 @@ pub(super) fn seal(last: &str, scope: &[&str]) -> String {
 }
 
 /// # Errors
-/// `InvalidArgument` for a token of another listing, or none of ours.
+/// `InvalidArgument` for a token of another listing, or a forged one.
 pub(super) fn open(token: &str, scope: &[&str]) -> Result<String, S3Error> {
     let bytes = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
     bytes
@@ -74,7 +74,7 @@ mod tests {
     #[case("foo")]
     #[case("!!!")]
     #[case("Zm9v")]
-    fn a_token_that_we_did_not_make_is_refused(#[case] token: &str) {
+    fn a_forged_token_is_refused(#[case] token: &str) {
         let error = open(token, &["uploads", "", ""]).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidArgument);
         assert_eq!(

@@ -1,10 +1,14 @@
 //! The XML answers of multipart uploads.
 
-use super::{HeldPart, PartsQuery, UploadsQuery};
-use crate::s3::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
-use crate::s3::time::{Timestamp, iso8601_millis};
-use crate::s3::xml::{self, Elements, Namespace};
-use crate::s3::{BucketName, ETag, ObjectKey, uri};
+use crate::s3::multipart::part::HeldPart;
+use crate::s3::multipart::query::{PartsQuery, UploadsQuery};
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::{Timestamp, iso8601_millis};
+use crate::s3::values::uri;
+use crate::s3::values::xml::{self, Elements, Namespace};
 use std::borrow::Cow;
 
 /// An upload as every document of it names it.

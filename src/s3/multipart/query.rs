@@ -1,7 +1,8 @@
 //! What the listings of parts and of uploads ask for.
 
-use super::MAX_PARTS;
-use crate::s3::{S3Error, listing};
+use crate::s3::listing::parameters;
+use crate::s3::multipart::part::MAX_PARTS;
+use crate::s3::values::error::S3Error;
 
 /// Entries that one page holds at most.
 const MOST_ENTRIES: u32 = 1000;
@@ -49,7 +50,7 @@ impl PartsQuery {
     /// `InvalidArgument`
     pub fn parse(query: &[(String, String)]) -> Result<Self, S3Error> {
         Ok(Self {
-            encode_url: listing::parse_encoding_type(value(query, "encoding-type"))?,
+            encode_url: parameters::parse_encoding_type(value(query, "encoding-type"))?,
             ..Self::of(
                 ("part-number-marker", value(query, "part-number-marker")),
                 ("max-parts", value(query, "max-parts")),
@@ -120,7 +121,7 @@ impl UploadsQuery {
             upload_id_marker: filled("upload-id-marker").filter(|_| key_marker.is_some()),
             key_marker,
             max: max.unwrap_or(MOST_ENTRIES).min(MOST_ENTRIES),
-            encode_url: listing::parse_encoding_type(value(query, "encoding-type"))?,
+            encode_url: parameters::parse_encoding_type(value(query, "encoding-type"))?,
         })
     }
 }

@@ -1,5 +1,11 @@
 use super::*;
-use crate::s3::{BucketName, ObjectKey};
+use crate::s3::multipart::whole::whole_checksum;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::s3::values::error::ErrorCode;
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::Timestamp;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -114,7 +120,7 @@ fn an_upload_begins_with_a_checksum_that_s3_has(
     #[case] checksum_type: Option<&str>,
     #[case] expected: &str,
 ) {
-    let told = match parse_upload_checksum(algorithm, checksum_type) {
+    let shown = match parse_upload_checksum(algorithm, checksum_type) {
         Ok(None) => "none".to_owned(),
         Ok(Some((algorithm, kind))) => format!("{} {}", algorithm.name(), kind.as_str()),
         Err(error) => {
@@ -122,7 +128,7 @@ fn an_upload_begins_with_a_checksum_that_s3_has(
             error.message.into_owned()
         }
     };
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
 }
 
 #[test]
@@ -137,9 +143,9 @@ fn a_part_has_the_checksum_of_its_upload() {
         part_checksum(composite, Some(Sha256)).unwrap(),
         Some(Sha256)
     );
-    let told = |stated| part_checksum(composite, stated).unwrap_err().message;
-    insta::assert_snapshot!(told(None), @"Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: null");
-    insta::assert_snapshot!(told(Some(Crc32)), @"Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: crc32");
+    let shown = |stated| part_checksum(composite, stated).unwrap_err().message;
+    insta::assert_snapshot!(shown(None), @"Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: null");
+    insta::assert_snapshot!(shown(Some(Crc32)), @"Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: crc32");
 }
 
 fn completion(parts: &str) -> Result<Vec<StatedPart>, ErrorCode> {
@@ -160,11 +166,11 @@ fn a_completion_names_parts_in_order() {
         part("2", "&quot;ABC&quot;")
     ))
     .unwrap();
-    let told: Vec<_> = parts
+    let shown: Vec<_> = parts
         .iter()
         .map(|part| (part.number, part.etag.as_str(), part.checksums.len()))
         .collect();
-    assert_eq!(told, [(2, "ABC", 0), (7, "abc", 1)]);
+    assert_eq!(shown, [(2, "ABC", 0), (7, "abc", 1)]);
 }
 
 #[rstest]
@@ -205,7 +211,7 @@ fn the_stated_checksum_of_a_part_is_verified_or_refused(
 }
 
 #[test]
-fn what_is_no_completion_is_malformed() {
+fn a_malformed_completion_is_refused() {
     for document in ["", "<", "<!DOCTYPE a><a/>", "{}"] {
         let error = parse_completion(document).unwrap_err();
         assert_eq!(error.code, ErrorCode::MalformedXML);
@@ -262,12 +268,12 @@ fn each_part_but_the_last_has_five_mebibytes() {
 fn a_refusal_for_size_names_the_part() {
     let (first, last) = (Kept::new(3, 7), Kept::new(4, 1));
     let error = Whole::of(&[first.held(), last.held()], None, &StatedWhole::default()).unwrap_err();
-    let told: Vec<_> = error
+    let shown: Vec<_> = error
         .extras
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    insta::assert_snapshot!(told.join(" "), @"ProposedSize=7 MinSizeAllowed=5242880 PartNumber=3 ETag=03030303030303030303030303030303");
+    insta::assert_snapshot!(shown.join(" "), @"ProposedSize=7 MinSizeAllowed=5242880 PartNumber=3 ETag=03030303030303030303030303030303");
 }
 
 #[rstest]
@@ -283,7 +289,7 @@ fn a_refusal_for_size_names_the_part() {
 #[case(&[("x-amz-checksum-type", "other")], Err(ErrorCode::InvalidRequest))]
 #[case(&[("x-amz-checksum-sha256", "bad")], Err(ErrorCode::InvalidRequest))]
 #[case(&[("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-sha1", "x")], Err(ErrorCode::InvalidRequest))]
-fn what_is_stated_of_the_whole_must_agree(
+fn the_stated_checksum_of_the_whole_must_agree(
     #[case] headers: &[(&str, &str)],
     #[case] expected: Result<(), ErrorCode>,
 ) {

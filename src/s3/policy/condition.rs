@@ -1,11 +1,7 @@
 //! One condition of a policy, and whether it holds of a form.
-use super::document::{RawCondition, Scalar};
+use crate::s3::policy::json::{ONE_PROPERTY, RawCondition, Scalar};
 use std::fmt;
 use std::ops::RangeInclusive;
-
-/// AWS: the words for an object of none or several members.
-pub(super) const ONE_PROPERTY: &str =
-    "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {

@@ -1,12 +1,15 @@
 //! `${filename}` in a form's fields: the name of the file, escaped for where it stands.
 //!
 //! Guarantees: the fields that prove the policy are never changed; a name that holds the variable itself is not filled in
-//! again; what the fields take stays within the limits that they had when they were sent. What a header cannot hold is
-//! refused by those who make the header.
+//! again; what the fields take stays within the limits that they had when they were sent. The code that
+//! makes a header refuses what a header cannot hold.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTForms.html>
 
-use super::FormFields;
-use crate::s3::{ErrorCode, S3Error, key, uri, xml};
+use crate::s3::policy::fields::FormFields;
+use crate::s3::values::error::{ErrorCode, S3Error};
+use crate::s3::values::key;
+use crate::s3::values::uri;
+use crate::s3::values::xml;
 use std::borrow::Cow;
 
 const VARIABLE: &str = "${filename}";
@@ -15,12 +18,12 @@ pub(in crate::s3) const MAX_FIELD_BYTES: usize = 20 * 1024;
 /// Bytes of all that stands before the file's content.
 pub(in crate::s3) const MAX_BYTES_BEFORE_FILE: usize = 64 * 1024;
 
-/// The client's own path goes, whichever slash it uses.
+/// Removes the client's own path, whichever slash it uses.
 pub(super) fn without_path(file_name: &str) -> &str {
     file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
 }
 
-/// Puts the file's name into every field that wants it.
+/// Puts the file's name into every field that has the variable.
 /// # Errors
 /// `KeyTooLongError`, `MaxPostPreDataLengthExceeded`
 pub(super) fn fill_in(fields: &mut FormFields, file_name: &str) -> Result<(), S3Error> {
@@ -42,7 +45,7 @@ pub(super) fn fill_in(fields: &mut FormFields, file_name: &str) -> Result<(), S3
     Ok(())
 }
 
-/// The fields that state who signed what. They were judged as they were sent.
+/// The fields of the signature and the policy. They were checked as they were sent.
 fn is_proof(name: &str) -> bool {
     matches!(
         name,
@@ -149,7 +152,7 @@ impl OpenParameter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::s3::tagging::{Tagged, Tags};
+    use crate::s3::documents::tagging::{Tagged, Tags};
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -306,7 +309,7 @@ mod tests {
             let name = without_path(&name);
             for template in ["a; n=\"${filename}\"; z=1", "a; n=${filename}; z=1", "a; n=x${filename}; z=1", "a; n*=UTF-8''${filename}; z=1"] {
                 let filled = filled("content-disposition", template, name).unwrap();
-                let (kind, parameters) = crate::s3::form::parameters(filled.as_bytes()).unwrap();
+                let (kind, parameters) = crate::s3::values::header_parameters::parameters(filled.as_bytes()).unwrap();
                 prop_assert_eq!((kind, parameters.len()), (&b"a"[..], 2));
                 prop_assert_eq!(&parameters[1], &(&b"z"[..], b"1".to_vec()));
             }

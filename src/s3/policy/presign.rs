@@ -1,6 +1,8 @@
 //! Policies that this server issues: one upload, to one key, of one type, within a length.
-use super::{BucketName, Credential, ObjectKey, SigningKey, Timestamp};
-use crate::s3::time;
+use crate::s3::signature::credential::scope::{ALGORITHM, Credential, SigningKey};
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::{self, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -31,7 +33,7 @@ impl PostPolicy<'_> {
             fields: vec![
                 ("Content-Type", self.content_type.to_owned()),
                 ("key", self.key.as_str().to_owned()),
-                ("x-amz-algorithm", super::ALGORITHM.to_owned()),
+                ("x-amz-algorithm", ALGORITHM.to_owned()),
                 ("x-amz-credential", credential),
                 ("x-amz-date", date),
                 ("policy", policy),
@@ -50,7 +52,7 @@ impl PostPolicy<'_> {
             ]),
             json!({"Content-Type": self.content_type}),
             json!({"key": self.key.as_str()}),
-            json!({"x-amz-algorithm": super::ALGORITHM}),
+            json!({"x-amz-algorithm": ALGORITHM}),
             json!({"x-amz-credential": credential}),
             json!({"x-amz-date": date}),
         ];

@@ -1,6 +1,10 @@
 //! How a form's success is answered: a redirect to a page of the client's, or a status.
-use super::FormFields;
-use crate::s3::{BucketName, ETag, ObjectKey, uri};
+use crate::s3::policy::fields::FormFields;
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::uri;
+use crate::s3::values::xml;
 
 /// How success is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,16 @@ pub fn redirect_location(url: &str, bucket: &BucketName, key: &ObjectKey, etag: 
         location.push_str(fragment);
     }
     location
+}
+/// The 201 answer to a form. AWS: without a namespace.
+#[must_use]
+pub fn post_response(location: &str, bucket: &BucketName, key: &ObjectKey, etag: &ETag) -> String {
+    xml::document("PostResponse", xml::Namespace::None, |response| {
+        response.text("Location", location);
+        response.text("Bucket", bucket.as_str());
+        response.text("Key", key.as_str());
+        response.text("ETag", &etag.quoted());
+    })
 }
 /// Whether `text` can stand in a `Location` header as it is: `http(s)://host[:port]` and printable ASCII.
 fn is_absolute_http_url(text: &str) -> bool {
@@ -137,7 +151,7 @@ mod tests {
     #[case("http://h/?", "http://h/?")]
     #[case("http://h/?a=b", "http://h/?a=b&")]
     #[case("http://h/?a=b&", "http://h/?a=b&")]
-    fn a_redirect_tells_what_was_stored(#[case] url: &str, #[case] start: &str) {
+    fn a_redirect_states_the_stored_object(#[case] url: &str, #[case] start: &str) {
         let bucket = BucketName::parse("uploads").unwrap();
         let key = ObjectKey::parse("a/b&c").unwrap();
         let etag = ETag::from_stored("00".to_owned());

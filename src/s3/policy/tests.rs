@@ -1,10 +1,20 @@
 use super::*;
-use crate::s3::sigv4::Scope;
+use crate::s3::policy::document::Document;
+use crate::s3::signature::credential::keys::Keys;
+use crate::s3::signature::credential::rules::{Rules, Sigv2};
+use crate::s3::signature::credential::scope::Scope;
+use crate::s3::signature::credential::scope::{ALGORITHM, Credential, RegionRule, SigningKey};
+use crate::s3::values::bucket::BucketName;
+use crate::s3::values::error::{ErrorCode, S3Error};
+use crate::s3::values::etag::ETag;
+use crate::s3::values::key::ObjectKey;
+use crate::s3::values::time::{self, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::SecretString;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 mod fuzz;
@@ -414,7 +424,7 @@ fn half_a_signature_is_denied(#[case] posted: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_form_without_policy_and_signature_is_nobodys() {
+fn a_form_without_policy_and_signature_is_anonymous() {
     let posted = [
         ("key", "a/${filename}".to_owned()),
         ("acl", "private".to_owned()),
@@ -538,7 +548,7 @@ fn a_missing_field_of_version_2_is_named(#[case] field: &str, #[case] shown: &st
 #[case::neither_key_nor_policy(&[("x-amz-signature", "0")])]
 #[case::all_empty(&[("key", ""), ("policy", ""), ("x-amz-signature", "")])]
 #[case::empty_policy(&[("key", "a"), ("policy", ""), ("x-amz-signature", "0")])]
-fn a_form_that_was_mangled_on_its_way_is_told_what_is_missing(#[case] posted: &[(&str, &str)]) {
+fn the_answer_to_a_mangled_form_names_what_is_missing(#[case] posted: &[(&str, &str)]) {
     let posted = posted.iter().map(|&(name, value)| (name, value.to_owned()));
     let error = evaluate(fields(posted), None, asked_at()).unwrap_err();
     assert_eq!(error.code, ErrorCode::MalformedPOSTRequest);
@@ -601,7 +611,7 @@ fn the_name_of_the_file_is_put_into_the_key(
 }
 
 #[test]
-fn conditions_judge_the_key_after_the_name_was_put_in() {
+fn conditions_are_checked_after_the_file_name_was_filled_in() {
     let mut form = Form::new(&[r#"{"key":"a/me.png"}"#], &[("key", "a/${filename}")]);
     form.file_name = Some("me.png");
     form.evaluate().unwrap();
@@ -610,7 +620,7 @@ fn conditions_judge_the_key_after_the_name_was_put_in() {
 }
 
 #[test]
-fn the_sizes_of_key_and_metadata_are_judged_last() {
+fn the_sizes_of_key_and_metadata_are_checked_last() {
     let any_metadata = r#"["starts-with","$x-amz-meta-a",""]"#;
     let refusal = |key: &str, metadata: &str| {
         let posted = [("key", key), ("x-amz-meta-a", metadata)];
@@ -663,7 +673,7 @@ fn a_checksum_of_an_unknown_algorithm_is_refused_though_no_condition_names_it() 
 
 proptest! {
     #[test]
-    fn what_is_issued_is_granted_as_it_was_issued(
+    fn an_issued_policy_is_granted_as_it_was_issued(
         key in "[^\\x00]{1,60}".prop_filter("no variable", |key| !key.contains("${filename}")),
         content_type in "\\PC{1,20}",
         min in 0_u64..1000,
@@ -710,4 +720,14 @@ proptest! {
     fn any_document_is_read_without_a_panic(document in "[\\[\\]{}\",:a-z$0-9 .eE-]{0,80}") {
         let _ = Document::parse(&STANDARD.encode(document));
     }
+}
+
+#[test]
+fn a_form_that_asks_for_201_learns_where_its_object_is() {
+    let bucket = BucketName::parse("uploads").unwrap();
+    let key = ObjectKey::parse("a/b.png").unwrap();
+    insta::assert_snapshot!(
+        post_response("http://h/uploads/a/b.png", &bucket, &key, &ETag::from_md5([0xab; 16])),
+        @r#"<?xml version="1.0" encoding="UTF-8"?><PostResponse><Location>http://h/uploads/a/b.png</Location><Bucket>uploads</Bucket><Key>a/b.png</Key><ETag>&quot;abababababababababababababababab&quot;</ETag></PostResponse>"#
+    );
 }

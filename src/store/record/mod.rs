@@ -12,10 +12,10 @@ pub(in crate::store) use change::{
     BodyPlace, Change, Copied, PartCopied, PartPut, Put, Unreferenced, UploadCompleted,
     UploadCreated,
 };
+#[cfg(test)]
+pub(in crate::store) use format::{BadHead, FORMAT_VERSION, Head, MAGIC, read};
 pub(in crate::store) use format::{
     BodyHere, Draft, HEAD_BYTES, INLINE_LIMIT_BYTES, Record, STATEMENT_LIMIT_BYTES, span,
     start_after, write,
 };
-#[cfg(test)]
-pub(in crate::store) use format::{FORMAT_VERSION, Head, MAGIC, read};
 pub(in crate::store) use log_id::LogId;

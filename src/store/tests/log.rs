@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::s3::checksum::crc64_nvme;
-use crate::store::record::format::BadHead;
-use crate::store::record::{FORMAT_VERSION, HEAD_BYTES, Head, MAGIC};
+use crate::store::record::{BadHead, FORMAT_VERSION, HEAD_BYTES, Head, MAGIC};
 use rstest::rstest;
 
 const SEGMENT: &str = "@hangar/log/00000000000000000001.log";

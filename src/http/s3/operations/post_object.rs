@@ -19,8 +19,8 @@ use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::form::{self, FormEvent, FormParser};
 use crate::s3::op::Operation;
-use crate::s3::policy::{Grant, SuccessAnswer, redirect_location};
-use crate::s3::{BucketName, ErrorCode, S3Error, xml};
+use crate::s3::policy::{self, Grant, SuccessAnswer, redirect_location};
+use crate::s3::{BucketName, ErrorCode, S3Error};
 use crate::store::{Committed, Expected, ObjectMeta, Staging, Target};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -205,7 +205,7 @@ fn success(exchange: &Exchange<'_>, grant: &Grant, committed: &Committed) -> Htt
             None,
         ),
         SuccessAnswer::Status(201) => {
-            let document = xml::post_response(&place, grant.bucket(), grant.key(), etag);
+            let document = policy::post_response(&place, grant.bucket(), grant.key(), etag);
             (201, place, Some(document))
         }
         SuccessAnswer::Status(200) => (200, place, None),

@@ -1,4 +1,7 @@
 use super::*;
+use crate::s3::bucket_policy::condition::Condition;
+use crate::s3::bucket_policy::effect::Effect;
+use crate::s3::bucket_policy::pattern::Pattern;
 use crate::tests::fuzz;
 
 const ACTIONS: [Action; 6] = [
@@ -42,7 +45,7 @@ fn questions(bucket: &BucketName) -> Vec<Asked<'_>> {
 }
 
 #[test]
-fn a_policy_that_is_taken_allows_only_what_it_may_and_a_deny_beside_it_wins() {
+fn an_accepted_policy_allows_only_what_it_may_and_a_deny_wins() {
     fuzz::check(module_path!(), |input| {
         let Ok(text) = std::str::from_utf8(input) else {
             return;
@@ -101,7 +104,7 @@ fn matches_naively(pattern: &[char], text: &[char]) -> bool {
 }
 
 #[test]
-fn a_pattern_matches_what_some_choice_for_its_stars_makes() {
+fn a_pattern_matches_every_text_that_its_stars_can_expand_to() {
     fuzz::check(module_path!(), |input| {
         let (pattern, text) = fuzz::first_line(input);
         let short =

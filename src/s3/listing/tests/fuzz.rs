@@ -1,6 +1,7 @@
 use super::*;
-use crate::s3::multipart::{PartsQuery, UploadsQuery};
-use crate::s3::xml;
+use crate::s3::multipart::query::{PartsQuery, UploadsQuery};
+use crate::s3::values::uri;
+use crate::s3::values::xml;
 use crate::tests::fuzz;
 use serde::de::IgnoredAny;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::s3::policy::form_signature::V4_FIELDS;
 use crate::tests::fuzz;
 use serde_json::Value;
 
