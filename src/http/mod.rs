@@ -8,33 +8,33 @@ mod app_state;
 pub(crate) mod auth;
 mod config;
 mod connection;
-mod docs;
 mod face;
+mod head_limit;
 pub(crate) mod limits;
 mod memory;
-pub(crate) mod ops;
+pub(crate) mod operations;
 pub(crate) mod origin;
+mod pace;
 pub(crate) mod plane;
 mod proxies;
-mod repeat;
+mod response_cache;
 pub(crate) mod s3;
 pub(crate) mod serve;
-pub(crate) mod tls;
 pub(crate) mod trace;
 mod watch;
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
-use connection::Terms;
 use face::Face;
 use std::net::TcpListener;
 
 pub(crate) use actix_web::dev::Server;
 pub use app_state::AppState;
 pub use config::{HttpConfig, TlsFiles};
+pub(crate) use connection::tls;
 pub use plane::rate::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
-pub use repeat::KnownAnswers;
+pub use response_cache::KnownAnswers;
 pub use watch::Watch;
 
 /// Containers are killed 10 s after they were asked to stop.
@@ -57,7 +57,7 @@ fn routes(cfg: &mut web::ServiceConfig, state: &AppState) {
     .service(
         web::scope("")
             .guard(Face::Operations.guard(config))
-            .configure(ops::configure),
+            .configure(operations::configure),
     )
     .service(
         web::scope("")
@@ -75,7 +75,7 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let capacity = connections_of_a_worker(workers);
     let memory = memory::BodyMemory::default();
-    let terms = Terms {
+    let terms = connection::Terms {
         state: state.clone(),
         tls: state.tls.clone(),
         capacity,
@@ -88,7 +88,7 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
         App::new()
             .app_data(shared.clone())
             .app_data(memory.clone())
-            .wrap(from_fn(limits::bound_head))
+            .wrap(from_fn(head_limit::bound_head))
             .wrap(from_fn(trace::observe))
             .configure(|cfg| routes(cfg, &shared))
     };

@@ -5,7 +5,7 @@
 //! is first read, the 100 is sent, and the rest goes on from there. So no handler knows of it.
 //! RFC 9110, 10.1.1: <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>
 
-use super::Answering;
+use crate::http::connection::answering::Answering;
 use actix_http::body::{BoxBody, MessageBody};
 use actix_http::error::PayloadError;
 use actix_http::{BoxedPayloadStream, HttpMessage, Payload, Request, Response};

@@ -5,12 +5,13 @@
 //! each other's framing. A head is handed on when it is whole. After an answer that says that the connection closes,
 //! nothing is read as a request. Refuses to know what is asked.
 
-use super::activity::Activity;
-use super::framing::{Remaining, answer_closes};
-use super::lane::{Dispatch, Lane, Sending};
-use super::transport::Transport;
-use super::unparsed;
-use crate::http::memory::{Client, Share, SharedMemory};
+use crate::http::connection::fast_path::{Dispatch, Lane, Sending};
+use crate::http::connection::framing::{Remaining, answer_closes};
+use crate::http::connection::state::Activity;
+use crate::http::connection::transport::Transport;
+use crate::http::connection::unparsed;
+use crate::http::memory::Client;
+use crate::http::memory::{Share, SharedMemory};
 use bytes::{Buf, Bytes, BytesMut};
 use std::io;
 use std::mem::MaybeUninit;
@@ -441,10 +442,10 @@ impl AsyncWrite for Stream {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::http::connection::activity::Place;
+    use crate::http::connection::state::Place;
     use crate::http::memory::BodyMemory;
     use crate::http::proxies::Proxy;
-    use crate::http::repeat::KnownAnswers;
+    use crate::http::response_cache::KnownAnswers;
     use crate::store::{Store, StoreConfig};
     use futures_util::FutureExt;
     use std::time::Duration;

@@ -2,14 +2,15 @@
 //!
 //! actix answers a head that it cannot read, that is too large or does not come, before any service sees a request.
 
-use crate::http::trace::{self, HOST_ID, RequestId};
+use crate::http::trace::refused_unparsed;
+use crate::http::trace::{HOST_ID, RequestId};
 use crate::s3::{ErrorCode, S3Error};
 use bytes::Bytes;
 
 /// A refusal that knows no request, ready to be sent. The connection is closed after it.
 fn refusal(status: &str, refusal: &S3Error) -> Bytes {
     let id = RequestId::new();
-    trace::refused_unparsed(&id, status, refusal);
+    refused_unparsed(&id, status, refusal);
     let id = id.as_str();
     let xml = refusal.to_xml("", id, HOST_ID);
     let length = xml.len();

@@ -6,7 +6,7 @@ use super::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
 use crate::assets::content::ImageFormat;
 use crate::cache::Stamp;
 use crate::http::app_state::AppState;
-use crate::http::repeat::Repeats;
+use crate::http::response_cache::Repeats;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
 use crate::store::Object;
 use actix_web::http::header::{self, HeaderValue};

@@ -10,7 +10,7 @@ use super::{Exchange, error, verify};
 use crate::auth::{AccessKey, KeyLimits};
 use crate::cache::Stamp;
 use crate::http::limits::Kept;
-use crate::http::repeat::Repeats;
+use crate::http::response_cache::Repeats;
 use crate::http::{origin, proxies};
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};

@@ -29,7 +29,7 @@ mod verify;
 
 use crate::http::app_state::AppState;
 use crate::http::limits::Body;
-use crate::http::{ops, origin, serve, trace};
+use crate::http::{operations, origin, serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
 use crate::s3::uri::{self, Plus};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form};
@@ -315,7 +315,7 @@ pub(super) async fn minio(req: HttpRequest, state: web::Data<AppState>) -> HttpR
         // MinIO: `cluster/read` asks for the quorum of reads alone.
         "/minio/health/cluster/read" if reads => health(state.store.answers().await),
         "/minio/health/ready" | "/minio/health/cluster" if reads => {
-            health(ops::reason_not_ready(&state).await.is_none())
+            health(operations::reason_not_ready(&state).await.is_none())
         }
         _ => error::answer(
             &req,

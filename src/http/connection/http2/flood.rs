@@ -6,8 +6,8 @@
 //! where nothing is left no more is read. Refuses to know what frames mean.
 //! RFC 9113, 10.5: <https://www.rfc-editor.org/rfc/rfc9113#section-10.5>
 
-use super::super::transport::Transport;
-use super::memory::AtWork;
+use crate::http::connection::http2::memory::AtWork;
+use crate::http::connection::transport::Transport;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;

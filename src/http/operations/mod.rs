@@ -3,8 +3,9 @@
 //! *Live* means that this process answers at all. *Ready* means that uploads are taken: the database answers, no sync has
 //! failed, and the disk has room. Everybody may ask, so the bodies hold counts and words alone, never a name, a key, a path
 //! or a command: [`in_public`].
+mod docs;
+
 use crate::http::app_state::AppState;
-use crate::http::docs;
 use crate::warnings::{Warning, in_public};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -1,11 +1,11 @@
 //! What a connection is doing, so that one that does nothing cannot take the place of one that would.
 //!
-//! A connection either carries requests, whose bodies and answers have paces of their own ([`super::super::limits`]), or
+//! A connection either carries requests, whose bodies and answers have paces of their own ([`crate::http::pace`]), or
 //! waits: for a handshake, for a head, for the next request. Guarantees: no wait is longer than [`KEEP_ALIVE`], nor
 //! [`HEAD_TIME`] once a head has begun (each give or take [`GLANCE`]); where a worker has hardly a place left, those
 //! that waited longest go. Refuses to know what is sent.
 
-use super::{HEAD_TIME, KEEP_ALIVE};
+use crate::http::connection::timeouts::{HEAD_TIME, KEEP_ALIVE};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ const GLANCE: Duration = Duration::from_secs(5);
 
 /// One connection's doings. Its worker's thread alone sees it.
 #[derive(Debug)]
-pub(in crate::http) struct Activity {
+pub(crate) struct Activity {
     /// Requests that are being answered.
     requests: Cell<u32>,
     waits_since: Cell<Instant>,
@@ -49,7 +49,7 @@ pub(in crate::http) struct Activity {
 }
 
 /// What is read of a body before its reader asks for more ([`Activity::read_ahead`]).
-pub(in crate::http) const READ_AHEAD_BYTES: u64 = 8 * 1024;
+pub(crate) const READ_AHEAD_BYTES: u64 = 8 * 1024;
 
 impl Activity {
     fn begin() -> Self {
@@ -70,7 +70,7 @@ impl Activity {
     }
 
     /// Has so much of a body read before its reader takes it, up to [`HELD_BYTES`].
-    pub(in crate::http) fn read_ahead(&self, bytes: u64) {
+    pub(crate) fn read_ahead(&self, bytes: u64) {
         self.read_ahead.set(bytes);
     }
 
@@ -131,7 +131,7 @@ impl Activity {
     }
 
     /// The body's reader is done with so many bytes of it.
-    pub(in crate::http) fn take(&self, bytes: usize) {
+    pub(crate) fn take(&self, bytes: usize) {
         self.held.set(self.held.get().saturating_sub(bytes as u64));
         if !self.holds_any() {
             self.framing.set(0);

@@ -6,12 +6,14 @@
 //! before, with its own date and id; and what is not known is left to actix byte for byte. That no byte of a request is
 //! ever taken for the beginning of another is the [stream's](super::stream) guarantee.
 
-use super::activity::RequestUnderWay;
-use super::framing::{Head, Remaining, header_space, parse_head};
 use crate::clock::{Clock, Timestamp};
-use crate::http::limits::{BodyError, Pace};
+use crate::http::connection::framing::{Head, Remaining, header_space, parse_head};
+use crate::http::connection::state::RequestUnderWay;
+use crate::http::pace::{Pace, TooSlow};
 use crate::http::proxies::Proxy;
-use crate::http::repeat::{KnownAnswers, Plain, Repeat};
+use crate::http::response_cache::KnownAnswers;
+use crate::http::response_cache::Plain;
+use crate::http::response_cache::Repeat;
 use crate::http::trace::RequestId;
 use crate::s3::time::http_date;
 use crate::store::SmallBytes;
@@ -167,7 +169,7 @@ impl Sending {
     ///
     /// # Errors
     /// Where they were taken too slowly for there to be more.
-    pub(super) fn advance(&mut self, bytes: usize) -> Result<(), BodyError> {
+    pub(super) fn advance(&mut self, bytes: usize) -> Result<(), TooSlow> {
         self.sent += bytes;
         let waited = self.waits_since.take().map(|since| since.elapsed());
         if self.is_all_sent() {
@@ -190,7 +192,7 @@ mod tests {
             rest: vec![b' '; 100_000],
             body: None,
         };
-        let place = super::super::activity::Place::take(1);
+        let place = crate::http::connection::state::Place::take(1);
         let mut slow = Sending::begin(answer(), place.activity().request());
         let mut steady = Sending::begin(answer(), place.activity().request());
         for _ in 0..2 {
@@ -201,7 +203,7 @@ mod tests {
             assert!(steady.advance(35_000).is_ok() && !steady.is_all_sent());
             let taken = slow.advance(100);
             if let Err(error) = taken {
-                assert!(matches!(error, BodyError::TooSlow));
+                assert_eq!(error, TooSlow);
                 assert!(steady.advance(50_000).is_ok() && steady.is_all_sent());
                 return;
             }

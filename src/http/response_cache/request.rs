@@ -1,87 +1,9 @@
-//! Answers that may be given again as they are: whoever asks the same in the same words gets the same bytes, until a row
-//! that the answer was made of changes.
-//!
-//! Guarantees: only what a handler offered ([`offer`]) is kept, and only of a plain request, whose every header is one
-//! that such an answer cannot depend on; the head is the one that the handler's answer went out with, but for its date
-//! and id. It refuses to know which answers these are, and how they are sent (`connection::lane`).
+//! Which requests may be answered from the cache, and under which key.
 
-use crate::cache::{Hot, Stamp};
-use crate::clock::Timestamp;
-use crate::http::proxies::{Proxy, TrustedProxies};
-use crate::http::trace::{RequestId, X_AMZ_REQUEST_ID, X_REQUEST_ID};
-use crate::store::{SmallBody, Store};
-use actix_web::HttpResponse;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::ServiceResponse;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
-use std::sync::Arc;
+use crate::http::proxies::Proxy;
 
-/// What all may take in memory, their bytes not counted, which are the store's.
-const MOST_BYTES: usize = 32 << 20;
-const USUAL_BYTES: usize = 1024;
 /// Longer targets and hosts are asked for in the ordinary way.
 const KEY_BYTES: usize = 1024;
-
-/// The answers. Cheap to clone.
-#[derive(Clone)]
-pub struct KnownAnswers(Arc<Hot<Box<[u8]>, Arc<Repeat>>>);
-
-/// An answer, ready to be sent.
-pub(crate) struct Repeat {
-    /// From the status line on, without what [`Repeat::rest_of_head`] adds.
-    pub(crate) head: Box<[u8]>,
-    /// `None`: there are no bytes.
-    pub(crate) body: Option<Arc<SmallBody>>,
-    /// When it ceases to hold, whatever happens.
-    pub(crate) until: Option<Timestamp>,
-    /// The header that tells the request's id.
-    id_header: HeaderName,
-}
-
-impl Repeat {
-    /// Of a head alone.
-    #[cfg(test)]
-    pub(crate) fn bare(head: &[u8]) -> Self {
-        Self {
-            head: head.into(),
-            body: None,
-            until: None,
-            id_header: X_REQUEST_ID,
-        }
-    }
-
-    /// What each head has of its own, `Date` and the request's id, and the line that ends it.
-    pub(crate) fn rest_of_head(&self, date: &str, id: &RequestId) -> Vec<u8> {
-        let mut rest = Vec::with_capacity(96);
-        let name = self.id_header.as_str();
-        for part in ["date: ", date, "\r\n", name, ": ", id.as_str(), "\r\n\r\n"] {
-            rest.extend_from_slice(part.as_bytes());
-        }
-        rest
-    }
-}
-
-/// For how long an answer holds.
-#[derive(Debug, Clone)]
-pub(crate) struct Repeats {
-    /// As long as these rows stay as they are.
-    pub(crate) stamp: Stamp,
-    pub(crate) until: Option<Timestamp>,
-}
-
-/// What a handler says of its answer.
-struct Offer {
-    repeats: Repeats,
-    /// Of a 200.
-    body: Option<Arc<SmallBody>>,
-}
-
-/// Says that an answer depends on nothing but the request's method, target, host and `If-None-Match`, and on rows.
-pub(crate) fn offer(answer: &mut HttpResponse, repeats: Repeats, body: Option<SmallBody>) {
-    let body = body.map(Arc::new);
-    answer.extensions_mut().insert(Offer { repeats, body });
-}
 
 /// What a request asks for, where it says nothing that would make its answer another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +16,7 @@ pub(crate) struct Plain<'a> {
     forwarded_host: Option<&'a [u8]>,
     forwarded_proto: Option<&'a [u8]>,
     proxy: Proxy,
-    if_none_match: Option<&'a [u8]>,
+    pub(super) if_none_match: Option<&'a [u8]>,
 }
 
 impl<'a> Plain<'a> {
@@ -140,7 +62,7 @@ impl<'a> Plain<'a> {
         })
     }
 
-    fn key<'k>(&self, space: &'k mut Vec<u8>) -> Option<&'k [u8]> {
+    pub(super) fn key<'k>(&self, space: &'k mut Vec<u8>) -> Option<&'k [u8]> {
         space.clear();
         let parts = [
             self.method.as_bytes(),
@@ -221,90 +143,6 @@ fn bearing(name: &str) -> Bearing {
         | b"tracestate" => Bearing::None,
         _ => Bearing::Unknown,
     }
-}
-
-impl KnownAnswers {
-    #[must_use]
-    pub fn new(store: &Store) -> Self {
-        Self(store.hot(MOST_BYTES, USUAL_BYTES, |key, repeat| {
-            key.len() + repeat.head.len() + size_of::<(Repeat, SmallBody)>()
-        }))
-    }
-
-    /// The answer to a request like this, if one is known. `space` is for the look-up, to be used again.
-    pub(crate) fn find(&self, asked: Plain<'_>, space: &mut Vec<u8>) -> Option<Arc<Repeat>> {
-        self.0.get(asked.key(space)?)
-    }
-
-    /// Keeps an answer that was offered, as it goes out.
-    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, proxies: &TrustedProxies) {
-        let offer = answer.response().extensions();
-        let (Some(offer), status) = (offer.get::<Offer>(), answer.status()) else {
-            return;
-        };
-        let request = answer.request();
-        let headers = request.headers().iter();
-        let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("", |target| target.as_str());
-        let proxy = proxies.standing(request.head().peer_addr);
-        let Some(asked) = Plain::of(request.method().as_str(), target, headers, proxy) else {
-            return;
-        };
-        let etag = answer
-            .headers()
-            .get(header::ETAG)
-            .map(HeaderValue::as_bytes);
-        let body = match (status, asked.if_none_match) {
-            (StatusCode::OK, None) if request.method() == Method::GET => offer.body.clone(),
-            (StatusCode::OK, None) => None,
-            // Of all the ways in which one can ask whether it has changed the one that everybody uses.
-            (StatusCode::NOT_MODIFIED, Some(known)) if etag == Some(known) => None,
-            _ => return,
-        };
-        let mut space = Vec::new();
-        let Some(key) = asked.key(&mut space) else {
-            return;
-        };
-        let ids = [X_REQUEST_ID, X_AMZ_REQUEST_ID];
-        let Some(id_header) = ids.into_iter().find(|id| answer.headers().contains_key(id)) else {
-            return;
-        };
-        let repeat = Repeat {
-            id_header,
-            until: offer.repeats.until,
-            head: head(status, answer.headers(), answer.response().body().size()),
-            body,
-        };
-        let stamp = offer.repeats.stamp.clone();
-        self.0.keep(key.into(), stamp, Arc::new(repeat));
-    }
-}
-
-/// As HTTP/1.1 sends it.
-fn head(status: StatusCode, headers: &HeaderMap, size: BodySize) -> Box<[u8]> {
-    let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
-    for (name, value) in headers {
-        let added = [
-            header::DATE,
-            header::CONTENT_LENGTH,
-            X_REQUEST_ID,
-            X_AMZ_REQUEST_ID,
-        ];
-        if added.contains(name) {
-            continue;
-        }
-        head.extend_from_slice(name.as_str().as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
-    }
-    if let (BodySize::Sized(length), true) = (size, status != StatusCode::NOT_MODIFIED) {
-        head.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
-    }
-    head.into()
 }
 
 #[cfg(test)]

@@ -1,75 +1,49 @@
-//! From an accepted socket to requests and back: TLS, HTTP/1.1, HTTP/2, and the patience with each.
-//!
-//! A request whose answer is known takes a way past actix ([`lane`]). Guarantees: a handshake and each head come in
-//! bounded time, idle connections go, and a worker that is nearly full makes place for those who ask ([`activity`]); a
-//! body is asked for only when it is read ([`expect`]); what is no request is answered all the same ([`unparsed`]).
-//! Refuses to know what is asked.
+//! What accepts connections, and serves each until it closes.
 
-mod activity;
-mod expect;
-mod framing;
-mod http2;
-mod lane;
-mod stream;
-mod transport;
-mod unparsed;
-
-use super::memory::{BodyMemory, Client};
-use super::tls::Tls;
 use crate::http::app_state::AppState;
-pub(super) use activity::{Activity, READ_AHEAD_BYTES};
-use activity::{Place, RequestUnderWay};
-use actix_http::body::{BodySize, BoxBody, MessageBody};
-use actix_http::{ConnectionType, HttpService, Request};
+use crate::http::connection::answering::answer;
+use crate::http::connection::fast_path::Lane;
+use crate::http::connection::http1::http1;
+use crate::http::connection::http2::memory::Pools;
+use crate::http::connection::http2::serve as http2;
+use crate::http::connection::state::Place;
+use crate::http::connection::stream::{HeadMemory, Stream};
+use crate::http::connection::timeouts::{HEAD_TIME, LINGER, STALLED_READER};
+use crate::http::connection::tls::certificate::Tls;
+use crate::http::connection::transport::Transport;
+use crate::http::connection::unparsed;
+use crate::http::memory::BodyMemory;
+use crate::http::memory::Client;
+use actix_http::Request;
+use actix_http::body::BoxBody;
 use actix_server::{GracefulShutdownSignal, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::Error;
 use actix_web::dev::{AppConfig, ServiceResponse};
-use bytes::Bytes;
-use futures_util::future::LocalBoxFuture;
-pub(super) use http2::Pools;
-use lane::Lane;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-use stream::{HeadMemory, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use transport::Transport;
-
-/// For a TLS handshake, and for a head once it has begun.
-const HEAD_TIME: Duration = Duration::from_secs(10);
-/// Between requests.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// A reader that takes nothing at all for this long is gone.
-const STALLED_READER: Duration = Duration::from_secs(30);
-/// How long a refused body is still read so that its sender sees the answer.
-const LINGER: Duration = Duration::from_secs(5);
-
-/// An answer on its way.
-type Answering = LocalBoxFuture<'static, Result<ServiceResponse<UnderWay>, Error>>;
 
 /// What each worker's connections share.
 #[derive(Clone)]
-pub(super) struct Terms {
-    pub(super) state: AppState,
+pub(crate) struct Terms {
+    pub(crate) state: AppState,
     /// `None`: plain HTTP.
-    pub(super) tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
     /// Connections of one worker.
-    pub(super) capacity: usize,
+    pub(crate) capacity: usize,
     /// Of all workers.
-    pub(super) http2_pools: Pools,
-    pub(super) memory: BodyMemory,
+    pub(crate) http2_pools: Pools,
+    pub(crate) memory: BodyMemory,
 }
 
 /// Has `server` serve on `listener` what `app` makes, once for each worker.
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub(super) fn listen<F, I, A>(
+pub(crate) fn listen<F, I, A>(
     server: ServerBuilder,
     listener: TcpListener,
     terms: &Terms,
@@ -108,92 +82,6 @@ where
             }
         })
     })
-}
-
-/// What serves one connection of HTTP/1.1.
-async fn http1<A>(
-    app: &Rc<A>,
-    stop: GracefulShutdownSignal,
-) -> Result<
-    impl Service<(Stream, Option<SocketAddr>), Response = (), Error: std::fmt::Debug> + use<A>,
-    (),
->
-where
-    A: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
-{
-    let (begins, answers) = (Rc::clone(app), Rc::clone(app));
-    HttpService::build()
-        .client_request_timeout(HEAD_TIME)
-        .client_disconnect_timeout(LINGER)
-        // Idle connections are [`Activity`]'s to end: it knows of requests that took the lane.
-        .keep_alive(actix_http::KeepAlive::Os)
-        .graceful_shutdown_signal(move || {
-            let stop = stop.clone();
-            async move { stop.notified().await }
-        })
-        .on_connect_ext(|stream: &Stream, data| {
-            data.insert(Rc::clone(stream.activity()));
-        })
-        .expect(fn_service(move |request: Request| {
-            let app = Rc::clone(&begins);
-            expect::begin(move |request| answer(&app, None, request), request)
-        }))
-        .h1(fn_service(move |request: Request| {
-            expect::resume(&request).unwrap_or_else(|| answer(&answers, None, request))
-        }))
-        .new_service(())
-        .await
-}
-
-/// Has the application answer. The request is under way until the last byte of its answer was handed over.
-fn answer<A>(app: &Rc<A>, activity: Option<&Rc<Activity>>, request: Request) -> Answering
-where
-    A: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
-{
-    let guard = activity
-        .or_else(|| request.conn_data::<Rc<Activity>>())
-        .map(Activity::request);
-    let asks_to_upgrade = request.head().connection_type() == ConnectionType::Upgrade;
-    let answering = app.call(request);
-    Box::pin(async move {
-        let mut answer = answering.await?;
-        if asks_to_upgrade {
-            // actix closes after such an answer, and would say that it upgraded.
-            let head = answer.response_mut().head_mut();
-            head.set_connection_type(ConnectionType::Close);
-        }
-        Ok(answer.map_body(|_, body| UnderWay {
-            body,
-            _guard: guard,
-        }))
-    })
-}
-
-/// An answer's body; when it is dropped, its request is over.
-struct UnderWay {
-    body: BoxBody,
-    _guard: Option<RequestUnderWay>,
-}
-
-impl From<BoxBody> for UnderWay {
-    fn from(body: BoxBody) -> Self {
-        Self { body, _guard: None }
-    }
-}
-
-impl MessageBody for UnderWay {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(cx)
-    }
 }
 
 async fn serve<A, H>(

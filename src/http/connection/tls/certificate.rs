@@ -5,6 +5,7 @@
 
 use crate::clock::Timestamp;
 use crate::http::config::TlsFiles;
+use crate::http::connection::tls::validity::Validity;
 use crate::warnings::Warning;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -18,9 +19,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
-use validity::Validity;
-
-mod validity;
 
 /// How long before its end a certificate is warned of.
 const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);

@@ -1,111 +1,36 @@
-//! Bounds on what a client sends: how large its head is, how slow its body, and how much of it is in memory.
+//! A request's body as it arrives: how slowly it may come, and how much of it is in memory.
 //!
-//! Guarantees: a body that comes slower than [`BODY_PACE_BYTES`] in [`BODY_PACE_TIME`] ends in an error, as does one
-//! that ends early; what a reader keeps of a body while it waits for more is counted ([`Body::count`]), and a body that
-//! loses its share of that memory ends in an error too; an answer that leaves a body unread reaches the client, which
-//! is not reset while it still sends. Refuses to know what a body means.
+//! Guarantees: a body that comes slower than [`PACE_BYTES`](crate::http::pace::PACE_BYTES) in [`PACE_TIME`] ends in an
+//! error, as does one that ends early; what a reader keeps of a body while it waits for more is counted
+//! ([`Body::count`]), and a body that loses its share of that memory ends in an error too; an answer that leaves a body
+//! unread reaches the client, which is not reset while it still sends. Refuses to know what a body means.
 
-use super::connection::{Activity, READ_AHEAD_BYTES};
-use super::memory::{BodyMemory, Client, Share, SharedMemory, UPLOAD_BYTES};
-use super::s3;
 use crate::http::app_state::AppState;
-use crate::http::face::Face;
+use crate::http::connection::Activity;
+use crate::http::limits::body_error::BodyError;
+use crate::http::limits::counted::{Counted, ReadAhead};
+use crate::http::limits::declared::{declared_bytes, is_chunked};
+use crate::http::limits::last_answer::Held;
+use crate::http::memory::BodyMemory;
+use crate::http::memory::Client;
+use crate::http::memory::Share;
+use crate::http::memory::UPLOAD_BYTES;
+use crate::http::pace::{PACE_TIME, Pace};
 use crate::http::proxies::TrustedProxies;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::BoxBody;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::http::{ConnectionType, StatusCode};
-use actix_web::middleware::Next;
+use actix_web::http::ConnectionType;
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
-use std::pin::Pin;
+use futures_util::StreamExt;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// The request line's target and all header names and values together.
-const HEAD_BYTES: usize = 16 * 1024;
-/// 30 KiB in 30 s: 1 KiB/s.
-const BODY_PACE_BYTES: u64 = 30 * 1024;
-const BODY_PACE_TIME: Duration = Duration::from_secs(30);
-/// What is read of an upload before it is taken, where few are under way.
-const WIDE_READ_AHEAD_BYTES: u64 = 64 * 1024;
-/// Requests with longer bodies may take long.
-const LONG_BODY_BYTES: u64 = 64 * 1024;
 /// What of a refused body is read so that its connection can be kept.
 const DRAINED_BYTES: u64 = 256 * 1024;
 const DRAINED_TIME: Duration = Duration::from_secs(2);
-
-/// Refuses a head over [`HEAD_BYTES`] with 431, and bounds what the head of a long request takes.
-pub(crate) async fn bound_head(
-    mut req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let head = req.head();
-    let target = head
-        .uri
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
-    let headers: usize = head
-        .headers()
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
-        .sum();
-    if target + headers > HEAD_BYTES {
-        let is_s3 = req
-            .app_data::<web::Data<AppState>>()
-            .is_some_and(|state| Face::of(req.head(), &state.config) == Face::S3);
-        let mut answer = if is_s3 {
-            s3::head_too_large(req.request())
-        } else {
-            HttpResponse::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-        };
-        answer.head_mut().set_connection_type(ConnectionType::Close);
-        return Ok(req.into_response(answer));
-    }
-    if is_chunked(req.headers()) || declared_bytes(req.headers()) > Some(LONG_BODY_BYTES) {
-        let own = own_values(req.headers());
-        *req.headers_mut() = own;
-    }
-    Ok(next.call(req).await?.map_into_boxed_body())
-}
-
-/// The headers with values of their own. Those that actix reads are slices of what came with them: up to 128 KiB, which
-/// would stay in memory for as long as the request.
-fn own_values(headers: &HeaderMap) -> HeaderMap {
-    let mut own = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        let copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
-        own.append(name.clone(), copy);
-    }
-    own
-}
-
-fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
-    let length = headers.get(header::CONTENT_LENGTH)?;
-    length.to_str().ok()?.parse().ok()
-}
-
-fn is_chunked(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::TRANSFER_ENCODING)
-}
-
-/// Why a body did not come whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BodyError {
-    #[error("the body came too slowly")]
-    TooSlow,
-    #[error("the body ended early")]
-    Incomplete,
-    #[error("the body's transfer encoding is broken")]
-    Malformed,
-    /// See [`super::memory`].
-    #[error("there is no memory for the body")]
-    NoRoom,
-}
 
 /// What of a body is kept while more of it is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,48 +39,6 @@ pub(crate) enum Kept {
     Unverified,
     /// All of it, by a sender that is.
     Document,
-}
-
-/// The memory that a body takes.
-enum Counted {
-    Nothing,
-    /// All that came, once it has to wait for more.
-    Whole {
-        memory: SharedMemory,
-        share: Option<Share>,
-        uncounted: usize,
-    },
-    /// As much as any upload.
-    Upload {
-        share: Share,
-        _read_ahead: Option<ReadAhead>,
-    },
-}
-
-impl Counted {
-    fn share(&self) -> Option<&Share> {
-        match self {
-            Self::Nothing => None,
-            Self::Whole { share, .. } => share.as_ref(),
-            Self::Upload { share, .. } => Some(share),
-        }
-    }
-}
-
-/// More of a body is read before its reader asks for it: an upload is faster so, and takes more memory.
-struct ReadAhead(Rc<Activity>);
-
-impl ReadAhead {
-    fn widen(activity: &Rc<Activity>) -> Self {
-        activity.read_ahead(WIDE_READ_AHEAD_BYTES);
-        Self(Rc::clone(activity))
-    }
-}
-
-impl Drop for ReadAhead {
-    fn drop(&mut self) {
-        self.0.read_ahead(READ_AHEAD_BYTES);
-    }
 }
 
 /// A request's body as it comes, at a pace.
@@ -199,7 +82,7 @@ impl Body {
             received: 0,
             waited: Duration::ZERO,
             state: if is_empty { State::Ended } else { State::Open },
-            pace: Pace::begin(BODY_PACE_TIME),
+            pace: Pace::begin(PACE_TIME),
             held_back: headers
                 .get(header::EXPECT)
                 .is_some_and(|expects| expects.as_bytes().eq_ignore_ascii_case(b"100-continue")),
@@ -352,7 +235,7 @@ impl Body {
             Ok(Some(bytes)) => {
                 self.received += bytes.len() as u64;
                 self.given = bytes.len();
-                self.pace.bytes += bytes.len() as u64;
+                self.pace.receive(bytes.len());
                 match &mut self.counted {
                     Counted::Nothing => {}
                     Counted::Whole { uncounted, .. } => *uncounted += bytes.len(),
@@ -371,8 +254,7 @@ impl Body {
     async fn wait(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let began = Instant::now();
-            let left = self.pace.window.saturating_sub(self.pace.waited);
-            let coming = timeout(left, self.payload.next());
+            let coming = timeout(self.pace.left(), self.payload.next());
             let piece = match self.counted.share() {
                 Some(share) => tokio::select! {
                     biased;
@@ -386,7 +268,7 @@ impl Body {
                 self.pace.next_window()?;
                 continue;
             };
-            self.pace.waited += began.elapsed();
+            self.pace.wait(began.elapsed());
             return match piece {
                 None => Ok(None),
                 Some(Ok(bytes)) => Ok(Some(bytes)),
@@ -419,107 +301,8 @@ impl Body {
         let payload = self.payload;
         answer.map_body(|head, body| {
             head.set_connection_type(ConnectionType::Close);
-            BoxBody::new(Held {
-                body: BoxBody::new(body),
-                _payload: payload,
-            })
+            BoxBody::new(Held::new(BoxBody::new(body), payload))
         })
-    }
-}
-
-/// The pace of the window under way. A window is time spent waiting for the client.
-#[derive(Debug)]
-pub(crate) struct Pace {
-    window: Duration,
-    bytes: u64,
-    waited: Duration,
-}
-
-impl Pace {
-    fn begin(window: Duration) -> Self {
-        Self {
-            window,
-            bytes: 0,
-            waited: Duration::ZERO,
-        }
-    }
-
-    /// The pace at which readers take what is answered.
-    pub(crate) fn of_a_reader() -> Self {
-        Self::begin(BODY_PACE_TIME)
-    }
-
-    /// Counts what a reader takes after it was waited for.
-    /// # Errors
-    /// `TooSlow` where it took too little in a window that is over.
-    pub(crate) fn count(&mut self, waited: Duration, bytes: usize) -> Result<(), BodyError> {
-        self.waited += waited;
-        if self.waited >= self.window {
-            self.next_window()?;
-        }
-        self.bytes += bytes as u64;
-        Ok(())
-    }
-
-    fn next_window(&mut self) -> Result<(), BodyError> {
-        if self.bytes < BODY_PACE_BYTES {
-            return Err(BodyError::TooSlow);
-        }
-        *self = Self::begin(self.window);
-        Ok(())
-    }
-}
-
-/// Pieces handed out at once: what a slow reader's connection holds in memory.
-pub(crate) const HANDED_BYTES: usize = 64 * 1024;
-
-/// An answer's bytes, for as long as its reader takes them at the pace that bodies are held to. (The system's own
-/// buffers stand between: this ends a reader that trickles, not the moment it starts to.)
-pub(crate) fn for_readers_at_pace<S, E>(
-    pieces: S,
-) -> impl Stream<Item = Result<Bytes, Box<dyn std::error::Error>>>
-where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: std::error::Error + 'static,
-{
-    let begun = (pieces, Bytes::new(), Pace::of_a_reader(), Instant::now());
-    stream::try_unfold(
-        begun,
-        async |(mut pieces, mut left, mut pace, handed_at)| {
-            // A piece is asked for when the one before has left our hands.
-            pace.count(handed_at.elapsed(), 0)?;
-            while left.is_empty() {
-                match pieces.next().await {
-                    None => return Ok(None),
-                    Some(piece) => left = piece?,
-                }
-            }
-            let piece = left.split_to(left.len().min(HANDED_BYTES));
-            pace.bytes += piece.len() as u64;
-            Ok(Some((piece, (pieces, left, pace, Instant::now()))))
-        },
-    )
-}
-
-/// An answer's body that keeps the request's unread one. As long as that lives the server knows that the client may
-/// still be sending, and lingers after the answer, reading, before it closes; a dropped one it would read for ever.
-struct Held {
-    body: BoxBody,
-    _payload: web::Payload,
-}
-
-impl MessageBody for Held {
-    type Error = Box<dyn std::error::Error>;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(cx)
     }
 }
 
@@ -527,8 +310,11 @@ impl MessageBody for Held {
 mod tests {
     use super::*;
     use actix_web::FromRequest;
+    use actix_web::body::{BodySize, MessageBody};
     use actix_web::dev::Payload;
     use actix_web::test::TestRequest;
+    use futures_util::stream;
+    use std::pin::Pin;
 
     async fn body(
         pieces: impl futures_util::Stream<Item = Result<Bytes, PayloadError>> + 'static,
@@ -597,33 +383,5 @@ mod tests {
             actix_web::http::ConnectionType::Close
         );
         assert_eq!(answer.body().size(), BodySize::Sized(2));
-    }
-
-    #[tokio::test]
-    async fn a_large_piece_is_handed_out_in_small_ones_and_whole() {
-        let whole: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
-        let pieces = stream::iter([
-            Ok::<_, std::io::Error>(Bytes::from(whole[..150_000].to_vec())),
-            Ok(Bytes::from(whole[150_000..].to_vec())),
-        ]);
-        let handed: Vec<Bytes> = for_readers_at_pace(pieces)
-            .map(Result::unwrap)
-            .collect()
-            .await;
-        assert!(handed.iter().all(|piece| piece.len() <= HANDED_BYTES));
-        assert_eq!(handed.concat(), whole);
-    }
-
-    #[test]
-    fn a_reader_that_takes_a_byte_now_and_then_is_too_slow() {
-        let mut trickling = Pace::of_a_reader();
-        let mut steady = Pace::of_a_reader();
-        let wait = Duration::from_secs(10);
-        for _ in 0..2 {
-            trickling.count(wait, 1).unwrap();
-            steady.count(wait, 16 * 1024).unwrap();
-        }
-        assert!(trickling.count(wait, 1).is_err());
-        steady.count(wait, 16 * 1024).unwrap();
     }
 }

@@ -1,0 +1,50 @@
+//! The memory that a body takes while it is read.
+
+use crate::http::connection::{Activity, READ_AHEAD_BYTES};
+use crate::http::memory::{Share, SharedMemory};
+use std::rc::Rc;
+
+/// What is read of an upload before it is taken, where few are under way.
+const WIDE_READ_AHEAD_BYTES: u64 = 64 * 1024;
+
+/// The memory that a body takes.
+pub(super) enum Counted {
+    Nothing,
+    /// All that came, once it has to wait for more.
+    Whole {
+        memory: SharedMemory,
+        share: Option<Share>,
+        uncounted: usize,
+    },
+    /// As much as any upload.
+    Upload {
+        share: Share,
+        _read_ahead: Option<ReadAhead>,
+    },
+}
+
+impl Counted {
+    pub(super) fn share(&self) -> Option<&Share> {
+        match self {
+            Self::Nothing => None,
+            Self::Whole { share, .. } => share.as_ref(),
+            Self::Upload { share, .. } => Some(share),
+        }
+    }
+}
+
+/// More of a body is read before its reader asks for it: an upload is faster so, and takes more memory.
+pub(super) struct ReadAhead(Rc<Activity>);
+
+impl ReadAhead {
+    pub(super) fn widen(activity: &Rc<Activity>) -> Self {
+        activity.read_ahead(WIDE_READ_AHEAD_BYTES);
+        Self(Rc::clone(activity))
+    }
+}
+
+impl Drop for ReadAhead {
+    fn drop(&mut self) {
+        self.0.read_ahead(READ_AHEAD_BYTES);
+    }
+}

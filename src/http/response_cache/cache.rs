@@ -1,0 +1,104 @@
+//! The answers that are kept, by request.
+
+use crate::cache::Hot;
+use crate::http::proxies::TrustedProxies;
+use crate::http::response_cache::answer::{Offer, Repeat};
+use crate::http::response_cache::request::Plain;
+use crate::http::trace::{X_AMZ_REQUEST_ID, X_REQUEST_ID};
+use crate::store::{SmallBody, Store};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use std::sync::Arc;
+
+/// What all may take in memory, their bytes not counted, which are the store's.
+const MOST_BYTES: usize = 32 << 20;
+const USUAL_BYTES: usize = 1024;
+/// The answers. Cheap to clone.
+#[derive(Clone)]
+pub struct KnownAnswers(Arc<Hot<Box<[u8]>, Arc<Repeat>>>);
+
+impl KnownAnswers {
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        Self(store.hot(MOST_BYTES, USUAL_BYTES, |key, repeat| {
+            key.len() + repeat.head.len() + size_of::<(Repeat, SmallBody)>()
+        }))
+    }
+
+    /// The answer to a request like this, if one is known. `space` is for the look-up, to be used again.
+    pub(crate) fn find(&self, asked: Plain<'_>, space: &mut Vec<u8>) -> Option<Arc<Repeat>> {
+        self.0.get(asked.key(space)?)
+    }
+
+    /// Keeps an answer that was offered, as it goes out.
+    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, proxies: &TrustedProxies) {
+        let offer = answer.response().extensions();
+        let (Some(offer), status) = (offer.get::<Offer>(), answer.status()) else {
+            return;
+        };
+        let request = answer.request();
+        let headers = request.headers().iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", |target| target.as_str());
+        let proxy = proxies.standing(request.head().peer_addr);
+        let Some(asked) = Plain::of(request.method().as_str(), target, headers, proxy) else {
+            return;
+        };
+        let etag = answer
+            .headers()
+            .get(header::ETAG)
+            .map(HeaderValue::as_bytes);
+        let body = match (status, asked.if_none_match) {
+            (StatusCode::OK, None) if request.method() == Method::GET => offer.body.clone(),
+            (StatusCode::OK, None) => None,
+            // Of all the ways in which one can ask whether it has changed the one that everybody uses.
+            (StatusCode::NOT_MODIFIED, Some(known)) if etag == Some(known) => None,
+            _ => return,
+        };
+        let mut space = Vec::new();
+        let Some(key) = asked.key(&mut space) else {
+            return;
+        };
+        let ids = [X_REQUEST_ID, X_AMZ_REQUEST_ID];
+        let Some(id_header) = ids.into_iter().find(|id| answer.headers().contains_key(id)) else {
+            return;
+        };
+        let repeat = Repeat {
+            id_header,
+            until: offer.repeats.until,
+            head: head(status, answer.headers(), answer.response().body().size()),
+            body,
+        };
+        let stamp = offer.repeats.stamp.clone();
+        self.0.keep(key.into(), stamp, Arc::new(repeat));
+    }
+}
+
+/// As HTTP/1.1 sends it.
+fn head(status: StatusCode, headers: &HeaderMap, size: BodySize) -> Box<[u8]> {
+    let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
+    for (name, value) in headers {
+        let added = [
+            header::DATE,
+            header::CONTENT_LENGTH,
+            X_REQUEST_ID,
+            X_AMZ_REQUEST_ID,
+        ];
+        if added.contains(name) {
+            continue;
+        }
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    if let (BodySize::Sized(length), true) = (size, status != StatusCode::NOT_MODIFIED) {
+        head.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
+    }
+    head.into()
+}
