@@ -174,10 +174,16 @@ impl Application {
         chores.spawn(async move { keeper.verify_index().await });
         let store = self.state.store.clone();
         chores.spawn(async move { store.rest_when_idle().await });
-        chores.spawn(http::Watch::run(self.state.clone()));
+        let state = &self.state;
+        chores.spawn((state.watch.clone()).run(
+            state.store.clone(),
+            state.tls.clone(),
+            state.clock.clone(),
+        ));
         if let Some(tls) = self.state.tls.clone() {
             let state = self.state.clone();
-            let was_read = move || state.watch.certificate_was_read(&state);
+            let shown = tls.clone();
+            let was_read = move || state.watch.certificate_was_read(&shown, &state.clock);
             chores.spawn(tls.keep_current(self.reloader.0, was_read));
         }
         let public = http::serve(self.listeners, &self.state)?;

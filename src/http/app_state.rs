@@ -6,9 +6,9 @@ use crate::auth::{AccessKeys, Auth};
 use crate::clock::Clock;
 use crate::http::config::HttpConfig;
 use crate::http::connection::tls::Tls;
+use crate::http::health::Watch;
 use crate::http::plane::rate::Limits;
 use crate::http::response_cache::KnownAnswers;
-use crate::http::watch::Watch;
 use crate::store::Store;
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod face;
 mod head_limit;
+mod health;
 pub(crate) mod limits;
 mod memory;
 pub(crate) mod operations;
@@ -21,21 +22,21 @@ mod response_cache;
 pub(crate) mod s3;
 pub(crate) mod serve;
 pub(crate) mod trace;
-mod watch;
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use face::Face;
 use std::net::TcpListener;
+use std::sync::Arc;
 
 pub(crate) use actix_web::dev::Server;
 pub use app_state::AppState;
 pub use config::{HttpConfig, TlsFiles};
 pub(crate) use connection::tls;
+pub use health::Watch;
 pub use plane::rate::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
 pub use response_cache::KnownAnswers;
-pub use watch::Watch;
 
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
@@ -76,20 +77,28 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
     let capacity = connections_of_a_worker(workers);
     let memory = memory::BodyMemory::default();
     let terms = connection::Terms {
-        state: state.clone(),
+        config: Arc::clone(&state.config),
+        clock: state.clock.clone(),
+        cache: state.known.clone(),
         tls: state.tls.clone(),
         capacity,
         http2_pools: connection::Pools::default(),
         memory: memory.clone(),
     };
     let shared = web::Data::new(state.clone());
+    let config = web::Data::from(Arc::clone(&state.config));
+    let cache = web::Data::new(state.known.clone());
     let memory = web::Data::new(memory);
     let app = move || {
         App::new()
             .app_data(shared.clone())
+            .app_data(config.clone())
+            .app_data(cache.clone())
             .app_data(memory.clone())
+            // The last one is the outermost: it sees a request first and its answer last.
             .wrap(from_fn(head_limit::bound_head))
             .wrap(from_fn(trace::observe))
+            .wrap(from_fn(response_cache::fill))
             .configure(|cfg| routes(cfg, &shared))
     };
     let mut server = Server::build()

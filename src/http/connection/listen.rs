@@ -1,6 +1,7 @@
 //! What accepts connections, and serves each until it closes.
 
-use crate::http::app_state::AppState;
+use crate::clock::Clock;
+use crate::http::config::HttpConfig;
 use crate::http::connection::answering::answer;
 use crate::http::connection::fast_path::Lane;
 use crate::http::connection::http1::http1;
@@ -14,6 +15,7 @@ use crate::http::connection::transport::Transport;
 use crate::http::connection::unparsed;
 use crate::http::memory::BodyMemory;
 use crate::http::memory::Client;
+use crate::http::response_cache::KnownAnswers;
 use actix_http::Request;
 use actix_http::body::BoxBody;
 use actix_server::{GracefulShutdownSignal, ServerBuilder};
@@ -22,6 +24,7 @@ use actix_web::Error;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -29,7 +32,9 @@ use tokio::time::timeout;
 /// What each worker's connections share.
 #[derive(Clone)]
 pub(crate) struct Terms {
-    pub(crate) state: AppState,
+    pub(crate) config: Arc<HttpConfig>,
+    pub(crate) clock: Clock,
+    pub(crate) cache: KnownAnswers,
     /// `None`: plain HTTP.
     pub(crate) tls: Option<Tls>,
     /// Connections of one worker.
@@ -116,7 +121,7 @@ async fn serve<A, H>(
         let shared = http2::Shared {
             peer,
             activity: Rc::clone(activity),
-            clock: terms.state.clock.clone(),
+            clock: terms.clock.clone(),
             pools: terms.http2_pools.clone(),
             connections: terms.memory.http2_connections.clone(),
         };
@@ -124,8 +129,8 @@ async fn serve<A, H>(
         http2::serve(transport, &shared, answer, stop.notified()).await;
         return;
     }
-    let proxy = terms.state.config.trusted_proxies.standing(peer);
-    let lane = Lane::open(&terms.state.known, &terms.state.clock, proxy);
+    let proxy = terms.config.trusted_proxies.standing(peer);
+    let lane = Lane::open(&terms.cache, &terms.clock, proxy);
     let heads = HeadMemory {
         memory: terms.memory.unverified.clone(),
         client: Client::of_peer(peer),

@@ -7,8 +7,10 @@
 
 mod answer;
 mod cache;
+mod fill;
 mod request;
 
 pub(crate) use answer::{Repeat, Repeats, offer};
 pub use cache::KnownAnswers;
+pub(crate) use fill::fill;
 pub(crate) use request::Plain;

@@ -28,8 +28,9 @@ mod settings;
 mod verify;
 
 use crate::http::app_state::AppState;
+use crate::http::health::reason_not_ready;
 use crate::http::limits::Body;
-use crate::http::{operations, origin, serve, trace};
+use crate::http::{origin, serve, trace};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation, POST_OBJECT};
 use crate::s3::uri::{self, Plus};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, form};
@@ -315,7 +316,7 @@ pub(super) async fn minio(req: HttpRequest, state: web::Data<AppState>) -> HttpR
         // MinIO: `cluster/read` asks for the quorum of reads alone.
         "/minio/health/cluster/read" if reads => health(state.store.answers().await),
         "/minio/health/ready" | "/minio/health/cluster" if reads => {
-            health(operations::reason_not_ready(&state).await.is_none())
+            health(reason_not_ready(&state.store).await.is_none())
         }
         _ => error::answer(
             &req,

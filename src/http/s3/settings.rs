@@ -104,7 +104,8 @@ fn watch(exchange: &Exchange<'_>, bucket: &BucketName, setting: BucketSetting) {
         setting,
         BucketSetting::Policy | BucketSetting::PublicAccessBlock
     ) {
-        exchange.state.watch.bucket_was_set(exchange.state, bucket);
+        let state = exchange.state;
+        (state.watch).bucket_was_set(&state.store, &state.clock, bucket);
     }
 }
 

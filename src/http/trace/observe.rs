@@ -1,6 +1,6 @@
 //! The middleware that gives each request its id, logs it, and adds the headers that every answer has.
 
-use crate::http::app_state::AppState;
+use crate::http::config::HttpConfig;
 use crate::http::face::Face;
 use crate::http::trace::line::log;
 use crate::http::trace::request_id::{
@@ -20,8 +20,8 @@ pub(crate) async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::new();
-    let state = req.app_data::<actix_web::web::Data<AppState>>().cloned();
-    let face = (state.as_ref()).map_or(Face::S3, |state| Face::of(req.head(), &state.config));
+    let config = req.app_data::<actix_web::web::Data<HttpConfig>>();
+    let face = config.map_or(Face::S3, |config| Face::of(req.head(), config));
     let span = tracing::info_span!("request", id = %id.as_str());
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();
@@ -32,9 +32,6 @@ pub(crate) async fn observe(
         .map_into_boxed_body();
     span.in_scope(|| log(&answer, face, began.elapsed()));
     add_headers(&mut answer, face, &id);
-    if let Some(state) = state {
-        state.known.keep(&answer, &state.config.trusted_proxies);
-    }
     Ok(answer)
 }
 

@@ -1,7 +1,9 @@
 //! The standing warnings of a running server: gathered from the modules that see them, told to readiness, and logged.
 
-use crate::http::app_state::AppState;
+use crate::clock::{Clock, Timestamp};
+use crate::http::connection::tls::Tls;
 use crate::s3::BucketName;
+use crate::store::Store;
 use crate::warnings::{Warning, WarningLog};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,17 +40,17 @@ impl Watch {
         }
     }
 
-    /// What stands now.
-    pub(crate) fn standing(&self, state: &AppState) -> Vec<Warning> {
-        let mut standing = state.store.health().warnings;
-        let open = state.store.open_buckets().into_iter();
+    /// The warnings that stand now.
+    pub(crate) fn standing(
+        &self,
+        store: &Store,
+        tls: Option<&Tls>,
+        now: Timestamp,
+    ) -> Vec<Warning> {
+        let mut standing = store.health().warnings;
+        let open = store.open_buckets().into_iter();
         standing.extend(open.map(|(bucket, opening)| self.open_bucket(&bucket, &opening)));
-        standing.extend(
-            state
-                .tls
-                .as_ref()
-                .and_then(|tls| tls.warning(state.clock.now())),
-        );
+        standing.extend(tls.and_then(|tls| tls.warning(now)));
         standing.extend(self.inner.of_settings.iter().cloned());
         standing
     }
@@ -61,39 +63,34 @@ impl Watch {
         }
     }
 
-    /// Looks again and again, and logs what begins and what is over. Never ends.
-    pub(crate) async fn run(state: AppState) {
+    /// Gathers the warnings again and again, and logs those that begin and those that are over. Never ends.
+    pub(crate) async fn run(self, store: Store, tls: Option<Tls>, clock: Clock) {
         loop {
-            state.store.look_at_folder().await;
-            let standing = state.watch.standing(&state);
-            state
-                .watch
-                .inner
-                .log
-                .update(&standing, state.clock.elapsed());
+            store.look_at_folder().await;
+            let standing = self.standing(&store, tls.as_ref(), clock.now());
+            self.inner.log.update(&standing, clock.elapsed());
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = state.store.disk_news() => {}
+                () = store.disk_news() => {}
             }
         }
     }
 
     /// The certificate's files were read again: where it ends soon or is not valid, the log says so at once.
-    pub(crate) fn certificate_was_read(&self, state: &AppState) {
-        let tls = state.tls.as_ref();
-        if let Some(warning) = tls.and_then(|tls| tls.warning(state.clock.now())) {
-            self.inner.log.log(&warning, state.clock.elapsed());
+    pub(crate) fn certificate_was_read(&self, tls: &Tls, clock: &Clock) {
+        if let Some(warning) = tls.warning(clock.now()) {
+            self.inner.log.log(&warning, clock.elapsed());
         }
     }
 
     /// What a bucket allows was set anew: where everybody gains from it, the log says so at once.
-    pub(crate) fn bucket_was_set(&self, state: &AppState, name: &BucketName) {
-        let Some(bucket) = state.store.bucket(name) else {
+    pub(crate) fn bucket_was_set(&self, store: &Store, clock: &Clock, name: &BucketName) {
+        let Some(bucket) = store.bucket(name) else {
             return;
         };
         if let Some(opening) = bucket.opening() {
             let warning = self.open_bucket(name, opening);
-            self.inner.log.log(&warning, state.clock.elapsed());
+            self.inner.log.log(&warning, clock.elapsed());
         }
     }
 }
