@@ -319,7 +319,7 @@ async fn furnish(
         None
     };
     let limits = http::Limits::new(config.rate_limit, clock.clone());
-    let known = http::KnownAnswers::new(&store);
+    let response_cache = http::ResponseCache::new(&store);
     let keeper = Housekeeper::new(store.clone(), config.asset_ages, config.scrub_interval);
     let state = AppState {
         config: Arc::new(config.http),
@@ -330,7 +330,7 @@ async fn furnish(
         assets,
         keeper: Arc::new(keeper),
         limits: Arc::new(limits),
-        known,
+        response_cache,
         tls: at_hand.tls,
         watch: at_hand.watch,
     };

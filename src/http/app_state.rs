@@ -8,7 +8,7 @@ use crate::http::config::HttpConfig;
 use crate::http::connection::tls::Tls;
 use crate::http::health::Watch;
 use crate::http::plane::rate::Limits;
-use crate::http::response_cache::KnownAnswers;
+use crate::http::response_cache::ResponseCache;
 use crate::store::Store;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub struct AppState {
     pub assets: Assets,
     pub keeper: Arc<Housekeeper>,
     pub limits: Arc<Limits>,
-    pub known: KnownAnswers,
+    pub response_cache: ResponseCache,
     pub(crate) tls: Option<Tls>,
     pub watch: Watch,
 }

@@ -36,7 +36,7 @@ pub(crate) use connection::tls;
 pub use health::Watch;
 pub use plane::rate::{Limits, RateLimit};
 pub use proxies::TrustedProxies;
-pub use response_cache::KnownAnswers;
+pub use response_cache::ResponseCache;
 
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
@@ -76,10 +76,10 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let capacity = connections_of_a_worker(workers);
     let memory = memory::BodyMemory::default();
-    let terms = connection::Terms {
+    let context = connection::ConnectionContext {
         config: Arc::clone(&state.config),
         clock: state.clock.clone(),
-        cache: state.known.clone(),
+        cache: state.response_cache.clone(),
         tls: state.tls.clone(),
         capacity,
         http2_pools: connection::Pools::default(),
@@ -87,7 +87,7 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
     };
     let shared = web::Data::new(state.clone());
     let config = web::Data::from(Arc::clone(&state.config));
-    let cache = web::Data::new(state.known.clone());
+    let cache = web::Data::new(state.response_cache.clone());
     let memory = web::Data::new(memory);
     let app = move || {
         App::new()
@@ -108,7 +108,7 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
         .shutdown_timeout(STOP_TIME_SECONDS)
         .disable_signals();
     for listener in listeners {
-        server = connection::listen(server, listener, &terms, app.clone())?;
+        server = connection::listen(server, listener, &context, app.clone())?;
     }
     Ok(server.run())
 }

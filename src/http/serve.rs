@@ -6,7 +6,7 @@
 //! RFC 9110, sections 13 to 15.
 
 use crate::http::pace::{HANDED_BYTES, TooSlow, for_readers_at_pace};
-use crate::http::response_cache::{Repeats, offer};
+use crate::http::response_cache::{Validity, offer};
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
@@ -24,8 +24,8 @@ use futures_util::{StreamExt, stream};
 pub(crate) struct Representation {
     pub(crate) content_type: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Where nothing but this and what [`Plain`](crate::http::response_cache::Plain) has of a request decides about the answer.
-    pub(crate) repeats: Option<Repeats>,
+    /// Where nothing but this and what [`CacheableRequest`](crate::http::response_cache::CacheableRequest) has of a request decides about the answer.
+    pub(crate) validity: Option<Validity>,
 }
 
 impl Representation {
@@ -178,8 +178,8 @@ fn offered(
     representation: &Representation,
     body: Option<SmallBody>,
 ) -> HttpResponse {
-    if let Some(repeats) = &representation.repeats {
-        offer(&mut answer, repeats.clone(), body);
+    if let Some(validity) = &representation.validity {
+        offer(&mut answer, validity.clone(), body);
     }
     answer
 }

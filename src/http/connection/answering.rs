@@ -1,7 +1,7 @@
 //! A request's answer on its way: the application called, and the request counted as under way until the last byte of its
 //! answer was handed over.
 
-use crate::http::connection::state::{Activity, RequestUnderWay};
+use crate::http::connection::state::{ConnectionState, RequestGuard};
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::{ConnectionType, Request};
 use actix_service::Service;
@@ -14,16 +14,21 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// An answer on its way.
-pub(super) type Answering = LocalBoxFuture<'static, Result<ServiceResponse<UnderWay>, Error>>;
+pub(super) type ResponseFuture =
+    LocalBoxFuture<'static, Result<ServiceResponse<TrackedBody>, Error>>;
 
 /// Has the application answer. The request is under way until the last byte of its answer was handed over.
-pub(super) fn answer<A>(app: &Rc<A>, activity: Option<&Rc<Activity>>, request: Request) -> Answering
+pub(super) fn answer<A>(
+    app: &Rc<A>,
+    state: Option<&Rc<ConnectionState>>,
+    request: Request,
+) -> ResponseFuture
 where
     A: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
 {
-    let guard = activity
-        .or_else(|| request.conn_data::<Rc<Activity>>())
-        .map(Activity::request);
+    let guard = state
+        .or_else(|| request.conn_data::<Rc<ConnectionState>>())
+        .map(ConnectionState::begin_request);
     let asks_to_upgrade = request.head().connection_type() == ConnectionType::Upgrade;
     let answering = app.call(request);
     Box::pin(async move {
@@ -33,7 +38,7 @@ where
             let head = answer.response_mut().head_mut();
             head.set_connection_type(ConnectionType::Close);
         }
-        Ok(answer.map_body(|_, body| UnderWay {
+        Ok(answer.map_body(|_, body| TrackedBody {
             body,
             _guard: guard,
         }))
@@ -41,18 +46,18 @@ where
 }
 
 /// An answer's body; when it is dropped, its request is over.
-pub(super) struct UnderWay {
+pub(super) struct TrackedBody {
     body: BoxBody,
-    _guard: Option<RequestUnderWay>,
+    _guard: Option<RequestGuard>,
 }
 
-impl From<BoxBody> for UnderWay {
+impl From<BoxBody> for TrackedBody {
     fn from(body: BoxBody) -> Self {
         Self { body, _guard: None }
     }
 }
 
-impl MessageBody for UnderWay {
+impl MessageBody for TrackedBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

@@ -5,7 +5,7 @@
 //! is first read, the 100 is sent, and the rest goes on from there. So no handler knows of it.
 //! RFC 9110, 10.1.1: <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>
 
-use crate::http::connection::answering::Answering;
+use crate::http::connection::answering::ResponseFuture;
 use actix_http::body::{BoxBody, MessageBody};
 use actix_http::error::PayloadError;
 use actix_http::{BoxedPayloadStream, HttpMessage, Payload, Request, Response};
@@ -18,14 +18,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// A request that waits for its body.
-struct Begun(Answering);
+struct Begun(ResponseFuture);
 
 /// Carries out a request until its body is wanted. What it answers goes to [`resume`] once the 100 is sent.
 ///
 /// # Errors
 /// The answer, where the body was not wanted.
 pub(super) async fn begin(
-    answer: impl FnOnce(Request) -> Answering,
+    answer: impl FnOnce(Request) -> ResponseFuture,
     request: Request,
 ) -> Result<Request, Response<BoxBody>> {
     let (request, payload) = request.replace_payload::<BoxedPayloadStream>(Payload::None);
@@ -53,7 +53,7 @@ pub(super) async fn begin(
 }
 
 /// The rest of what was begun, where this request stands for one.
-pub(super) fn resume(request: &Request) -> Option<Answering> {
+pub(super) fn resume(request: &Request) -> Option<ResponseFuture> {
     let begun = request.extensions_mut().remove::<Begun>();
     begun.map(|begun| begun.0)
 }

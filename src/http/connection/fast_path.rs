@@ -1,19 +1,17 @@
-//! A way past actix for requests whose answer is known: from the bytes that came to the bytes that go, with nothing
-//! between but a look-up ([`KnownAnswers`]), and for some a read that never waits.
+//! A way past actix for requests whose answer is cached: from the bytes that came to the bytes that go, with nothing
+//! between but a look-up ([`ResponseCache`]), and for some answers a read that never waits.
 //!
-//! actix copies each body into a buffer before it is sent, and builds each head anew; for a picture that is asked for
+//! actix copies each body into a buffer before it is sent, and builds each head anew; for a picture that is requested
 //! again and again that is most of the work. Guarantees: the answer is the one that actix sent to the same request
-//! before, with its own date and id; and what is not known is left to actix byte for byte. That no byte of a request is
-//! ever taken for the beginning of another is the [stream's](super::stream) guarantee.
+//! before, with its own date and id; and a request whose answer is not cached is left to actix byte for byte. That no
+//! byte of a request is ever taken for the beginning of another is the [stream's](super::stream) guarantee.
 
 use crate::clock::{Clock, Timestamp};
 use crate::http::connection::framing::{Head, Remaining, header_space, parse_head};
-use crate::http::connection::state::RequestUnderWay;
+use crate::http::connection::state::RequestGuard;
 use crate::http::pace::{Pace, TooSlow};
-use crate::http::proxies::Proxy;
-use crate::http::response_cache::KnownAnswers;
-use crate::http::response_cache::Plain;
-use crate::http::response_cache::Repeat;
+use crate::http::proxies::PeerTrust;
+use crate::http::response_cache::{CacheableRequest, CachedResponse, ResponseCache};
 use crate::http::trace::RequestId;
 use crate::s3::time::http_date;
 use crate::store::SmallBytes;
@@ -23,41 +21,41 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What connections look answers up by.
+/// The fast path of one connection.
 #[derive(Clone)]
-pub(super) struct Lane {
-    known: KnownAnswers,
+pub(super) struct FastPath {
+    cache: ResponseCache,
     clock: Clock,
-    proxy: Proxy,
+    trust: PeerTrust,
     is_open: bool,
 }
 
 thread_local! {
-    /// The second that was last written out, and how.
+    /// The second whose `Date` was written last, and that `Date`.
     static DATE: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     static KEY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Lane {
-    pub(super) fn open(known: &KnownAnswers, clock: &Clock, proxy: Proxy) -> Self {
+impl FastPath {
+    pub(super) fn new(cache: &ResponseCache, clock: &Clock, trust: PeerTrust) -> Self {
         Self {
-            known: known.clone(),
+            cache: cache.clone(),
             clock: clock.clone(),
-            proxy,
+            trust,
             // Where each answer has a line in the log, that is the ordinary way's to write.
             is_open: !tracing::enabled!(tracing::Level::DEBUG),
         }
     }
 
-    /// What is to be done with the request that these bytes begin with. `knows`: whether the lane may answer it.
-    pub(super) fn choose(&self, received: &[u8], knows: bool) -> Dispatch {
+    /// Decides what to do with the request that `received` begins with. `may_answer`: whether the fast path may answer it.
+    pub(super) fn dispatch(&self, received: &[u8], may_answer: bool) -> Dispatch {
         let mut space = header_space();
         let (request, length) = match parse_head(received, &mut space) {
             Head::Complete { request, length } => (request, length),
             Head::Incomplete => return Dispatch::Incomplete,
             Head::Malformed => return Dispatch::Forward(Remaining::UntilClose),
         };
-        if knows
+        if may_answer
             && self.is_open
             && let Some(answer) = self.answer(&request)
         {
@@ -71,49 +69,47 @@ impl Lane {
             return None;
         }
         let headers = request.headers.iter().map(|it| (it.name, it.value));
-        let asked = Plain::of(request.method?, request.path?, headers, self.proxy)?;
-        let repeat = KEY.with_borrow_mut(|space| self.known.find(asked, space))?;
+        let request = CacheableRequest::of(request.method?, request.path?, headers, self.trust)?;
+        let cached = KEY.with_borrow_mut(|space| self.cache.find(request, space))?;
         let now = self.clock.now();
-        if repeat.until.is_some_and(|until| until <= now) {
+        if cached.until.is_some_and(|until| until <= now) {
             return None;
         }
-        let body = match &repeat.body {
+        let body = match &cached.body {
             Some(body) => Some(body.at_once()?),
             None => None,
         };
         let id = RequestId::new();
-        let rest = with_date(now, |date| repeat.rest_of_head(date, &id));
-        Some(Answer { repeat, rest, body })
+        let rest = with_date(now, |date| cached.rest_of_head(date, &id));
+        Some(Answer { cached, rest, body })
     }
 }
 
-/// `Date`, written out once a second.
-fn with_date<T>(now: Timestamp, tell: impl FnOnce(&str) -> T) -> T {
+/// Calls `write` with the `Date` of `now`, which is made once a second.
+fn with_date<T>(now: Timestamp, write: impl FnOnce(&str) -> T) -> T {
     let second = now.as_millis().div_euclid(1000);
     DATE.with_borrow_mut(|(written, date)| {
         if *written != second {
             *date = http_date(now);
             *written = second;
         }
-        tell(date)
+        write(date)
     })
 }
 
-/// What is to be done with a request.
+/// What to do with a request.
 pub(super) enum Dispatch {
-    /// Its head has not arrived whole.
+    /// Wait: its head has not arrived whole.
     Incomplete,
-    Cached {
-        length: usize,
-        answer: Answer,
-    },
-    /// actix answers it.
+    /// Send the answer that is cached.
+    Cached { length: usize, answer: Answer },
+    /// Have actix answer it.
     Forward(Remaining),
 }
 
-/// What is to be sent.
+/// The bytes of an answer.
 pub(super) struct Answer {
-    repeat: Arc<Repeat>,
+    cached: Arc<CachedResponse>,
     rest: Vec<u8>,
     body: Option<SmallBytes>,
 }
@@ -121,31 +117,31 @@ pub(super) struct Answer {
 impl Answer {
     fn parts(&self) -> [&[u8]; 3] {
         let body = self.body.as_deref().unwrap_or_default();
-        [&self.repeat.head, &self.rest, body]
+        [&self.cached.head, &self.rest, body]
     }
 }
 
-/// An answer on its way, and how far it is. Its reader is held to the pace of all readers.
+/// An answer that is being sent, and how much of it was. Its reader is held to the pace of all readers.
 pub(super) struct Sending {
     answer: Answer,
     sent: usize,
     pace: Pace,
-    waits_since: Option<Instant>,
-    _under_way: RequestUnderWay,
+    stalled_since: Option<Instant>,
+    _request: RequestGuard,
 }
 
 impl Sending {
-    pub(super) fn begin(answer: Answer, under_way: RequestUnderWay) -> Self {
+    pub(super) fn begin(answer: Answer, request: RequestGuard) -> Self {
         Self {
             answer,
             sent: 0,
             pace: Pace::of_a_reader(),
-            waits_since: None,
-            _under_way: under_way,
+            stalled_since: None,
+            _request: request,
         }
     }
 
-    /// What is left to be sent, for one call of the system.
+    /// The bytes that are left to be sent, for one call of the system.
     pub(super) fn left(&self) -> [IoSlice<'_>; 3] {
         let mut skipped = self.sent;
         self.answer.parts().map(|part| {
@@ -155,9 +151,9 @@ impl Sending {
         })
     }
 
-    /// Its reader takes nothing for now.
-    pub(super) fn waits(&mut self) {
-        self.waits_since.get_or_insert_with(Instant::now);
+    /// The reader takes nothing for now.
+    pub(super) fn note_stalled(&mut self) {
+        self.stalled_since.get_or_insert_with(Instant::now);
     }
 
     pub(super) fn is_all_sent(&self) -> bool {
@@ -165,19 +161,19 @@ impl Sending {
         self.sent >= length
     }
 
-    /// So many bytes more were taken.
+    /// The reader took `bytes` more.
     ///
     /// # Errors
-    /// Where they were taken too slowly for there to be more.
+    /// Where it took them too slowly, and some are left.
     pub(super) fn advance(&mut self, bytes: usize) -> Result<(), TooSlow> {
         self.sent += bytes;
-        let waited = self.waits_since.take().map(|since| since.elapsed());
+        let stalled = self.stalled_since.take().map(|since| since.elapsed());
         if self.is_all_sent() {
             return Ok(());
         }
-        // What was taken counts for the wait before it.
+        // The bytes that were taken count for the wait before them.
         self.pace.count(Duration::ZERO, bytes)?;
-        self.pace.count(waited.unwrap_or_default(), 0)
+        self.pace.count(stalled.unwrap_or_default(), 0)
     }
 }
 
@@ -186,20 +182,20 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_trickles_is_not_sent_the_rest() {
+    async fn a_reader_that_takes_bytes_too_slowly_is_not_sent_the_rest() {
         let answer = || Answer {
-            repeat: Arc::new(Repeat::bare(b"HTTP/1.1 200 OK\r\n".as_slice())),
+            cached: Arc::new(CachedResponse::bare(b"HTTP/1.1 200 OK\r\n".as_slice())),
             rest: vec![b' '; 100_000],
             body: None,
         };
-        let place = crate::http::connection::state::Place::take(1);
-        let mut slow = Sending::begin(answer(), place.activity().request());
-        let mut steady = Sending::begin(answer(), place.activity().request());
+        let slot = crate::http::connection::table::Slot::take(1);
+        let mut slow = Sending::begin(answer(), slot.state().begin_request());
+        let mut steady = Sending::begin(answer(), slot.state().begin_request());
         for _ in 0..2 {
-            slow.waits();
-            steady.waits();
+            slow.note_stalled();
+            steady.note_stalled();
             tokio::time::advance(Duration::from_secs(16)).await;
-            slow.waits();
+            slow.note_stalled();
             assert!(steady.advance(35_000).is_ok() && !steady.is_all_sent());
             let taken = slow.advance(100);
             if let Err(error) = taken {
@@ -208,6 +204,6 @@ mod tests {
                 return;
             }
         }
-        panic!("it went on");
+        panic!("the slow reader was sent more");
     }
 }

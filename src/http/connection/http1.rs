@@ -28,14 +28,14 @@ where
     HttpService::build()
         .client_request_timeout(HEAD_TIME)
         .client_disconnect_timeout(LINGER)
-        // Idle connections are [`Activity`]'s to end: it knows of requests that took the lane.
+        // Idle connections are [`ConnectionState`]'s to end: it knows of requests that took the fast_path.
         .keep_alive(actix_http::KeepAlive::Os)
         .graceful_shutdown_signal(move || {
             let stop = stop.clone();
             async move { stop.notified().await }
         })
         .on_connect_ext(|stream: &Stream, data| {
-            data.insert(Rc::clone(stream.activity()));
+            data.insert(Rc::clone(stream.state()));
         })
         .expect(fn_service(move |request: Request| {
             let app = Rc::clone(&begins);

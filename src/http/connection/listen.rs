@@ -3,19 +3,19 @@
 use crate::clock::Clock;
 use crate::http::config::HttpConfig;
 use crate::http::connection::answering::answer;
-use crate::http::connection::fast_path::Lane;
+use crate::http::connection::fast_path::FastPath;
 use crate::http::connection::http1::http1;
 use crate::http::connection::http2::memory::Pools;
 use crate::http::connection::http2::serve as http2;
-use crate::http::connection::state::Place;
 use crate::http::connection::stream::{HeadMemory, Stream};
+use crate::http::connection::table::Slot;
 use crate::http::connection::timeouts::{HEAD_TIME, LINGER, STALLED_READER};
 use crate::http::connection::tls::certificate::Tls;
 use crate::http::connection::transport::Transport;
 use crate::http::connection::unparsed;
 use crate::http::memory::BodyMemory;
 use crate::http::memory::Client;
-use crate::http::response_cache::KnownAnswers;
+use crate::http::response_cache::ResponseCache;
 use actix_http::Request;
 use actix_http::body::BoxBody;
 use actix_server::{GracefulShutdownSignal, ServerBuilder};
@@ -31,10 +31,10 @@ use tokio::time::timeout;
 
 /// What each worker's connections share.
 #[derive(Clone)]
-pub(crate) struct Terms {
+pub(crate) struct ConnectionContext {
     pub(crate) config: Arc<HttpConfig>,
     pub(crate) clock: Clock,
-    pub(crate) cache: KnownAnswers,
+    pub(crate) cache: ResponseCache,
     /// `None`: plain HTTP.
     pub(crate) tls: Option<Tls>,
     /// Connections of one worker.
@@ -51,7 +51,7 @@ pub(crate) struct Terms {
 pub(crate) fn listen<F, I, A>(
     server: ServerBuilder,
     listener: TcpListener,
-    terms: &Terms,
+    context: &ConnectionContext,
     app: F,
 ) -> std::io::Result<ServerBuilder>
 where
@@ -67,20 +67,20 @@ where
     A::Service: 'static,
 {
     let stop = server.graceful_shutdown_signal();
-    let terms = terms.clone();
+    let context = context.clone();
     server.listen("http", listener, move || {
-        let (app, terms, stop) = (app.clone(), terms.clone(), stop.clone());
+        let (app, context, stop) = (app.clone(), context.clone(), stop.clone());
         fn_factory(move || {
             let app = app().into_factory().new_service(AppConfig::default());
-            let (terms, stop) = (terms.clone(), stop.clone());
+            let (context, stop) = (context.clone(), stop.clone());
             async move {
                 let app = Rc::new(app.await?);
                 let http1 = Rc::new(http1(&app, stop.clone()).await?);
                 Ok::<_, ()>(fn_service(move |socket| {
                     let (app, http1) = (Rc::clone(&app), Rc::clone(&http1));
-                    let (terms, stop) = (terms.clone(), stop.clone());
+                    let (context, stop) = (context.clone(), stop.clone());
                     async move {
-                        serve(socket, &terms, app, http1, stop).await;
+                        serve(socket, &context, app, http1, stop).await;
                         Ok::<(), ()>(())
                     }
                 }))
@@ -91,7 +91,7 @@ where
 
 async fn serve<A, H>(
     socket: TcpStream,
-    terms: &Terms,
+    context: &ConnectionContext,
     app: Rc<A>,
     http1: Rc<H>,
     stop: GracefulShutdownSignal,
@@ -99,17 +99,17 @@ async fn serve<A, H>(
     A: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
     H: Service<(Stream, Option<SocketAddr>), Response = (), Error: std::fmt::Debug>,
 {
-    let place = Place::take(terms.capacity);
-    let activity = place.activity();
+    let slot = Slot::take(context.capacity);
+    let state = slot.state();
     let peer = socket.peer_addr().ok();
     prepare(&socket);
-    let transport = match &terms.tls {
+    let transport = match &context.tls {
         None => Transport::Plain(socket),
         Some(tls) => {
             let handshake = timeout(HEAD_TIME, shake_hands(socket, tls));
             let accepted = tokio::select! {
                 accepted = handshake => accepted,
-                _ = activity.overdue() => return,
+                _ = state.overdue() => return,
             };
             match accepted {
                 Ok(Some(transport)) => transport,
@@ -120,27 +120,27 @@ async fn serve<A, H>(
     if transport.is_http2() {
         let shared = http2::Shared {
             peer,
-            activity: Rc::clone(activity),
-            clock: terms.clock.clone(),
-            pools: terms.http2_pools.clone(),
-            connections: terms.memory.http2_connections.clone(),
+            state: Rc::clone(state),
+            clock: context.clock.clone(),
+            pools: context.http2_pools.clone(),
+            connections: context.memory.http2_connections.clone(),
         };
-        let answer = |request| answer(&app, Some(activity), request);
+        let answer = |request| answer(&app, Some(state), request);
         http2::serve(transport, &shared, answer, stop.notified()).await;
         return;
     }
-    let proxy = terms.config.trusted_proxies.standing(peer);
-    let lane = Lane::open(&terms.cache, &terms.clock, proxy);
+    let trust = context.config.trusted_proxies.trust_of(peer);
+    let fast_path = FastPath::new(&context.cache, &context.clock, trust);
     let heads = HeadMemory {
-        memory: terms.memory.unverified.clone(),
+        memory: context.memory.unverified.clone(),
         client: Client::of_peer(peer),
     };
-    let stream = Stream::new(transport, Rc::clone(activity), lane, heads);
+    let stream = Stream::new(transport, Rc::clone(state), fast_path, heads);
     tokio::select! {
         ended = http1.call((stream, peer)) => if let Err(error) = ended {
             tracing::debug!(?error, "a connection broke");
         },
-        _ = activity.overdue() => {}
+        _ = state.overdue() => {}
     }
 }
 

@@ -5,9 +5,9 @@
 //! each other's framing. A head is handed on when it is whole. After an answer that says that the connection closes,
 //! nothing is read as a request. Refuses to know what is asked.
 
-use crate::http::connection::fast_path::{Dispatch, Lane, Sending};
+use crate::http::connection::fast_path::{Dispatch, FastPath, Sending};
 use crate::http::connection::framing::{Remaining, answer_closes};
-use crate::http::connection::state::Activity;
+use crate::http::connection::state::ConnectionState;
 use crate::http::connection::transport::Transport;
 use crate::http::connection::unparsed;
 use crate::http::memory::Client;
@@ -51,16 +51,16 @@ impl HeadMemory {
 /// What is read of a client that goes on sending after its connection's last answer, so that it sees that answer.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// A connection's stream. It tells the connection's [`Activity`] what it hears and sends, and gives the server's own
-/// refusals of what it could not read ([`unparsed`]) a body. Between two requests of actix's it answers what the lane
+/// A connection's stream. It tells the connection's [`ConnectionState`] what it hears and sends, and gives the server's own
+/// refusals of what it could not read ([`unparsed`]) a body. Between two requests of actix's it answers what the fast_path
 /// knows; actix then sees nothing of these requests. A connection's first one is always actix's, which times its head.
 pub(super) struct Stream {
     transport: Transport,
-    activity: Rc<Activity>,
-    lane: Lane,
-    /// The lane's answer on its way.
+    state: Rc<ConnectionState>,
+    fast_path: FastPath,
+    /// The fast_path's answer on its way.
     sending: Option<Sending>,
-    /// What is sent in place of a bare refusal.
+    /// What is sent in slot of a bare refusal.
     refusal: Option<Bytes>,
     /// Received and not handed on yet.
     received: BytesMut,
@@ -101,14 +101,14 @@ enum Shutdown {
 impl Stream {
     pub(super) fn new(
         transport: Transport,
-        activity: Rc<Activity>,
-        lane: Lane,
+        state: Rc<ConnectionState>,
+        fast_path: FastPath,
         heads: HeadMemory,
     ) -> Self {
         Self {
             transport,
-            activity,
-            lane,
+            state,
+            fast_path,
             sending: None,
             refusal: None,
             received: BytesMut::new(),
@@ -121,21 +121,21 @@ impl Stream {
         }
     }
 
-    pub(super) fn activity(&self) -> &Rc<Activity> {
-        &self.activity
+    pub(super) fn state(&self) -> &Rc<ConnectionState> {
+        &self.state
     }
 
-    /// Sends what the lane has to send.
+    /// Sends what the fast_path has to send.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(sending) = &mut self.sending {
             if sending.is_all_sent() {
                 ready!(self.transport.poll_flush(cx))?;
                 self.sending = None;
-                self.activity.has_sent_all();
+                self.state.note_sent_all();
                 continue;
             }
             let Poll::Ready(sent) = self.transport.poll_write_vectored(cx, &sending.left()) else {
-                sending.waits();
+                sending.note_stalled();
                 return Poll::Pending;
             };
             let sent = sent?;
@@ -169,11 +169,11 @@ impl Stream {
     /// A request was handed on whole and is being answered. What comes meanwhile waits. The end of the stream is reported
     /// only when the body's reader has taken all of it: else actix calls the body incomplete.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.activity.wait_to_hand(cx.waker());
+        self.state.wait_to_forward(cx.waker());
         if self.received.is_empty() {
             ready!(self.poll_receive(cx))?;
         }
-        if self.received.is_empty() && !self.activity.holds_any() {
+        if self.received.is_empty() && !self.state.buffers_any() {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending
@@ -200,8 +200,8 @@ impl Stream {
             answers,
             closes,
         } = self.forward
-            && self.activity.is_at_rest()
-            && self.activity.answers() > answers
+            && self.state.is_at_rest()
+            && self.state.answers() > answers
         {
             // What is left of a body that was answered early is handed on: actix reads it and drops it.
             if remaining.is_nothing() && !closes {
@@ -214,7 +214,7 @@ impl Stream {
 
     /// Answers requests whose answers are known, until one has come whole that is not, or nothing more comes. What is to be
     /// handed on then is in `received`.
-    fn poll_lane(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_fast_path(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_send(cx))?;
             ready!(self.poll_refuse(cx))?;
@@ -234,7 +234,7 @@ impl Stream {
                     }
                     return Poll::Ready(Ok(()));
                 }
-                self.activity.hear();
+                self.state.note_received();
             }
             if self.incomplete > SHORT_HEAD_BYTES
                 && !self.received[self.incomplete..].contains(&b'\n')
@@ -243,13 +243,13 @@ impl Stream {
                 self.incomplete = self.received.len();
                 continue;
             }
-            let answers = self.activity.answers();
-            match self.lane.choose(&self.received, answers > 0) {
+            let answers = self.state.answers();
+            match self.fast_path.dispatch(&self.received, answers > 0) {
                 Dispatch::Cached { length, answer } => {
                     self.received.advance(length);
                     self.incomplete = 0;
                     self.long_head = None;
-                    self.sending = Some(Sending::begin(answer, self.activity.request()));
+                    self.sending = Some(Sending::begin(answer, self.state.begin_request()));
                 }
                 Dispatch::Forward(remaining) => self.begin_forward(remaining),
                 Dispatch::Incomplete if self.received.len() >= HEAD_BYTES => {
@@ -260,7 +260,7 @@ impl Stream {
                     skip_empty_lines(&mut self.received);
                     self.incomplete = self.received.len();
                     // It may have come before the answer to the request before it.
-                    self.activity.hear();
+                    self.state.note_received();
                 }
             }
         }
@@ -286,32 +286,32 @@ impl Stream {
         self.awaits_answer = true;
         self.forward = ForwardState::Request {
             remaining,
-            answers: self.activity.answers(),
+            answers: self.state.answers(),
             closes: false,
         };
-        self.activity.begin_handing();
+        self.state.begin_forward();
     }
 
     /// Hands `bytes` on as far as they belong to the request, and notes so. How many these are.
-    fn hand(&mut self, bytes: &[u8]) -> usize {
+    fn forward(&mut self, bytes: &[u8]) -> usize {
         let ForwardState::Request { remaining, .. } = &mut self.forward else {
             return 0;
         };
         let taken = remaining.take(bytes);
         if taken.bytes > 0 {
-            self.activity.hand(taken.body, taken.framing);
-            self.activity.hear();
+            self.state.forward(taken.body, taken.framing);
+            self.state.note_received();
         }
         taken.bytes
     }
 
     /// Reads on for a moment after the last answer where more is coming: were it closed now, the system would reset the
-    /// connection, and the client might not see the answer. Its [`Activity`] ends the wait.
+    /// connection, and the client might not see the answer. Its [`ConnectionState`] ends the wait.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Shutdown::Lingering(mut seen) = self.shutdown else {
             return Poll::Ready(Ok(()));
         };
-        self.activity.hear();
+        self.state.note_received();
         while seen < LINGER_BYTES {
             let mut space = [MaybeUninit::uninit(); READ_BYTES];
             let mut read = ReadBuf::uninit(&mut space);
@@ -342,7 +342,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_lane(cx))?;
+        ready!(self.poll_fast_path(cx))?;
         match self.forward {
             // The end of the stream.
             ForwardState::Idle | ForwardState::Closed => return Poll::Ready(Ok(())),
@@ -351,9 +351,9 @@ impl AsyncRead for Stream {
             }
             // Nothing reads what comes of a body after its answer, so it does not wait for a reader either.
             ForwardState::Request { .. }
-                if self.activity.holds_enough() && !self.activity.is_at_rest() =>
+                if self.state.buffers_enough() && !self.state.is_at_rest() =>
             {
-                self.activity.wait_to_hand(cx.waker());
+                self.state.wait_to_forward(cx.waker());
                 return Poll::Pending;
             }
             ForwardState::Request { .. } => {}
@@ -361,7 +361,7 @@ impl AsyncRead for Stream {
         if self.received.is_empty() {
             let before = buf.filled().len();
             let read = self.transport.poll_read(cx, buf);
-            let taken = self.hand(&buf.filled()[before..]);
+            let taken = self.forward(&buf.filled()[before..]);
             // The beginning of another request.
             self.received = BytesMut::from(&buf.filled()[before + taken..]);
             buf.set_filled(before + taken);
@@ -369,7 +369,7 @@ impl AsyncRead for Stream {
         }
         let mut received = std::mem::take(&mut self.received);
         let most = received.len().min(buf.remaining());
-        let taken = self.hand(&received[..most]);
+        let taken = self.forward(&received[..most]);
         buf.put_slice(&received[..taken]);
         received.advance(taken);
         if !received.is_empty() {
@@ -387,13 +387,13 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.refusal.is_none() {
-            let is_at_rest = this.activity.is_at_rest();
+            let is_at_rest = this.state.is_at_rest();
             if is_at_rest && this.forward == ForwardState::Closed {
                 // Its last answer was written.
                 return Poll::Ready(Ok(buf.len()));
             }
             // Between two requests only actix's parser writes: its refusals.
-            let Some(refusal) = is_at_rest.then(|| unparsed::told(buf)).flatten() else {
+            let Some(refusal) = is_at_rest.then(|| unparsed::full_response(buf)).flatten() else {
                 if this.awaits_answer
                     && let Some(says) = answer_closes(buf)
                 {
@@ -413,9 +413,9 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send(cx))?;
         // HTTP/1.1 flushes when its buffer is empty.
-        self.activity.has_sent_all();
-        if self.activity.is_at_rest() {
-            self.activity.wake_reader();
+        self.state.note_sent_all();
+        if self.state.is_at_rest() {
+            self.state.wake_forwarder();
         }
         self.transport.poll_flush(cx)
     }
@@ -442,10 +442,10 @@ impl AsyncWrite for Stream {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::http::connection::state::Place;
+    use crate::http::connection::table::Slot;
     use crate::http::memory::BodyMemory;
-    use crate::http::proxies::Proxy;
-    use crate::http::response_cache::KnownAnswers;
+    use crate::http::proxies::PeerTrust;
+    use crate::http::response_cache::ResponseCache;
     use crate::store::{Store, StoreConfig};
     use futures_util::FutureExt;
     use std::time::Duration;
@@ -459,9 +459,9 @@ mod tests {
 
     struct Server {
         store: Store,
-        lane: Lane,
+        fast_path: FastPath,
         heads: SharedMemory,
-        place: Place,
+        slot: Slot,
         _dir: tempfile::TempDir,
     }
 
@@ -478,12 +478,12 @@ mod tests {
             let store = Store::open(config, Clock::default(), Vec::new())
                 .await
                 .unwrap();
-            let known = KnownAnswers::new(&store);
+            let cache = ResponseCache::new(&store);
             Self {
-                lane: Lane::open(&known, &Clock::default(), Proxy::Nobody),
+                fast_path: FastPath::new(&cache, &Clock::default(), PeerTrust::Untrusted),
                 store,
                 heads: BodyMemory::default().unverified,
-                place: Place::take(64),
+                slot: Slot::take(64),
                 _dir: dir,
             }
         }
@@ -495,12 +495,12 @@ mod tests {
             let client = client.unwrap();
             client.set_nodelay(true).unwrap();
             let transport = Transport::Plain(accepted.unwrap().0);
-            let activity = Rc::clone(self.place.activity());
+            let state = Rc::clone(self.slot.state());
             let heads = HeadMemory {
                 memory: self.heads.clone(),
                 client: Client::of_peer(None),
             };
-            let stream = Stream::new(transport, activity, self.lane.clone(), heads);
+            let stream = Stream::new(transport, state, self.fast_path.clone(), heads);
             (client, stream)
         }
     }
@@ -514,7 +514,7 @@ mod tests {
     }
 
     async fn answer(stream: &mut Stream, head: &str) {
-        drop(stream.activity().request());
+        drop(stream.state().begin_request());
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.flush().await.unwrap();
     }

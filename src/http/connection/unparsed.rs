@@ -27,7 +27,7 @@ fn refusal(status: &str, refusal: &S3Error) -> Bytes {
 }
 
 /// What to tell in place of a bare answer of actix's own, where these bytes are one.
-pub(super) fn told(answer: &[u8]) -> Option<Bytes> {
+pub(super) fn full_response(answer: &[u8]) -> Option<Bytes> {
     let head = answer.strip_prefix(b"HTTP/1.1 ")?;
     let end = head.windows(2).position(|two| two == b"\r\n")?;
     let status = std::str::from_utf8(&head[..end]).ok()?;
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_bare_refusal_gets_a_code_and_an_id_and_keeps_its_status() {
         let bare = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        let told = String::from_utf8(told(bare).unwrap().to_vec()).unwrap();
+        let told = String::from_utf8(full_response(bare).unwrap().to_vec()).unwrap();
         assert!(told.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{told}");
         let (head, xml) = told.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}", xml.len())));
@@ -96,7 +96,7 @@ mod tests {
             b"HTTP/1.1 \xff\r\n",
             b"",
         ] {
-            assert!(told(other).is_none());
+            assert!(full_response(other).is_none());
         }
     }
 }

@@ -6,7 +6,7 @@
 //! unread reaches the client, which is not reset while it still sends. Refuses to know what a body means.
 
 use crate::http::app_state::AppState;
-use crate::http::connection::Activity;
+use crate::http::connection::ConnectionState;
 use crate::http::limits::body_error::BodyError;
 use crate::http::limits::counted::{Counted, ReadAhead};
 use crate::http::limits::declared::{declared_bytes, is_chunked};
@@ -47,7 +47,7 @@ pub(crate) struct Body {
     req: HttpRequest,
     counted: Counted,
     /// Which is told what is done with. `None`: HTTP/2, whose windows do the same.
-    activity: Option<Rc<Activity>>,
+    connection: Option<Rc<ConnectionState>>,
     /// Bytes of the last piece.
     given: usize,
     /// `Content-Length`
@@ -76,7 +76,7 @@ impl Body {
             payload,
             req: req.clone(),
             counted: Counted::Nothing,
-            activity: req.conn_data::<Rc<Activity>>().cloned(),
+            connection: req.conn_data::<Rc<ConnectionState>>().cloned(),
             given: 0,
             declared,
             received: 0,
@@ -146,9 +146,9 @@ impl Body {
             .await
         {
             Ok(share) => {
-                let activity = self.activity.as_ref().filter(|_| share.is_one_of_few());
+                let connection = self.connection.as_ref().filter(|_| share.is_one_of_few());
                 self.counted = Counted::Upload {
-                    _read_ahead: activity.map(ReadAhead::widen),
+                    _read_ahead: connection.map(ReadAhead::widen),
                     share,
                 };
                 Ok(())
@@ -220,8 +220,8 @@ impl Body {
         }
         self.held_back = false;
         // Who asks for more is done with what was given before.
-        if let Some(activity) = &self.activity {
-            activity.take(std::mem::take(&mut self.given));
+        if let Some(connection) = &self.connection {
+            connection.consume(std::mem::take(&mut self.given));
         }
         self.count_given().await?;
         if let Some(share) = self.counted.share() {

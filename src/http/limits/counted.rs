@@ -1,6 +1,6 @@
 //! The memory that a body takes while it is read.
 
-use crate::http::connection::{Activity, READ_AHEAD_BYTES};
+use crate::http::connection::{ConnectionState, READ_AHEAD_BYTES};
 use crate::http::memory::{Share, SharedMemory};
 use std::rc::Rc;
 
@@ -34,12 +34,12 @@ impl Counted {
 }
 
 /// More of a body is read before its reader asks for it: an upload is faster so, and takes more memory.
-pub(super) struct ReadAhead(Rc<Activity>);
+pub(super) struct ReadAhead(Rc<ConnectionState>);
 
 impl ReadAhead {
-    pub(super) fn widen(activity: &Rc<Activity>) -> Self {
-        activity.read_ahead(WIDE_READ_AHEAD_BYTES);
-        Self(Rc::clone(activity))
+    pub(super) fn widen(connection: &Rc<ConnectionState>) -> Self {
+        connection.read_ahead(WIDE_READ_AHEAD_BYTES);
+        Self(Rc::clone(connection))
     }
 }
 

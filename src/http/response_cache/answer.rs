@@ -1,4 +1,4 @@
-//! An answer that is kept, and what a handler says of one that may be.
+//! A cached answer, and the mark by which a handler says that its answer may be cached.
 
 use crate::cache::Stamp;
 use crate::clock::Timestamp;
@@ -9,19 +9,19 @@ use actix_web::http::header::HeaderName;
 use std::sync::Arc;
 
 /// An answer, ready to be sent.
-pub(crate) struct Repeat {
-    /// From the status line on, without what [`Repeat::rest_of_head`] adds.
+pub(crate) struct CachedResponse {
+    /// From the status line on, without what [`CachedResponse::rest_of_head`] adds.
     pub(crate) head: Box<[u8]>,
-    /// `None`: there are no bytes.
+    /// `None`: the answer has no body.
     pub(crate) body: Option<Arc<SmallBody>>,
-    /// When it ceases to hold, whatever happens.
+    /// When it expires, whatever happens to its rows.
     pub(crate) until: Option<Timestamp>,
-    /// The header that tells the request's id.
+    /// The header that carries the id of the request.
     pub(super) id_header: HeaderName,
 }
 
-impl Repeat {
-    /// Of a head alone.
+impl CachedResponse {
+    /// An answer that is a head alone.
     #[cfg(test)]
     pub(crate) fn bare(head: &[u8]) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Repeat {
         }
     }
 
-    /// What each head has of its own, `Date` and the request's id, and the line that ends it.
+    /// The part of the head that each answer has of its own: `Date`, the request's id, and the empty line.
     pub(crate) fn rest_of_head(&self, date: &str, id: &RequestId) -> Vec<u8> {
         let mut rest = Vec::with_capacity(96);
         let name = self.id_header.as_str();
@@ -43,23 +43,25 @@ impl Repeat {
     }
 }
 
-/// For how long an answer holds.
+/// How long an answer is valid.
 #[derive(Debug, Clone)]
-pub(crate) struct Repeats {
-    /// As long as these rows stay as they are.
+pub(crate) struct Validity {
+    /// Until one of these rows changes.
     pub(crate) stamp: Stamp,
+    /// Until this moment at most.
     pub(crate) until: Option<Timestamp>,
 }
 
-/// What a handler says of its answer.
+/// The mark of an answer that may be cached.
 pub(super) struct Offer {
-    pub(super) repeats: Repeats,
-    /// Of a 200.
+    pub(super) validity: Validity,
+    /// The body of a 200.
     pub(super) body: Option<Arc<SmallBody>>,
 }
 
-/// Says that an answer depends on nothing but the request's method, target, host and `If-None-Match`, and on rows.
-pub(crate) fn offer(answer: &mut HttpResponse, repeats: Repeats, body: Option<SmallBody>) {
+/// Marks an answer as one that may be cached: it depends on nothing but the request's method, target, host and
+/// `If-None-Match`, and on rows.
+pub(crate) fn offer(answer: &mut HttpResponse, validity: Validity, body: Option<SmallBody>) {
     let body = body.map(Arc::new);
-    answer.extensions_mut().insert(Offer { repeats, body });
+    answer.extensions_mut().insert(Offer { validity, body });
 }

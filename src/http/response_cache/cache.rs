@@ -1,9 +1,9 @@
-//! The answers that are kept, by request.
+//! The cached answers, by request.
 
 use crate::cache::Hot;
 use crate::http::proxies::TrustedProxies;
-use crate::http::response_cache::answer::{Offer, Repeat};
-use crate::http::response_cache::request::Plain;
+use crate::http::response_cache::answer::{CachedResponse, Offer};
+use crate::http::response_cache::request::CacheableRequest;
 use crate::http::trace::{X_AMZ_REQUEST_ID, X_REQUEST_ID};
 use crate::store::{SmallBody, Store};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -12,27 +12,32 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use std::sync::Arc;
 
-/// What all may take in memory, their bytes not counted, which are the store's.
+/// How much memory all of them may take, without their bodies, which belong to the store.
 const MOST_BYTES: usize = 32 << 20;
 const USUAL_BYTES: usize = 1024;
-/// The answers. Cheap to clone.
-#[derive(Clone)]
-pub struct KnownAnswers(Arc<Hot<Box<[u8]>, Arc<Repeat>>>);
 
-impl KnownAnswers {
+/// The cached answers. Cheap to clone.
+#[derive(Clone)]
+pub struct ResponseCache(Arc<Hot<Box<[u8]>, Arc<CachedResponse>>>);
+
+impl ResponseCache {
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        Self(store.hot(MOST_BYTES, USUAL_BYTES, |key, repeat| {
-            key.len() + repeat.head.len() + size_of::<(Repeat, SmallBody)>()
+        Self(store.hot(MOST_BYTES, USUAL_BYTES, |key, cached| {
+            key.len() + cached.head.len() + size_of::<(CachedResponse, SmallBody)>()
         }))
     }
 
-    /// The answer to a request like this, if one is known. `space` is for the look-up, to be used again.
-    pub(crate) fn find(&self, asked: Plain<'_>, space: &mut Vec<u8>) -> Option<Arc<Repeat>> {
-        self.0.get(asked.key(space)?)
+    /// The cached answer to a request like this. `space`: a buffer for the key, to be used again.
+    pub(crate) fn find(
+        &self,
+        request: CacheableRequest<'_>,
+        space: &mut Vec<u8>,
+    ) -> Option<Arc<CachedResponse>> {
+        self.0.get(request.key(space)?)
     }
 
-    /// Keeps an answer that was offered, as it goes out.
+    /// Keeps an answer that its handler [marked](crate::http::response_cache::offer), as it goes out.
     pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, proxies: &TrustedProxies) {
         let offer = answer.response().extensions();
         let (Some(offer), status) = (offer.get::<Offer>(), answer.status()) else {
@@ -45,41 +50,43 @@ impl KnownAnswers {
             .uri()
             .path_and_query()
             .map_or("", |target| target.as_str());
-        let proxy = proxies.standing(request.head().peer_addr);
-        let Some(asked) = Plain::of(request.method().as_str(), target, headers, proxy) else {
+        let trust = proxies.trust_of(request.head().peer_addr);
+        let Some(cacheable) =
+            CacheableRequest::of(request.method().as_str(), target, headers, trust)
+        else {
             return;
         };
         let etag = answer
             .headers()
             .get(header::ETAG)
             .map(HeaderValue::as_bytes);
-        let body = match (status, asked.if_none_match) {
+        let body = match (status, cacheable.if_none_match) {
             (StatusCode::OK, None) if request.method() == Method::GET => offer.body.clone(),
             (StatusCode::OK, None) => None,
-            // Of all the ways in which one can ask whether it has changed the one that everybody uses.
+            // The form of `If-None-Match` that clients use: the one tag that they know.
             (StatusCode::NOT_MODIFIED, Some(known)) if etag == Some(known) => None,
             _ => return,
         };
         let mut space = Vec::new();
-        let Some(key) = asked.key(&mut space) else {
+        let Some(key) = cacheable.key(&mut space) else {
             return;
         };
         let ids = [X_REQUEST_ID, X_AMZ_REQUEST_ID];
         let Some(id_header) = ids.into_iter().find(|id| answer.headers().contains_key(id)) else {
             return;
         };
-        let repeat = Repeat {
+        let cached = CachedResponse {
             id_header,
-            until: offer.repeats.until,
+            until: offer.validity.until,
             head: head(status, answer.headers(), answer.response().body().size()),
             body,
         };
-        let stamp = offer.repeats.stamp.clone();
-        self.0.keep(key.into(), stamp, Arc::new(repeat));
+        let stamp = offer.validity.stamp.clone();
+        self.0.keep(key.into(), stamp, Arc::new(cached));
     }
 }
 
-/// As HTTP/1.1 sends it.
+/// The head as HTTP/1.1 sends it.
 fn head(status: StatusCode, headers: &HeaderMap, size: BodySize) -> Box<[u8]> {
     let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
     for (name, value) in headers {

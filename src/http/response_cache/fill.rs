@@ -3,7 +3,7 @@
 //! It has to be the outermost middleware, so that the head that is kept has all headers.
 
 use crate::http::config::HttpConfig;
-use crate::http::response_cache::cache::KnownAnswers;
+use crate::http::response_cache::cache::ResponseCache;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -11,7 +11,7 @@ use actix_web::web;
 
 /// Keeps each answer that a handler [offered](crate::http::response_cache::offer).
 pub(crate) async fn fill(
-    cache: web::Data<KnownAnswers>,
+    cache: web::Data<ResponseCache>,
     config: web::Data<HttpConfig>,
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,31 +1,31 @@
 //! Which requests may be answered from the cache, and under which key.
 
-use crate::http::proxies::Proxy;
+use crate::http::proxies::PeerTrust;
 
-/// Longer targets and hosts are asked for in the ordinary way.
+/// Requests with longer keys are not answered from the cache.
 const KEY_BYTES: usize = 1024;
 
-/// What a request asks for, where it says nothing that would make its answer another one.
+/// A request all of whose headers are known to change nothing in a cached answer, but those that are part of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Plain<'a> {
+pub(crate) struct CacheableRequest<'a> {
     pub(crate) method: &'a str,
     /// As it stands in the request line.
     pub(crate) target: &'a str,
     host: &'a [u8],
-    /// What a proxy says of the host and scheme that it was asked for, and whether the peer is one that is believed.
+    /// The host and scheme that a proxy says the client used, and whether the peer is trusted to say so.
     forwarded_host: Option<&'a [u8]>,
     forwarded_proto: Option<&'a [u8]>,
-    proxy: Proxy,
+    trust: PeerTrust,
     pub(super) if_none_match: Option<&'a [u8]>,
 }
 
-impl<'a> Plain<'a> {
-    /// `None`: the request is to be answered in the ordinary way.
+impl<'a> CacheableRequest<'a> {
+    /// `None`: a handler has to answer the request.
     pub(crate) fn of(
         method: &'a str,
         target: &'a str,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
-        proxy: Proxy,
+        trust: PeerTrust,
     ) -> Option<Self> {
         if !matches!(method, "GET" | "HEAD") || !target.starts_with('/') {
             return None;
@@ -33,21 +33,21 @@ impl<'a> Plain<'a> {
         let (mut host, mut if_none_match) = (None, None);
         let (mut forwarded_host, mut forwarded_proto) = (None, None);
         for (name, value) in headers {
-            let told = match bearing(name) {
-                Bearing::None => continue,
-                Bearing::Host => host.replace(value),
-                Bearing::ForwardedHost => forwarded_host.replace(value),
-                Bearing::ForwardedProto => forwarded_proto.replace(value),
-                Bearing::IfNoneMatch => if_none_match.replace(value),
-                Bearing::OneOf(values) => {
+            let earlier = match effect(name) {
+                HeaderEffect::None => continue,
+                HeaderEffect::Host => host.replace(value),
+                HeaderEffect::ForwardedHost => forwarded_host.replace(value),
+                HeaderEffect::ForwardedProto => forwarded_proto.replace(value),
+                HeaderEffect::IfNoneMatch => if_none_match.replace(value),
+                HeaderEffect::OneOf(values) => {
                     let mut values = values.iter();
                     values.find(|one| one.as_bytes().eq_ignore_ascii_case(value))?;
                     continue;
                 }
-                Bearing::Unknown => return None,
+                HeaderEffect::Unknown => return None,
             };
-            // Sent twice, it is for the ordinary way to judge.
-            if told.is_some() {
+            // The header was sent twice: a handler has to judge that.
+            if earlier.is_some() {
                 return None;
             }
         }
@@ -57,7 +57,7 @@ impl<'a> Plain<'a> {
             host: host?,
             forwarded_host,
             forwarded_proto,
-            proxy,
+            trust,
             if_none_match,
         })
     }
@@ -70,49 +70,49 @@ impl<'a> Plain<'a> {
             self.host,
             self.forwarded_host.unwrap_or_default(),
             self.forwarded_proto.unwrap_or_default(),
-            match self.proxy {
-                Proxy::Trusted => b"trusted",
-                Proxy::Nobody => b"",
+            match self.trust {
+                PeerTrust::Trusted => b"trusted",
+                PeerTrust::Untrusted => b"",
             },
             self.if_none_match.unwrap_or_default(),
         ];
         for part in parts {
             space.extend_from_slice(part);
-            // No part can hold it.
+            // No part can contain it.
             space.push(b'\n');
         }
         (space.len() <= KEY_BYTES).then_some(space)
     }
 }
 
-/// What a header has to do with an answer that may be given again.
-enum Bearing {
+/// The effect of a header on an answer that may be cached.
+enum HeaderEffect {
     None,
     Host,
     ForwardedHost,
     ForwardedProto,
     IfNoneMatch,
-    /// Nothing, where it says one of these.
+    /// None where it has one of these values, otherwise unknown.
     OneOf(&'static [&'static str]),
-    /// Who knows: ranges, other preconditions, signatures, origins, bodies.
+    /// Unknown: ranges, other preconditions, signatures, origins, bodies.
     Unknown,
 }
 
-fn bearing(name: &str) -> Bearing {
+fn effect(name: &str) -> HeaderEffect {
     const LONGEST: usize = 32;
     let mut space = [0; LONGEST];
     let Some(lower) = space.get_mut(..name.len()) else {
-        return Bearing::Unknown;
+        return HeaderEffect::Unknown;
     };
     lower.copy_from_slice(name.as_bytes());
     lower.make_ascii_lowercase();
     match &*lower {
-        b"host" => Bearing::Host,
-        b"x-forwarded-host" => Bearing::ForwardedHost,
-        b"x-forwarded-proto" => Bearing::ForwardedProto,
-        b"if-none-match" => Bearing::IfNoneMatch,
-        b"connection" => Bearing::OneOf(&["keep-alive"]),
-        b"sec-fetch-dest" => Bearing::OneOf(&["image", "empty", "document"]),
+        b"host" => HeaderEffect::Host,
+        b"x-forwarded-host" => HeaderEffect::ForwardedHost,
+        b"x-forwarded-proto" => HeaderEffect::ForwardedProto,
+        b"if-none-match" => HeaderEffect::IfNoneMatch,
+        b"connection" => HeaderEffect::OneOf(&["keep-alive"]),
+        b"sec-fetch-dest" => HeaderEffect::OneOf(&["image", "empty", "document"]),
         b"user-agent"
         | b"accept"
         | b"accept-encoding"
@@ -140,8 +140,8 @@ fn bearing(name: &str) -> Bearing {
         | b"x-real-ip"
         | b"x-request-id"
         | b"traceparent"
-        | b"tracestate" => Bearing::None,
-        _ => Bearing::Unknown,
+        | b"tracestate" => HeaderEffect::None,
+        _ => HeaderEffect::Unknown,
     }
 }
 
@@ -150,15 +150,15 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn plain<'a>(headers: &[(&'a str, &'a str)]) -> Option<Plain<'a>> {
+    fn cacheable<'a>(headers: &[(&'a str, &'a str)]) -> Option<CacheableRequest<'a>> {
         let headers = headers
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()));
-        Plain::of("GET", "/api/", headers, Proxy::Nobody)
+        CacheableRequest::of("GET", "/api/", headers, PeerTrust::Untrusted)
     }
 
     #[test]
-    fn a_browser_asks_plainly() {
+    fn a_request_of_a_browser_is_cacheable() {
         let headers = [
             ("Host", "h"),
             ("User-Agent", "x"),
@@ -168,7 +168,7 @@ mod tests {
             ("Cookie", "session=1"),
             ("If-None-Match", "\"e\""),
         ];
-        let asked = plain(&headers).unwrap();
+        let asked = cacheable(&headers).unwrap();
         assert_eq!(
             (asked.host, asked.if_none_match),
             (&b"h"[..], Some(&b"\"e\""[..]))
@@ -192,28 +192,32 @@ mod tests {
     #[case::two_hosts("Host", "other")]
     #[case::unheard_of("X-Who-Knows", "1")]
     #[case::long("x-forwarded-for-and-a-name-that-has-no-end", "1")]
-    fn what_may_change_an_answer_takes_the_ordinary_way(#[case] name: &str, #[case] value: &str) {
-        assert_eq!(plain(&[("Host", "h"), (name, value)]), None);
+    fn a_header_that_may_change_the_answer_makes_a_request_uncacheable(
+        #[case] name: &str,
+        #[case] value: &str,
+    ) {
+        assert_eq!(cacheable(&[("Host", "h"), (name, value)]), None);
     }
 
     #[test]
-    fn other_methods_hosts_and_tags_are_other_questions() {
+    fn other_methods_hosts_and_tags_have_other_keys() {
         let headers = |host: &'static [u8]| [("host", host)];
-        let ask =
-            |method, target, host, proxy| Plain::of(method, target, headers(host), proxy).unwrap();
-        let asked = [
-            ask("GET", "/a", b"h", Proxy::Nobody),
-            ask("HEAD", "/a", b"h", Proxy::Nobody),
-            ask("GET", "/a?", b"h", Proxy::Nobody),
-            ask("GET", "/a", b"i", Proxy::Nobody),
-            ask("GET", "/a", b"h", Proxy::Trusted),
-            plain(&[("host", "h"), ("if-none-match", "\"e\"")]).unwrap(),
-            plain(&[("host", "h"), ("x-forwarded-host", "\"e\"")]).unwrap(),
-            plain(&[("host", "h"), ("x-forwarded-proto", "\"e\"")]).unwrap(),
+        let ask = |method, target, host, trust| {
+            CacheableRequest::of(method, target, headers(host), trust).unwrap()
+        };
+        let requests = [
+            ask("GET", "/a", b"h", PeerTrust::Untrusted),
+            ask("HEAD", "/a", b"h", PeerTrust::Untrusted),
+            ask("GET", "/a?", b"h", PeerTrust::Untrusted),
+            ask("GET", "/a", b"i", PeerTrust::Untrusted),
+            ask("GET", "/a", b"h", PeerTrust::Trusted),
+            cacheable(&[("host", "h"), ("if-none-match", "\"e\"")]).unwrap(),
+            cacheable(&[("host", "h"), ("x-forwarded-host", "\"e\"")]).unwrap(),
+            cacheable(&[("host", "h"), ("x-forwarded-proto", "\"e\"")]).unwrap(),
         ];
         let mut keys: Vec<Vec<u8>> = Vec::new();
-        for asked in asked {
-            keys.push(asked.key(&mut Vec::new()).unwrap().to_vec());
+        for request in requests {
+            keys.push(request.key(&mut Vec::new()).unwrap().to_vec());
         }
         keys.sort();
         keys.dedup();
@@ -221,18 +225,23 @@ mod tests {
     }
 
     #[test]
-    fn what_says_no_host_or_posts_takes_the_ordinary_way() {
-        assert_eq!(plain(&[]), None);
+    fn a_request_without_host_or_with_another_method_is_not_cacheable() {
+        assert_eq!(cacheable(&[]), None);
         assert_eq!(
-            Plain::of("POST", "/a", [("host", &b"h"[..])], Proxy::Nobody),
+            CacheableRequest::of("POST", "/a", [("host", &b"h"[..])], PeerTrust::Untrusted),
             None
         );
         assert_eq!(
-            Plain::of("GET", "http://h/a", [("host", &b"h"[..])], Proxy::Nobody),
+            CacheableRequest::of(
+                "GET",
+                "http://h/a",
+                [("host", &b"h"[..])],
+                PeerTrust::Untrusted
+            ),
             None
         );
         assert_eq!(
-            Plain::of("OPTIONS", "*", [("host", &b"h"[..])], Proxy::Nobody),
+            CacheableRequest::of("OPTIONS", "*", [("host", &b"h"[..])], PeerTrust::Untrusted),
             None
         );
     }

@@ -10,7 +10,7 @@ use super::{Exchange, error, verify};
 use crate::auth::{AccessKey, KeyLimits};
 use crate::cache::Stamp;
 use crate::http::limits::Kept;
-use crate::http::response_cache::Repeats;
+use crate::http::response_cache::Validity;
 use crate::http::{origin, proxies};
 use crate::s3::bucket_policy::{Action, Asked, BucketPolicy, Decision, Level, needed_for};
 use crate::s3::op::{BucketOperation, ObjectOperation, Operation};
@@ -160,7 +160,7 @@ impl Permitted {
         bucket: &Bucket,
         key: &ObjectKey,
         stamp: Stamp,
-    ) -> Option<Repeats> {
+    ) -> Option<Validity> {
         let policy = policy_of(bucket).ok()?;
         if !self.may_repeat() || policy.is_some_and(BucketPolicy::looks_at_requests) {
             return None;
@@ -171,7 +171,7 @@ impl Permitted {
             .requester
             .require(exchange, Action::GetObject, &question);
         permitted.ok()?;
-        Some(Repeats {
+        Some(Validity {
             stamp,
             until: self.repeats_until,
         })

@@ -51,7 +51,7 @@ pub(super) async fn read_object(
     };
     permitted.require_of(exchange, Action::GetObject, &object)?;
     let mut representation = represent(exchange, &object, part.as_ref());
-    representation.repeats = stamp
+    representation.validity = stamp
         .filter(|_| part.is_none())
         .and_then(|stamp| permitted.repeats(exchange, &settings, key, stamp));
     apply_overrides(exchange, permitted, &mut representation)?;
@@ -170,7 +170,7 @@ fn represent(exchange: &Exchange<'_>, object: &Object, part: Option<&AskedPart>)
     let mut representation = Representation {
         content_type: header_text::ascii(content_type).into_owned(),
         headers: Vec::new(),
-        repeats: None,
+        validity: None,
     };
     let stored = [
         (header::CACHE_CONTROL, &meta.cache_control),

@@ -1,7 +1,7 @@
 //! An answer to a request of HTTP/2, and what is still read of a body that it refuses.
 
 use crate::clock::Clock;
-use crate::http::connection::answering::{Answering, UnderWay};
+use crate::http::connection::answering::{ResponseFuture, TrackedBody};
 use crate::http::connection::http2::flood::{Budget, data_gain};
 use crate::http::connection::http2::memory::{ANSWERS_BYTES, Allowance, Lease, Piece};
 use crate::http::connection::http2::request::Incoming;
@@ -44,13 +44,13 @@ pub(super) struct Reply {
 
 impl Reply {
     /// Sends what is answered. Whatever ends it early ends this stream alone.
-    pub(super) async fn send(mut self, answering: Answering) {
+    pub(super) async fn send(mut self, answering: ResponseFuture) {
         let answered = tokio::select! {
             answered = answering => answered,
             // As with a client of HTTP/1.1 that went away: nobody waits for it any more.
             _ = poll_fn(|cx| self.respond.poll_reset(cx)) => return,
         };
-        let answer: Response<UnderWay> = match answered {
+        let answer: Response<TrackedBody> = match answered {
             Ok(answer) => answer.into(),
             Err(error) => Response::<BoxBody>::from(error).map_body(|_, body| body.into()),
         };
@@ -169,7 +169,7 @@ fn as_http2(answer: &Response<()>, size: BodySize, clock: &Clock) -> ::http::Res
 /// Sends a body to its end, or says why its stream is to be reset.
 async fn send_body(
     stream: &mut SendStream<Piece>,
-    body: UnderWay,
+    body: TrackedBody,
     answers: &Allowance,
     at_work: &Rc<Share>,
 ) -> Result<(), Reason> {

@@ -1,14 +1,14 @@
 //! One connection of HTTP/2: takes its requests until it closes.
 
 use crate::clock::Clock;
-use crate::http::connection::answering::Answering;
+use crate::http::connection::answering::ResponseFuture;
 use crate::http::connection::http2::flood::{ANSWER_GAIN, Budget, Metered};
 use crate::http::connection::http2::memory::{
     Allowance, AtWork, Lease, Piece, Pools, WIDE_WINDOW_BYTES, WINDOW_BYTES,
 };
 use crate::http::connection::http2::reply::{LAST_WORD, Reply, SEND_BUFFER_BYTES};
 use crate::http::connection::http2::request::{Body, HEAD_BYTES, as_http1, head_bytes};
-use crate::http::connection::state::{Activity, Overdue};
+use crate::http::connection::state::{ConnectionState, Overdue};
 use crate::http::connection::timeouts::{HEAD_TIME, LINGER};
 use crate::http::connection::transport::Transport;
 use crate::http::memory::Client;
@@ -37,7 +37,7 @@ const RESET_STREAMS: usize = 32;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) peer: Option<SocketAddr>,
-    pub(crate) activity: Rc<Activity>,
+    pub(crate) state: Rc<ConnectionState>,
     pub(crate) clock: Clock,
     pub(crate) pools: Pools,
     pub(crate) connections: SharedMemory,
@@ -47,11 +47,11 @@ pub(crate) struct Shared {
 pub(crate) async fn serve(
     transport: Transport,
     shared: &Shared,
-    answer: impl Fn(Request) -> Answering,
+    answer: impl Fn(Request) -> ResponseFuture,
     stop: impl Future<Output = ()>,
 ) {
-    let activity = &shared.activity;
-    activity.is_multiplexed();
+    let state = &shared.state;
+    state.set_multiplexed();
     let budget = Rc::new(Budget::new());
     let client = Client::of_peer(shared.peer);
     let at_work = Rc::new(AtWork::new(shared.connections.clone(), client));
@@ -69,7 +69,7 @@ pub(crate) async fn serve(
             Ok(Ok(connection)) => connection,
             _ => return,
         },
-        _ = activity.overdue() => return,
+        _ = state.overdue() => return,
     };
     let mut taking = Taking {
         shared,
@@ -110,7 +110,7 @@ pub(crate) async fn serve(
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 break LAST_WORD;
             }
-            overdue = activity.overdue(), if !stopping => match overdue {
+            overdue = state.overdue(), if !stopping => match overdue {
                 Overdue::Idle => {
                     connection.graceful_shutdown();
                     break LINGER;
@@ -151,7 +151,7 @@ impl Taking<'_> {
         &self,
         request: ::http::Request<RecvStream>,
         mut respond: SendResponse<Piece>,
-        answer: impl Fn(Request) -> Answering,
+        answer: impl Fn(Request) -> ResponseFuture,
     ) {
         let (head, body) = request.into_parts();
         if head.headers.len() > FIELDS {
