@@ -130,7 +130,12 @@ async fn serve<A, H>(
         return;
     }
     let trust = context.config.trusted_proxies.trust_of(peer);
-    let fast_path = FastPath::new(&context.cache, &context.clock, trust);
+    let fast_path = FastPath::new(
+        &context.cache,
+        &context.clock,
+        trust,
+        peer.map(|peer| peer.ip()),
+    );
     let heads = HeadMemory {
         memory: context.memory.unverified.clone(),
         client: Client::of_peer(peer),

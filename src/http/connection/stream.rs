@@ -480,7 +480,7 @@ mod tests {
                 .unwrap();
             let cache = ResponseCache::new(&store);
             Self {
-                fast_path: FastPath::new(&cache, &Clock::default(), PeerTrust::Untrusted),
+                fast_path: FastPath::new(&cache, &Clock::default(), PeerTrust::Untrusted, None),
                 store,
                 heads: BodyMemory::default().unverified,
                 slot: Slot::take(64),

@@ -2,7 +2,7 @@
 
 use crate::cache::Stamp;
 use crate::clock::Timestamp;
-use crate::http::trace::RequestId;
+use crate::http::trace::{CachedLine, RequestId};
 use crate::store::SmallBody;
 use actix_web::HttpResponse;
 use actix_web::http::header::HeaderName;
@@ -18,17 +18,21 @@ pub(crate) struct CachedResponse {
     pub(crate) until: Option<Timestamp>,
     /// The header that carries the id of the request.
     pub(super) id_header: HeaderName,
+    pub(crate) line: CachedLine,
 }
 
 impl CachedResponse {
     /// An answer that is a head alone.
     #[cfg(test)]
     pub(crate) fn bare(head: &[u8]) -> Self {
+        let request = actix_web::test::TestRequest::get().to_srv_request();
+        let answer = request.into_response(HttpResponse::Ok().finish());
         Self {
             head: head.into(),
             body: None,
             until: None,
             id_header: crate::http::trace::X_REQUEST_ID,
+            line: CachedLine::of(&answer, crate::http::face::Face::Api),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The cached answers, by request.
 
 use crate::cache::Hot;
-use crate::http::proxies::TrustedProxies;
+use crate::http::config::HttpConfig;
+use crate::http::face::Face;
 use crate::http::response_cache::answer::{CachedResponse, Offer};
 use crate::http::response_cache::request::CacheableRequest;
-use crate::http::trace::{X_AMZ_REQUEST_ID, X_REQUEST_ID};
+use crate::http::trace::{CachedLine, X_AMZ_REQUEST_ID, X_REQUEST_ID};
 use crate::store::{SmallBody, Store};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
@@ -38,7 +39,7 @@ impl ResponseCache {
     }
 
     /// Keeps an answer that its handler [marked](crate::http::response_cache::offer), as it goes out.
-    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, proxies: &TrustedProxies) {
+    pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, config: &HttpConfig) {
         let offer = answer.response().extensions();
         let (Some(offer), status) = (offer.get::<Offer>(), answer.status()) else {
             return;
@@ -50,7 +51,7 @@ impl ResponseCache {
             .uri()
             .path_and_query()
             .map_or("", |target| target.as_str());
-        let trust = proxies.trust_of(request.head().peer_addr);
+        let trust = config.trusted_proxies.trust_of(request.head().peer_addr);
         let Some(cacheable) =
             CacheableRequest::of(request.method().as_str(), target, headers, trust)
         else {
@@ -77,6 +78,7 @@ impl ResponseCache {
         };
         let cached = CachedResponse {
             id_header,
+            line: CachedLine::of(answer, Face::of(request.head(), config)),
             until: offer.validity.until,
             head: head(status, answer.headers(), answer.response().body().size()),
             body,

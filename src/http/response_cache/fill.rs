@@ -17,6 +17,6 @@ pub(crate) async fn fill(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let answer = next.call(req).await?.map_into_boxed_body();
-    cache.keep(&answer, &config.trusted_proxies);
+    cache.keep(&answer, &config);
     Ok(answer)
 }

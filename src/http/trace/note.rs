@@ -14,6 +14,14 @@ pub(crate) struct Note {
     pub(crate) detail: Option<String>,
 }
 
+impl Note {
+    pub(super) const NONE: Self = Self {
+        operation: "",
+        code: "",
+        detail: None,
+    };
+}
+
 /// Leaves a note for the line of this request.
 pub(crate) fn note(req: &actix_web::HttpRequest, note: Note) {
     req.extensions_mut().insert(note);

@@ -2,7 +2,7 @@
 
 use crate::http::config::HttpConfig;
 use crate::http::face::Face;
-use crate::http::trace::line::log;
+use crate::http::trace::line::{log, span};
 use crate::http::trace::request_id::{
     HOST_ID, RequestId, X_AMZ_ID_2, X_AMZ_REQUEST_ID, X_REQUEST_ID,
 };
@@ -22,7 +22,7 @@ pub(crate) async fn observe(
     let id = RequestId::new();
     let config = req.app_data::<actix_web::web::Data<HttpConfig>>();
     let face = config.map_or(Face::S3, |config| Face::of(req.head(), config));
-    let span = tracing::info_span!("request", id = %id.as_str());
+    let span = span(&id);
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();
     let mut answer = next
