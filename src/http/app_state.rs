@@ -1,4 +1,4 @@
-//! What the handlers share: one of each module below the edge.
+//! The state that handlers share: one of each module below the edge.
 
 use crate::admin::{Asked, Holder, Housekeeper};
 use crate::assets::Assets;
@@ -12,7 +12,7 @@ use crate::http::response_cache::ResponseCache;
 use crate::store::Store;
 use std::sync::Arc;
 
-/// What the handlers share.
+/// The state that handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub config: Arc<HttpConfig>,
@@ -29,7 +29,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// For orders that come to a running server.
+    /// For orders that commands send to a running server.
     #[must_use]
     pub fn holder(&self) -> Holder<'_> {
         Holder {

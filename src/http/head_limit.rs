@@ -19,7 +19,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// Requests with longer bodies may take long.
 const LONG_BODY_BYTES: u64 = 64 * 1024;
 
-/// Refuses a head over [`HEAD_BYTES`] with 431, and bounds what the head of a long request takes.
+/// The middleware that refuses a head over [`HEAD_BYTES`] with 431, and bounds the memory of the heads of long requests.
 pub(crate) async fn bound_head(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -53,8 +53,8 @@ pub(crate) async fn bound_head(
     Ok(next.call(req).await?.map_into_boxed_body())
 }
 
-/// The headers with values of their own. Those that actix reads are slices of what came with them: up to 128 KiB, which
-/// would stay in memory for as long as the request.
+/// A copy of the headers. The values that actix reads are slices of a buffer of up to 128 KiB, which would stay in memory
+/// for as long as the request.
 fn own_values(headers: &HeaderMap) -> HeaderMap {
     let mut own = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {

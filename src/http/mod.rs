@@ -1,7 +1,28 @@
 //! The edge: the only module that knows actix. The route table is on this screen.
 //!
-//! Guarantees: a request's face is judged by its *raw* first segment, so `/%61pi` is a bucket's name and not the asset
-//! API; every answer went through `trace` and every head through `limits`. Refuses to know what a face answers.
+//! Guarantees: a request's face is decided by its *raw* first segment, so `/%61pi` is a bucket's name and not the asset
+//! API; every answer has a line in the log and every head a limit ([`trace`], [`head_limit`]). Refuses to know what a face
+//! answers.
+//!
+//! Rooms and files, from the top. Each imports only those that stand below it:
+//!
+//! | room | what it is |
+//! |---|---|
+//! | this file | the routes, the middlewares, the server |
+//! | [`admin`] | the administration listener |
+//! | [`head_limit`] | the limit on heads, refused in the form of each face |
+//! | [`operations`] | `/-/…`: health, and the description of the asset API |
+//! | [`s3`], [`plane`] | the two faces |
+//! | [`serve`], [`auth`] | how an object is answered; where a token is carried |
+//! | [`limits`] | the bodies of requests as they arrive |
+//! | [`app_state`] | what handlers share |
+//! | [`health`] | readiness and standing warnings |
+//! | [`connection`] | TLS, HTTP/1.1, the fast path, HTTP/2 |
+//! | [`response_cache`] | answers that may be given again, and the middleware that keeps them |
+//! | [`trace`] | request ids, log lines, and the middleware that writes them |
+//! | [`memory`], [`pace`] | the memory that bodies share; how slow a client may be |
+//! | [`face`], [`origin`] | which face answers; under which name the client reached it |
+//! | [`config`], [`proxies`] | settings; whose forwarding headers are believed |
 
 pub(crate) mod admin;
 mod app_state;
@@ -40,11 +61,11 @@ pub use response_cache::ResponseCache;
 
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
-/// Of one worker, for what waits for the disk: each takes memory, and a disk is not faster for more of them.
+/// Threads of one worker that wait for the disk. Each takes memory, and a disk is not faster for more of them.
 const BLOCKING_THREADS: usize = 64;
-/// Files that are no connections: the log, the database, bodies being read and written.
+/// Open files that are no connections: the log, the database, bodies that are read and written.
 const FILES_OF_OUR_OWN: u64 = 256;
-/// Connections that a process may have, whatever its limit of files: each takes memory before it asks for anything.
+/// How many connections a process may have, whatever its limit of files: each takes memory before its first request.
 const MOST_CONNECTIONS: u64 = 1 << 14;
 
 /// The route table.
@@ -113,7 +134,8 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
     Ok(server.run())
 }
 
-/// The limit of open files, raised as far as it goes, less what we open ourselves.
+/// How many connections each worker may have: raises the limit of open files as far as it goes, and subtracts our own
+/// files.
 fn connections_of_a_worker(workers: usize) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -132,10 +154,10 @@ fn connections_of_a_worker(workers: usize) -> usize {
     connections_within(files, workers)
 }
 
-/// Of each worker, where the process may have so many files open (`None`: any number). A small limit leaves three quarters
-/// to files of our own: an idle server has some forty.
+/// How many connections each worker may have where the process may have `files` open (`None`: any number). A small limit
+/// leaves three quarters to our own files: an idle server has some forty.
 fn connections_within(files: Option<u64>, workers: usize) -> usize {
-    /// One that is at work, and one that makes place.
+    /// One that is at work, and one that can be evicted.
     const LEAST: usize = 2;
     let connections = files.map_or(MOST_CONNECTIONS, |files| {
         let own = FILES_OF_OUR_OWN.min(files / 4 * 3);

@@ -16,7 +16,7 @@ pub(crate) const PACE_TIME: Duration = Duration::from_secs(30);
 #[error("the client was too slow")]
 pub(crate) struct TooSlow;
 
-/// The pace of the window under way. A window is time spent waiting for the client.
+/// The pace of a client in the current window. A window is time that was spent waiting for the client.
 #[derive(Debug)]
 pub(crate) struct Pace {
     window: Duration,
@@ -77,11 +77,11 @@ impl Pace {
     }
 }
 
-/// Pieces handed out at once: what a slow reader's connection holds in memory.
+/// How many bytes are handed out at once: so much the connection of a slow reader holds in memory.
 pub(crate) const HANDED_BYTES: usize = 64 * 1024;
 
-/// An answer's bytes, for as long as its reader takes them at the pace that bodies are held to. (The system's own
-/// buffers stand between: this ends a reader that trickles, not the moment it starts to.)
+/// The bytes of an answer, until its reader is slower than the pace. (The system has buffers of its own: a slow reader is
+/// noticed only when they are full.)
 pub(crate) fn for_readers_at_pace<S, E>(
     pieces: S,
 ) -> impl Stream<Item = Result<Bytes, Box<dyn std::error::Error>>>

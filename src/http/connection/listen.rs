@@ -4,10 +4,11 @@ use crate::clock::Clock;
 use crate::http::config::HttpConfig;
 use crate::http::connection::answering::answer;
 use crate::http::connection::fast_path::FastPath;
+use crate::http::connection::head_memory::HeadMemory;
 use crate::http::connection::http1::http1;
 use crate::http::connection::http2::memory::Pools;
 use crate::http::connection::http2::serve as http2;
-use crate::http::connection::stream::{HeadMemory, Stream};
+use crate::http::connection::stream::Stream;
 use crate::http::connection::table::Slot;
 use crate::http::connection::timeouts::{HEAD_TIME, LINGER, STALLED_READER};
 use crate::http::connection::tls::certificate::Tls;
@@ -29,7 +30,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// What each worker's connections share.
+/// What all connections share.
 #[derive(Clone)]
 pub(crate) struct ConnectionContext {
     pub(crate) config: Arc<HttpConfig>,
@@ -37,14 +38,14 @@ pub(crate) struct ConnectionContext {
     pub(crate) cache: ResponseCache,
     /// `None`: plain HTTP.
     pub(crate) tls: Option<Tls>,
-    /// Connections of one worker.
+    /// How many connections one worker may have.
     pub(crate) capacity: usize,
-    /// Of all workers.
+    /// The pools of all workers.
     pub(crate) http2_pools: Pools,
     pub(crate) memory: BodyMemory,
 }
 
-/// Has `server` serve on `listener` what `app` makes, once for each worker.
+/// Has `server` listen on `listener`, and serve the application that `app` makes once for each worker.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -89,6 +90,7 @@ where
     })
 }
 
+/// Serves one connection until it closes.
 async fn serve<A, H>(
     socket: TcpStream,
     context: &ConnectionContext,
@@ -153,8 +155,8 @@ fn prepare(socket: &TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a connection stays without TCP_NODELAY");
     }
-    // A reader that takes nothing at all is never asked for its next piece, so no pace is measured: the system ends it,
-    // and a peer that vanished.
+    // A reader that takes nothing at all is never sent its next piece, so no pace is measured. The system ends its
+    // connection, and that of a peer that vanished.
     #[cfg(target_os = "linux")]
     {
         let millis = u32::try_from(STALLED_READER.as_millis()).unwrap_or(u32::MAX);
@@ -164,7 +166,7 @@ fn prepare(socket: &TcpStream) {
     }
 }
 
-/// Begins TLS. Who speaks plain HTTP is told so.
+/// Begins TLS. A client that speaks plain HTTP gets an answer that says so.
 async fn shake_hands(mut socket: TcpStream, tls: &Tls) -> Option<Transport> {
     /// The type of the record that every client of TLS begins with.
     const HANDSHAKE: u8 = 22;
@@ -187,7 +189,7 @@ async fn shake_hands(mut socket: TcpStream, tls: &Tls) -> Option<Transport> {
     }
 }
 
-/// Answers, and reads on for a moment, so that the client sees the answer and no reset.
+/// Answers, and reads on for a moment, so that the client sees the answer and not a reset.
 async fn refuse_plain_http(socket: &mut TcpStream) {
     if socket.write_all(&unparsed::not_tls()).await.is_err() || socket.shutdown().await.is_err() {
         return;

@@ -1,14 +1,19 @@
-//! From an accepted socket to requests and back: TLS, HTTP/1.1, HTTP/2, and the patience with each.
+//! Connections: from an accepted socket to requests and back, by TLS, HTTP/1.1 and HTTP/2.
 //!
-//! A request whose answer is known takes a way past actix ([`fast_path`]). Guarantees: a handshake and each head come in
-//! bounded time, idle connections go, and a worker that is nearly full makes place for those who ask ([`activity`]); a
-//! body is asked for only when it is read ([`expect`]); what is no request is answered all the same ([`unparsed`]).
-//! Refuses to know what is asked.
+//! A request whose answer is cached takes the [`fast_path`] past actix. Guarantees: a handshake and each head come in
+//! bounded time ([`timeouts`]), idle connections are closed, and a worker that is nearly full evicts those that were idle
+//! longest ([`table`]); a body is asked for only when it is read ([`expect`]); a request that cannot be parsed gets an
+//! answer all the same ([`unparsed`]). Refuses to know what requests mean.
+//!
+//! Each file imports only files that stand below it: [`listen`]; [`http1`] and [`http2`]; [`expect`] and [`answering`];
+//! [`stream`]; [`fast_path`], [`head_memory`] and [`framing`]; [`table`]; [`state`]; [`timeouts`], [`transport`], [`tls`]
+//! and [`unparsed`].
 
 mod answering;
 mod expect;
 mod fast_path;
 mod framing;
+mod head_memory;
 mod http1;
 mod http2;
 mod listen;

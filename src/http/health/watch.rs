@@ -1,4 +1,4 @@
-//! The standing warnings of a running server: gathered from the modules that see them, told to readiness, and logged.
+//! The standing warnings of a running server: gathered from the modules that see them, reported by readiness, and logged.
 
 use crate::clock::{Clock, Timestamp};
 use crate::http::connection::tls::Tls;
@@ -8,7 +8,7 @@ use crate::warnings::{Warning, WarningLog};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the disk, the data folder and all else that is warned of is looked at, to be logged.
+/// How often the disk, the data folder and all other causes of warnings are checked.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Cheap to clone.
@@ -20,9 +20,9 @@ pub struct Watch {
 #[derive(Default)]
 struct Inner {
     log: WarningLog,
-    /// Where a command that the log names finds this server.
+    /// The address at which a command that the log names finds this server.
     endpoint: String,
-    /// Of the settings: they stand until a restart.
+    /// Warnings of settings: they stand until a restart.
     of_settings: Vec<Warning>,
 }
 
@@ -83,7 +83,7 @@ impl Watch {
         }
     }
 
-    /// What a bucket allows was set anew: where everybody gains from it, the log says so at once.
+    /// The access to a bucket was changed: where everybody gained from that, the log says so at once.
     pub(crate) fn bucket_was_set(&self, store: &Store, clock: &Clock, name: &BucketName) {
         let Some(bucket) = store.bucket(name) else {
             return;

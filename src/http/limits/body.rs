@@ -8,9 +8,9 @@
 use crate::http::app_state::AppState;
 use crate::http::connection::ConnectionState;
 use crate::http::limits::body_error::BodyError;
-use crate::http::limits::counted::{Counted, ReadAhead};
 use crate::http::limits::declared::{declared_bytes, is_chunked};
-use crate::http::limits::last_answer::Held;
+use crate::http::limits::lingering::LingeringBody;
+use crate::http::limits::memory_use::{MemoryUse, ReadAhead};
 use crate::http::memory::BodyMemory;
 use crate::http::memory::Client;
 use crate::http::memory::Share;
@@ -28,16 +28,16 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// What of a refused body is read so that its connection can be kept.
+/// How much of a refused body is read so that its connection can be kept.
 const DRAINED_BYTES: u64 = 256 * 1024;
 const DRAINED_TIME: Duration = Duration::from_secs(2);
 
-/// What of a body is kept while more of it is waited for.
+/// How much of a body its reader keeps while it waits for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// All of it, and its sender is not verified.
+    /// All of it; its sender is not verified.
     Unverified,
-    /// All of it, by a sender that is.
+    /// All of it; its sender is verified.
     Document,
 }
 
@@ -45,8 +45,8 @@ pub(crate) enum Kept {
 pub(crate) struct Body {
     payload: web::Payload,
     req: HttpRequest,
-    counted: Counted,
-    /// Which is told what is done with. `None`: HTTP/2, whose windows do the same.
+    memory_use: MemoryUse,
+    /// It is told how much was consumed. `None`: HTTP/2, whose windows do the same.
     connection: Option<Rc<ConnectionState>>,
     /// Bytes of the last piece.
     given: usize,
@@ -56,7 +56,7 @@ pub(crate) struct Body {
     waited: Duration,
     state: State,
     pace: Pace,
-    /// The client sends nothing before it is asked to, and nobody has.
+    /// The client waits for a 100 before it sends the body, and none was sent.
     held_back: bool,
 }
 
@@ -75,7 +75,7 @@ impl Body {
         Self {
             payload,
             req: req.clone(),
-            counted: Counted::Nothing,
+            memory_use: MemoryUse::Nothing,
             connection: req.conn_data::<Rc<ConnectionState>>().cloned(),
             given: 0,
             declared,
@@ -89,22 +89,22 @@ impl Body {
         }
     }
 
-    /// Bytes, where the client stated them.
+    /// The body's length in bytes, where the client stated it.
     pub(crate) fn declared(&self) -> Option<u64> {
         self.declared
     }
 
-    /// Bytes so far.
+    /// How many bytes have come.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    /// How long the client was waited for.
+    /// How long the reader waited for the client.
     pub(crate) fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// From now on the reader keeps what comes.
+    /// Counts what comes from now on: the reader keeps it.
     pub(crate) fn count(&mut self, kept: Kept) {
         let Some(memory) = self.req.app_data::<web::Data<BodyMemory>>() else {
             return;
@@ -113,7 +113,7 @@ impl Body {
             Kept::Unverified => &memory.unverified,
             Kept::Document => &memory.documents,
         };
-        self.counted = Counted::Whole {
+        self.memory_use = MemoryUse::Whole {
             memory: memory.clone(),
             share: None,
             uncounted: 0,
@@ -122,13 +122,13 @@ impl Body {
 
     /// The share of a body that is whole, to be kept as long as its bytes are.
     pub(crate) fn take_share(&mut self) -> Option<Share> {
-        match std::mem::replace(&mut self.counted, Counted::Nothing) {
-            Counted::Whole { share, .. } => share,
-            Counted::Nothing | Counted::Upload { .. } => None,
+        match std::mem::replace(&mut self.memory_use, MemoryUse::Nothing) {
+            MemoryUse::Whole { share, .. } => share,
+            MemoryUse::Nothing | MemoryUse::Upload { .. } => None,
         }
     }
 
-    /// What comes now is stored as it comes. Waits until there is room for an upload; nothing of it is read before.
+    /// Begins to read an upload, which is stored as it comes. Waits for room first; nothing of the upload is read before.
     ///
     /// # Errors
     /// `NoRoom` where there was none in time.
@@ -136,7 +136,7 @@ impl Body {
         let Some(memory) = self.req.app_data::<web::Data<BodyMemory>>().cloned() else {
             return Ok(());
         };
-        self.counted = Counted::Nothing;
+        self.memory_use = MemoryUse::Nothing;
         if self.is_all_here() {
             return Ok(());
         }
@@ -147,7 +147,7 @@ impl Body {
         {
             Ok(share) => {
                 let connection = self.connection.as_ref().filter(|_| share.is_one_of_few());
-                self.counted = Counted::Upload {
+                self.memory_use = MemoryUse::Upload {
                     _read_ahead: connection.map(ReadAhead::widen),
                     share,
                 };
@@ -157,42 +157,42 @@ impl Body {
         }
     }
 
-    /// Whose share of memory it takes.
+    /// The client whose share of the memory the body takes.
     fn client(&self) -> Client {
         let state = self.req.app_data::<web::Data<AppState>>();
         let proxies = state.map_or(&TrustedProxies::None, |state| &state.config.trusted_proxies);
         Client::of(self.req.head(), proxies)
     }
 
-    /// Whether nothing more is waited for.
+    /// Whether nothing more will come.
     fn is_all_here(&self) -> bool {
         self.state == State::Ended || self.declared == Some(self.received)
     }
 
     fn fail(&mut self, error: BodyError) -> BodyError {
         self.state = State::Failed(error);
-        self.counted = Counted::Nothing;
+        self.memory_use = MemoryUse::Nothing;
         error
     }
 
-    /// Counts what was given and is kept, before more is waited for.
+    /// Counts the pieces that the reader keeps, before it waits for more.
     async fn count_given(&mut self) -> Result<(), BodyError> {
         if self.is_all_here() {
             return Ok(());
         }
-        let client = match &self.counted {
-            Counted::Whole {
+        let client = match &self.memory_use {
+            MemoryUse::Whole {
                 share: None,
                 uncounted: 1..,
                 ..
             } => Some(self.client()),
             _ => None,
         };
-        let Counted::Whole {
+        let MemoryUse::Whole {
             memory,
             share,
             uncounted,
-        } = &mut self.counted
+        } = &mut self.memory_use
         else {
             return Ok(());
         };
@@ -219,16 +219,16 @@ impl Body {
             State::Failed(error) => return Err(error),
         }
         self.held_back = false;
-        // Who asks for more is done with what was given before.
+        // A reader that asks for more has consumed the piece before.
         if let Some(connection) = &self.connection {
             connection.consume(std::mem::take(&mut self.given));
         }
         self.count_given().await?;
-        if let Some(share) = self.counted.share() {
+        if let Some(share) = self.memory_use.share() {
             share.waits_for_client(true);
         }
         let piece = self.wait().await;
-        if let Some(share) = self.counted.share() {
+        if let Some(share) = self.memory_use.share() {
             share.waits_for_client(false);
         }
         match &piece {
@@ -236,10 +236,10 @@ impl Body {
                 self.received += bytes.len() as u64;
                 self.given = bytes.len();
                 self.pace.receive(bytes.len());
-                match &mut self.counted {
-                    Counted::Nothing => {}
-                    Counted::Whole { uncounted, .. } => *uncounted += bytes.len(),
-                    Counted::Upload { share, .. } => share.hear(bytes.len()),
+                match &mut self.memory_use {
+                    MemoryUse::Nothing => {}
+                    MemoryUse::Whole { uncounted, .. } => *uncounted += bytes.len(),
+                    MemoryUse::Upload { share, .. } => share.count(bytes.len()),
                 }
             }
             Ok(None) => self.state = State::Ended,
@@ -255,7 +255,7 @@ impl Body {
         loop {
             let began = Instant::now();
             let coming = timeout(self.pace.left(), self.payload.next());
-            let piece = match self.counted.share() {
+            let piece = match self.memory_use.share() {
                 Some(share) => tokio::select! {
                     biased;
                     piece = coming => piece,
@@ -282,7 +282,7 @@ impl Body {
 
     /// Makes an answer ready to be sent while the body may still be coming: reads a small rest, so that the connection
     /// can be kept; else has the connection closed after the answer, and not before the client could read it. A body
-    /// that nobody asked for (`Expect: 100-continue`) is not asked for now.
+    /// that no handler read (`Expect: 100-continue`) is not asked for now.
     pub(crate) async fn settle(mut self, answer: HttpResponse) -> HttpResponse {
         let rest = self
             .declared
@@ -301,7 +301,7 @@ impl Body {
         let payload = self.payload;
         answer.map_body(|head, body| {
             head.set_connection_type(ConnectionType::Close);
-            BoxBody::new(Held::new(BoxBody::new(body), payload))
+            BoxBody::new(LingeringBody::new(BoxBody::new(body), payload))
         })
     }
 }

@@ -2,9 +2,9 @@
 
 mod body;
 mod body_error;
-mod counted;
 mod declared;
-mod last_answer;
+mod lingering;
+mod memory_use;
 
 pub(crate) use body::{Body, Kept};
 pub(crate) use body_error::BodyError;

@@ -1,7 +1,7 @@
-//! What is held, for which bodies, and which body has to make room.
+//! The ledger of a shared memory: how much each body holds, and which one is evicted.
 
 use crate::http::memory::body_state::BodyState;
-use crate::http::memory::bounds::{Bounds, Few};
+use crate::http::memory::bounds::{Bounds, SmallHolders};
 use crate::http::memory::client::Client;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use std::time::Duration;
 #[error("there is no memory for the body")]
 pub(crate) struct NoRoom;
 
-/// What a body may do where there is no room for it.
+/// Whether a body that finds no room may evict others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Making {
-    Looks,
-    Evicts,
+pub(super) enum Eviction {
+    NotNow,
+    Allowed,
 }
 
-/// What is held, and for which bodies.
+/// How much is held, and by which bodies.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) held_bytes: usize,
-    /// What is held for each client; none for which nothing is.
+    /// How much each client holds. A client that holds nothing has no entry.
     clients: HashMap<Client, usize>,
     bodies: HashMap<u64, Entry>,
     next: u64,
@@ -65,15 +65,14 @@ impl Ledger {
         self.held_bytes == 0 && self.clients.is_empty() && self.bodies.is_empty()
     }
 
-    /// Sees to it that `bytes` more of `client` have room. `own_bytes`: what their body holds; `speed`: of that body, bytes a
-    /// second.
+    /// Makes room for `bytes` more of `client`. `own_bytes`: how much their body holds; `speed`: of that body, bytes a second.
     pub(super) fn make_room(
         &mut self,
         bounds: &Bounds,
         client: Client,
         (own_bytes, bytes): (usize, usize),
         speed: f64,
-        making: Making,
+        eviction: Eviction,
     ) -> Result<(), NoRoom> {
         loop {
             let of_client = self.clients.get(&client).copied().unwrap_or(0);
@@ -81,11 +80,12 @@ impl Ledger {
             if !is_part_full && self.held_bytes + bytes <= bounds.all_bytes {
                 return Ok(());
             }
-            if making == Making::Looks {
+            if eviction == Eviction::NotNow {
                 return Err(NoRoom);
             }
             let slowest = if is_part_full {
-                let greatest = Some(client).filter(|_| bounds.few == Few::DisplaceAnyOfTheGreatest);
+                let greatest =
+                    Some(client).filter(|_| bounds.small_holders == SmallHolders::MayDisplaceAny);
                 let greatest = greatest.and_then(|client| self.greatest_body(client));
                 greatest
                     .filter(|(_, held)| 2 * (own_bytes + bytes) < *held)
@@ -94,9 +94,11 @@ impl Ledger {
             } else {
                 let greatest = self.clients.iter().max_by_key(|(_, bytes)| **bytes);
                 let (greatest, held) = greatest.map_or((None, 0), |(it, held)| (Some(*it), *held));
-                if bounds.few == Few::DisplaceAnyOfTheGreatest && 2 * (of_client + bytes) < held {
+                if bounds.small_holders == SmallHolders::MayDisplaceAny
+                    && 2 * (of_client + bytes) < held
+                {
                     let any = Bounds {
-                        spared_for: Duration::ZERO,
+                        protected_for: Duration::ZERO,
                         ..*bounds
                     };
                     self.slowest(&any, f64::INFINITY, greatest)
@@ -110,18 +112,18 @@ impl Ledger {
         }
     }
 
-    /// The slowest body that may be evicted for one of `speed`, of a client or of all.
+    /// The slowest body that may be evicted for a body of `speed`: of one client, or of all.
     fn slowest(&self, bounds: &Bounds, speed: f64, of: Option<Client>) -> Option<u64> {
         #[expect(clippy::cast_precision_loss, reason = "a bound on speed is no count")]
-        let spared_above = bounds.spared_above as f64;
+        let protected_above = bounds.protected_above as f64;
         let candidates = self.bodies.iter().filter(|(_, entry)| {
             of.is_none_or(|client| entry.client == client)
                 && entry.body.waits_for_client()
-                && entry.body.age() >= bounds.spared_for
+                && entry.body.age() >= bounds.protected_for
         });
         candidates
             .map(|(id, entry)| (*id, entry.body.speed()))
-            .filter(|(_, its_speed)| *its_speed <= spared_above && *its_speed < speed)
+            .filter(|(_, its_speed)| *its_speed <= protected_above && *its_speed < speed)
             .min_by(|(_, one), (_, other)| one.total_cmp(other))
             .map(|(id, _)| id)
     }

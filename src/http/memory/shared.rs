@@ -3,16 +3,16 @@
 use crate::http::memory::body_state::BodyState;
 use crate::http::memory::bounds::{Bounds, charge};
 use crate::http::memory::client::Client;
-use crate::http::memory::ledger::{Ledger, Making, NoRoom};
+use crate::http::memory::ledger::{Eviction, Ledger, NoRoom};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How often a body that waits for room looks for it.
-const LOOK_FOR_ROOM: Duration = Duration::from_millis(25);
+/// How often a body that waits for room tries again.
+const RETRY_EVERY: Duration = Duration::from_millis(25);
 
-/// How often it looks for one that is slow, which takes a walk over all.
-const LOOK_FOR_SLOWEST: Duration = Duration::from_millis(500);
+/// How often it tries to evict a slow body, which takes a walk over all of them.
+const EVICT_EVERY: Duration = Duration::from_millis(500);
 
 /// Memory that bodies of one kind share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,13 +29,13 @@ impl SharedMemory {
         }
     }
 
-    /// Takes room for `bytes` that came of a body, and lets slower bodies make it where there is none.
+    /// Takes room for `bytes` of a body that came, and evicts slower bodies where there is none.
     ///
     /// # Errors
-    /// Where they did not in the time that a body waits.
+    /// Where no room was found in the time that a body waits.
     pub(crate) async fn begin(&self, client: Client, bytes: usize) -> Result<Share, NoRoom> {
         let share = self.begin_upload(client, bytes).await?;
-        share.hear(bytes);
+        share.count(bytes);
         Ok(share)
     }
 
@@ -46,26 +46,31 @@ impl SharedMemory {
     pub(crate) async fn begin_upload(&self, client: Client, bytes: usize) -> Result<Share, NoRoom> {
         let mut wait = Wait::begin(&self.bounds);
         loop {
-            match self.begin_with(client, bytes, wait.making()) {
-                Err(NoRoom) if !wait.is_over() => sleep(LOOK_FOR_ROOM).await,
+            match self.begin_with(client, bytes, wait.eviction()) {
+                Err(NoRoom) if !wait.is_over() => sleep(RETRY_EVERY).await,
                 begun => return begun,
             }
         }
     }
 
-    /// Takes room for `bytes` if there is some now, or slower bodies make it.
+    /// Takes room for `bytes` where there is some now, or slower bodies can be evicted.
     ///
     /// # Errors
     /// Where there is none.
     pub(crate) fn begin_at_once(&self, client: Client, bytes: usize) -> Result<Share, NoRoom> {
-        self.begin_with(client, bytes, Making::Evicts)
+        self.begin_with(client, bytes, Eviction::Allowed)
     }
 
-    fn begin_with(&self, client: Client, bytes: usize, making: Making) -> Result<Share, NoRoom> {
+    fn begin_with(
+        &self,
+        client: Client,
+        bytes: usize,
+        eviction: Eviction,
+    ) -> Result<Share, NoRoom> {
         let body = Arc::new(BodyState::begin());
         let mut ledger = self.ledger();
         let needed = (0, charge(bytes));
-        ledger.make_room(&self.bounds, client, needed, f64::INFINITY, making)?;
+        ledger.make_room(&self.bounds, client, needed, f64::INFINITY, eviction)?;
         let id = ledger.enter(client, Arc::clone(&body));
         ledger.add(id, client, charge(bytes));
         drop(ledger);
@@ -99,12 +104,12 @@ impl Wait {
         }
     }
 
-    fn making(&mut self) -> Making {
-        if (self.evicted_at).is_none_or(|at| at.elapsed() >= LOOK_FOR_SLOWEST) {
+    fn eviction(&mut self) -> Eviction {
+        if (self.evicted_at).is_none_or(|at| at.elapsed() >= EVICT_EVERY) {
             self.evicted_at = Some(Instant::now());
-            Making::Evicts
+            Eviction::Allowed
         } else {
-            Making::Looks
+            Eviction::NotNow
         }
     }
 
@@ -129,24 +134,24 @@ impl Share {
     /// # Errors
     /// Where there was none in the time that a body waits, or the body was evicted.
     pub(crate) async fn grow(&mut self, more: usize) -> Result<(), NoRoom> {
-        self.hear(more);
+        self.count(more);
         let bytes = self.bytes + more;
         let charged = charge(bytes) - charge(self.bytes);
         let mut wait = Wait::begin(&self.memory.bounds);
-        while let Err(no_room) = self.take(charged, wait.making()) {
+        while let Err(no_room) = self.take(charged, wait.eviction()) {
             if wait.is_over() || self.is_evicted() {
                 return Err(no_room);
             }
-            sleep(LOOK_FOR_ROOM).await;
+            sleep(RETRY_EVERY).await;
         }
         self.bytes = bytes;
         Ok(())
     }
 
-    fn take(&self, charged: usize, making: Making) -> Result<(), NoRoom> {
+    fn take(&self, charged: usize, eviction: Eviction) -> Result<(), NoRoom> {
         let bounds = &self.memory.bounds;
         // A body that has no pace yet is not slow.
-        let speed = if self.body.age() < bounds.spared_for {
+        let speed = if self.body.age() < bounds.protected_for {
             f64::INFINITY
         } else {
             self.body.speed()
@@ -154,7 +159,7 @@ impl Share {
         let mut ledger = self.memory.ledger();
         if charged > 0 {
             let needed = (charge(self.bytes), charged);
-            ledger.make_room(bounds, self.client, needed, speed, making)?;
+            ledger.make_room(bounds, self.client, needed, speed, eviction)?;
         }
         // It may have been evicted before, or have been the slowest itself.
         if !ledger.has(self.id) {
@@ -175,11 +180,11 @@ impl Share {
     }
 
     /// Bytes came that take no more room.
-    pub(crate) fn hear(&self, bytes: usize) {
+    pub(crate) fn count(&self, bytes: usize) {
         self.body.count(bytes);
     }
 
-    /// Ends when the body has to make room.
+    /// Ends when the body is evicted.
     pub(crate) async fn evicted(&self) {
         self.body.evicted().await;
     }
@@ -205,7 +210,7 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::memory::bounds::{Few, UNIT_BYTES};
+    use crate::http::memory::bounds::{SmallHolders, UNIT_BYTES};
     use futures_util::FutureExt;
     use std::net::IpAddr;
     use tokio::time::advance;
@@ -217,10 +222,10 @@ mod tests {
         SharedMemory::new(Bounds {
             all_bytes: 10 * UNIT,
             of_one_client_bytes: 6 * UNIT,
-            spared_for: Duration::from_secs(1),
-            spared_above: u64::MAX,
+            protected_for: Duration::from_secs(1),
+            protected_above: u64::MAX,
             waits_for: Duration::from_secs(10),
-            few: Few::WaitAsAll,
+            small_holders: SmallHolders::WaitLikeAll,
         })
     }
 
@@ -281,8 +286,8 @@ mod tests {
         let trickling = memory.begin_now(client(1), 1).unwrap();
         for _ in 0..20 {
             advance(Duration::from_secs(1)).await;
-            trickling.hear(100);
-            steady.hear(1000);
+            trickling.count(100);
+            steady.count(1000);
         }
         let _newcomer = memory.begin_now(client(1), UNIT).unwrap();
         assert!(is_evicted(&silent));
@@ -304,7 +309,7 @@ mod tests {
         for _ in 0..5 {
             advance(Duration::from_secs(1)).await;
             for share in &fast {
-                share.hear(10_000);
+                share.count(10_000);
             }
         }
         let _newcomer = memory.begin_now(client(4), UNIT).unwrap();
@@ -315,7 +320,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_of_few_bodies_displaces_those_of_the_greatest_at_any_age() {
         let mut memory = memory();
-        memory.bounds.few = Few::DisplaceAnyOfTheGreatest;
+        memory.bounds.small_holders = SmallHolders::MayDisplaceAny;
         let greatest: Vec<_> = (0..3)
             .map(|_| memory.begin_now(client(1), UNIT).unwrap())
             .collect();
@@ -331,7 +336,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_small_body_displaces_the_greatest_of_its_client_at_any_age() {
         let mut memory = memory();
-        memory.bounds.few = Few::DisplaceAnyOfTheGreatest;
+        memory.bounds.small_holders = SmallHolders::MayDisplaceAny;
         let greatest = memory.begin_now(client(1), 4 * UNIT).unwrap();
         let middle = memory.begin_now(client(1), 2 * UNIT);
         assert_eq!(middle.unwrap_err(), NoRoom);
@@ -345,7 +350,7 @@ mod tests {
         let mut slow = memory.begin_now(client(1), UNIT).unwrap();
         let fast = memory.begin_now(client(1), UNIT).unwrap();
         advance(Duration::from_secs(10)).await;
-        fast.hear(10_000);
+        fast.count(10_000);
         let young = memory.begin_now(client(1), UNIT).unwrap();
         assert_eq!(slow.grow_now(UNIT), Err(NoRoom));
         assert!(![&slow, &fast, &young].into_iter().any(is_evicted));
@@ -361,7 +366,7 @@ mod tests {
         let steady = memory.begin_now(client(1), 1).unwrap();
         for _ in 0..30 {
             advance(Duration::from_secs(1)).await;
-            steady.hear(500);
+            steady.count(500);
         }
         let _newcomer = memory.begin_now(client(1), UNIT).unwrap();
         assert!(is_evicted(&burst) && !is_evicted(&steady));

@@ -1,9 +1,9 @@
-//! What handlers add to the log line of their request.
+//! Notes that handlers leave for the log line of their request.
 
 use actix_web::HttpMessage;
 use std::time::Duration;
 
-/// What a handler adds to the line of its request. The last note counts.
+/// The note of a handler. The last note of a request counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Note {
     /// `PutObject`; empty where the path says it all

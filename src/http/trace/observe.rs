@@ -14,7 +14,7 @@ use actix_web::middleware::Next;
 use std::time::Instant;
 use tracing::Instrument;
 
-/// The outermost layer: gives the request its id, logs it, and adds the headers that every answer has.
+/// The middleware that gives the request its id, logs it, and adds the headers that every answer has.
 pub(crate) async fn observe(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -178,7 +178,7 @@ impl Metered {
 
     fn wrote(&self, bytes: usize) {
         self.budget.earn(bytes as u64);
-        self.at_work.hear(bytes);
+        self.at_work.count(bytes);
     }
 }
 
@@ -197,7 +197,7 @@ impl AsyncRead for Metered {
         let cost = self.frames.cost(&buf.filled()[before..]);
         self.budget.refill();
         self.budget.spend(cost);
-        self.at_work.hear(buf.filled().len() - before);
+        self.at_work.count(buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }

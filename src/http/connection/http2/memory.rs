@@ -105,9 +105,9 @@ impl AtWork {
     }
 
     /// Bytes came or were written.
-    pub(super) fn hear(&self, bytes: usize) {
+    pub(super) fn count(&self, bytes: usize) {
         if let Some(share) = self.share() {
-            share.hear(bytes);
+            share.count(bytes);
         }
     }
 

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// An answer's body that keeps the request's unread one. As long as that lives the server knows that the client may
-/// still be sending, and lingers after the answer, reading, before it closes; a dropped one it would read for ever.
-pub(super) struct Held {
+/// The body of an answer that keeps the unread body of its request. While that lives, actix knows that the client may
+/// still be sending: it lingers after the answer, reading, before it closes. A dropped one it would read for ever.
+pub(super) struct LingeringBody {
     body: BoxBody,
     _payload: web::Payload,
 }
 
-impl Held {
+impl LingeringBody {
     pub(super) fn new(body: BoxBody, payload: web::Payload) -> Self {
         Self {
             body,
@@ -22,7 +22,7 @@ impl Held {
     }
 }
 
-impl MessageBody for Held {
+impl MessageBody for LingeringBody {
     type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {

@@ -4,26 +4,26 @@ use crate::http::connection::{ConnectionState, READ_AHEAD_BYTES};
 use crate::http::memory::{Share, SharedMemory};
 use std::rc::Rc;
 
-/// What is read of an upload before it is taken, where few are under way.
+/// How much of an upload is read before its reader consumes it, where few are under way.
 const WIDE_READ_AHEAD_BYTES: u64 = 64 * 1024;
 
 /// The memory that a body takes.
-pub(super) enum Counted {
+pub(super) enum MemoryUse {
     Nothing,
-    /// All that came, once it has to wait for more.
+    /// All that came, once the reader has to wait for more.
     Whole {
         memory: SharedMemory,
         share: Option<Share>,
         uncounted: usize,
     },
-    /// As much as any upload.
+    /// As much as every upload.
     Upload {
         share: Share,
         _read_ahead: Option<ReadAhead>,
     },
 }
 
-impl Counted {
+impl MemoryUse {
     pub(super) fn share(&self) -> Option<&Share> {
         match self {
             Self::Nothing => None,
