@@ -160,10 +160,16 @@ impl Application {
         background.spawn(async move { keeper.verify_index().await });
         let upkeep = self.state.store.upkeep();
         background.spawn(async move { upkeep.clear_caches_when_idle().await });
-        background.spawn(http::Watch::run(self.state.clone()));
+        let state = &self.state;
+        background.spawn((state.watch.clone()).run(
+            state.store.upkeep(),
+            state.tls.clone(),
+            state.clock.clone(),
+        ));
         if let Some(tls) = self.state.tls.clone() {
             let state = self.state.clone();
-            let was_read = move || state.watch.certificate_was_read(&state);
+            let shown = tls.clone();
+            let was_read = move || state.watch.certificate_was_read(&shown, &state.clock);
             background.spawn(tls.keep_current(self.reloader.0, was_read));
         }
         let public = http::serve(self.listeners, &self.state)?;
@@ -270,7 +276,7 @@ async fn wire_up(
         None
     };
     let rate_limits = http::RateLimits::new(config.rate_limit, clock.clone());
-    let known = http::KnownAnswers::new(&store);
+    let response_cache = http::ResponseCache::new(&store);
     let keeper = Housekeeper::new(store.clone(), config.asset_ages, config.scrub_interval);
     let state = AppState {
         config: Arc::new(config.http),
@@ -281,7 +287,7 @@ async fn wire_up(
         assets,
         keeper: Arc::new(keeper),
         rate_limits: Arc::new(rate_limits),
-        known,
+        response_cache,
         tls: prepared.tls,
         watch: prepared.watch,
     };

@@ -1,18 +1,18 @@
-//! What the handlers share: one of each module below the edge.
+//! The state that handlers share: one of each module below the edge.
 
 use crate::admin::{Asked, Holder, Housekeeper};
 use crate::assets::Assets;
 use crate::auth::{AccessKeys, Auth};
 use crate::clock::Clock;
 use crate::http::config::HttpConfig;
+use crate::http::connection::tls::Tls;
+use crate::http::health::Watch;
 use crate::http::rate_limit::RateLimits;
-use crate::http::repeat::KnownAnswers;
-use crate::http::tls::Tls;
-use crate::http::watch::Watch;
+use crate::http::response_cache::ResponseCache;
 use crate::store::Store;
 use std::sync::Arc;
 
-/// What the handlers share.
+/// The state that handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub config: Arc<HttpConfig>,
@@ -23,13 +23,13 @@ pub struct AppState {
     pub assets: Assets,
     pub keeper: Arc<Housekeeper>,
     pub rate_limits: Arc<RateLimits>,
-    pub known: KnownAnswers,
+    pub response_cache: ResponseCache,
     pub(crate) tls: Option<Tls>,
     pub watch: Watch,
 }
 
 impl AppState {
-    /// For orders that come to a running server.
+    /// For orders that commands send to a running server.
     #[must_use]
     pub fn holder(&self) -> Holder<'_> {
         Holder {

@@ -32,3 +32,21 @@ pub struct TlsFiles {
     pub certificate: std::path::PathBuf,
     pub key: std::path::PathBuf,
 }
+
+#[cfg(test)]
+impl HttpConfig {
+    /// Plain HTTP, no proxy, no domain.
+    pub(crate) fn plain() -> Self {
+        Self {
+            listen: Vec::new(),
+            public_url: None,
+            trusted_proxies: TrustedProxies::None,
+            cors_allowed_origins: Vec::new(),
+            s3_domain: None,
+            region: String::new(),
+            sigv2: Sigv2::Off,
+            safe_reads: true,
+            tls: None,
+        }
+    }
+}

@@ -1,50 +1,72 @@
 //! The edge: the only module that knows actix. The route table is on this screen.
 //!
-//! Guarantees: a request's face is judged by its *raw* first segment, so `/%61pi` is a bucket's name and not the asset
-//! API; every answer went through `trace` and every head through `limits`. Refuses to know what a face answers.
+//! Guarantees: a request's face is decided by its *raw* first segment, so `/%61pi` is a bucket's name and not the asset
+//! API; every answer has a line in the log and every head a limit ([`trace`], [`head_limit`]). Refuses to know what a face
+//! answers.
+//!
+//! Rooms and files, from the top. Each imports only those that stand below it:
+//!
+//! | room | what it is |
+//! |---|---|
+//! | this file | the routes, the middlewares, the server |
+//! | [`admin`] | the administration listener |
+//! | [`head_limit`] | the limit on heads, refused in the form of each face |
+//! | [`operations`] | `/-/…`: health, and the description of the asset API |
+//! | [`s3`], [`plane`] | the two faces |
+//! | [`serve`], [`auth`] | how an object is answered; where a token is carried |
+//! | [`limits`] | the bodies of requests as they arrive |
+//! | [`app_state`] | what handlers share |
+//! | [`health`] | readiness and standing warnings |
+//! | [`connection`] | TLS, HTTP/1.1, the fast path, HTTP/2 |
+//! | [`response_cache`] | answers that may be given again, and the middleware that keeps them |
+//! | [`trace`] | request ids, log lines, and the middleware that writes them |
+//! | [`memory`], [`pace`] | the memory that bodies share; how slow a client may be |
+//! | [`face`], [`origin`] | which face answers; under which name the client reached it |
+//! | [`config`], [`proxies`] | settings; whose forwarding headers are believed |
 
 pub(crate) mod admin;
 mod app_state;
 pub(crate) mod auth;
 mod config;
 mod connection;
-mod docs;
 mod face;
+mod head_limit;
+mod health;
 pub(crate) mod limits;
 mod memory;
-pub(crate) mod ops;
+pub(crate) mod operations;
 pub(crate) mod origin;
+mod pace;
 pub(crate) mod plane;
 mod proxies;
 mod rate_limit;
-mod repeat;
+mod response_cache;
 pub(crate) mod s3;
 pub(crate) mod serve;
-pub(crate) mod tls;
 pub(crate) mod trace;
-mod watch;
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
-use connection::Terms;
 use face::Face;
 use std::net::TcpListener;
+use std::sync::Arc;
 
 pub(crate) use actix_web::dev::Server;
 pub use app_state::AppState;
 pub use config::{HttpConfig, TlsFiles};
+pub(crate) use connection::tls;
+pub use health::Watch;
 pub use proxies::TrustedProxies;
 pub use rate_limit::{RateLimit, RateLimits};
-pub use repeat::KnownAnswers;
-pub use watch::Watch;
+pub use response_cache::ResponseCache;
 
 /// Containers are killed 10 s after they were asked to stop.
 const STOP_TIME_SECONDS: u64 = 8;
-/// Of one worker, for what waits for the disk: each takes memory, and a disk is not faster for more of them.
+/// Threads of one worker that wait for the disk. Each takes memory, and a disk is not faster for more of them.
 const BLOCKING_THREADS: usize = 64;
-/// Files that are no connections: the log, the database, bodies being read and written.
+/// Open files that are no connections: the log, the database, bodies that are read and written.
 const FILES_OF_OUR_OWN: u64 = 256;
-/// Connections that a process may have, whatever its limit of files: each takes memory before it asks for anything.
+/// How many connections a process may have, whatever its limit of files: each takes memory before its first request.
 const MOST_CONNECTIONS: u64 = 1 << 14;
 
 /// The route table.
@@ -58,7 +80,7 @@ fn routes(cfg: &mut web::ServiceConfig, state: &AppState) {
     .service(
         web::scope("")
             .guard(Face::Operations.guard(config))
-            .configure(ops::configure),
+            .configure(operations::configure),
     )
     .service(
         web::scope("")
@@ -76,21 +98,29 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let capacity = connections_of_a_worker(workers);
     let memory = memory::BodyMemory::default();
-    let terms = Terms {
-        state: state.clone(),
+    let context = connection::ConnectionContext {
+        config: Arc::clone(&state.config),
+        clock: state.clock.clone(),
+        cache: state.response_cache.clone(),
         tls: state.tls.clone(),
         capacity,
         http2_pools: connection::Pools::default(),
         memory: memory.clone(),
     };
     let shared = web::Data::new(state.clone());
+    let config = web::Data::from(Arc::clone(&state.config));
+    let cache = web::Data::new(state.response_cache.clone());
     let memory = web::Data::new(memory);
     let app = move || {
         App::new()
             .app_data(shared.clone())
+            .app_data(config.clone())
+            .app_data(cache.clone())
             .app_data(memory.clone())
-            .wrap(from_fn(limits::bound_head))
+            // The last one is the outermost: it sees a request first and its answer last.
+            .wrap(from_fn(head_limit::bound_head))
             .wrap(from_fn(trace::observe))
+            .wrap(from_fn(response_cache::fill))
             .configure(|cfg| routes(cfg, &shared))
     };
     let mut server = Server::build()
@@ -100,12 +130,13 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
         .shutdown_timeout(STOP_TIME_SECONDS)
         .disable_signals();
     for listener in listeners {
-        server = connection::listen(server, listener, &terms, app.clone())?;
+        server = connection::listen(server, listener, &context, app.clone())?;
     }
     Ok(server.run())
 }
 
-/// The limit of open files, raised as far as it goes, less what we open ourselves.
+/// How many connections each worker may have: raises the limit of open files as far as it goes, and subtracts our own
+/// files.
 fn connections_of_a_worker(workers: usize) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -124,10 +155,10 @@ fn connections_of_a_worker(workers: usize) -> usize {
     connections_within(files, workers)
 }
 
-/// Of each worker, where the process may have so many files open (`None`: any number). A small limit leaves three quarters
-/// to files of our own: an idle server has some forty.
+/// How many connections each worker may have where the process may have `files` open (`None`: any number). A small limit
+/// leaves three quarters to our own files: an idle server has some forty.
 fn connections_within(files: Option<u64>, workers: usize) -> usize {
-    /// One that is at work, and one that makes place.
+    /// One that is at work, and one that can be evicted.
     const LEAST: usize = 2;
     let connections = files.map_or(MOST_CONNECTIONS, |files| {
         let own = FILES_OF_OUR_OWN.min(files / 4 * 3);

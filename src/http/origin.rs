@@ -4,7 +4,7 @@
 //! signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
 
 use crate::http::config::HttpConfig;
-use crate::http::proxies::Proxy;
+use crate::http::proxies::PeerTrust;
 use actix_web::dev::RequestHead;
 use actix_web::http::header;
 
@@ -102,7 +102,7 @@ impl<'a> Forwarded<'a> {
 
 /// Whether the peer is a proxy whose `X-Forwarded-*` headers count.
 fn comes_through_proxy(head: &RequestHead, config: &HttpConfig) -> bool {
-    config.trusted_proxies.standing(head.peer_addr) == Proxy::Trusted
+    config.trusted_proxies.trust_of(head.peer_addr) == PeerTrust::Trusted
 }
 
 /// A header that was sent once.

@@ -14,11 +14,11 @@ pub enum TrustedProxies {
     Networks(Vec<Network>),
 }
 
-/// What a peer is to whoever reads `X-Forwarded-*` headers.
+/// Whether the `X-Forwarded-*` headers of a peer are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proxy {
+pub(crate) enum PeerTrust {
     Trusted,
-    Nobody,
+    Untrusted,
 }
 
 impl TrustedProxies {
@@ -37,11 +37,12 @@ impl TrustedProxies {
         }
     }
 
-    pub(crate) fn standing(&self, peer: Option<SocketAddr>) -> Proxy {
+    /// How far a peer is trusted; a peer without an address is not.
+    pub(crate) fn trust_of(&self, peer: Option<SocketAddr>) -> PeerTrust {
         if peer.is_some_and(|peer| self.trusts(peer.ip())) {
-            Proxy::Trusted
+            PeerTrust::Trusted
         } else {
-            Proxy::Nobody
+            PeerTrust::Untrusted
         }
     }
 

@@ -5,8 +5,8 @@
 //! phrase a [`ServeRefusal`] in their own words. Knows no bucket policy, no asset and no signature.
 //! RFC 9110, sections 13 to 15.
 
-use crate::http::limits;
-use crate::http::repeat::{self, Repeats};
+use crate::http::pace::{HANDED_BYTES, TooSlow, for_readers_at_pace};
+use crate::http::response_cache::{Validity, offer};
 use crate::s3::conditional::{ReadConditions, ReadVerdict, if_range_holds};
 use crate::s3::range::{self, ByteRange, RangeRequest};
 use crate::s3::time::http_date;
@@ -24,8 +24,8 @@ use futures_util::{StreamExt, stream};
 pub(crate) struct Representation {
     pub(crate) content_type: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Where nothing but this and what [`repeat::Plain`] has of a request decides about the answer.
-    pub(crate) repeats: Option<Repeats>,
+    /// Where nothing but this and what [`CacheableRequest`](crate::http::response_cache::CacheableRequest) has of a request decides about the answer.
+    pub(crate) validity: Option<Validity>,
 }
 
 impl Representation {
@@ -138,7 +138,7 @@ async fn send(
     }
     let reading = store.read(object, range).await?.for_slow_reader();
     let is_all = reading.first.len() as u64 == length;
-    let answer = if is_all && reading.first.len() <= limits::HANDED_BYTES {
+    let answer = if is_all && reading.first.len() <= HANDED_BYTES {
         answer.body(reading.first)
     } else {
         at_pace(answer, object, length, reading)
@@ -156,12 +156,12 @@ fn at_pace(
     reading: Reading,
 ) -> HttpResponse {
     let first = stream::once(async { Ok(reading.first) });
-    let pieces = limits::for_readers_at_pace(first.chain(reading.rest).boxed());
+    let pieces = for_readers_at_pace(first.chain(reading.rest).boxed());
     let (bucket, key) = (object.bucket.clone(), object.key.clone());
     let pieces = pieces.inspect(move |piece| {
         if let Err(error) = piece {
             const CUT_SHORT: &str = "a response ended early: its connection is closed";
-            if error.is::<limits::BodyError>() {
+            if error.is::<TooSlow>() {
                 // The reader was too slow.
                 tracing::info!(%bucket, %key, %error, "{CUT_SHORT}");
             } else {
@@ -179,8 +179,8 @@ fn offered(
     representation: &Representation,
     body: Option<SmallBody>,
 ) -> HttpResponse {
-    if let Some(repeats) = &representation.repeats {
-        repeat::offer(&mut answer, repeats.clone(), body);
+    if let Some(validity) = &representation.validity {
+        offer(&mut answer, validity.clone(), body);
     }
     answer
 }

@@ -447,3 +447,22 @@ def test_bytes_that_the_disk_lost_are_an_error_even_if_the_response_is_cached(ma
     refused = [path for path, answer in answers.items() if answer[0] == 500]
     assert all(answers[path][2] == objects[path] for path in damaged if path not in refused), "memory keeps some"
     assert refused
+
+
+def test_at_level_debug_each_answer_has_a_line_and_most_still_come_past_actix(start_hangar):
+    """The head shows which code answered: actix puts the date last, the fast path the request's id."""
+    server = start_hangar(HANGAR_LOG="debug,json")
+    path = upload(server, server.make_token()["token"], pictures.png())["asset_url"]
+    get = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
+        said = raw(connection, get * 8)
+    heads = [piece.split(b"\r\n\r\n")[0].decode() for piece in said.split(b"HTTP/1.1 200 OK")[1:]]
+    assert len(heads) == 8
+    assert sum(head.lower().splitlines()[-1].startswith("x-request-id: ") for head in heads) >= 6, heads
+    ids = [dict(line.lower().split(": ", 1) for line in head.splitlines() if line)["x-request-id"].upper() for head in heads]
+    lines = [json.loads(line) for line in server.stderr.read_text().splitlines()]
+    answered = {line["span"]["id"]: line for line in lines if line.get("message") == "answered"}
+    for request_id in ids:
+        line = answered[request_id]
+        assert (line["method"], line["path"], line["face"], line["status"], line["peer"]) == ("GET", path, "api", 200, "127.0.0.1")
+        assert line.keys() == answered[ids[0]].keys()

@@ -1,11 +1,11 @@
-//! `Expect: 100-continue`: the body is asked for when somebody wants to read it, and not before.
+//! `Expect: 100-continue`: the client is asked for the body when a handler first reads it, and not before.
 //!
-//! The request is carried out as any other. Where it is answered without a look at its body (a signature that does not
-//! hold, a bucket that is not there, an `If-Match` that fails), that answer is sent in place of the 100; where the body
-//! is first read, the 100 is sent, and the rest goes on from there. So no handler knows of it.
+//! The request is carried out like any other. If the handler answers without reading the body (the signature does not
+//! hold, the bucket does not exist, an `If-Match` fails), the client gets that answer in place of the 100. When the
+//! handler first reads the body, the client gets the 100 and the handler goes on. So no handler knows of it.
 //! RFC 9110, 10.1.1: <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>
 
-use super::Answering;
+use crate::http::connection::answering::ResponseFuture;
 use actix_http::body::{BoxBody, MessageBody};
 use actix_http::error::PayloadError;
 use actix_http::{BoxedPayloadStream, HttpMessage, Payload, Request, Response};
@@ -17,20 +17,20 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// A request that waits for its body.
-struct Begun(Answering);
+/// The handler of a request, which waits for the body.
+struct Paused(ResponseFuture);
 
-/// Carries out a request until its body is wanted. What it answers goes to [`resume`] once the 100 is sent.
+/// Carries out a request until its handler reads the body. [`resume`] goes on with it once the 100 is sent.
 ///
 /// # Errors
-/// The answer, where the body was not wanted.
+/// The answer, where the handler did not read the body.
 pub(super) async fn begin(
-    answer: impl FnOnce(Request) -> Answering,
+    answer: impl FnOnce(Request) -> ResponseFuture,
     request: Request,
 ) -> Result<Request, Response<BoxBody>> {
     let (request, payload) = request.replace_payload::<BoxedPayloadStream>(Payload::None);
     let wanted = Rc::new(Cell::new(false));
-    let payload: BoxedPayloadStream = Box::pin(Awaited {
+    let payload: BoxedPayloadStream = Box::pin(NotedBody {
         payload,
         wanted: Rc::clone(&wanted),
     });
@@ -44,7 +44,7 @@ pub(super) async fn begin(
     match answered.await {
         None => {
             let request = Request::new();
-            request.extensions_mut().insert(Begun(answering));
+            request.extensions_mut().insert(Paused(answering));
             Ok(request)
         }
         Some(Ok(answered)) => Err(Response::from(answered).map_body(|_, body| body.boxed())),
@@ -52,19 +52,19 @@ pub(super) async fn begin(
     }
 }
 
-/// The rest of what was begun, where this request stands for one.
-pub(super) fn resume(request: &Request) -> Option<Answering> {
-    let begun = request.extensions_mut().remove::<Begun>();
-    begun.map(|begun| begun.0)
+/// The handler to go on with, where `request` stands for a request that was begun.
+pub(super) fn resume(request: &Request) -> Option<ResponseFuture> {
+    let paused = request.extensions_mut().remove::<Paused>();
+    paused.map(|paused| paused.0)
 }
 
-/// A body that notes when it is first asked for.
-struct Awaited {
+/// A body that notes when it is first read.
+struct NotedBody {
     payload: Payload,
     wanted: Rc<Cell<bool>>,
 }
 
-impl Stream for Awaited {
+impl Stream for NotedBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

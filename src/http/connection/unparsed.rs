@@ -1,15 +1,17 @@
-//! What a client is told whose request was none: S3's XML with an id, in place of a bare status.
+//! Error responses for requests that cannot be parsed: S3's XML with an id, in place of a bare status.
 //!
-//! actix answers a head that it cannot read, that is too large or does not come, before any service sees a request.
+//! actix itself answers a head that it cannot read, that is too large or does not come in time. No handler sees such a
+//! request.
 
-use crate::http::trace::{self, HOST_ID, RequestId};
+use crate::http::trace::refused_unparsed;
+use crate::http::trace::{HOST_ID, RequestId};
 use crate::s3::{ErrorCode, S3Error};
 use bytes::Bytes;
 
-/// A refusal that knows no request, ready to be sent. The connection is closed after it.
+/// A response without a request, ready to be sent. The connection is closed after it.
 fn refusal(status: &str, refusal: &S3Error) -> Bytes {
     let id = RequestId::new();
-    trace::refused_unparsed(&id, status, refusal);
+    refused_unparsed(&id, status, refusal);
     let id = id.as_str();
     let xml = refusal.to_xml("", id, HOST_ID);
     let length = xml.len();
@@ -25,8 +27,8 @@ fn refusal(status: &str, refusal: &S3Error) -> Bytes {
     Bytes::from(answer)
 }
 
-/// What to tell in place of a bare answer of actix's own, where these bytes are one.
-pub(super) fn told(answer: &[u8]) -> Option<Bytes> {
+/// The response to send in place of `answer`, where that is a bare refusal by actix.
+pub(super) fn full_response(answer: &[u8]) -> Option<Bytes> {
     let head = answer.strip_prefix(b"HTTP/1.1 ")?;
     let end = head.windows(2).position(|two| two == b"\r\n")?;
     let status = std::str::from_utf8(&head[..end]).ok()?;
@@ -61,7 +63,7 @@ pub(super) fn no_room() -> Bytes {
     )
 }
 
-/// The answer to plain HTTP where TLS is spoken.
+/// The answer to plain HTTP on a port for TLS.
 pub(super) fn not_tls() -> Bytes {
     refusal(
         "400 Bad Request",
@@ -79,9 +81,9 @@ mod tests {
     #[test]
     fn a_bare_refusal_gets_a_code_and_an_id_and_keeps_its_status() {
         let bare = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        let told = String::from_utf8(told(bare).unwrap().to_vec()).unwrap();
-        assert!(told.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{told}");
-        let (head, xml) = told.split_once("\r\n\r\n").unwrap();
+        let full = String::from_utf8(full_response(bare).unwrap().to_vec()).unwrap();
+        assert!(full.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{full}");
+        let (head, xml) = full.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}", xml.len())));
         assert!(xml.contains("<Code>BadRequest</Code>"), "{xml}");
     }
@@ -95,7 +97,7 @@ mod tests {
             b"HTTP/1.1 \xff\r\n",
             b"",
         ] {
-            assert!(told(other).is_none());
+            assert!(full_response(other).is_none());
         }
     }
 }

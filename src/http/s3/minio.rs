@@ -1,7 +1,7 @@
 //! `/minio`: the health addresses that compose files and charts probe.
 
 use crate::http::app_state::AppState;
-use crate::http::ops;
+use crate::http::health::reason_not_ready;
 use crate::http::s3::error;
 use crate::s3::{ErrorCode, S3Error};
 use actix_web::http::Method;
@@ -25,7 +25,7 @@ pub(crate) async fn minio(req: HttpRequest, state: web::Data<AppState>) -> HttpR
             health(state.store.upkeep().index_is_reachable().await)
         }
         "/minio/health/ready" | "/minio/health/cluster" if reads => {
-            health(ops::reason_not_ready(&state).await.is_none())
+            health(reason_not_ready(&state.store.upkeep()).await.is_none())
         }
         _ => error::answer(
             &req,

@@ -6,7 +6,7 @@ fn representation(content_type: &str) -> Representation {
     Representation {
         content_type: content_type.to_owned(),
         headers: Vec::new(),
-        repeats: None,
+        validity: None,
     }
 }
 

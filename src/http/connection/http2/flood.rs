@@ -6,8 +6,8 @@
 //! where nothing is left no more is read. Refuses to know what frames mean.
 //! RFC 9113, 10.5: <https://www.rfc-editor.org/rfc/rfc9113#section-10.5>
 
-use super::super::transport::Transport;
-use super::memory::AtWork;
+use crate::http::connection::http2::memory::AtWork;
+use crate::http::connection::transport::Transport;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -178,7 +178,7 @@ impl Metered {
 
     fn wrote(&self, bytes: usize) {
         self.budget.earn(bytes as u64);
-        self.at_work.hear(bytes);
+        self.at_work.count(bytes);
     }
 }
 
@@ -197,7 +197,7 @@ impl AsyncRead for Metered {
         let cost = self.frames.cost(&buf.filled()[before..]);
         self.budget.refill();
         self.budget.spend(cost);
-        self.at_work.hear(buf.filled().len() - before);
+        self.at_work.count(buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }

@@ -7,7 +7,9 @@
 //! the process share: at most [`WINDOWS_POOL`], [`REQUESTS_POOL`] and [`ANSWERS_POOL`] together. What is their own is
 //! counted too ([`AtWork`]): all of it is bounded, and the slowest connection makes room ([`crate::http::memory`]).
 
-use crate::http::memory::{Client, NoRoom, Share, SharedMemory};
+use crate::http::memory::Client;
+use crate::http::memory::NoRoom;
+use crate::http::memory::{Share, SharedMemory};
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
 use std::future::pending;
@@ -36,7 +38,7 @@ pub(super) type Lease = OwnedSemaphorePermit;
 
 /// What all connections share. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct Pools {
+pub(crate) struct Pools {
     windows: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     answers: Arc<Semaphore>,
@@ -103,9 +105,9 @@ impl AtWork {
     }
 
     /// Bytes came or were written.
-    pub(super) fn hear(&self, bytes: usize) {
+    pub(super) fn count(&self, bytes: usize) {
         if let Some(share) = self.share() {
-            share.hear(bytes);
+            share.count(bytes);
         }
     }
 

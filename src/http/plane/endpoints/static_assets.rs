@@ -6,7 +6,7 @@ use crate::assets::content::ImageFormat;
 use crate::cache::VersionStamp;
 use crate::http::app_state::AppState;
 use crate::http::plane::error::{INVALID_ENTITY_TYPE, NOT_FOUND_V2, NOT_UPLOADED, PlaneError};
-use crate::http::repeat::Repeats;
+use crate::http::response_cache::Validity;
 use crate::http::serve::{Representation, ServeRefusal, harden, respond};
 use crate::store::Object;
 use actix_web::http::header::{self, HeaderValue};
@@ -28,7 +28,7 @@ pub(in crate::http) async fn serve(
     let (stamp, object) = find(state, id, stamp).await?;
     let format = state.assets.image_format(&object).await?;
     let mut representation = representation(id, format);
-    representation.repeats = Some(Repeats { stamp, until: None });
+    representation.validity = Some(Validity { stamp, until: None });
     harden(req, &mut representation).map_err(|_| PlaneError::WouldRunUpload)?;
     let answering = respond(req, &state.store, &object, representation);
     answering.await.map_err(|refusal| match refusal {
@@ -75,7 +75,7 @@ fn representation(id: Uuid, format: Option<ImageFormat>) -> Representation {
             (header::CACHE_CONTROL, CACHE_CONTROL),
             (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         ],
-        repeats: None,
+        validity: None,
     }
 }
 

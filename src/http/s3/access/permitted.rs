@@ -8,7 +8,7 @@
 use crate::cache::VersionStamp;
 use crate::http::app_state::AppState;
 use crate::http::limits::Kept;
-use crate::http::repeat::Repeats;
+use crate::http::response_cache::Validity;
 use crate::http::s3::access::authorizer::Authorizer;
 use crate::http::s3::access::question::{NamedBucket, Question, looks_at_tags};
 use crate::http::s3::access::requester::{NOT_SIGNED, Requester, policy_of};
@@ -190,12 +190,12 @@ impl<'a> Permitted<'a> {
     }
 
     /// How long it may be given again, if at all. `stamp`: of the object, taken before the object was read.
-    pub(crate) fn repeats(&self, bucket: &Bucket, stamp: &VersionStamp) -> Option<Repeats> {
+    pub(crate) fn repeats(&self, bucket: &Bucket, stamp: &VersionStamp) -> Option<Validity> {
         let policy = policy_of(bucket).ok()?;
         if !self.may_repeat() || policy.is_some_and(BucketPolicy::looks_at_requests) {
             return None;
         }
-        Some(Repeats {
+        Some(Validity {
             stamp: stamp.and(self.authorizer.settings_stamp.as_ref()?),
             until: self.repeats_until,
         })

@@ -43,7 +43,7 @@ pub(crate) async fn read_object(
     let (object, part) = find(exchange, permitted, key).await?;
     permitted.require_of(exchange, Action::GetObject, (bucket, &object))?;
     let mut representation = represent(exchange, (bucket, &object), part.as_ref());
-    representation.repeats = stamp
+    representation.validity = stamp
         .filter(|_| part.is_none())
         .and_then(|stamp| permitted.repeats(bucket, &stamp));
     apply_overrides(exchange, permitted, &mut representation)?;
@@ -163,7 +163,7 @@ fn represent(
     let mut representation = Representation {
         content_type: header_text::ascii(content_type).into_owned(),
         headers: Vec::new(),
-        repeats: None,
+        validity: None,
     };
     add_stored(meta, &mut representation);
     if let Some(tags) = &meta.tagging {

@@ -100,7 +100,7 @@ fn warn_if_open(permitted: &Permitted<'_>, bucket: &BucketName, setting: BucketS
         BucketSetting::Policy | BucketSetting::PublicAccessBlock
     ) {
         let state = permitted.state();
-        state.watch.bucket_was_set(state, bucket);
+        (state.watch).bucket_was_set(&state.store, &state.clock, bucket);
     }
 }
 

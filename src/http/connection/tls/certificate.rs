@@ -5,6 +5,7 @@
 
 use crate::clock::Timestamp;
 use crate::http::config::TlsFiles;
+use crate::http::connection::tls::validity::Validity;
 use crate::warnings::Warning;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -18,19 +19,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
-use validity::Validity;
-
-mod validity;
 
 /// How long before its end a certificate is warned of.
 const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);
 /// How often the files are looked at.
-const GLANCE: Duration = Duration::from_secs(3);
+const CHECK_EVERY: Duration = Duration::from_secs(3);
 
 /// Why a certificate cannot be used. Its text names setting and file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsRefusal {
-    #[error("{setting}: {} cannot be read: {source}{}", path.display(), way_out(source))]
+    #[error("{setting}: {} cannot be read: {source}{}", path.display(), permission_hint(source))]
     Unreadable {
         setting: &'static str,
         path: PathBuf,
@@ -59,7 +57,7 @@ pub(crate) enum TlsRefusal {
 }
 
 /// Key files often belong to root, and servers run as another user.
-fn way_out(error: &std::io::Error) -> String {
+fn permission_hint(error: &std::io::Error) -> String {
     if error.kind() != std::io::ErrorKind::PermissionDenied {
         return String::new();
     }
@@ -75,20 +73,20 @@ fn way_out(error: &std::io::Error) -> String {
 pub(crate) struct Tls {
     files: TlsFiles,
     config: Arc<ServerConfig>,
-    shown: Arc<Shown>,
+    shown: Arc<CurrentCertificate>,
 }
 
 /// The certificate that clients are shown now.
 #[derive(Debug)]
-struct Shown(RwLock<Arc<CertifiedKey>>);
+struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
 
-impl Shown {
+impl CurrentCertificate {
     fn now(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl ResolvesServerCert for Shown {
+impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.now())
     }
@@ -99,12 +97,12 @@ impl Tls {
     /// See [`TlsRefusal`].
     pub(crate) async fn open(files: TlsFiles) -> Result<Self, TlsRefusal> {
         let certified = load(&files).await?;
-        let shown = Arc::new(Shown(RwLock::new(Arc::new(certified))));
+        let shown = Arc::new(CurrentCertificate(RwLock::new(Arc::new(certified))));
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider knows TLS 1.2 and 1.3")
             .with_no_client_auth()
-            .with_cert_resolver(Arc::<Shown>::clone(&shown));
+            .with_cert_resolver(Arc::<CurrentCertificate>::clone(&shown));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             files,
@@ -154,7 +152,7 @@ impl Tls {
         let mut seen = fingerprint(&self.files).await;
         loop {
             let asked = tokio::select! {
-                () = tokio::time::sleep(GLANCE) => false,
+                () = tokio::time::sleep(CHECK_EVERY) => false,
                 () = reload.notified() => true,
             };
             let now = fingerprint(&self.files).await;

@@ -1,12 +1,14 @@
-//! The standing warnings of a running server: gathered from the modules that see them, told to readiness, and logged.
+//! The standing warnings of a running server: gathered from the modules that see them, reported by readiness, and logged.
 
-use crate::http::app_state::AppState;
+use crate::clock::{Clock, Timestamp};
+use crate::http::connection::tls::Tls;
 use crate::s3::BucketName;
+use crate::store::{Store, Upkeep};
 use crate::warnings::{Warning, WarningLog};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the disk, the data folder and all else that is warned of is looked at, to be logged.
+/// How often the disk, the data folder and all other causes of warnings are checked.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Cheap to clone.
@@ -18,9 +20,9 @@ pub struct Watch {
 #[derive(Default)]
 struct Inner {
     log: WarningLog,
-    /// Where a command that the log names finds this server.
+    /// The address at which a command that the log names finds this server.
     endpoint: String,
-    /// Of the settings: they stand until a restart.
+    /// Warnings of settings: they stand until a restart.
     of_settings: Vec<Warning>,
 }
 
@@ -38,18 +40,17 @@ impl Watch {
         }
     }
 
-    /// What stands now.
-    pub(crate) fn standing(&self, state: &AppState) -> Vec<Warning> {
-        let upkeep = state.store.upkeep();
+    /// The warnings that stand now.
+    pub(crate) fn standing(
+        &self,
+        upkeep: &Upkeep,
+        tls: Option<&Tls>,
+        now: Timestamp,
+    ) -> Vec<Warning> {
         let mut standing = upkeep.health().warnings;
         let open = upkeep.open_buckets().into_iter();
         standing.extend(open.map(|(bucket, opening)| self.open_bucket(&bucket, &opening)));
-        standing.extend(
-            state
-                .tls
-                .as_ref()
-                .and_then(|tls| tls.warning(state.clock.now())),
-        );
+        standing.extend(tls.and_then(|tls| tls.warning(now)));
         standing.extend(self.inner.of_settings.iter().cloned());
         standing
     }
@@ -62,17 +63,12 @@ impl Watch {
         }
     }
 
-    /// Looks again and again, and logs what begins and what is over. Never ends.
-    pub(crate) async fn run(state: AppState) {
-        let upkeep = state.store.upkeep();
+    /// Gathers the warnings again and again, and logs those that begin and those that are over. Never ends.
+    pub(crate) async fn run(self, upkeep: Upkeep, tls: Option<Tls>, clock: Clock) {
         loop {
             upkeep.look_at_folder().await;
-            let standing = state.watch.standing(&state);
-            state
-                .watch
-                .inner
-                .log
-                .update(&standing, state.clock.elapsed());
+            let standing = self.standing(&upkeep, tls.as_ref(), clock.now());
+            self.inner.log.update(&standing, clock.elapsed());
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = upkeep.disk_news() => {}
@@ -81,21 +77,20 @@ impl Watch {
     }
 
     /// The certificate's files were read again: where it ends soon or is not valid, the log says so at once.
-    pub(crate) fn certificate_was_read(&self, state: &AppState) {
-        let tls = state.tls.as_ref();
-        if let Some(warning) = tls.and_then(|tls| tls.warning(state.clock.now())) {
-            self.inner.log.log(&warning, state.clock.elapsed());
+    pub(crate) fn certificate_was_read(&self, tls: &Tls, clock: &Clock) {
+        if let Some(warning) = tls.warning(clock.now()) {
+            self.inner.log.log(&warning, clock.elapsed());
         }
     }
 
-    /// What a bucket allows was set anew: where everybody gains from it, the log says so at once.
-    pub(crate) fn bucket_was_set(&self, state: &AppState, name: &BucketName) {
-        let Some(bucket) = state.store.bucket(name) else {
+    /// The access to a bucket was changed: where everybody gained from that, the log says so at once.
+    pub(crate) fn bucket_was_set(&self, store: &Store, clock: &Clock, name: &BucketName) {
+        let Some(bucket) = store.bucket(name) else {
             return;
         };
         if let Some(opening) = bucket.opening() {
             let warning = self.open_bucket(name, opening);
-            self.inner.log.log(&warning, state.clock.elapsed());
+            self.inner.log.log(&warning, clock.elapsed());
         }
     }
 }

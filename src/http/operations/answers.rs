@@ -1,11 +1,9 @@
-//! Operations: `/-/…`, for whoever watches over the server, and the description of the asset API.
-//!
-//! *Live* means that this process answers at all. *Ready* means that uploads are taken: the database answers, no sync has
-//! failed, and the disk has room. Everybody may ask, so the bodies hold counts and words alone, never a name, a key, a path
-//! or a command: [`in_public`].
+//! Answers the requests of `/-/…`.
+
 use crate::http::app_state::AppState;
-use crate::http::docs;
-use crate::warnings::{Warning, in_public};
+use crate::http::health::reason_not_ready;
+use crate::http::operations::docs;
+use crate::warnings::in_public;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -54,8 +52,13 @@ fn described(content_type: &str, body: &'static str) -> HttpResponse {
 }
 
 async fn ready(state: &AppState) -> HttpResponse {
-    let reason = reason_not_ready(state).await;
-    let warnings = in_public(&state.watch.standing(state));
+    let upkeep = state.store.upkeep();
+    let reason = reason_not_ready(&upkeep).await;
+    let warnings = in_public(
+        &state
+            .watch
+            .standing(&upkeep, state.tls.as_ref(), state.clock.now()),
+    );
     match reason {
         None => json_answer(
             StatusCode::OK,
@@ -66,24 +69,6 @@ async fn ready(state: &AppState) -> HttpResponse {
             &json!({"status": "failed", "reason": reason, "warnings": warnings}),
         ),
     }
-}
-
-/// Why no upload would be taken; `None`: one would be.
-pub(super) async fn reason_not_ready(state: &AppState) -> Option<String> {
-    let upkeep = state.store.upkeep();
-    upkeep.examine_disk().await;
-    let health = upkeep.health();
-    if health.failed.is_some() {
-        // What failed may hold names of files; the log has it.
-        return Some("Nothing can be written until a restart. The log says why.".to_owned());
-    }
-    if !upkeep.index_is_reachable().await {
-        return Some("The database does not answer.".to_owned());
-    }
-    let refusing: Vec<Warning> = (health.warnings.into_iter())
-        .filter(Warning::refuses_uploads)
-        .collect();
-    in_public(&refusing).into_iter().next()
 }
 
 fn json_answer(status: StatusCode, body: &Value) -> HttpResponse {

@@ -1,0 +1,73 @@
+//! A request's answer on its way: the application called, and the request counted as under way until the last byte of its
+//! answer was handed over.
+
+use crate::http::connection::state::{ConnectionState, RequestGuard};
+use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::{ConnectionType, Request};
+use actix_service::Service;
+use actix_web::Error;
+use actix_web::dev::ServiceResponse;
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// An answer on its way.
+pub(super) type ResponseFuture =
+    LocalBoxFuture<'static, Result<ServiceResponse<TrackedBody>, Error>>;
+
+/// Has the application answer. The request is under way until the last byte of its answer was handed over.
+pub(super) fn answer<A>(
+    app: &Rc<A>,
+    state: Option<&Rc<ConnectionState>>,
+    request: Request,
+) -> ResponseFuture
+where
+    A: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    let guard = state
+        .or_else(|| request.conn_data::<Rc<ConnectionState>>())
+        .map(ConnectionState::begin_request);
+    let asks_to_upgrade = request.head().connection_type() == ConnectionType::Upgrade;
+    let answering = app.call(request);
+    Box::pin(async move {
+        let mut answer = answering.await?;
+        if asks_to_upgrade {
+            // actix closes after such an answer, and would say that it upgraded.
+            let head = answer.response_mut().head_mut();
+            head.set_connection_type(ConnectionType::Close);
+        }
+        Ok(answer.map_body(|_, body| TrackedBody {
+            body,
+            _guard: guard,
+        }))
+    })
+}
+
+/// An answer's body; when it is dropped, its request is over.
+pub(super) struct TrackedBody {
+    body: BoxBody,
+    _guard: Option<RequestGuard>,
+}
+
+impl From<BoxBody> for TrackedBody {
+    fn from(body: BoxBody) -> Self {
+        Self { body, _guard: None }
+    }
+}
+
+impl MessageBody for TrackedBody {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}

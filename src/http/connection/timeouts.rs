@@ -1,0 +1,12 @@
+//! How long a connection waits for its client.
+
+use std::time::Duration;
+
+/// For a TLS handshake, and for a head once it has begun.
+pub(super) const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Between two requests.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// A reader that takes nothing at all for this long is taken for gone.
+pub(super) const STALLED_READER: Duration = Duration::from_secs(30);
+/// How long a refused body is still read, so that its sender sees the answer.
+pub(super) const LINGER: Duration = Duration::from_secs(5);

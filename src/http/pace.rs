@@ -1,0 +1,143 @@
+//! The pace that clients are held to, as senders of bodies and as readers of answers: [`PACE_BYTES`] in [`PACE_TIME`].
+//!
+//! A slow sender or reader holds memory, a connection and open files. Refuses to know what is sent.
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// 30 KiB in 30 s: 1 KiB/s.
+pub(crate) const PACE_BYTES: u64 = 30 * 1024;
+pub(crate) const PACE_TIME: Duration = Duration::from_secs(30);
+
+/// A client sent, or took, less than [`PACE_BYTES`] while it was waited for during [`PACE_TIME`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the client was too slow")]
+pub(crate) struct TooSlow;
+
+/// The pace of a client in the current window. A window is time that was spent waiting for the client.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    window: Duration,
+    bytes: u64,
+    waited: Duration,
+}
+
+impl Pace {
+    pub(crate) fn begin(window: Duration) -> Self {
+        Self {
+            window,
+            bytes: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// The pace at which readers take what is answered.
+    pub(crate) fn of_a_reader() -> Self {
+        Self::begin(PACE_TIME)
+    }
+
+    /// Counts what a reader takes after it was waited for.
+    /// # Errors
+    /// [`TooSlow`] where it took too little in a window that is over.
+    pub(crate) fn count(&mut self, waited: Duration, bytes: usize) -> Result<(), TooSlow> {
+        self.waited += waited;
+        if self.waited >= self.window {
+            self.next_window()?;
+        }
+        self.bytes += bytes as u64;
+        Ok(())
+    }
+
+    /// Counts what a sender sent.
+    pub(crate) fn receive(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// Counts time that a sender was waited for.
+    pub(crate) fn wait(&mut self, waited: Duration) {
+        self.waited += waited;
+    }
+
+    /// How much longer the client may be waited for in this window.
+    pub(crate) fn left(&self) -> Duration {
+        self.window.saturating_sub(self.waited)
+    }
+
+    /// The window is over.
+    /// # Errors
+    /// [`TooSlow`] where the client sent or took too little in it.
+    pub(crate) fn next_window(&mut self) -> Result<(), TooSlow> {
+        if self.bytes < PACE_BYTES {
+            return Err(TooSlow);
+        }
+        *self = Self::begin(self.window);
+        Ok(())
+    }
+}
+
+/// How many bytes are handed out at once: so much the connection of a slow reader holds in memory.
+pub(crate) const HANDED_BYTES: usize = 64 * 1024;
+
+/// The bytes of an answer, until its reader is slower than the pace. (The system has buffers of its own: a slow reader is
+/// noticed only when they are full.)
+pub(crate) fn for_readers_at_pace<S, E>(
+    pieces: S,
+) -> impl Stream<Item = Result<Bytes, Box<dyn std::error::Error>>>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: std::error::Error + 'static,
+{
+    let begun = (pieces, Bytes::new(), Pace::of_a_reader(), Instant::now());
+    stream::try_unfold(
+        begun,
+        async |(mut pieces, mut left, mut pace, handed_at)| {
+            // A piece is asked for when the one before has left our hands.
+            pace.count(handed_at.elapsed(), 0)?;
+            while left.is_empty() {
+                match pieces.next().await {
+                    None => return Ok(None),
+                    Some(piece) => left = piece?,
+                }
+            }
+            let piece = left.split_to(left.len().min(HANDED_BYTES));
+            pace.bytes += piece.len() as u64;
+            Ok(Some((piece, (pieces, left, pace, Instant::now()))))
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_large_piece_is_handed_out_in_small_ones_and_whole() {
+        let whole: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
+        let pieces = stream::iter([
+            Ok::<_, std::io::Error>(Bytes::from(whole[..150_000].to_vec())),
+            Ok(Bytes::from(whole[150_000..].to_vec())),
+        ]);
+        let handed: Vec<Bytes> = for_readers_at_pace(pieces)
+            .map(Result::unwrap)
+            .collect()
+            .await;
+        assert!(handed.iter().all(|piece| piece.len() <= HANDED_BYTES));
+        assert_eq!(handed.concat(), whole);
+    }
+
+    #[test]
+    fn a_reader_that_takes_a_byte_now_and_then_is_too_slow() {
+        let mut trickling = Pace::of_a_reader();
+        let mut steady = Pace::of_a_reader();
+        let wait = Duration::from_secs(10);
+        for _ in 0..2 {
+            trickling.count(wait, 1).unwrap();
+            steady.count(wait, 16 * 1024).unwrap();
+        }
+        let refused = trickling.count(wait, 1);
+        assert!(matches!(refused, Err(TooSlow)), "{refused:?}");
+        steady.count(wait, 16 * 1024).unwrap();
+    }
+}

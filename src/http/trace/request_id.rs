@@ -1,0 +1,33 @@
+//! The id by which a client can point to a request, and the headers that carry it.
+
+use actix_web::HttpMessage;
+use actix_web::http::header::HeaderName;
+
+pub(crate) const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+pub(super) const X_AMZ_ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What `x-amz-id-2` and an error's `HostId` hold: which server answered.
+pub(crate) const HOST_ID: &str = "hangar";
+
+/// 16 upper-case hex digits.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(String);
+
+impl RequestId {
+    pub(crate) fn new() -> Self {
+        Self(format!("{:016X}", rand::random::<u64>()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id of a request on its way through the server.
+    pub(crate) fn of(req: &actix_web::HttpRequest) -> String {
+        req.extensions()
+            .get::<Self>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default()
+    }
+}
