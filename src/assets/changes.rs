@@ -2,12 +2,16 @@
 //!
 //! Each is judged in the writer's order. A judge names the rows that it touches beforehand; where it finds that others
 //! matter since they were looked up, it is asked again with those.
-use super::model::{Asset, Bindings, Micros};
-use super::pointers::moved_to;
-use super::repo::{self, Bound, BoundAsset, Changed, Deleted, Restored};
-use super::{
-    AssetError, Assets, Binding, Change, EntityType, Permission, Pointer, Within, asset_key_in,
-};
+use crate::assets::catalog::Assets;
+use crate::assets::entity::EntityType;
+use crate::assets::error::AssetError;
+use crate::assets::key::asset_key_in;
+use crate::assets::model::{Asset, Bindings, Micros};
+use crate::assets::pointer::Pointer;
+use crate::assets::pointers::moved_to;
+use crate::assets::rows::effects::{self, Bound, BoundAsset, Changed, Deleted, Restored};
+use crate::assets::rows::reading;
+use crate::assets::within::{Binding, Change, Permission, Within};
 use crate::s3::conditional::WritePrecondition;
 use crate::store::{Effect, Judged, Object, RecordError, StoreError, Target, has_object};
 use sqlx::SqliteConnection;
@@ -47,7 +51,7 @@ impl Assets {
             return Ok(Vec::new());
         };
         let mut connection = self.readers().await?;
-        let all = repo::attachments(&mut connection, workspace_id, project_id, issue_id).await?;
+        let all = reading::attachments(&mut connection, workspace_id, project_id, issue_id).await?;
         drop(connection);
         let mut uploaded = Vec::with_capacity(all.len());
         for asset in all {
@@ -71,8 +75,8 @@ impl Assets {
         self.require_held(id, &within).await?;
         let change = Arc::new(change);
         self.look_and_record(id, move |assets, connection, held| {
-            let (change, waiting) = (change.clone(), assets.held.waiting.clone());
-            let now: Micros = assets.held.clock.now().into();
+            let (change, waiting) = (change.clone(), assets.inner.waiting.clone());
+            let now: Micros = assets.inner.clock.now().into();
             Box::pin(async move {
                 let asset = held_within(connection, id, &within).await?;
                 require(permission, &asset)?;
@@ -120,13 +124,13 @@ impl Assets {
     ) -> Result<(), AssetError> {
         self.require_held(id, &within).await?;
         self.look_and_record(id, move |assets, connection, held| {
-            let deleted_at = assets.held.clock.now().into();
+            let deleted_at = assets.inner.clock.now().into();
             Box::pin(async move {
                 let asset = held_within(connection, id, &within).await?;
                 require(permission, &asset)?;
                 let mut emptied = Vec::new();
                 if let Some(pointer) = Pointer::of(&asset).filter(|_| empties_pointer)
-                    && repo::pointed_to(connection, pointer).await? == Some(id)
+                    && reading::pointed_to(connection, pointer).await? == Some(id)
                 {
                     emptied.push(pointer);
                 }
@@ -168,7 +172,7 @@ impl Assets {
     /// workspace's asset by naming its id.
     async fn require_held(&self, id: Uuid, within: &Within) -> Result<(), AssetError> {
         // Not kept in memory: what is changed once is seldom read soon, and would drive out what is served.
-        if let Some(asset) = self.held.rows.get(&id) {
+        if let Some(asset) = self.inner.rows.get(&id) {
             return if within.holds(&asset) {
                 Ok(())
             } else {
@@ -193,10 +197,10 @@ impl Assets {
             + Sync
             + 'static,
     {
-        let mut names = vec![repo::asset_lock(id)];
+        let mut names = vec![effects::asset_lock(id)];
         for _ in 0..MOST_LOOKS {
             let (assets, judge, held) = (self.clone(), judge.clone(), names.clone());
-            let recording = self.held.store.record(names.clone(), move |connection| {
+            let recording = self.inner.store.record(names.clone(), move |connection| {
                 let judging = judge(&assets, connection, held);
                 Box::pin(async move {
                     let (judged, missing) = judging.await?;
@@ -221,7 +225,7 @@ impl Assets {
     pub async fn bind(&self, mut ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
         // As in `require_held`: only assets that count are locked.
         let mut connection = self.readers().await?;
-        let counted = repo::assets_among(&mut connection, &ids).await?;
+        let counted = reading::assets_among(&mut connection, &ids).await?;
         drop(connection);
         let counted: HashSet<Uuid> = (counted.iter())
             .filter(|asset| binding.counts(asset))
@@ -232,12 +236,12 @@ impl Assets {
             return Err(AssetError::NotFound);
         }
         let cover = Pointer::project_cover(binding.workspace_id, binding.project_id);
-        let mut names: Vec<String> = ids.iter().copied().map(repo::asset_lock).collect();
-        names.push(repo::pointer_lock(cover));
-        let binding_all = self.held.store.record(names, move |connection| {
+        let mut names: Vec<String> = ids.iter().copied().map(effects::asset_lock).collect();
+        names.push(effects::pointer_lock(cover));
+        let binding_all = self.inner.store.record(names, move |connection| {
             Box::pin(async move {
                 let mut found: HashMap<Uuid, Asset> = HashMap::new();
-                for asset in repo::assets_among(connection, &ids).await? {
+                for asset in reading::assets_among(connection, &ids).await? {
                     if binding.counts(&asset) {
                         require(binding.permission, &asset)?;
                         found.insert(asset.id, asset);
@@ -248,7 +252,7 @@ impl Assets {
                 }
                 let mut bound = binding.of(ids.iter().filter_map(|id| found.get(id)));
                 if bound.cover.is_some() {
-                    bound.former_cover = repo::pointed_to(connection, cover).await?;
+                    bound.former_cover = reading::pointed_to(connection, cover).await?;
                 }
                 Ok(Judged {
                     effect: (!bound.assets.is_empty()).then(|| bound.effect()),
@@ -271,7 +275,7 @@ impl Assets {
     ) -> Result<Asset, AssetError> {
         let object = self.object(source).await?.ok_or(AssetError::NotFound)?;
         let id = Uuid::new_v4();
-        let now = self.held.clock.now();
+        let now = self.inner.clock.now();
         let name = source.key.as_str().splitn(3, '/').nth(2);
         let key = asset_key_in(id, entity_type, &bindings, name.unwrap_or_default())?;
         let stated: serde_json::Value =
@@ -284,7 +288,7 @@ impl Assets {
         let asset = Asset {
             id,
             entity_type,
-            bucket: self.held.config.bucket.clone(),
+            bucket: self.inner.config.bucket.clone(),
             key,
             content_type: source.content_type.clone(),
             attributes: attributes.to_string(),
@@ -304,9 +308,9 @@ impl Assets {
             key: asset.key.clone(),
             meta: (*object.meta).clone(),
         };
-        let effect = Some(repo::requested(&asset));
+        let effect = Some(effects::requested(&asset));
         let copying = self
-            .held
+            .inner
             .store
             .copy(&object, target, WritePrecondition::None, effect);
         copying.await?;
@@ -337,7 +341,7 @@ async fn held_within(
     id: Uuid,
     within: &Within,
 ) -> Result<Asset, AssetError> {
-    let asset = repo::asset(connection, id).await?;
+    let asset = reading::asset(connection, id).await?;
     asset
         .filter(|asset| within.holds(asset))
         .ok_or(AssetError::NotFound)
@@ -349,7 +353,7 @@ async fn any_held_within(
     id: Uuid,
     within: &Within,
 ) -> Result<Asset, AssetError> {
-    let asset = repo::any_asset(connection, id).await?;
+    let asset = reading::any_asset(connection, id).await?;
     asset
         .filter(|asset| within.holds(asset))
         .ok_or(AssetError::NotFound)

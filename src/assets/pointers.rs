@@ -2,9 +2,11 @@
 //! last; what it named before is deleted with the same record. Plane contract, section 1.7.
 //!
 //! Guarantees: a move deletes only an asset of the pointer's own workspace and project.
-use super::model::Asset;
-use super::repo::{self, Moved, Pointed};
-use super::{Pointer, asset_id_in};
+use crate::assets::key::asset_id_in;
+use crate::assets::model::{Asset, Micros};
+use crate::assets::pointer::Pointer;
+use crate::assets::rows::effects::{self, Moved, Pointed};
+use crate::assets::rows::reading;
 use crate::clock::Clock;
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::{Companion, Effect};
@@ -25,7 +27,7 @@ impl Waiting {
         connection: &mut SqliteConnection,
         clock: Clock,
     ) -> Result<Self, sqlx::Error> {
-        let ids = repo::waited_for(connection).await?;
+        let ids = reading::waited_for(connection).await?;
         Ok(Self {
             ids: Mutex::new(ids.into_iter().collect()),
             clock,
@@ -45,7 +47,7 @@ impl Waiting {
 impl Companion for Waiting {
     fn rows(&self, _: &BucketName, key: &ObjectKey) -> Vec<String> {
         let id = asset_id_in(key.as_str());
-        id.map(repo::asset_lock).into_iter().collect()
+        id.map(effects::asset_lock).into_iter().collect()
     }
 
     fn judge<'c>(
@@ -59,7 +61,7 @@ impl Companion for Waiting {
             let Some(id) = waited_for else {
                 return Ok(None);
             };
-            let asset = repo::asset(connection, id).await?;
+            let asset = reading::asset(connection, id).await?;
             let wanted = asset.filter(|asset| {
                 asset.pointer_wanted && (&asset.bucket, &asset.key) == (bucket, key)
             });
@@ -79,17 +81,17 @@ impl Companion for Waiting {
 pub(super) async fn moved_to(
     connection: &mut SqliteConnection,
     asset: &Asset,
-    at: super::model::Micros,
+    at: Micros,
 ) -> Result<Option<Moved>, sqlx::Error> {
     let Some(pointer) = Pointer::of(asset) else {
         return Ok(None);
     };
-    let current = repo::pointed_to(connection, pointer).await?;
+    let current = reading::pointed_to(connection, pointer).await?;
     if current == Some(asset.id) {
         return Ok(None);
     }
     let replaced = match current {
-        Some(id) => repo::any_asset(connection, id).await?,
+        Some(id) => reading::any_asset(connection, id).await?,
         None => None,
     };
     let replaced = replaced.filter(|replaced| Pointer::of(replaced) == Some(pointer));

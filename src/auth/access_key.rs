@@ -3,7 +3,7 @@
 //! Guarantees: a key that was revoked is found by nobody from then on; a signing key is derived once for a key, day and
 //! region while it is in use, and the memory that holds them is bounded, whatever scopes strangers name. It refuses to
 //! know what is signed, and where keys are kept.
-use super::recent::Recent;
+use crate::auth::recent::Recent;
 use crate::s3::BucketName;
 use crate::s3::sigv4::{Scope, SigningKey};
 use rand::RngExt;

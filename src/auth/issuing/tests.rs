@@ -155,7 +155,11 @@ async fn a_key_that_lay_open_is_sealed_by_the_next_start_and_by_each_newer_key()
             made.key.secret.expose_secret()
         );
         let mut connection = started.auth.readers().await.unwrap();
-        assert!(repo::holds_sealed_secrets(&mut connection).await.unwrap());
+        assert!(
+            access_keys::holds_sealed_secrets(&mut connection)
+                .await
+                .unwrap()
+        );
         drop(connection);
         started.store.close().await;
     }

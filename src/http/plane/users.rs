@@ -3,7 +3,7 @@ use super::asked::Asked;
 use super::dto::Me;
 use super::error::{PlaneError, answer};
 use crate::assets::Pointer;
-use crate::assets::entity::static_url;
+use crate::assets::static_url;
 use actix_web::HttpResponse;
 
 pub(super) async fn me(asked: &Asked<'_>) -> Result<HttpResponse, PlaneError> {

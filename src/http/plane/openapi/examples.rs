@@ -138,7 +138,7 @@ pub(super) fn me() -> Value {
         last_name: "",
         email: "ada@example.com".to_owned(),
         avatar: "",
-        avatar_url: Some(crate::assets::entity::static_url(ASSET)),
+        avatar_url: Some(crate::assets::static_url(ASSET)),
         display_name: "ada".to_owned(),
     })
 }

@@ -1,5 +1,5 @@
 //! The rows of workspaces, members and anchors, and of people who leave.
-use super::{effect, email_lock, id_of, user_lock};
+use crate::auth::rows::people::{effect, email_lock, id_of, user_lock};
 use crate::auth::workspace::{Anchor, Directory, Role, Workspace};
 use crate::clock::Timestamp;
 use crate::store::{Effect, EffectKind};

@@ -1,9 +1,15 @@
 mod older_logs;
 
-use super::*;
-use crate::assets::PointerKind;
+use super::effects::*;
+use super::reading::*;
+use crate::assets::entity::{EntityType, PointerKind};
+use crate::assets::model::{Asset, Bindings, Micros};
+use crate::assets::pointer::Pointer;
 use crate::s3::{BucketName, ObjectKey};
-use sqlx::Connection;
+use crate::store::{Effect, EffectKind};
+use sqlx::{Connection, SqliteConnection};
+use std::borrow::Cow;
+use uuid::Uuid;
 
 const ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
 const USER: &str = "87027c3a-068e-46d4-9359-008fbe42ea1d";
@@ -56,10 +62,15 @@ async fn a_requested_asset_is_read_back_as_it_was() {
     let asset = avatar();
     let mut index = index_with(&asset).await;
     assert_eq!(
-        self::asset(&mut index, asset.id).await.unwrap(),
+        super::reading::asset(&mut index, asset.id).await.unwrap(),
         Some(asset)
     );
-    assert_eq!(self::asset(&mut index, Uuid::nil()).await.unwrap(), None);
+    assert_eq!(
+        super::reading::asset(&mut index, Uuid::nil())
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -80,7 +91,7 @@ async fn every_binding_of_an_asset_is_kept() {
     asset.pointer_wanted = true;
     let mut index = index_with(&asset).await;
     assert_eq!(
-        self::asset(&mut index, asset.id).await.unwrap(),
+        super::reading::asset(&mut index, asset.id).await.unwrap(),
         Some(asset)
     );
 }
@@ -113,7 +124,10 @@ async fn a_change_replaces_attributes_or_leaves_them() {
     apply_changed(&mut index, &rows(&changed.effect()))
         .await
         .unwrap();
-    let found = self::asset(&mut index, asset.id).await.unwrap().unwrap();
+    let found = super::reading::asset(&mut index, asset.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.attributes, asset.attributes);
     assert_eq!(found.updated_by, Some(asset.created_by));
     assert_eq!(found.updated_at, changed.updated_at);
@@ -124,7 +138,10 @@ async fn a_change_replaces_attributes_or_leaves_them() {
     apply_changed(&mut index, &rows(&changed.effect()))
         .await
         .unwrap();
-    let found = self::asset(&mut index, asset.id).await.unwrap().unwrap();
+    let found = super::reading::asset(&mut index, asset.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.attributes, r#"{"a":[1,{"b":null}]}"#);
     assert!(found.pointer_wanted);
 }
@@ -150,7 +167,10 @@ async fn a_deleted_asset_is_not_found_and_only_the_named_pointer_is_emptied() {
     apply_deleted(&mut index, &rows(&deleted.effect()))
         .await
         .unwrap();
-    assert_eq!(self::asset(&mut index, asset.id).await.unwrap(), None);
+    assert_eq!(
+        super::reading::asset(&mut index, asset.id).await.unwrap(),
+        None
+    );
     let avatar = pointed_to(&mut index, Pointer::user_avatar(id(USER))).await;
     assert_eq!(avatar.unwrap(), None);
     let cover = Pointer {

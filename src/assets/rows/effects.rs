@@ -1,14 +1,13 @@
-//! The rows of assets and pointers: every statement of `assets`, and what its effects do to the index.
+//! What the effects of assets do to their rows.
 //!
 //! Effects hold outcomes (ids, times, texts). Applying one is a plain insert, update or delete, the same at a commit and
 //! at replay.
-use super::entity::{EntityType, Pointer};
-use super::model::{Asset, Bindings, Micros};
+use crate::assets::model::{Asset, Bindings, Micros};
+use crate::assets::pointer::Pointer;
 use crate::store::{Effect, EffectKind};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use uuid::Uuid;
 /// Records written before pointers were kept by workspace lock a cover's pointer by its project alone, so replay may
 /// group one of them with a newer record of the same pointer. `BOUND` stands before what else moves pointers: an older
 /// `bound` empties pointers that a newer `changed` or `pointed` may set again.
-pub(super) const EFFECTS: [EffectKind; 7] = [
+pub(in crate::assets) const EFFECTS: [EffectKind; 7] = [
     EffectKind {
         kind: REQUESTED,
         apply: apply_requested,
@@ -47,18 +46,24 @@ pub(super) const EFFECTS: [EffectKind; 7] = [
         apply: apply_purged,
     },
 ];
-const REQUESTED: &str = "asset.requested";
-const CHANGED: &str = "asset.changed";
-const DELETED: &str = "asset.deleted";
-const POINTED: &str = "asset.pointed";
-const RESTORED: &str = "asset.restored";
-const BOUND: &str = "asset.bound";
-const PURGED: &str = "asset.purged";
+/// Kinds of effects of this module, to be registered with the store.
+#[must_use]
+pub fn effects() -> Vec<EffectKind> {
+    EFFECTS.to_vec()
+}
 
-pub(super) fn asset_lock(id: Uuid) -> String {
+pub(super) const REQUESTED: &str = "asset.requested";
+pub(super) const CHANGED: &str = "asset.changed";
+pub(super) const DELETED: &str = "asset.deleted";
+pub(super) const POINTED: &str = "asset.pointed";
+pub(super) const RESTORED: &str = "asset.restored";
+pub(super) const BOUND: &str = "asset.bound";
+pub(super) const PURGED: &str = "asset.purged";
+
+pub(in crate::assets) fn asset_lock(id: Uuid) -> String {
     format!("asset:{id}")
 }
-pub(super) fn pointer_lock(pointer: Pointer) -> String {
+pub(in crate::assets) fn pointer_lock(pointer: Pointer) -> String {
     let Pointer {
         kind,
         workspace_id,
@@ -72,35 +77,35 @@ pub(super) fn pointer_lock(pointer: Pointer) -> String {
 }
 
 /// Who asks for the same external id waits for one another.
-pub(super) fn external_lock(workspace_id: Uuid, id: &str, source: &str) -> String {
+pub(in crate::assets) fn external_lock(workspace_id: Uuid, id: &str, source: &str) -> String {
     format!("external:{workspace_id}/{}:{id}/{source}", id.len())
 }
 
 /// A new asset, as it is.
-pub(super) fn requested(asset: &Asset) -> Effect {
+pub(in crate::assets) fn requested(asset: &Asset) -> Effect {
     effect(REQUESTED, vec![asset_lock(asset.id)], asset)
 }
 
 /// A PATCH.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Changed {
-    pub(super) id: Uuid,
+pub(in crate::assets) struct Changed {
+    pub(in crate::assets) id: Uuid,
     /// The text of a JSON object; `None`: as before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attributes: Option<String>,
-    pub(super) updated_by: Uuid,
-    pub(super) updated_at: Micros,
+    pub(in crate::assets) attributes: Option<String>,
+    pub(in crate::assets) updated_by: Uuid,
+    pub(in crate::assets) updated_at: Micros,
     /// `None`: as before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pointer_wanted: Option<bool>,
+    pub(in crate::assets) pointer_wanted: Option<bool>,
     /// `None`: as before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) created_by: Option<Uuid>,
+    pub(in crate::assets) created_by: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) moved: Option<Moved>,
+    pub(in crate::assets) moved: Option<Moved>,
 }
 impl Changed {
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::assets) fn effect(&self) -> Effect {
         let mut touches = vec![asset_lock(self.id)];
         touches.extend(self.moved.iter().flat_map(Moved::touches));
         effect(CHANGED, touches, self)
@@ -109,13 +114,13 @@ impl Changed {
 
 /// A pointer names another asset now.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Moved {
+pub(in crate::assets) struct Moved {
     #[serde(flatten)]
-    pub(super) pointer: Pointer,
+    pub(in crate::assets) pointer: Pointer,
     /// What it named before, which is deleted with this.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) replaced: Option<Uuid>,
-    pub(super) at: Micros,
+    pub(in crate::assets) replaced: Option<Uuid>,
+    pub(in crate::assets) at: Micros,
 }
 impl Moved {
     fn touches(&self) -> Vec<String> {
@@ -127,12 +132,12 @@ impl Moved {
 
 /// The bytes came of an asset that a pointer waited for.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Pointed {
-    pub(super) id: Uuid,
-    pub(super) moved: Moved,
+pub(in crate::assets) struct Pointed {
+    pub(in crate::assets) id: Uuid,
+    pub(in crate::assets) moved: Moved,
 }
 impl Pointed {
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::assets) fn effect(&self) -> Effect {
         let mut touches = vec![asset_lock(self.id)];
         touches.extend(self.moved.touches());
         effect(POINTED, touches, self)
@@ -140,36 +145,36 @@ impl Pointed {
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Restored {
-    pub(super) id: Uuid,
+pub(in crate::assets) struct Restored {
+    pub(in crate::assets) id: Uuid,
 }
 impl Restored {
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::assets) fn effect(&self) -> Effect {
         effect(RESTORED, vec![asset_lock(self.id)], self)
     }
 }
 
 /// What some assets are bound to from now on, and the cover that a project of a workspace shows.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Bound {
-    pub(super) assets: Vec<BoundAsset>,
-    pub(super) workspace_id: Uuid,
-    pub(super) project_id: Uuid,
+pub(in crate::assets) struct Bound {
+    pub(in crate::assets) assets: Vec<BoundAsset>,
+    pub(in crate::assets) workspace_id: Uuid,
+    pub(in crate::assets) project_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) cover: Option<Uuid>,
+    pub(in crate::assets) cover: Option<Uuid>,
     /// The cover that the project showed. It stays as it is.
     #[serde(skip)]
-    pub(super) former_cover: Option<Uuid>,
+    pub(in crate::assets) former_cover: Option<Uuid>,
 }
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct BoundAsset {
-    pub(super) id: Uuid,
+pub(in crate::assets) struct BoundAsset {
+    pub(in crate::assets) id: Uuid,
     /// What is not named stays.
     #[serde(flatten)]
-    pub(super) bindings: Bindings,
+    pub(in crate::assets) bindings: Bindings,
 }
 impl Bound {
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::assets) fn effect(&self) -> Effect {
         let assets = self.assets.iter().map(|asset| asset_lock(asset.id));
         let mut touches: Vec<String> = assets.collect();
         if self.cover.is_some() {
@@ -186,13 +191,13 @@ impl Bound {
 
 /// A soft delete, and the pointers that it empties.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Deleted {
-    pub(super) id: Uuid,
-    pub(super) deleted_at: Micros,
-    pub(super) emptied: Vec<Pointer>,
+pub(in crate::assets) struct Deleted {
+    pub(in crate::assets) id: Uuid,
+    pub(in crate::assets) deleted_at: Micros,
+    pub(in crate::assets) emptied: Vec<Pointer>,
 }
 impl Deleted {
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::assets) fn effect(&self) -> Effect {
         let mut touches = vec![asset_lock(self.id)];
         touches.extend(self.emptied.iter().copied().map(pointer_lock));
         effect(DELETED, touches, self)
@@ -207,7 +212,7 @@ fn effect(kind: &'static str, touches: Vec<String>, data: &impl Serialize) -> Ef
     }
 }
 
-fn apply_requested<'c>(
+pub(super) fn apply_requested<'c>(
     connection: &'c mut SqliteConnection,
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
@@ -237,7 +242,7 @@ fn apply_requested<'c>(
     })
 }
 
-fn apply_changed<'c>(
+pub(super) fn apply_changed<'c>(
     connection: &'c mut SqliteConnection,
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
@@ -268,7 +273,7 @@ fn apply_changed<'c>(
     })
 }
 
-fn apply_pointed<'c>(
+pub(super) fn apply_pointed<'c>(
     connection: &'c mut SqliteConnection,
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
@@ -313,7 +318,7 @@ async fn move_pointers(connection: &mut SqliteConnection, rows: &str) -> Result<
     Ok(())
 }
 
-fn apply_restored<'c>(
+pub(super) fn apply_restored<'c>(
     connection: &'c mut SqliteConnection,
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
@@ -329,7 +334,7 @@ fn apply_restored<'c>(
     })
 }
 
-fn apply_bound<'c>(
+pub(super) fn apply_bound<'c>(
     connection: &'c mut SqliteConnection,
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
@@ -381,7 +386,7 @@ fn apply_bound<'c>(
     })
 }
 
-fn apply_deleted<'c>(
+pub(super) fn apply_deleted<'c>(
     connection: &'c mut SqliteConnection,
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
@@ -412,7 +417,7 @@ fn apply_deleted<'c>(
 }
 
 /// The row goes for good, and with it each pointer that still names it.
-pub(super) fn purged(id: Uuid) -> Effect {
+pub(in crate::assets) fn purged(id: Uuid) -> Effect {
     Effect {
         kind: Cow::Borrowed(PURGED),
         touches: vec![asset_lock(id)],
@@ -420,7 +425,7 @@ pub(super) fn purged(id: Uuid) -> Effect {
     }
 }
 
-fn apply_purged<'c>(
+pub(super) fn apply_purged<'c>(
     connection: &'c mut SqliteConnection,
     rows: &'c str,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
@@ -438,225 +443,3 @@ fn apply_purged<'c>(
         Ok(())
     })
 }
-
-/// Assets that were deleted before one time, or asked for before another and have no object: of the rows after `after`
-/// as many as are looked at together, and the last of those; `None`: there are no more rows.
-pub(super) async fn aged(
-    connection: &mut SqliteConnection,
-    after: i64,
-    deleted_before: Micros,
-    asked_before: Micros,
-) -> Result<Option<(i64, Vec<Asset>)>, sqlx::Error> {
-    const ROWS: i64 = 2000;
-    let last: Option<i64> = sqlx::query_scalar(
-        "SELECT max(rowid) FROM (SELECT rowid FROM assets WHERE rowid > ?1 ORDER BY rowid LIMIT ?2)",
-    )
-    .bind(after)
-    .bind(ROWS)
-    .fetch_one(&mut *connection)
-    .await?;
-    let Some(last) = last else {
-        return Ok(None);
-    };
-    let rows = sqlx::query(
-        "SELECT * FROM assets
-         WHERE rowid > ?1 AND rowid <= ?2
-           AND (deleted_at < ?3
-                OR (created_at < ?4 AND deleted_at IS NULL
-                    AND NOT EXISTS (SELECT 1 FROM objects
-                                    WHERE objects.bucket = assets.bucket AND objects.key = assets.key)))",
-    )
-    .bind(after)
-    .bind(last)
-    .bind(deleted_before.as_micros())
-    .bind(asked_before.as_micros())
-    .fetch_all(connection)
-    .await?;
-    let assets: Result<Vec<_>, _> = rows.iter().map(asset_of).collect();
-    Ok(Some((last, assets?)))
-}
-
-/// An asset that is not deleted.
-pub(super) async fn asset(
-    connection: &mut SqliteConnection,
-    id: Uuid,
-) -> Result<Option<Asset>, sqlx::Error> {
-    sqlx::query("SELECT * FROM assets WHERE id = ?1 AND deleted_at IS NULL")
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?
-        .map(|row| asset_of(&row))
-        .transpose()
-}
-
-/// An asset, deleted or not.
-pub(super) async fn any_asset(
-    connection: &mut SqliteConnection,
-    id: Uuid,
-) -> Result<Option<Asset>, sqlx::Error> {
-    sqlx::query("SELECT * FROM assets WHERE id = ?1")
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?
-        .map(|row| asset_of(&row))
-        .transpose()
-}
-
-/// Those of some assets that are not deleted.
-pub(super) async fn assets_among(
-    connection: &mut SqliteConnection,
-    ids: &[Uuid],
-) -> Result<Vec<Asset>, sqlx::Error> {
-    let ids = serde_json::to_string(ids).expect("ids are JSON");
-    sqlx::query(
-        "SELECT * FROM assets
-         WHERE id IN (SELECT value FROM json_each(?1)) AND deleted_at IS NULL",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?
-    .iter()
-    .map(asset_of)
-    .collect()
-}
-
-/// The attachments of an issue that are not deleted, the newest first.
-pub(super) async fn attachments(
-    connection: &mut SqliteConnection,
-    workspace_id: Uuid,
-    project_id: Option<Uuid>,
-    issue_id: Option<Uuid>,
-) -> Result<Vec<Asset>, sqlx::Error> {
-    sqlx::query(
-        "SELECT * FROM assets
-         WHERE entity_type = 'ISSUE_ATTACHMENT' AND deleted_at IS NULL
-               AND workspace_id = ?1 AND project_id IS ?2 AND issue_id IS ?3
-         ORDER BY created_at DESC, rowid DESC",
-    )
-    .bind(workspace_id.to_string())
-    .bind(project_id.map(|id| id.to_string()))
-    .bind(issue_id.map(|id| id.to_string()))
-    .fetch_all(connection)
-    .await?
-    .iter()
-    .map(asset_of)
-    .collect()
-}
-
-/// Assets of a workspace with this external id and source that are not deleted.
-pub(super) async fn with_external_id(
-    connection: &mut SqliteConnection,
-    workspace_id: Uuid,
-    id: &str,
-    source: &str,
-) -> Result<Vec<Asset>, sqlx::Error> {
-    sqlx::query(
-        "SELECT * FROM assets
-         WHERE workspace_id = ?1 AND external_id = ?2 AND external_source = ?3
-               AND deleted_at IS NULL
-         ORDER BY rowid",
-    )
-    .bind(workspace_id.to_string())
-    .bind(id)
-    .bind(source)
-    .fetch_all(connection)
-    .await?
-    .iter()
-    .map(asset_of)
-    .collect()
-}
-
-/// Assets that a pointer waits for.
-pub(super) async fn waited_for(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query("SELECT id FROM assets WHERE pointer_wanted = 1")
-        .fetch_all(connection)
-        .await?
-        .iter()
-        .map(|row| id_of(row, "id"))
-        .collect()
-}
-
-/// The type that was asked for at a key; also of a deleted asset, whose key still takes uploads.
-pub(super) async fn content_type_at(
-    connection: &mut SqliteConnection,
-    id: Uuid,
-    bucket: &str,
-    key: &str,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT content_type FROM assets WHERE id = ?1 AND bucket = ?2 AND key = ?3")
-        .bind(id.to_string())
-        .bind(bucket)
-        .bind(key)
-        .fetch_optional(connection)
-        .await
-}
-
-/// The asset that a pointer names.
-pub(super) async fn pointed_to(
-    connection: &mut SqliteConnection,
-    pointer: Pointer,
-) -> Result<Option<Uuid>, sqlx::Error> {
-    let workspace_id = pointer.workspace_id.map(|id| id.to_string());
-    sqlx::query(
-        "SELECT asset_id FROM pointers WHERE kind = ?1 AND owner_id = ?2 AND workspace_id = ?3",
-    )
-    .bind(pointer.kind.as_str())
-    .bind(pointer.owner_id.to_string())
-    .bind(workspace_id.unwrap_or_default())
-    .fetch_optional(connection)
-    .await?
-    .map(|row| id_of(&row, "asset_id"))
-    .transpose()
-}
-
-fn asset_of(row: &SqliteRow) -> Result<Asset, sqlx::Error> {
-    let entity_type: &str = row.try_get("entity_type")?;
-    let deleted_at: Option<i64> = row.try_get("deleted_at")?;
-    let bucket: String = row.try_get("bucket")?;
-    let key: String = row.try_get("key")?;
-    let size: i64 = row.try_get("size")?;
-    Ok(Asset {
-        id: id_of(row, "id")?,
-        entity_type: EntityType::parse(entity_type)
-            .ok_or_else(|| undecodable(format!("no entity type: {entity_type}")))?,
-        bucket: bucket.try_into().map_err(undecodable)?,
-        key: key.try_into().map_err(undecodable)?,
-        content_type: row.try_get("content_type")?,
-        attributes: row.try_get("attributes")?,
-        size: size.try_into().map_err(undecodable)?,
-        bindings: Bindings {
-            user_id: optional_id(row, "user_id")?,
-            workspace_id: optional_id(row, "workspace_id")?,
-            project_id: optional_id(row, "project_id")?,
-            issue_id: optional_id(row, "issue_id")?,
-            comment_id: optional_id(row, "comment_id")?,
-            page_id: optional_id(row, "page_id")?,
-            draft_issue_id: optional_id(row, "draft_issue_id")?,
-        },
-        external_id: row.try_get("external_id")?,
-        external_source: row.try_get("external_source")?,
-        created_by: id_of(row, "created_by")?,
-        updated_by: optional_id(row, "updated_by")?,
-        created_at: Micros::from_micros(row.try_get("created_at")?),
-        updated_at: Micros::from_micros(row.try_get("updated_at")?),
-        deleted_at: deleted_at.map(Micros::from_micros),
-        pointer_wanted: row.try_get("pointer_wanted")?,
-    })
-}
-fn id_of(row: &SqliteRow, column: &str) -> Result<Uuid, sqlx::Error> {
-    Uuid::try_parse(row.try_get(column)?).map_err(undecodable)
-}
-fn optional_id(row: &SqliteRow, column: &str) -> Result<Option<Uuid>, sqlx::Error> {
-    let text: Option<&str> = row.try_get(column)?;
-    text.map(Uuid::try_parse).transpose().map_err(undecodable)
-}
-fn undecodable(
-    error: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
-) -> sqlx::Error {
-    sqlx::Error::Decode(error.into())
-}
-
-#[cfg(test)]
-mod tests;

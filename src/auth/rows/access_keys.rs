@@ -1,6 +1,6 @@
 //! The rows of access keys.
-use super::{effect, time_of};
-use crate::auth::KeyLimits;
+use crate::auth::access_key::KeyLimits;
+use crate::auth::rows::people::{effect, time_of};
 use crate::auth::seal::StoredSecret;
 use crate::clock::Timestamp;
 use crate::s3::BucketName;

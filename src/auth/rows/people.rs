@@ -1,22 +1,6 @@
-//! The rows of users, tokens and access keys: every statement of `auth`, and what its effects do to the index.
-//!
-//! Effects hold outcomes. Applying one is a plain insert or update, the same at a commit and at replay.
-mod access_keys;
-mod workspaces;
-
-pub use access_keys::AccessKeyListing;
-pub(super) use access_keys::{
-    AccessKeyCreated, AccessKeyRevoked, AccessKeySealed, StoredAccessKey, access_key_lock,
-    access_key_revocation, access_keys, holds_sealed_secrets, live_access_keys,
-};
-
-pub(super) use workspaces::{
-    AnchorCreated, AnchorRevoked, MemberRemoved, MemberSet, UserRemoved, WorkspaceCreated,
-    anchor_lock, directory, has_workspace, member_lock, people, workspace_lock,
-};
-
-use super::token::SecretDigest;
-use super::user::{Email, User};
+//! The rows of users and tokens.
+use crate::auth::token::SecretDigest;
+use crate::auth::user::{Email, User};
 use crate::clock::Timestamp;
 use crate::store::{Effect, EffectKind};
 use futures_util::future::BoxFuture;
@@ -26,11 +10,7 @@ use sqlx::{Row, SqliteConnection};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-pub(super) fn effects() -> Vec<EffectKind> {
-    [&OF_PEOPLE[..], &access_keys::EFFECTS, &workspaces::EFFECTS].concat()
-}
-
-const OF_PEOPLE: [EffectKind; 3] = [
+pub(super) const EFFECTS: [EffectKind; 3] = [
     EffectKind {
         kind: UserCreated::KIND,
         apply: apply_user_created,
@@ -46,16 +26,16 @@ const OF_PEOPLE: [EffectKind; 3] = [
 ];
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct UserCreated {
-    pub(super) id: Uuid,
-    pub(super) email: String,
-    pub(super) display_name: String,
-    pub(super) created_at: Timestamp,
+pub(in crate::auth) struct UserCreated {
+    pub(in crate::auth) id: Uuid,
+    pub(in crate::auth) email: String,
+    pub(in crate::auth) display_name: String,
+    pub(in crate::auth) created_at: Timestamp,
 }
 impl UserCreated {
     const KIND: &str = "user.created";
 
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::auth) fn effect(&self) -> Effect {
         effect(
             Self::KIND,
             vec![user_lock(self.id), self.email_lock()],
@@ -68,51 +48,51 @@ impl UserCreated {
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct TokenCreated {
-    pub(super) id: Uuid,
-    pub(super) user_id: Uuid,
-    pub(super) secret_sha256: String,
-    pub(super) name: String,
-    pub(super) hint: String,
-    pub(super) scopes: Vec<String>,
-    pub(super) any_workspace: bool,
-    pub(super) created_at: Timestamp,
-    pub(super) expires_at: Option<Timestamp>,
+pub(in crate::auth) struct TokenCreated {
+    pub(in crate::auth) id: Uuid,
+    pub(in crate::auth) user_id: Uuid,
+    pub(in crate::auth) secret_sha256: String,
+    pub(in crate::auth) name: String,
+    pub(in crate::auth) hint: String,
+    pub(in crate::auth) scopes: Vec<String>,
+    pub(in crate::auth) any_workspace: bool,
+    pub(in crate::auth) created_at: Timestamp,
+    pub(in crate::auth) expires_at: Option<Timestamp>,
 }
 impl TokenCreated {
     const KIND: &str = "token.created";
 
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::auth) fn effect(&self) -> Effect {
         let touches = vec![token_lock(&self.id.to_string()), user_lock(self.user_id)];
         effect(Self::KIND, touches, self)
     }
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct TokenRevoked {
-    pub(super) id: String,
-    pub(super) revoked_at: Timestamp,
+pub(in crate::auth) struct TokenRevoked {
+    pub(in crate::auth) id: String,
+    pub(in crate::auth) revoked_at: Timestamp,
 }
 impl TokenRevoked {
     const KIND: &str = "token.revoked";
 
-    pub(super) fn effect(&self) -> Effect {
+    pub(in crate::auth) fn effect(&self) -> Effect {
         effect(Self::KIND, vec![token_lock(&self.id)], self)
     }
 }
 
-pub(super) fn user_lock(id: Uuid) -> String {
+pub(in crate::auth) fn user_lock(id: Uuid) -> String {
     format!("user:{id}")
 }
 /// Two people asking for one new email wait for one another, not for the unique index.
-pub(super) fn email_lock(email: &str) -> String {
+pub(in crate::auth) fn email_lock(email: &str) -> String {
     format!("user-email:{email}")
 }
-pub(super) fn token_lock(id: &str) -> String {
+pub(in crate::auth) fn token_lock(id: &str) -> String {
     format!("token:{id}")
 }
 
-fn effect(kind: &'static str, touches: Vec<String>, data: &impl Serialize) -> Effect {
+pub(super) fn effect(kind: &'static str, touches: Vec<String>, data: &impl Serialize) -> Effect {
     Effect {
         kind: Cow::Borrowed(kind),
         touches,
@@ -180,18 +160,18 @@ fn apply_token_revoked<'c>(
 
 /// A token beside its user, as authentication needs them.
 #[derive(Debug, Clone)]
-pub(super) struct StoredToken {
-    pub(super) id: String,
-    pub(super) secret_sha256: String,
-    pub(super) user_id: Uuid,
-    pub(super) email: String,
-    pub(super) scopes: Vec<String>,
-    pub(super) any_workspace: bool,
-    pub(super) expires_at: Option<Timestamp>,
-    pub(super) revoked_at: Option<Timestamp>,
+pub(in crate::auth) struct StoredToken {
+    pub(in crate::auth) id: String,
+    pub(in crate::auth) secret_sha256: String,
+    pub(in crate::auth) user_id: Uuid,
+    pub(in crate::auth) email: String,
+    pub(in crate::auth) scopes: Vec<String>,
+    pub(in crate::auth) any_workspace: bool,
+    pub(in crate::auth) expires_at: Option<Timestamp>,
+    pub(in crate::auth) revoked_at: Option<Timestamp>,
 }
 
-pub(super) async fn token_by_digest(
+pub(in crate::auth) async fn token_by_digest(
     connection: &mut SqliteConnection,
     digest: SecretDigest,
 ) -> Result<Option<StoredToken>, sqlx::Error> {
@@ -235,7 +215,7 @@ pub struct TokenListing {
 }
 
 /// All tokens, the oldest first.
-pub(super) async fn tokens(
+pub(in crate::auth) async fn tokens(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<TokenListing>, sqlx::Error> {
     let rows = sqlx::query(
@@ -262,7 +242,7 @@ pub(super) async fn tokens(
 }
 
 /// Whether a token is there, and since when it is revoked.
-pub(super) async fn revocation(
+pub(in crate::auth) async fn revocation(
     connection: &mut SqliteConnection,
     id: &str,
 ) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
@@ -274,7 +254,7 @@ pub(super) async fn revocation(
         .transpose()
 }
 
-pub(super) async fn user_by_email(
+pub(in crate::auth) async fn user_by_email(
     connection: &mut SqliteConnection,
     email: &Email,
 ) -> Result<Option<User>, sqlx::Error> {
@@ -286,7 +266,7 @@ pub(super) async fn user_by_email(
         .transpose()
 }
 
-pub(super) async fn user_by_id(
+pub(in crate::auth) async fn user_by_id(
     connection: &mut SqliteConnection,
     id: Uuid,
 ) -> Result<Option<User>, sqlx::Error> {
@@ -298,7 +278,9 @@ pub(super) async fn user_by_id(
         .transpose()
 }
 
-pub(super) async fn has_users(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+pub(in crate::auth) async fn has_users(
+    connection: &mut SqliteConnection,
+) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users)")
         .fetch_one(connection)
         .await
@@ -311,10 +293,10 @@ fn user_of(row: &SqliteRow) -> Result<User, sqlx::Error> {
         display_name: row.try_get("display_name")?,
     })
 }
-fn id_of(row: &SqliteRow, column: &str) -> Result<Uuid, sqlx::Error> {
+pub(super) fn id_of(row: &SqliteRow, column: &str) -> Result<Uuid, sqlx::Error> {
     Uuid::try_parse(row.try_get(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
 }
-fn time_of(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+pub(super) fn time_of(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
     let millis: Option<i64> = row.try_get(column)?;
     Ok(millis.map(Timestamp::from_millis))
 }
@@ -324,16 +306,18 @@ fn scopes_of(row: &SqliteRow) -> Result<Vec<String>, sqlx::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::token::TokenSecret;
     use super::*;
+    use crate::auth::token::TokenSecret;
     use sqlx::Connection;
 
     async fn index() -> SqliteConnection {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        sqlx::raw_sql(include_str!("../../migrations/0002_people_and_assets.sql"))
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        sqlx::raw_sql(include_str!(
+            "../../../migrations/0002_people_and_assets.sql"
+        ))
+        .execute(&mut connection)
+        .await
+        .unwrap();
         connection
     }
     /// What the store hands to an applying function.
