@@ -74,10 +74,11 @@ use index::damage;
 use index::damage::{Found, IndexFile};
 use index::listing;
 use journal::locks::Name;
-use journal::planner::{Judge, Judging, NewBytes, Refused, Which, Work};
+use journal::planner::Judging;
+use journal::request::{Recorded, Request};
 use journal::state::State;
-use journal::writer::{Recorded, Request};
-use journal::{queue, writer};
+use journal::work::{Judge, NewBytes, Refused, Which, Work};
+use journal::{indexer, queue, writer};
 use record::Copied;
 use record::segments::OpenSegments;
 use recovery::{replay, snapshot};
@@ -320,7 +321,7 @@ impl Store {
         let (requests, requested) = mpsc::channel(queue::PLACES);
         let (logged, groups) = mpsc::channel(1);
         let (released, releases) = mpsc::unbounded_channel();
-        let indexer = writer::Indexer {
+        let indexer = indexer::Indexer {
             groups,
             index,
             effects: effects.to_vec().into(),

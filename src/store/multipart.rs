@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::index;
 use crate::store::index::upload_listing;
 use crate::store::journal::locks::Name;
-use crate::store::journal::planner::Work;
+use crate::store::journal::work::Work;
 use crate::store::object::{Committed, Object, ObjectMeta};
 use crate::store::record::{PartCopied, UploadCompleted, UploadCreated};
 use crate::store::upload::{

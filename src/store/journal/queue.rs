@@ -4,7 +4,7 @@
 //! group touch one row; and of the places none are left to changes of one row alone.
 
 use crate::store::journal::locks::{Held, Name};
-use crate::store::journal::writer::Request;
+use crate::store::journal::request::Request;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
@@ -112,7 +112,7 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::store::Effect;
-    use crate::store::journal::planner::Work;
+    use crate::store::journal::work::Work;
     use proptest::prelude::*;
 
     fn request(rows: &[String]) -> Request {

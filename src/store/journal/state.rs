@@ -184,3 +184,14 @@ impl State {
         self.buckets.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A panic must not leave a server that looks ready and writes nothing.
+pub(in crate::store) struct FailWhenUnwinding(pub(in crate::store) Arc<State>);
+
+impl Drop for FailWhenUnwinding {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the writer met a fault of its own");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use crate::store::dir::Dir;
 use crate::store::error::{StoreError, unavailable};
 use crate::store::folder::ASIDE_LOG;
 use crate::store::index;
-use crate::store::journal::planner::Work;
+use crate::store::journal::work::Work;
 use crate::store::record::LogId;
 use crate::store::record::reader;
 use crate::store::record::reader::ScanError;
