@@ -73,11 +73,11 @@ use futures_util::future::BoxFuture;
 use index::damage;
 use index::damage::{Found, IndexFile};
 use index::listing;
-use journal::locks::Name;
-use journal::planner::Judging;
+use journal::locks::RowLock;
+use journal::planner::Planner;
 use journal::request::{Recorded, Request};
 use journal::state::State;
-use journal::work::{Judge, NewBytes, Refused, Which, Work};
+use journal::work::{Check, NewBytes, Refused, Which, Work};
 use journal::{indexer, queue, writer};
 use record::Copied;
 use record::segments::OpenSegments;
@@ -313,7 +313,7 @@ impl Store {
         let readers = db::open_readers(&database)
             .await
             .map_err(|error| cannot(&error))?;
-        let judging = db::open_reader(&database)
+        let planning_reader = db::open_reader(&database)
             .await
             .map_err(|error| cannot(&error))?;
         let blobs = folder.blobs().clone();
@@ -331,15 +331,15 @@ impl Store {
             checkpoints: checkpoints.clone(),
             released,
         };
-        let judging = Judging {
-            index: judging,
+        let planner = Planner {
+            index: planning_reader,
             state: state.clone(),
             clock: clock.clone(),
         };
         let writer = writer::Writer {
             requests: requested,
             log,
-            judging,
+            planner,
             blobs,
             state: state.clone(),
             indexer: logged,
@@ -390,7 +390,7 @@ impl Store {
         name: BucketName,
         settings: BTreeMap<BucketSetting, String>,
     ) -> Result<BucketCreation, StoreError> {
-        let names = vec![Name::exclusive_bucket(&name)];
+        let names = vec![RowLock::exclusive_bucket(&name)];
         let work = Work::CreateBucket {
             bucket: name,
             settings,
@@ -416,7 +416,7 @@ impl Store {
     /// # Errors
     /// `NoSuchBucket`, `BucketNotEmpty` while it holds an object. Uploads under way go with it.
     pub async fn delete_bucket(&self, name: BucketName) -> Result<(), StoreError> {
-        let names = vec![Name::exclusive_bucket(&name)];
+        let names = vec![RowLock::exclusive_bucket(&name)];
         self.ask(names, Work::DeleteBucket(name)).await.map(drop)
     }
 
@@ -430,7 +430,7 @@ impl Store {
         setting: BucketSetting,
         document: Option<String>,
     ) -> Result<(), StoreError> {
-        let names = Name::of_setting(&name, setting);
+        let names = RowLock::of_setting(&name, setting);
         let work = Work::SetBucket {
             bucket: name,
             setting,
@@ -457,11 +457,11 @@ impl Store {
     }
 
     /// What an object's coming to a key touches.
-    fn names_of_new(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<Name> {
-        let mut names = Name::of_object(bucket, key);
+    fn names_of_new(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<RowLock> {
+        let mut names = RowLock::of_object(bucket, key);
         if let Some(companion) = self.inner.state.companion() {
             let rows = companion.rows(bucket, key);
-            names.extend(rows.iter().map(|row| Name::row(row)));
+            names.extend(rows.iter().map(|row| RowLock::row(row)));
         }
         names
     }
@@ -508,7 +508,7 @@ impl Store {
         };
         let Target { bucket, key, meta } = target;
         let mut names = self.names_of_new(&bucket, &key);
-        names.extend(Name::of_effect(effect.as_ref()));
+        names.extend(RowLock::of_effect(effect.as_ref()));
         let copied = Copied {
             bucket,
             key,
@@ -559,7 +559,7 @@ impl Store {
         key: ObjectKey,
         which: Which,
     ) -> Result<Deletion, StoreError> {
-        let names = Name::of_object(&bucket, &key);
+        let names = RowLock::of_object(&bucket, &key);
         let work = Work::Delete { bucket, key, which };
         Ok(match self.ask(names, work).await? {
             Some(_) => Deletion::Deleted,
@@ -586,7 +586,7 @@ impl Store {
             + Send
             + 'static,
     {
-        let judge: Judge = Box::new(move |connection| {
+        let check: Check = Box::new(move |connection| {
             let judged = judge(connection);
             Box::pin(async move {
                 judged.await.map_err(|error| {
@@ -595,9 +595,9 @@ impl Store {
                 })
             })
         });
-        let mut held = Name::of_object(&bucket, &key);
-        held.extend(names.iter().map(|name| Name::row(name)));
-        let work = Work::DeleteWith { bucket, key, judge };
+        let mut held = RowLock::of_object(&bucket, &key);
+        held.extend(names.iter().map(|name| RowLock::row(name)));
+        let work = Work::DeleteWith { bucket, key, check };
         Ok(self.ask(held, work).await?.is_some())
     }
 
@@ -635,7 +635,7 @@ impl Store {
         which: Which,
         tagging: Option<String>,
     ) -> Result<(), StoreError> {
-        let names = Name::of_object(&bucket, &key);
+        let names = RowLock::of_object(&bucket, &key);
         let work = Work::SetTags {
             bucket,
             key,
@@ -660,7 +660,7 @@ impl Store {
     {
         let verdict: Arc<Mutex<Option<Result<T, E>>>> = Arc::default();
         let told = verdict.clone();
-        let judge: Judge = Box::new(move |connection| {
+        let check: Check = Box::new(move |connection| {
             let judged = judge(connection);
             Box::pin(async move {
                 let (answer, effect) = match judged.await {
@@ -671,8 +671,8 @@ impl Store {
                 effect
             })
         });
-        let names = names.iter().map(|name| Name::row(name)).collect();
-        self.ask(names, Work::Judge(judge))
+        let names = names.iter().map(|name| RowLock::row(name)).collect();
+        self.ask(names, Work::Check(check))
             .await
             .map_err(RecordError::Store)?;
         let verdict = verdict
@@ -691,12 +691,12 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn record_new(&self, effect: Effect) -> Result<(), StoreError> {
-        let names = effect.touches.iter().map(|row| Name::row(row)).collect();
+        let names = effect.touches.iter().map(|row| RowLock::row(row)).collect();
         self.ask(names, Work::New(effect)).await.map(drop)
     }
 
     /// Asks the writer for a change; `None`: there was nothing to record.
-    async fn ask(&self, names: Vec<Name>, work: Work) -> Result<Option<Recorded>, StoreError> {
+    async fn ask(&self, names: Vec<RowLock>, work: Work) -> Result<Option<Recorded>, StoreError> {
         let requests = self.inner.requests.read();
         let requests = requests
             .unwrap_or_else(PoisonError::into_inner)
@@ -706,7 +706,7 @@ impl Store {
         let place = tokio::time::timeout(QUEUE_PATIENCE, requests.reserve());
         let place = place.await.map_err(|_| overloaded())?;
         place.map_err(|_| stopped())?.send(Request {
-            names,
+            locks: names,
             work,
             answer,
         });
@@ -714,7 +714,7 @@ impl Store {
     }
 
     /// Asks for a change that is refused or recorded.
-    async fn change(&self, names: Vec<Name>, work: Work) -> Result<Recorded, StoreError> {
+    async fn change(&self, names: Vec<RowLock>, work: Work) -> Result<Recorded, StoreError> {
         self.ask(names, work).await?.ok_or_else(|| {
             StoreError::Unavailable("the writer recorded nothing of a change".to_owned())
         })

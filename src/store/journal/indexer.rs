@@ -4,8 +4,8 @@ use crate::faults;
 use crate::store::effect::EffectKind;
 use crate::store::error::StoreError;
 use crate::store::index;
-use crate::store::journal::locks::Name;
-use crate::store::journal::pinned::Kept;
+use crate::store::journal::locks::RowLock;
+use crate::store::journal::pinned::KeptBytes;
 use crate::store::journal::request::{Answer, Recorded, answer};
 use crate::store::journal::state::{FailWhenUnwinding, State};
 use crate::store::record::segments::End;
@@ -18,8 +18,8 @@ use tokio::sync::mpsc;
 pub(in crate::store) struct Logged {
     pub(in crate::store) record: Record,
     /// Until the index names them.
-    pub(in crate::store) bytes: Kept,
-    pub(in crate::store) names: Vec<Name>,
+    pub(in crate::store) bytes: KeptBytes,
+    pub(in crate::store) locks: Vec<RowLock>,
     pub(in crate::store) answer: Answer,
 }
 
@@ -33,7 +33,7 @@ pub(in crate::store) struct Indexer {
     pub(in crate::store) committed: u64,
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) checkpoints: Arc<tokio::sync::Mutex<Checkpoints>>,
-    pub(in crate::store) released: mpsc::UnboundedSender<Vec<Name>>,
+    pub(in crate::store) released: mpsc::UnboundedSender<Vec<RowLock>>,
 }
 
 impl Indexer {
@@ -47,9 +47,9 @@ impl Indexer {
                     |Logged {
                          record,
                          bytes,
-                         names,
+                         locks,
                          answer,
-                     }| { (record, (bytes, names, answer)) },
+                     }| { (record, (bytes, locks, answer)) },
                 )
                 .unzip();
             let failure = match self.state.failure() {
@@ -61,16 +61,16 @@ impl Indexer {
                 for record in &records {
                     self.state.follow(record);
                 }
-                for (_, names, _) in &callers {
+                for (_, locks, _) in &callers {
                     self.state
                         .memory
                         .versions
-                        .have_changed(Name::changing(names));
+                        .have_changed(RowLock::changing(locks));
                 }
             }
-            for (record, (bytes, names, caller)) in records.iter().zip(callers) {
+            for (record, (bytes, locks, caller)) in records.iter().zip(callers) {
                 drop(bytes);
-                drop(self.released.send(names));
+                drop(self.released.send(locks));
                 let recorded = Recorded {
                     sequence: record.sequence,
                     at: record.at,

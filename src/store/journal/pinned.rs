@@ -4,7 +4,7 @@ use crate::store::content::Content;
 use std::sync::Arc;
 
 /// Bytes that a change names and the index does not yet: to be held until it does.
-pub(in crate::store) enum Held {
+pub(in crate::store) enum PinnedBytes {
     Nothing,
     /// Removed where the change is not recorded.
     Blob(NewBlob),
@@ -12,18 +12,18 @@ pub(in crate::store) enum Held {
 }
 
 /// Bytes that stay on disk for as long as this is held, whatever the index says.
-pub(in crate::store) enum Kept {
+pub(in crate::store) enum KeptBytes {
     Nothing,
     Blob(#[expect(dead_code, reason = "held until dropped")] UnderWay),
     Source(#[expect(dead_code, reason = "held until dropped")] Arc<Content>),
 }
 
-impl Kept {
-    pub(in crate::store) fn of(bytes: Held) -> Self {
+impl KeptBytes {
+    pub(in crate::store) fn of(bytes: PinnedBytes) -> Self {
         match bytes {
-            Held::Nothing => Self::Nothing,
-            Held::Blob(blob) => blob.keep().map_or(Self::Nothing, Self::Blob),
-            Held::Source(source) => Self::Source(source),
+            PinnedBytes::Nothing => Self::Nothing,
+            PinnedBytes::Blob(blob) => blob.keep().map_or(Self::Nothing, Self::Blob),
+            PinnedBytes::Source(source) => Self::Source(source),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Plans changes: what is to be recorded of what a caller asks.
 //!
 //! Each change is judged in its order of arrival, against an index in which nothing that it names is about to change:
-//! so what was judged holds when its record is applied. A record holds outcomes, never something to judge again.
+//! so what was judged holds when its record is applied. A record holds outcomes, never something to check again.
 
 use crate::clock::Clock;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};
@@ -13,10 +13,10 @@ use crate::store::content::Content;
 use crate::store::effect::Effect;
 use crate::store::error::StoreError;
 use crate::store::index;
-use crate::store::journal::locks::Name;
-use crate::store::journal::pinned::Held;
+use crate::store::journal::locks::RowLock;
+use crate::store::journal::pinned::PinnedBytes;
 use crate::store::journal::state::State;
-use crate::store::journal::work::{Judge, NewBytes, Refused, Which, Work};
+use crate::store::journal::work::{Check, NewBytes, Refused, Which, Work};
 use crate::store::object::Target;
 use crate::store::record::{
     BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
@@ -29,36 +29,36 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// What is to be done of a change.
-pub(in crate::store) enum Verdict {
-    Record(Box<Draft>, Held),
-    /// All is as it was wanted already, or the caller's own judge refused.
+pub(in crate::store) enum Plan {
+    Record(Box<Draft>, PinnedBytes),
+    /// All is as it was wanted already, or the caller's own check refused.
     Nothing,
 }
 
-impl Verdict {
+impl Plan {
     /// The bytes of `source` are named by the record, and by the index only later.
     fn while_held(self, source: Arc<Content>) -> Self {
         match self {
-            Self::Record(draft, _) => Self::Record(draft, Held::Source(source)),
+            Self::Record(draft, _) => Self::Record(draft, PinnedBytes::Source(source)),
             Self::Nothing => Self::Nothing,
         }
     }
 }
 
-/// Judges changes.
-pub(in crate::store) struct Judging {
+/// Plans changes.
+pub(in crate::store) struct Planner {
     /// Only reads.
     pub(in crate::store) index: SqliteConnection,
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) clock: Clock,
 }
 
-impl Judging {
+impl Planner {
     /// Lets the companion of an object that comes say what is recorded with it; answers the rows that this touches.
     pub(in crate::store) async fn accompany(
         &mut self,
         work: &mut Work,
-    ) -> Result<Vec<Name>, StoreError> {
+    ) -> Result<Vec<RowLock>, StoreError> {
         let Some(companion) = self.state.companion() else {
             return Ok(Vec::new());
         };
@@ -66,7 +66,7 @@ impl Judging {
             // What came with it already is judged: a new row, which nobody waits for.
             Some((bucket, key, effect @ None)) => {
                 *effect = companion.judge(&mut self.index, bucket, key).await?;
-                Ok(Name::of_effect(effect.as_ref()).collect())
+                Ok(RowLock::of_effect(effect.as_ref()).collect())
             }
             _ => Ok(Vec::new()),
         }
@@ -79,7 +79,7 @@ impl Judging {
         }
     }
 
-    pub(in crate::store) async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
+    pub(in crate::store) async fn plan(&mut self, work: Work) -> Result<Plan, StoreError> {
         if work.brings_bytes() && !self.state.space.admits_bytes() {
             return Err(StoreError::Full);
         }
@@ -95,7 +95,7 @@ impl Judging {
                 Ok(copy.while_held(source))
             }
             Work::Delete { bucket, key, which } => self.delete(bucket, key, which).await,
-            Work::DeleteWith { bucket, key, judge } => self.delete_with(bucket, key, judge).await,
+            Work::DeleteWith { bucket, key, check } => self.delete_with(bucket, key, check).await,
             Work::SetTags {
                 bucket,
                 key,
@@ -135,15 +135,15 @@ impl Judging {
                 document,
             } => self.set_bucket(bucket, setting, document),
             Work::Free { bodies, freed } => self.free(bodies, freed).await,
-            Work::Judge(judge) => match judge(&mut self.index).await {
+            Work::Check(check) => match check(&mut self.index).await {
                 Ok(Some(effect)) => Ok(self.record(Change::Domain, Some(effect))),
-                Ok(None) | Err(Refused) => Ok(Verdict::Nothing),
+                Ok(None) | Err(Refused) => Ok(Plan::Nothing),
             },
             Work::New(effect) => Ok(self.record(Change::Domain, Some(effect))),
         }
     }
 
-    async fn put(&mut self, new: NewBytes) -> Result<Verdict, StoreError> {
+    async fn put(&mut self, new: NewBytes) -> Result<Plan, StoreError> {
         let NewBytes {
             target: Target { bucket, key, meta },
             sealed,
@@ -166,7 +166,7 @@ impl Judging {
         };
         let mut draft = self.draft(Change::Put(Box::new(put)), effect);
         draft.body = here;
-        Ok(Verdict::Record(Box::new(draft), blob))
+        Ok(Plan::Record(Box::new(draft), blob))
     }
 
     async fn copy(
@@ -174,7 +174,7 @@ impl Judging {
         copied: Box<Copied>,
         precondition: WritePrecondition,
         effect: Option<Effect>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require(&copied.bucket, &copied.key, &precondition)
             .await?;
         Ok(self.record(Change::Copied(copied), effect))
@@ -185,10 +185,10 @@ impl Judging {
         bucket: BucketName,
         key: ObjectKey,
         which: Which,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
         if !self.is_there(&bucket, &key, &which).await? {
-            return Ok(Verdict::Nothing);
+            return Ok(Plan::Nothing);
         }
         Ok(self.record(Change::Delete { bucket, key }, None))
     }
@@ -220,10 +220,10 @@ impl Judging {
         &mut self,
         bucket: BucketName,
         key: ObjectKey,
-        judge: Judge,
-    ) -> Result<Verdict, StoreError> {
-        let Ok(Some(effect)) = judge(&mut self.index).await else {
-            return Ok(Verdict::Nothing);
+        check: Check,
+    ) -> Result<Plan, StoreError> {
+        let Ok(Some(effect)) = check(&mut self.index).await else {
+            return Ok(Plan::Nothing);
         };
         let is_there = self.state.has_bucket(&bucket) && self.etag(&bucket, &key).await?.is_some();
         let change = if is_there {
@@ -239,16 +239,16 @@ impl Judging {
         &mut self,
         mut bodies: Vec<Unreferenced>,
         freed: oneshot::Sender<Vec<Unreferenced>>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         if self.state.are_bytes_held() {
-            return Ok(Verdict::Nothing);
+            return Ok(Plan::Nothing);
         }
         let in_use = self.state.bodies_in_use();
         let ids: Vec<u64> = bodies.iter().map(|free| free.body).collect();
         let unreferenced = index::still_unreferenced(&mut self.index, &ids).await?;
         bodies.retain(|free| unreferenced.contains(&free.body) && !in_use.contains(&free.body));
         if bodies.is_empty() {
-            return Ok(Verdict::Nothing);
+            return Ok(Plan::Nothing);
         }
         // Where the janitor went away the next start frees them.
         drop(freed.send(bodies.clone()));
@@ -261,7 +261,7 @@ impl Judging {
         key: ObjectKey,
         which: &Which,
         tagging: Option<String>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
         if !self.is_there(&bucket, &key, which).await? {
             return Err(StoreError::NoSuchKey);
@@ -274,7 +274,7 @@ impl Judging {
         Ok(self.record(change, None))
     }
 
-    fn create_upload(&self, created: Box<UploadCreated>) -> Result<Verdict, StoreError> {
+    fn create_upload(&self, created: Box<UploadCreated>) -> Result<Plan, StoreError> {
         self.require_bucket(&created.bucket)?;
         Ok(self.record(Change::UploadCreated(created), None))
     }
@@ -284,7 +284,7 @@ impl Judging {
         upload: Upload,
         number: u16,
         sealed: Sealed,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_upload(&upload.bucket, &upload.key, &upload.id)
             .await?;
         let etag = sealed.etag();
@@ -303,14 +303,14 @@ impl Judging {
         };
         let mut draft = self.draft(Change::PartPut(Box::new(put)), None);
         draft.body = here;
-        Ok(Verdict::Record(Box::new(draft), blob))
+        Ok(Plan::Record(Box::new(draft), blob))
     }
 
     async fn copy_part(
         &mut self,
         upload: Upload,
         part: Box<PartCopied>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_upload(&upload.bucket, &upload.key, &upload.id)
             .await?;
         Ok(self.record(Change::PartCopied(part), None))
@@ -322,7 +322,7 @@ impl Judging {
         seen: Vec<Part>,
         precondition: WritePrecondition,
         effect: Option<Effect>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         let UploadCompleted {
             bucket,
             key,
@@ -342,24 +342,20 @@ impl Judging {
         bucket: BucketName,
         key: ObjectKey,
         upload: UploadId,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_upload(&bucket, &key, &upload).await?;
         let change = Change::UploadAborted { bucket, upload };
         Ok(self.record(change, None))
     }
 
-    fn create_bucket(
-        &self,
-        bucket: BucketName,
-        settings: BTreeMap<BucketSetting, String>,
-    ) -> Verdict {
+    fn create_bucket(&self, bucket: BucketName, settings: BTreeMap<BucketSetting, String>) -> Plan {
         if self.state.has_bucket(&bucket) {
-            return Verdict::Nothing;
+            return Plan::Nothing;
         }
         self.record(Change::BucketCreated { bucket, settings }, None)
     }
 
-    async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Verdict, StoreError> {
+    async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
         if index::has_objects(&mut self.index, &bucket).await? {
             return Err(StoreError::BucketNotEmpty);
@@ -372,7 +368,7 @@ impl Judging {
         bucket: BucketName,
         setting: BucketSetting,
         document: Option<String>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
         let change = Change::BucketSet {
             bucket,
@@ -435,13 +431,13 @@ impl Judging {
         Draft::new(self.clock.now(), change, effect)
     }
 
-    fn record(&self, change: Change, effect: Option<Effect>) -> Verdict {
-        Verdict::Record(Box::new(self.draft(change, effect)), Held::Nothing)
+    fn record(&self, change: Change, effect: Option<Effect>) -> Plan {
+        Plan::Record(Box::new(self.draft(change, effect)), PinnedBytes::Nothing)
     }
 }
 
 /// What a record says of a body, what it holds of it, and the blob that it names.
-fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, Held) {
+fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, PinnedBytes) {
     const { assert!(INLINE_LIMIT_BYTES <= CRC_BLOCK_BYTES) };
     match (body, digests.block_crcs.first()) {
         (SealedBody::Memory { bytes, permits }, Some(crc)) => {
@@ -450,15 +446,17 @@ fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, Held) {
                 bytes: share::holding(bytes, permits),
                 crc: *crc,
             };
-            (BodyPlace::Here, here, Held::Nothing)
+            (BodyPlace::Here, here, PinnedBytes::Nothing)
         }
-        (SealedBody::Memory { .. }, None) => (BodyPlace::Empty, BodyHere::default(), Held::Nothing),
+        (SealedBody::Memory { .. }, None) => {
+            (BodyPlace::Empty, BodyHere::default(), PinnedBytes::Nothing)
+        }
         (SealedBody::Blob(blob), _) => {
             let id = blob.id();
             (
                 BodyPlace::Blob { id },
                 BodyHere::default(),
-                Held::Blob(blob),
+                PinnedBytes::Blob(blob),
             )
         }
     }

@@ -1,7 +1,7 @@
 //! A change that waits for the writer, and what its caller is answered.
 use crate::clock::Timestamp;
 use crate::store::error::StoreError;
-use crate::store::journal::locks::Name;
+use crate::store::journal::locks::RowLock;
 use crate::store::journal::work::Work;
 use tokio::sync::oneshot;
 
@@ -16,7 +16,7 @@ pub(in crate::store) struct Recorded {
 pub(in crate::store) type Answer = oneshot::Sender<Result<Option<Recorded>, StoreError>>;
 
 pub(in crate::store) struct Request {
-    pub(in crate::store) names: Vec<Name>,
+    pub(in crate::store) locks: Vec<RowLock>,
     pub(in crate::store) work: Work,
     pub(in crate::store) answer: Answer,
 }

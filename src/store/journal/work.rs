@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
-pub(in crate::store) type Judge = Box<
+pub(in crate::store) type Check = Box<
     dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Option<Effect>, Refused>>
         + Send,
 >;
@@ -39,7 +39,7 @@ pub(in crate::store) enum Work {
     DeleteWith {
         bucket: BucketName,
         key: ObjectKey,
-        judge: Judge,
+        check: Check,
     },
     SetTags {
         bucket: BucketName,
@@ -86,7 +86,7 @@ pub(in crate::store) enum Work {
         /// Gets those that are named in the record.
         freed: oneshot::Sender<Vec<Unreferenced>>,
     },
-    Judge(Judge),
+    Check(Check),
     /// Needs no judging: a new row under a new id.
     New(Effect),
 }

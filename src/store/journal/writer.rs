@@ -1,6 +1,6 @@
 //! The writer: the one thread through which everything changes.
 //!
-//! Changes that arrive while a group is on its way to the disk make up the next group. A group is judged against the
+//! Changes that arrive while a group is on its way to the disk make up the next group. A group is planned against the
 //! index, written to the log and synced ([`Log::append`]); then, while the next group is already being synced, it is
 //! applied to the index in one transaction, and only then are its callers answered. A failed sync, or an index that
 //! cannot take what the log holds, is final: nothing is written after it until a restart.
@@ -9,10 +9,10 @@ use crate::faults;
 use crate::store::dir::Dir;
 use crate::store::error::{StoreError, unavailable};
 use crate::store::journal::indexer::Logged;
-use crate::store::journal::locks::{Held, Name};
+use crate::store::journal::locks::{LockSet, RowLock};
 use crate::store::journal::log::{AppendError, Log, Written};
-use crate::store::journal::pinned::{self, Kept};
-use crate::store::journal::planner::{Judging, Verdict};
+use crate::store::journal::pinned::{KeptBytes, PinnedBytes};
+use crate::store::journal::planner::{Plan, Planner};
 use crate::store::journal::queue::Queue;
 use crate::store::journal::request::{Answer, Request, answer};
 use crate::store::journal::state::{FailWhenUnwinding, State};
@@ -22,30 +22,30 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-/// A change that was judged and is to be written.
-struct Judged {
+/// A change that was planned and is to be written.
+struct Planned {
     draft: Draft,
-    bytes: pinned::Held,
-    names: Vec<Name>,
+    bytes: PinnedBytes,
+    locks: Vec<RowLock>,
     answer: Answer,
 }
 
-impl Judged {
+impl Planned {
     /// What a full disk has no room for; anything else is tried with the room of the reserve.
     fn brings_bytes(&self) -> bool {
-        !self.draft.body.bytes.is_empty() || !matches!(self.bytes, pinned::Held::Nothing)
+        !self.draft.body.bytes.is_empty() || !matches!(self.bytes, PinnedBytes::Nothing)
     }
 }
 
 pub(in crate::store) struct Writer {
     pub(in crate::store) requests: mpsc::Receiver<Request>,
     pub(in crate::store) log: Log,
-    pub(in crate::store) judging: Judging,
+    pub(in crate::store) planner: Planner,
     /// The folder of blobs, opened once: running out of files must not look like a failed sync.
     pub(in crate::store) blobs: Dir,
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) indexer: mpsc::Sender<(Vec<Logged>, End)>,
-    pub(in crate::store) released: mpsc::UnboundedReceiver<Vec<Name>>,
+    pub(in crate::store) released: mpsc::UnboundedReceiver<Vec<RowLock>>,
 }
 
 impl Writer {
@@ -67,16 +67,16 @@ impl Writer {
     async fn run(mut self) {
         let _unwinding = FailWhenUnwinding(self.state.clone());
         let mut pending = Queue::default();
-        let mut held = Held::default();
+        let mut held = LockSet::default();
         let mut closed = false;
         loop {
             while pending.has_place()
                 && let Ok(request) = self.requests.try_recv()
             {
-                line_up(&mut pending, request);
+                push(&mut pending, request);
             }
-            while let Ok(names) = self.released.try_recv() {
-                held.release(&names);
+            while let Ok(locks) = self.released.try_recv() {
+                held.release(&locks);
             }
             if let Some(failure) = self.state.failure() {
                 for request in pending.drain() {
@@ -89,7 +89,7 @@ impl Writer {
             let group = pending.take_group(&mut held);
             if !group.is_empty() {
                 let postponed = self.carry_out(group, &mut held).await;
-                pending.put_first(postponed);
+                pending.push_front(postponed);
                 continue;
             }
             if closed && pending.is_empty() {
@@ -97,10 +97,10 @@ impl Writer {
             }
             tokio::select! {
                 request = self.requests.recv(), if !closed && pending.has_place() => match request {
-                    Some(request) => line_up(&mut pending, request),
+                    Some(request) => push(&mut pending, request),
                     None => closed = true,
                 },
-                Some(names) = self.released.recv() => held.release(&names),
+                Some(locks) = self.released.recv() => held.release(&locks),
                 // The indexer is gone, and with it who could release what the rest waits for.
                 else => return,
             }
@@ -108,103 +108,108 @@ impl Writer {
     }
 
     /// Answers what is to wait for rows that are under way.
-    async fn carry_out(&mut self, group: Vec<Request>, held: &mut Held) -> Vec<Request> {
-        let mut judged = Vec::with_capacity(group.len());
+    async fn carry_out(&mut self, group: Vec<Request>, held: &mut LockSet) -> Vec<Request> {
+        let mut planned = Vec::with_capacity(group.len());
         let mut postponed = Vec::new();
         for mut request in group {
-            match self.judging.accompany(&mut request.work).await {
+            match self.planner.accompany(&mut request.work).await {
                 Ok(mut found) => {
-                    found.retain(|found| !request.names.iter().any(|name| name.is(found)));
+                    found.retain(|found| !request.locks.iter().any(|lock| lock.is(found)));
                     let is_free = held.admits(&found);
                     if is_free {
                         held.hold(&found);
                     } else {
-                        held.release(&request.names);
+                        held.release(&request.locks);
                     }
-                    request.names.append(&mut found);
+                    request.locks.append(&mut found);
                     if !is_free {
-                        Judging::forget_companion(&mut request.work);
+                        Planner::forget_companion(&mut request.work);
                         postponed.push(request);
                         continue;
                     }
                 }
                 Err(error) => {
-                    held.release(&request.names);
+                    held.release(&request.locks);
                     answer(request.answer, Err(error));
                     continue;
                 }
             }
-            match self.judging.judge(request.work).await {
-                Ok(Verdict::Record(draft, bytes)) => {
-                    let (names, answer) = (request.names, request.answer);
-                    judged.push(Judged {
+            match self.planner.plan(request.work).await {
+                Ok(Plan::Record(draft, bytes)) => {
+                    let (locks, answer) = (request.locks, request.answer);
+                    planned.push(Planned {
                         draft: *draft,
                         bytes,
-                        names,
+                        locks,
                         answer,
                     });
                 }
-                Ok(Verdict::Nothing) => {
-                    held.release(&request.names);
+                Ok(Plan::Nothing) => {
+                    held.release(&request.locks);
                     answer(request.answer, Ok(None));
                 }
                 Err(error) => {
-                    held.release(&request.names);
+                    held.release(&request.locks);
                     answer(request.answer, Err(error));
                 }
             }
         }
-        if !judged.is_empty()
-            && let Err((judged, error)) = self.write(judged).await
+        if !planned.is_empty()
+            && let Err((planned, error)) = self.write(planned).await
         {
-            self.write_one_by_one(judged, error, held).await;
+            self.write_one_by_one(planned, error, held).await;
         }
         postponed
     }
 
     /// A group that cannot be written whole is tried one by one, so that what fits is kept. On a full disk that is what
     /// brings no bytes: it gets the reserve's room.
-    async fn write_one_by_one(&mut self, judged: Vec<Judged>, error: StoreError, held: &mut Held) {
-        let alone = judged.len() == 1;
+    async fn write_one_by_one(
+        &mut self,
+        planned: Vec<Planned>,
+        error: StoreError,
+        held: &mut LockSet,
+    ) {
+        let alone = planned.len() == 1;
         let is_full = matches!(error, StoreError::Full);
         if is_full {
             self.state.space.let_go();
         }
-        for judged in judged {
+        for planned in planned {
             let is_in_vain = if is_full {
-                judged.brings_bytes()
+                planned.brings_bytes()
             } else {
                 alone
             };
             let result = if is_in_vain || self.state.failure().is_some() {
-                Err((vec![judged], error.clone()))
+                Err((vec![planned], error.clone()))
             } else {
-                self.write(vec![judged]).await
+                self.write(vec![planned]).await
             };
-            if let Err((judged, error)) = result {
-                for judged in judged {
-                    held.release(&judged.names);
-                    answer(judged.answer, Err(error.clone()));
+            if let Err((planned, error)) = result {
+                for planned in planned {
+                    held.release(&planned.locks);
+                    answer(planned.answer, Err(error.clone()));
                 }
             }
         }
     }
 
     /// Writes a group to the log, syncs it and hands it on.
-    async fn write(&mut self, judged: Vec<Judged>) -> Result<(), (Vec<Judged>, StoreError)> {
-        let mut drafts = Vec::with_capacity(judged.len());
-        let mut rest = Vec::with_capacity(judged.len());
+    async fn write(&mut self, planned: Vec<Planned>) -> Result<(), (Vec<Planned>, StoreError)> {
+        let mut drafts = Vec::with_capacity(planned.len());
+        let mut rest = Vec::with_capacity(planned.len());
         let mut has_blob = false;
-        for Judged {
+        for Planned {
             draft,
             bytes,
-            names,
+            locks,
             answer,
-        } in judged
+        } in planned
         {
-            has_blob |= matches!(bytes, pinned::Held::Blob(_));
+            has_blob |= matches!(bytes, PinnedBytes::Blob(_));
             drafts.push(draft);
-            rest.push((bytes, names, answer));
+            rest.push((bytes, locks, answer));
         }
         let written = match self.append(&drafts, has_blob) {
             Ok(written) => written,
@@ -216,30 +221,30 @@ impl Writer {
                             .fail(&format!("the log could not be synced: {source}"));
                         // Their records may be on disk: the next start decides.
                         for (bytes, ..) in &mut rest {
-                            let bytes = std::mem::replace(bytes, pinned::Held::Nothing);
-                            drop(Kept::of(bytes));
+                            let bytes = std::mem::replace(bytes, PinnedBytes::Nothing);
+                            drop(KeptBytes::of(bytes));
                         }
                         source
                     }
                 };
-                let judged = drafts.into_iter().zip(rest);
-                let judged = judged.map(|(draft, (bytes, names, answer))| Judged {
+                let planned = drafts.into_iter().zip(rest);
+                let planned = planned.map(|(draft, (bytes, locks, answer))| Planned {
                     draft,
                     bytes,
-                    names,
+                    locks,
                     answer,
                 });
-                return Err((judged.collect(), unavailable(&source)));
+                return Err((planned.collect(), unavailable(&source)));
             }
         };
         let mut logged = Vec::with_capacity(written.len());
-        for ((draft, written), (bytes, names, answer)) in drafts.into_iter().zip(written).zip(rest)
+        for ((draft, written), (bytes, locks, answer)) in drafts.into_iter().zip(written).zip(rest)
         {
             let record = record(draft, written);
             logged.push(Logged {
                 record,
-                bytes: Kept::of(bytes),
-                names,
+                bytes: KeptBytes::of(bytes),
+                locks,
                 answer,
             });
         }
@@ -262,8 +267,8 @@ impl Writer {
 }
 
 /// Has a change wait its turn, or refuses it.
-fn line_up(pending: &mut Queue, request: Request) {
-    if let Some(refused) = pending.line_up(request) {
+fn push(pending: &mut Queue, request: Request) {
+    if let Some(refused) = pending.push(request) {
         let why = "too many changes of one key, or row, are waiting";
         answer(refused.answer, Err(StoreError::Unavailable(why.to_owned())));
     }
