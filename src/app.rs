@@ -9,13 +9,13 @@ mod root_key;
 mod settings;
 
 use crate::admin::Housekeeper;
-use crate::assets::{self, Assets};
+use crate::assets::{self, Assets, PointerHook};
 use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
 use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
 use crate::http::{self, AppState, Server};
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, Registered, Store};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -91,9 +91,13 @@ impl Application {
         let at_hand = AtHand {
             tls,
             watch: http::Watch::new(endpoint(&config, port), settings::warnings(&config)),
+            pointer_hook: Arc::new(PointerHook::new(clock.clone())),
         };
-        let effects = [auth::effects(), assets::effects()].concat();
-        let open = || Store::open(config.store.clone(), clock.clone(), effects.clone());
+        let registered = Registered {
+            effects: [auth::effects(), assets::effects()].concat(),
+            hook: Some(at_hand.pointer_hook.clone()),
+        };
+        let open = || Store::open(config.store.clone(), clock.clone(), registered.clone());
         let mut store = open().await?;
         let furnish = |store| furnish(config.clone(), clock.clone(), store, at_hand.clone());
         let mut furnished = furnish(store.clone()).await;
@@ -218,11 +222,7 @@ pub struct Stopper {
 
 impl Stopper {
     /// Asks; [`Application::run_until_stopped`] answers when it is done.
-    #[expect(
-        clippy::unused_async,
-        reason = "whoever stops may have to wait one day, and awaits it already"
-    )]
-    pub async fn stop(&self) {
+    pub fn stop(&self) {
         self.ask.send_replace(true);
     }
 }
@@ -260,6 +260,8 @@ fn endpoint(config: &Config, port: u16) -> String {
 struct AtHand {
     tls: Option<Tls>,
     watch: http::Watch,
+    /// Of the vault that is about to be opened.
+    pointer_hook: Arc<PointerHook>,
 }
 
 /// What an open vault needs to serve.
@@ -294,6 +296,7 @@ async fn furnish(
         store.clone(),
         keys.clone(),
         clock.clone(),
+        at_hand.pointer_hook,
     );
     let assets = assets.await.map_err(|error| {
         StartError::Refused(format!("The assets cannot be looked up: {error}."))

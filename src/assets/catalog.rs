@@ -5,7 +5,7 @@ use crate::assets::content::{self, ImageFormat, MAGIC_BYTES};
 use crate::assets::key::asset_id_in;
 use crate::assets::model::Asset;
 use crate::assets::pointer::Pointer;
-use crate::assets::pointers::Waiting;
+use crate::assets::pointer_hook::PointerHook;
 use crate::assets::rows::effects;
 use crate::assets::rows::reading;
 use crate::auth::{AccessKeys, Recent};
@@ -13,7 +13,7 @@ use crate::cache::{Hot, Stamp};
 use crate::clock::Clock;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::{Object, Store, StoreError};
+use crate::store::{Object, ReadView, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -50,11 +50,11 @@ pub(super) struct Inner {
     pub(super) rows: Arc<Hot<Uuid, Arc<Asset>>>,
     /// By the record that stored the bytes, which never change after it.
     formats: Recent<u64, Option<ImageFormat>>,
-    pub(super) waiting: Arc<Waiting>,
+    pub(super) pointer_hook: Arc<PointerHook>,
 }
 
 impl Assets {
-    /// From here on pointers follow the objects that come into the store.
+    /// `pointer_hook`: the commit hook that the store was opened with.
     /// # Errors
     /// When the index does not answer.
     pub async fn new(
@@ -62,6 +62,7 @@ impl Assets {
         store: Store,
         keys: AccessKeys,
         clock: Clock,
+        pointer_hook: Arc<PointerHook>,
     ) -> Result<Self, StoreError> {
         // A row's integers are signed.
         config.file_size_limit = config.file_size_limit.min(i64::MAX.unsigned_abs());
@@ -69,10 +70,7 @@ impl Assets {
         let rows = store.hot(HOT_ROWS_BYTES, HOT_ROW_BYTES, |_, asset: &Arc<Asset>| {
             size_of::<Asset>() + asset.key.as_str().len() + asset.attributes.len() + 256
         });
-        let mut connection = store.readers().acquire().await?;
-        let waiting = Arc::new(Waiting::read(&mut connection, clock.clone()).await?);
-        drop(connection);
-        store.accompany(waiting.clone());
+        pointer_hook.load(&mut store.read_view().await?).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 config,
@@ -81,7 +79,7 @@ impl Assets {
                 clock,
                 rows,
                 formats,
-                waiting,
+                pointer_hook,
             }),
         })
     }
@@ -100,8 +98,8 @@ impl Assets {
             return Ok(Some(asset));
         }
         let stamp = self.stamp(id);
-        let mut connection = self.readers().await?;
-        let asset = reading::asset(&mut connection, id).await?.map(Arc::new);
+        let mut view = self.view().await?;
+        let asset = reading::asset(&mut view, id).await?.map(Arc::new);
         if let Some(asset) = &asset {
             self.inner.rows.keep(id, stamp, asset.clone());
         }
@@ -128,10 +126,8 @@ impl Assets {
     /// # Errors
     /// When the index does not answer.
     pub async fn current(&self, pointer: Pointer) -> Result<Option<Uuid>, StoreError> {
-        let mut connection = self.readers().await?;
-        reading::pointed_to(&mut connection, pointer)
-            .await
-            .map_err(StoreError::from)
+        let mut view = self.view().await?;
+        reading::pointed_to(&mut view, pointer).await
     }
 
     /// What an object's bytes are; `None`: no image that may be shown.
@@ -170,11 +166,11 @@ impl Assets {
             return Ok(());
         };
         let no_answer = |error: String| S3Error::new(ErrorCode::ServiceUnavailable).logged(error);
-        let mut connection = self
-            .readers()
+        let mut view = self
+            .view()
             .await
             .map_err(|error| no_answer(error.to_string()))?;
-        let asked = reading::content_type_at(&mut connection, id, bucket.as_str(), key.as_str())
+        let asked = reading::content_type_at(&mut view, id, bucket.as_str(), key.as_str())
             .await
             .map_err(|error| no_answer(error.to_string()))?;
         if asked.is_some_and(|asked| content::is_image_type(&asked)) {
@@ -186,14 +182,7 @@ impl Assets {
         Ok(())
     }
 
-    pub(super) async fn readers(
-        &self,
-    ) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, StoreError> {
-        self.inner
-            .store
-            .readers()
-            .acquire()
-            .await
-            .map_err(StoreError::from)
+    pub(super) async fn view(&self) -> Result<ReadView, StoreError> {
+        self.inner.store.read_view().await
     }
 }

@@ -1,31 +1,30 @@
 //! Changes of assets that are there: marked, deleted, restored, bound, copied.
 //!
-//! Each is judged in the writer's order. A judge names the rows that it touches beforehand; where it finds that others
-//! matter since they were looked up, it is asked again with those.
+//! Each is checked in the writer's order. A check names the rows that it reads and changes beforehand; where it finds that
+//! the change needs further rows, it runs again with those locked too.
 use crate::assets::catalog::Assets;
 use crate::assets::entity::EntityType;
 use crate::assets::error::AssetError;
 use crate::assets::key::asset_key_in;
 use crate::assets::model::{Asset, Bindings, Micros};
 use crate::assets::pointer::Pointer;
-use crate::assets::pointers::moved_to;
+use crate::assets::pointer_hook::moved_to;
 use crate::assets::rows::effects::{self, Bound, BoundAsset, Changed, Deleted, Restored};
 use crate::assets::rows::reading;
 use crate::assets::within::{Binding, Change, Permission, Within};
 use crate::s3::conditional::WritePrecondition;
-use crate::store::{Effect, Judged, Object, RecordError, StoreError, Target, has_object};
-use sqlx::SqliteConnection;
+use crate::store::{Decision, Effect, Object, ReadView, RecordError, StoreError, Target};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// How often others may come in between before a change gives up.
+/// How often other changes may come in between before a change gives up.
 const MOST_LOOKS: usize = 16;
 
-/// What a judge answers that may find other rows than were named.
+/// The answer of a check that may need further rows than were named.
 enum Looked {
     Done,
-    /// The effect touches what is not held.
+    /// The effect changes rows that are not locked.
     Again,
 }
 
@@ -34,8 +33,8 @@ impl Assets {
     /// # Errors
     /// `NotFound`.
     pub async fn find(&self, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
-        let mut connection = self.readers().await?;
-        held_within(&mut connection, id, within).await
+        let mut view = self.view().await?;
+        held_within(&mut view, id, within).await
     }
 
     /// The uploaded attachments of an issue with their objects, the newest first.
@@ -50,9 +49,9 @@ impl Assets {
         else {
             return Ok(Vec::new());
         };
-        let mut connection = self.readers().await?;
-        let all = reading::attachments(&mut connection, workspace_id, project_id, issue_id).await?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let all = reading::attachments(&mut view, workspace_id, project_id, issue_id).await?;
+        drop(view);
         let mut uploaded = Vec::with_capacity(all.len());
         for asset in all {
             if let Some(object) = self.object(&asset).await? {
@@ -74,11 +73,11 @@ impl Assets {
     ) -> Result<(), AssetError> {
         self.require_held(id, &within).await?;
         let change = Arc::new(change);
-        self.look_and_record(id, move |assets, connection, held| {
-            let (change, waiting) = (change.clone(), assets.inner.waiting.clone());
+        self.look_and_record(id, move |assets, view, held| {
+            let (change, hook) = (change.clone(), assets.inner.pointer_hook.clone());
             let now: Micros = assets.inner.clock.now().into();
             Box::pin(async move {
-                let asset = held_within(connection, id, &within).await?;
+                let asset = held_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let mut changed = Changed {
                     id,
@@ -93,20 +92,18 @@ impl Assets {
                     changed.created_by = Some(change.updated_by);
                 }
                 if change.moves_pointer {
-                    changed.moved = moved_to(connection, &asset, now).await?;
+                    changed.moved = moved_to(view, &asset, now).await?;
                 }
-                if changed.moved.is_some()
-                    && !has_object(connection, &asset.bucket, &asset.key).await?
-                {
+                if changed.moved.is_some() && !view.has_object(&asset.bucket, &asset.key).await? {
                     changed.moved = None;
                     changed.pointer_wanted = Some(true);
-                    waiting.add(id);
+                    hook.await_bytes_of(id);
                 }
                 let repeats = asset.updated_by == Some(change.updated_by)
                     && changed.moved.is_none()
                     && changed.pointer_wanted.is_none_or(|_| asset.pointer_wanted)
                     && (change.attributes.as_ref()).is_none_or(|new| *new == asset.attributes);
-                Ok(judged((!repeats).then(|| changed.effect()), &held))
+                Ok(decide((!repeats).then(|| changed.effect()), &held))
             })
         })
         .await
@@ -123,14 +120,14 @@ impl Assets {
         permission: Permission,
     ) -> Result<(), AssetError> {
         self.require_held(id, &within).await?;
-        self.look_and_record(id, move |assets, connection, held| {
+        self.look_and_record(id, move |assets, view, held| {
             let deleted_at = assets.inner.clock.now().into();
             Box::pin(async move {
-                let asset = held_within(connection, id, &within).await?;
+                let asset = held_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let mut emptied = Vec::new();
                 if let Some(pointer) = Pointer::of(&asset).filter(|_| empties_pointer)
-                    && reading::pointed_to(connection, pointer).await? == Some(id)
+                    && reading::pointed_to(view, pointer).await? == Some(id)
                 {
                     emptied.push(pointer);
                 }
@@ -139,7 +136,7 @@ impl Assets {
                     deleted_at,
                     emptied,
                 };
-                Ok(judged(Some(deleted.effect()), &held))
+                Ok(decide(Some(deleted.effect()), &held))
             })
         })
         .await
@@ -154,15 +151,15 @@ impl Assets {
         within: Within,
         permission: Permission,
     ) -> Result<(), AssetError> {
-        let mut connection = self.readers().await?;
-        any_held_within(&mut connection, id, &within).await?;
-        drop(connection);
-        self.look_and_record(id, move |_, connection, held| {
+        let mut view = self.view().await?;
+        any_held_within(&mut view, id, &within).await?;
+        drop(view);
+        self.look_and_record(id, move |_, view, held| {
             Box::pin(async move {
-                let asset = any_held_within(connection, id, &within).await?;
+                let asset = any_held_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let restored = asset.deleted_at.map(|_| Restored { id }.effect());
-                Ok(judged(restored, &held))
+                Ok(decide(restored, &held))
             })
         })
         .await
@@ -182,16 +179,16 @@ impl Assets {
         self.find(id, within).await.map(drop)
     }
 
-    /// Judges a change of one asset, with the rows that it turns out to touch.
-    async fn look_and_record<J>(&self, id: Uuid, judge: J) -> Result<(), AssetError>
+    /// Checks a change of one asset, with the rows that it turns out to change, and records it.
+    async fn look_and_record<C>(&self, id: Uuid, check: C) -> Result<(), AssetError>
     where
-        J: for<'c> Fn(
+        C: for<'v> Fn(
                 &Self,
-                &'c mut SqliteConnection,
+                &'v mut ReadView,
                 Vec<String>,
             ) -> futures_util::future::BoxFuture<
-                'c,
-                Result<(Judged<Looked>, Vec<String>), AssetError>,
+                'v,
+                Result<(Decision<Looked>, Vec<String>), AssetError>,
             > + Clone
             + Send
             + Sync
@@ -199,14 +196,14 @@ impl Assets {
     {
         let mut names = vec![effects::asset_lock(id)];
         for _ in 0..MOST_LOOKS {
-            let (assets, judge, held) = (self.clone(), judge.clone(), names.clone());
-            let recording = self.inner.store.record(names.clone(), move |connection| {
-                let judging = judge(&assets, connection, held);
+            let (assets, check, held) = (self.clone(), check.clone(), names.clone());
+            let recording = self.inner.store.record(names.clone(), move |view| {
+                let checking = check(&assets, view, held);
                 Box::pin(async move {
-                    let (judged, missing) = judging.await?;
-                    Ok::<_, AssetError>(Judged {
-                        effect: judged.effect,
-                        answer: (judged.answer, missing),
+                    let (decided, missing) = checking.await?;
+                    Ok::<_, AssetError>(Decision {
+                        effect: decided.effect,
+                        answer: (decided.answer, missing),
                     })
                 })
             });
@@ -224,9 +221,9 @@ impl Assets {
     /// `NotFound` where none of them is there; `NotAllowed` where one is not covered by the permission.
     pub async fn bind(&self, mut ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
         // As in `require_held`: only assets that count are locked.
-        let mut connection = self.readers().await?;
-        let counted = reading::assets_among(&mut connection, &ids).await?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let counted = reading::assets_among(&mut view, &ids).await?;
+        drop(view);
         let counted: HashSet<Uuid> = (counted.iter())
             .filter(|asset| binding.counts(asset))
             .map(|asset| asset.id)
@@ -238,10 +235,10 @@ impl Assets {
         let cover = Pointer::project_cover(binding.workspace_id, binding.project_id);
         let mut names: Vec<String> = ids.iter().copied().map(effects::asset_lock).collect();
         names.push(effects::pointer_lock(cover));
-        let binding_all = self.inner.store.record(names, move |connection| {
+        let binding_all = self.inner.store.record(names, move |view| {
             Box::pin(async move {
                 let mut found: HashMap<Uuid, Asset> = HashMap::new();
-                for asset in reading::assets_among(connection, &ids).await? {
+                for asset in reading::assets_among(view, &ids).await? {
                     if binding.counts(&asset) {
                         require(binding.permission, &asset)?;
                         found.insert(asset.id, asset);
@@ -252,9 +249,9 @@ impl Assets {
                 }
                 let mut bound = binding.of(ids.iter().filter_map(|id| found.get(id)));
                 if bound.cover.is_some() {
-                    bound.former_cover = reading::pointed_to(connection, cover).await?;
+                    bound.former_cover = reading::pointed_to(view, cover).await?;
                 }
-                Ok(Judged {
+                Ok(Decision {
                     effect: (!bound.assets.is_empty()).then(|| bound.effect()),
                     answer: (),
                 })
@@ -318,30 +315,26 @@ impl Assets {
     }
 }
 
-/// What may be recorded while only these rows are held, and those that would have to be.
-fn judged(effect: Option<Effect>, held: &[String]) -> (Judged<Looked>, Vec<String>) {
-    let touches = effect.iter().flat_map(|effect| &effect.touches);
-    let missing: Vec<String> = touches.filter(|row| !held.contains(row)).cloned().collect();
-    let judged = if missing.is_empty() {
-        Judged {
+/// What may be recorded while only these rows are locked, and the rows that must be locked too.
+fn decide(effect: Option<Effect>, held: &[String]) -> (Decision<Looked>, Vec<String>) {
+    let rows = effect.iter().flat_map(|effect| &effect.rows);
+    let missing: Vec<String> = rows.filter(|row| !held.contains(row)).cloned().collect();
+    let decided = if missing.is_empty() {
+        Decision {
             effect,
             answer: Looked::Done,
         }
     } else {
-        Judged {
+        Decision {
             effect: None,
             answer: Looked::Again,
         }
     };
-    (judged, missing)
+    (decided, missing)
 }
 
-async fn held_within(
-    connection: &mut SqliteConnection,
-    id: Uuid,
-    within: &Within,
-) -> Result<Asset, AssetError> {
-    let asset = reading::asset(connection, id).await?;
+async fn held_within(view: &mut ReadView, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
+    let asset = reading::asset(view, id).await?;
     asset
         .filter(|asset| within.holds(asset))
         .ok_or(AssetError::NotFound)
@@ -349,11 +342,11 @@ async fn held_within(
 
 /// As [`held_within`], deleted or not.
 async fn any_held_within(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     id: Uuid,
     within: &Within,
 ) -> Result<Asset, AssetError> {
-    let asset = reading::any_asset(connection, id).await?;
+    let asset = reading::any_asset(view, id).await?;
     asset
         .filter(|asset| within.holds(asset))
         .ok_or(AssetError::NotFound)

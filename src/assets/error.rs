@@ -21,9 +21,3 @@ impl From<StoreError> for AssetError {
         Self::Store(error)
     }
 }
-
-impl From<sqlx::Error> for AssetError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::s3::policy::{PostPolicy, PresignedPost};
 use crate::s3::sigv4::{Credential, Scope, SigningKey, presign_query};
 use crate::s3::{time, uri};
-use crate::store::{Judged, RecordError, StoreError};
+use crate::store::{Decision, RecordError, StoreError};
 use uuid::Uuid;
 
 /// The region of hangar's own policies where none is configured.
@@ -82,7 +82,7 @@ impl Assets {
         Ok(RequestedUpload { asset, post })
     }
 
-    /// Judged only where an external id must be the only one.
+    /// Decision only where an external id must be the only one.
     async fn record_request(
         &self,
         asset: Asset,
@@ -105,16 +105,15 @@ impl Assets {
             effects::asset_lock(asset.id),
             effects::external_lock(workspace_id, &id, &source),
         ];
-        let recording = self.inner.store.record(names, move |connection| {
+        let recording = self.inner.store.record(names, move |view| {
             Box::pin(async move {
-                let known =
-                    reading::with_external_id(connection, workspace_id, &id, &source).await?;
+                let known = reading::with_external_id(view, workspace_id, &id, &source).await?;
                 let taken = known
                     .into_iter()
                     .find(|known| unique_in.is_shared_by(known, &asset));
                 match taken {
                     Some(known) => Err(AssetError::Exists(Box::new(known))),
-                    None => Ok(Judged {
+                    None => Ok(Decision {
                         effect: Some(effects::requested(&asset)),
                         answer: asset,
                     }),

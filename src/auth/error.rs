@@ -16,9 +16,3 @@ impl From<StoreError> for AuthError {
         Self::Store(error)
     }
 }
-
-impl From<sqlx::Error> for AuthError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}

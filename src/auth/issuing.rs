@@ -12,7 +12,7 @@ use crate::auth::rows::access_keys::{
 use crate::auth::seal::StoredSecret;
 use crate::auth::token;
 use crate::clock::Timestamp;
-use crate::store::{Judged, RecordError, StoreError};
+use crate::store::{Decision, RecordError, StoreError};
 use std::future::Future;
 
 /// AWS: no object's key is longer.
@@ -41,9 +41,9 @@ impl Auth {
     /// # Errors
     /// `Refused` when a secret is sealed and cannot be opened.
     pub async fn open_keys(&self, root: AccessKey) -> Result<AccessKeys, AuthError> {
-        let mut connection = self.readers().await?;
-        let stored = access_keys::live_access_keys(&mut connection).await?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let stored = access_keys::live_access_keys(&mut view).await?;
+        drop(view);
         for key in stored {
             let key = self.open_key(key).await?;
             if key.id == root.id {
@@ -131,16 +131,16 @@ impl Auth {
         };
         self.inner
             .store
-            .record(vec![access_keys::access_key_lock(&key.id)], move |connection| {
+            .record(vec![access_keys::access_key_lock(&key.id)], move |view| {
                 Box::pin(async move {
-                    if !created.secret.is_sealed() && access_keys::holds_sealed_secrets(connection).await? {
+                    if !created.secret.is_sealed() && access_keys::holds_sealed_secrets(view).await? {
                         return Err(AuthError::Refused(SEALED_FOLDER.to_owned()));
                     }
-                    if access_keys::access_key_revocation(connection, &created.id).await?.is_some() {
+                    if access_keys::access_key_revocation(view, &created.id).await?.is_some() {
                         let again = "The random id is taken, which happens once in many lifetimes; try again.";
                         return Err(AuthError::Refused(again.to_owned()));
                     }
-                    Ok(Judged {
+                    Ok(Decision {
                         effect: Some(created.effect()),
                         answer: (),
                     })
@@ -154,10 +154,8 @@ impl Auth {
     /// # Errors
     /// When the index does not answer.
     pub async fn access_keys(&self) -> Result<Vec<AccessKeyListing>, StoreError> {
-        let mut connection = self.readers().await?;
-        access_keys::access_keys(&mut connection)
-            .await
-            .map_err(StoreError::from)
+        let mut view = self.view().await?;
+        access_keys::access_keys(&mut view).await
     }
 
     /// Revokes an access key, at once and for good. One that is revoked already stays as it is.
@@ -178,9 +176,9 @@ impl Auth {
         let revoked_at = self.inner.clock.now();
         self.inner
             .store
-            .record(vec![access_keys::access_key_lock(&id)], move |connection| {
+            .record(vec![access_keys::access_key_lock(&id)], move |view| {
                 Box::pin(async move {
-                    let effect = match access_keys::access_key_revocation(connection, &id).await? {
+                    let effect = match access_keys::access_key_revocation(view, &id).await? {
                         None => {
                             return Err(AuthError::Refused(format!(
                                 "There is no access key with the id {id:?}; `hangar access-key list` shows those there are, and the root pair is changed by the settings."
@@ -189,7 +187,7 @@ impl Auth {
                         Some(Some(_)) => None,
                         Some(None) => Some(AccessKeyRevoked { id, revoked_at }.effect()),
                     };
-                    Ok(Judged { effect, answer: () })
+                    Ok(Decision { effect, answer: () })
                 })
             })
             .await

@@ -10,7 +10,7 @@ use crate::auth::rows::workspaces::{
 };
 use crate::auth::user::Email;
 use crate::auth::workspace::{Anchor, Directory, Role, Workspace, WorkspaceListing};
-use crate::store::{Judged, RecordError, StoreError};
+use crate::store::{Decision, ReadView, RecordError, StoreError};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -129,14 +129,14 @@ impl Auth {
             workspaces::member_lock(set.workspace_id, set.user_id),
             people::user_lock(set.user_id),
         ];
-        self.change_directory(names, move |connection| {
+        self.change_directory(names, move |view| {
             Box::pin(async move {
-                let user = people::user_by_id(connection, set.user_id).await;
-                if user.map_err(AuthError::from)?.is_none() {
+                let user = people::user_by_id(view, set.user_id).await;
+                if user?.is_none() {
                     let gone = "The user was removed meanwhile; try again.";
                     return Err(AuthError::Refused(gone.to_owned()));
                 }
-                Ok(Judged {
+                Ok(Decision {
                     effect: Some(set.effect()),
                     answer: (),
                 })
@@ -171,7 +171,7 @@ impl Auth {
         ];
         self.change_directory(names, move |_| {
             Box::pin(async move {
-                Ok(Judged {
+                Ok(Decision {
                     effect: Some(removed.effect()),
                     answer: (),
                 })
@@ -184,8 +184,8 @@ impl Auth {
     /// # Errors
     /// When the index does not answer.
     pub async fn people(&self) -> Result<Vec<(String, Uuid)>, StoreError> {
-        let mut connection = self.readers().await?;
-        Ok(workspaces::people(&mut connection).await?)
+        let mut view = self.view().await?;
+        Ok(workspaces::people(&mut view).await?)
     }
 
     /// Removes a user with all tokens and memberships, at once; what they uploaded stays.
@@ -197,7 +197,7 @@ impl Auth {
         let removed = UserRemoved { id, email };
         self.change_directory(names, move |_| {
             Box::pin(async move {
-                Ok(Judged {
+                Ok(Decision {
                     effect: Some(removed.effect()),
                     answer: (),
                 })
@@ -229,7 +229,7 @@ impl Auth {
         let names = vec![workspaces::anchor_lock(&anchor)];
         self.change_directory(names, move |_| {
             Box::pin(async move {
-                Ok(Judged {
+                Ok(Decision {
                     effect: Some(created.effect()),
                     answer: (),
                 })
@@ -267,7 +267,7 @@ impl Auth {
         };
         self.change_directory(vec![workspaces::anchor_lock(anchor)], move |_| {
             Box::pin(async move {
-                Ok(Judged {
+                Ok(Decision {
                     effect: Some(revoked.effect()),
                     answer: (),
                 })
@@ -284,11 +284,11 @@ impl Auth {
             created_at: self.inner.clock.now(),
         };
         let names = vec![workspaces::workspace_lock(slug)];
-        let made = self.change_directory(names, move |connection| {
+        let made = self.change_directory(names, move |view| {
             Box::pin(async move {
-                let known = workspaces::has_workspace(connection, &created.slug).await;
-                let known = known.map_err(AuthError::from)?;
-                Ok(Judged {
+                let known = workspaces::has_workspace(view, &created.slug).await;
+                let known = known?;
+                Ok(Decision {
                     effect: (!known).then(|| created.effect()),
                     answer: !known,
                 })
@@ -330,26 +330,26 @@ impl Auth {
             return Ok(known);
         }
         let epoch = held.epoch();
-        let mut connection = self.readers().await?;
-        let directory = Arc::new(workspaces::directory(&mut connection).await?);
+        let mut view = self.view().await?;
+        let directory = Arc::new(workspaces::directory(&mut view).await?);
         held.insert_since(epoch, (), directory.clone());
         Ok(directory)
     }
 
-    async fn change_directory<T, J>(&self, names: Vec<String>, judge: J) -> Result<T, AuthError>
+    async fn change_directory<T, C>(&self, rows: Vec<String>, check: C) -> Result<T, AuthError>
     where
         T: Send + 'static,
-        J: for<'c> FnOnce(
-                &'c mut sqlx::SqliteConnection,
+        C: for<'v> FnOnce(
+                &'v mut ReadView,
             )
-                -> futures_util::future::BoxFuture<'c, Result<Judged<T>, AuthError>>
+                -> futures_util::future::BoxFuture<'v, Result<Decision<T>, AuthError>>
             + Send
             + 'static,
     {
         let auth = self.clone();
         // A task of its own: if who asked goes away half-way, what is recorded must still be known.
         let changing = tokio::spawn(async move {
-            let changed = auth.inner.store.record(names, judge).await;
+            let changed = auth.inner.store.record(rows, check).await;
             auth.inner.directory.forget_all();
             auth.inner.principals.forget_all();
             changed.map_err(RecordError::into_refusal)

@@ -11,7 +11,7 @@ use crate::auth::token::{self, SecretDigest};
 use crate::auth::user::{Email, User};
 use crate::auth::workspace::Directory;
 use crate::clock::Clock;
-use crate::store::{Judged, RecordError, Store, StoreError};
+use crate::store::{Decision, ReadView, RecordError, Store, StoreError};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
@@ -76,11 +76,9 @@ impl Auth {
     async fn read_principal(&self, digest: SecretDigest) -> Result<Option<Known>, StoreError> {
         // Before the row is read, so that a change recorded meanwhile keeps this answer out of memory.
         let epoch = self.inner.principals.epoch();
-        let mut connection = self.readers().await?;
-        let token = people::token_by_digest(&mut connection, digest)
-            .await
-            .map_err(StoreError::from)?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let token = people::token_by_digest(&mut view, digest).await?;
+        drop(view);
         let Some(mut known) = token.and_then(|token| known_of(token, digest)) else {
             return Ok(None);
         };
@@ -96,10 +94,8 @@ impl Auth {
     /// # Errors
     /// When the index does not answer.
     pub async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
-        let mut connection = self.readers().await?;
-        people::user_by_id(&mut connection, id)
-            .await
-            .map_err(StoreError::from)
+        let mut view = self.view().await?;
+        people::user_by_id(&mut view, id).await
     }
 
     pub(super) async fn ensure_user(&self, email: &Email) -> Result<Uuid, AuthError> {
@@ -116,17 +112,15 @@ impl Auth {
         ];
         self.inner
             .store
-            .record(names, move |connection| {
+            .record(names, move |view| {
                 Box::pin(async move {
-                    let known = people::user_by_email(connection, &email)
-                        .await
-                        .map_err(AuthError::from)?;
+                    let known = people::user_by_email(view, &email).await?;
                     Ok(match known {
-                        Some(user) => Judged {
+                        Some(user) => Decision {
                             effect: None,
                             answer: user.id,
                         },
-                        None => Judged {
+                        None => Decision {
                             effect: Some(created.effect()),
                             answer: created.id,
                         },
@@ -137,15 +131,8 @@ impl Auth {
             .map_err(RecordError::into_refusal)
     }
 
-    pub(super) async fn readers(
-        &self,
-    ) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, StoreError> {
-        self.inner
-            .store
-            .readers()
-            .acquire()
-            .await
-            .map_err(StoreError::from)
+    pub(super) async fn view(&self) -> Result<ReadView, StoreError> {
+        self.inner.store.read_view().await
     }
 }
 

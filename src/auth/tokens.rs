@@ -5,7 +5,7 @@ use crate::auth::rows::people::{self, TokenCreated, TokenListing, TokenRevoked};
 use crate::auth::token::{self, TokenSecret};
 use crate::auth::user::Email;
 use crate::clock::Timestamp;
-use crate::store::{Judged, RecordError, StoreError};
+use crate::store::{Decision, RecordError, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
@@ -75,7 +75,7 @@ impl Auth {
         })
     }
 
-    /// Judged, so that its user is there when the record is applied.
+    /// Decision, so that its user is there when the record is applied.
     async fn record_token(&self, created: TokenCreated) -> Result<(), AuthError> {
         let names = vec![
             people::token_lock(&created.id.to_string()),
@@ -83,14 +83,14 @@ impl Auth {
         ];
         self.inner
             .store
-            .record(names, move |connection| {
+            .record(names, move |view| {
                 Box::pin(async move {
-                    let user = people::user_by_id(connection, created.user_id).await;
-                    if user.map_err(AuthError::from)?.is_none() {
+                    let user = people::user_by_id(view, created.user_id).await;
+                    if user?.is_none() {
                         let gone = "The user was removed meanwhile; try again.";
                         return Err(AuthError::Refused(gone.to_owned()));
                     }
-                    Ok(Judged {
+                    Ok(Decision {
                         effect: Some(created.effect()),
                         answer: (),
                     })
@@ -104,10 +104,8 @@ impl Auth {
     /// # Errors
     /// When the index does not answer.
     pub async fn tokens(&self) -> Result<Vec<TokenListing>, StoreError> {
-        let mut connection = self.readers().await?;
-        people::tokens(&mut connection)
-            .await
-            .map_err(StoreError::from)
+        let mut view = self.view().await?;
+        people::tokens(&mut view).await
     }
 
     /// Revokes a token, at once and for good. One that is revoked already stays as it is.
@@ -131,11 +129,11 @@ impl Auth {
         let revoked_at = self.inner.clock.now();
         self.inner
             .store
-            .record(vec![people::token_lock(&id)], move |connection| {
+            .record(vec![people::token_lock(&id)], move |view| {
                 Box::pin(async move {
-                    let known = people::revocation(connection, &id)
+                    let known = people::revocation(view, &id)
                         .await
-                        .map_err(AuthError::from)?;
+                        ?;
                     let effect = match known {
                         None => {
                             return Err(AuthError::Refused(format!(
@@ -145,7 +143,7 @@ impl Auth {
                         Some(Some(_)) => None,
                         Some(None) => Some(TokenRevoked { id, revoked_at }.effect()),
                     };
-                    Ok(Judged { effect, answer: () })
+                    Ok(Decision { effect, answer: () })
                 })
             })
             .await
@@ -156,11 +154,9 @@ impl Auth {
     /// # Errors
     /// When the index does not answer or the change cannot be stored.
     pub async fn first_start(&self) -> Result<Option<String>, StoreError> {
-        let mut connection = self.readers().await?;
-        let has_users = people::has_users(&mut connection)
-            .await
-            .map_err(StoreError::from)?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let has_users = people::has_users(&mut view).await?;
+        drop(view);
         if has_users {
             return Ok(None);
         }

@@ -114,7 +114,7 @@ impl Restore {
         });
         let copies = copies.await.map_err(|error| failed(&error))?;
         // Its database is made here, so that the first start is as quick as any.
-        let opened = Store::open(config, Clock::default(), order::effects()).await;
+        let opened = Store::open(config, Clock::default(), order::effects().into()).await;
         opened.map_err(|error| failed(&error))?.close().await;
         let shown = data_dir.display();
         if only_root_can_open(&data_dir) {

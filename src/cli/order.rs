@@ -123,7 +123,7 @@ async fn try_until_done(
         } else if order.only_looks() {
             Store::look(&config, clock.clone(), effects()).await
         } else {
-            Store::open(config.clone(), clock.clone(), effects()).await
+            Store::open(config.clone(), clock.clone(), effects().into()).await
         };
         match opened {
             Ok(store) => {
@@ -421,7 +421,7 @@ mod tests {
         let settings = [("HANGAR_DATA_DIR", folder.path())];
         let environment = crate::config::Environment::from_pairs(settings);
         let config = crate::config::store_config(None, &environment).unwrap();
-        let open = || Store::open(config.clone(), Clock::default(), effects());
+        let open = || Store::open(config.clone(), Clock::default(), effects().into());
         let store = open().await.unwrap();
         let running = r#"{"ok":{"running":{"done_bytes":0,"total_bytes":1}}}"#;
         let (run, seen) = run_beside("200 OK", running).await;

@@ -91,7 +91,8 @@ impl Signals {
             outcome = &mut serving => outcome,
             name = self.next_while(|| reloader.reload()) => {
                 tracing::info!(signal = name, "stopping: what is in flight has 8 seconds");
-                let (outcome, ()) = tokio::join!(serving, stopper.stop());
+                stopper.stop();
+                let outcome = serving.await;
                 tracing::info!("stopped");
                 outcome.map(|_| Ended::Stopped)
             }

@@ -35,10 +35,13 @@ pub use bodies::small::{SmallBody, SmallBytes};
 pub use bodies::staging::{Sealed, Staging};
 pub use bucket::Bucket;
 pub use dir::Dir;
-pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
+pub use effect::{Decision, Effect, EffectKind};
 pub use error::{OpenError, RecordError, StageError, StoreError};
 pub use folder::holds_data;
-pub use index::has_object;
+#[cfg(test)]
+pub(crate) use index::bare::BareIndex;
+pub use index::view::{ReadView, Row, Value, unreadable};
+pub use journal::hook::{CommitHook, Registered};
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Target,
 };
@@ -219,10 +222,10 @@ impl Store {
     pub async fn open(
         config: StoreConfig,
         clock: Clock,
-        effects: Vec<EffectKind>,
+        registered: Registered,
     ) -> Result<Self, OpenError> {
         let progress = Progress::default();
-        let opened = Self::open_from(config, clock, effects, Source::Index, &progress).await;
+        let opened = Self::open_from(config, clock, registered, Source::Index, &progress).await;
         opened.map(|(store, _)| store)
     }
 
@@ -234,7 +237,7 @@ impl Store {
     pub async fn open_from(
         config: StoreConfig,
         clock: Clock,
-        effects: Vec<EffectKind>,
+        registered: Registered,
         source: Source,
         progress: &Progress,
     ) -> Result<(Self, Option<Rebuilt>), OpenError> {
@@ -246,7 +249,7 @@ impl Store {
         let mut file = IndexFile::of(&folder)
             .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
         let replay = async |file: &mut IndexFile| {
-            replay::replay(&folder, &clock, &effects, source, progress, file).await
+            replay::replay(&folder, &clock, &registered.effects, source, progress, file).await
         };
         let mut replayed = replay(&mut file).await;
         if matches!(replayed, Err(OpenError::Full(_))) && folder.space().let_go() {
@@ -259,7 +262,7 @@ impl Store {
         }
         let replayed = replayed?;
         let (rebuilt, damage) = (replayed.rebuilt, file.damage.clone());
-        match Self::over(replayed, file, &folder, &config, &clock, &effects).await {
+        match Self::over(replayed, file, &folder, &config, &clock, &registered).await {
             Err(_) if damage.is_found() => {}
             opened => return Ok((opened?, rebuilt)),
         }
@@ -269,7 +272,7 @@ impl Store {
             .map_err(|error| replay::database_trouble(&error, error::is_full(&error)))?;
         let replayed = replay(&mut file).await?;
         let rebuilt = replayed.rebuilt;
-        let store = Self::over(replayed, file, &folder, &config, &clock, &effects).await?;
+        let store = Self::over(replayed, file, &folder, &config, &clock, &registered).await?;
         Ok((store, rebuilt))
     }
 
@@ -279,7 +282,7 @@ impl Store {
         folder: &Arc<folder::Folder>,
         config: &StoreConfig,
         clock: &Clock,
-        effects: &[EffectKind],
+        registered: &Registered,
     ) -> Result<Self, OpenError> {
         let replay::Replayed {
             log,
@@ -307,7 +310,8 @@ impl Store {
             .await
             .map_err(|error| cannot(&error))?;
         let space = folder.space().clone();
-        let state = Arc::new(State::of(buckets, space, index_damage));
+        let state = State::of(buckets, space, index_damage);
+        let state = Arc::new(state.with_hook(registered.hook.clone()));
         state.set_foreign_files(foreign_files(&folder.data_dir()));
         let database = folder.database();
         let readers = db::open_readers(&database)
@@ -324,7 +328,7 @@ impl Store {
         let indexer = indexer::Indexer {
             groups,
             index,
-            effects: effects.to_vec().into(),
+            effects: registered.effects.clone().into(),
             log: log.id(),
             committed: log.end().sequence,
             state: state.clone(),
@@ -332,7 +336,7 @@ impl Store {
             released,
         };
         let planner = Planner {
-            index: planning_reader,
+            view: ReadView::own(planning_reader),
             state: state.clone(),
             clock: clock.clone(),
         };
@@ -369,10 +373,12 @@ impl Store {
         })
     }
 
-    /// For the statements of other modules.
-    #[must_use]
-    pub fn readers(&self) -> Readers {
-        self.inner.readers.clone()
+    /// For looking up rows of other modules.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index does not answer.
+    pub async fn read_view(&self) -> Result<ReadView, StoreError> {
+        Ok(ReadView::pooled(self.inner.readers.acquire().await?))
     }
 
     /// # Errors
@@ -451,16 +457,11 @@ impl Store {
         )
     }
 
-    /// Names who records something of its own with objects that come. To be said before the first of them comes.
-    pub fn accompany(&self, companion: Arc<dyn Companion>) {
-        self.inner.state.accompany(companion);
-    }
-
-    /// What an object's coming to a key touches.
+    /// The locks for an object that comes to a key.
     fn names_of_new(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<RowLock> {
         let mut names = RowLock::of_object(bucket, key);
-        if let Some(companion) = self.inner.state.companion() {
-            let rows = companion.rows(bucket, key);
+        if let Some(hook) = self.inner.state.hook() {
+            let rows = hook.rows(bucket, key);
             names.extend(rows.iter().map(|row| RowLock::row(row)));
         }
         names
@@ -482,7 +483,6 @@ impl Store {
             target,
             sealed,
             precondition,
-            effect: None,
         };
         let recorded = self.change(names, Work::Put(Box::new(new))).await?;
         Ok(Committed::new(etag, recorded.at, recorded.sequence))
@@ -568,37 +568,35 @@ impl Store {
     }
 
     /// Deletes the object of a key, if there is one, together with a row of the caller's own: one record for both.
-    /// `names` are the rows that `judge` looks at and touches; it runs as in [`Store::record`].
+    /// `rows` names those that `check` reads and changes; it runs as in [`Store::record`].
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn delete_with<J>(
+    pub async fn delete_with<C>(
         &self,
         bucket: BucketName,
         key: ObjectKey,
-        names: Vec<String>,
-        judge: J,
+        rows: Vec<String>,
+        check: C,
     ) -> Result<bool, StoreError>
     where
-        J: for<'c> FnOnce(
-                &'c mut SqliteConnection,
-            ) -> BoxFuture<'c, Result<Option<Effect>, sqlx::Error>>
+        C: for<'v> FnOnce(&'v mut ReadView) -> BoxFuture<'v, Result<Option<Effect>, StoreError>>
             + Send
             + 'static,
     {
-        let check: Check = Box::new(move |connection| {
-            let judged = judge(connection);
+        let check: Check = Box::new(move |view| {
+            let checking = check(view);
             Box::pin(async move {
-                judged.await.map_err(|error| {
+                checking.await.map_err(|error| {
                     tracing::warn!(%error, "an object could not be judged");
                     Refused
                 })
             })
         });
-        let mut held = RowLock::of_object(&bucket, &key);
-        held.extend(names.iter().map(|name| RowLock::row(name)));
+        let mut locks = RowLock::of_object(&bucket, &key);
+        locks.extend(rows.iter().map(|row| RowLock::row(row)));
         let work = Work::DeleteWith { bucket, key, check };
-        Ok(self.ask(held, work).await?.is_some())
+        Ok(self.ask(locks, work).await?.is_some())
     }
 
     /// Sets (or, with `None`, removes) an object's tags (`k=v&k2=v2`); nothing else of it changes, its sequence included.
@@ -645,53 +643,53 @@ impl Store {
         self.ask(names, work).await.map(drop)
     }
 
-    /// Changes rows of the caller's own. `names` are the rows that it judges and touches; `judge` runs in the writer's
-    /// order of arrival, against a database in which no change of those rows is under way.
+    /// Changes rows of the caller's own. `rows` names those that it reads and changes; `check` runs in the writer's order
+    /// of arrival, against an index in which no change of those rows is under way.
     ///
     /// # Errors
-    /// `Refused` with what the judge answered, or the store's trouble.
-    pub async fn record<T, E, J>(&self, names: Vec<String>, judge: J) -> Result<T, RecordError<E>>
+    /// `Refused` with the answer of the check, or the store's own error.
+    pub async fn record<T, E, C>(&self, rows: Vec<String>, check: C) -> Result<T, RecordError<E>>
     where
         T: Send + 'static,
         E: Send + 'static,
-        J: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Judged<T>, E>>
+        C: for<'v> FnOnce(&'v mut ReadView) -> BoxFuture<'v, Result<Decision<T>, E>>
             + Send
             + 'static,
     {
-        let verdict: Arc<Mutex<Option<Result<T, E>>>> = Arc::default();
-        let told = verdict.clone();
-        let check: Check = Box::new(move |connection| {
-            let judged = judge(connection);
+        let decided: Arc<Mutex<Option<Result<T, E>>>> = Arc::default();
+        let told = decided.clone();
+        let check: Check = Box::new(move |view| {
+            let checking = check(view);
             Box::pin(async move {
-                let (answer, effect) = match judged.await {
-                    Ok(Judged { effect, answer }) => (Ok(answer), Ok(effect)),
+                let (answer, effect) = match checking.await {
+                    Ok(Decision { effect, answer }) => (Ok(answer), Ok(effect)),
                     Err(refusal) => (Err(refusal), Err(Refused)),
                 };
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                 effect
             })
         });
-        let names = names.iter().map(|name| RowLock::row(name)).collect();
-        self.ask(names, Work::Check(check))
+        let locks = rows.iter().map(|row| RowLock::row(row)).collect();
+        self.ask(locks, Work::Check(check))
             .await
             .map_err(RecordError::Store)?;
-        let verdict = verdict
+        let decided = decided
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        match verdict {
+        match decided {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(refusal)) => Err(RecordError::Refused(refusal)),
             None => Err(RecordError::Store(stopped())),
         }
     }
 
-    /// Records an effect that needs no judging (a new row under a new id).
+    /// Records an effect that needs no check (a new row under a new id).
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn record_new(&self, effect: Effect) -> Result<(), StoreError> {
-        let names = effect.touches.iter().map(|row| RowLock::row(row)).collect();
+        let names = effect.rows.iter().map(|row| RowLock::row(row)).collect();
         self.ask(names, Work::New(effect)).await.map(drop)
     }
 

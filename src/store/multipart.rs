@@ -227,7 +227,6 @@ impl Store {
             completed: Box::new(completed),
             seen,
             precondition,
-            effect: None,
         };
         let recorded = self.change(names, work).await?;
         Ok(Committed::new(etag, recorded.at, recorded.sequence))

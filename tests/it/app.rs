@@ -1,7 +1,6 @@
 //! A server on a free port, with a folder and a clock of its own. Dropping it stops it.
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use futures_util::FutureExt;
 use hangar::app::{Application, Ended, Reloader, Stopper};
 use hangar::assets::{AssetAges, AssetsConfig};
 use hangar::auth::{AccessKey, KeyLimits};
@@ -170,7 +169,7 @@ impl App {
 
     /// Waits until the server has stopped by itself.
     pub(crate) async fn stopped(&mut self) {
-        self.stopper.stop().await;
+        self.stopper.stop();
         if let Some(running) = self.running.take() {
             running
                 .await
@@ -191,7 +190,7 @@ async fn read_to_end(socket: &mut TcpStream) -> String {
 
 impl Drop for App {
     fn drop(&mut self) {
-        // Asking is done at once; the server goes with its runtime.
-        let _ = self.stopper.stop().now_or_never();
+        // The server goes with its runtime.
+        self.stopper.stop();
     }
 }

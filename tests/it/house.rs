@@ -66,7 +66,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
 const MAY_NAME: [(&str, &[&str]); 4] = [
     ("actix_web", &["http"]),
     ("actix_multipart", &["http"]),
-    ("sqlx", &["store", "db", "assets", "auth"]),
+    ("sqlx", &["store", "db"]),
     ("std::env", &["config"]),
 ];
 

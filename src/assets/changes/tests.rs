@@ -279,7 +279,7 @@ async fn a_foreign_asset_is_refused_while_its_row_is_locked() {
             Box::pin(async move {
                 entered.send(()).unwrap();
                 let _ = released.await;
-                Ok::<_, AssetError>(Judged {
+                Ok::<_, AssetError>(Decision {
                     effect: None,
                     answer: (),
                 })

@@ -5,53 +5,31 @@
 use crate::assets::model::{Asset, Bindings, Micros};
 use crate::assets::pointer::Pointer;
 use crate::store::{Effect, EffectKind};
-use futures_util::future::BoxFuture;
 use serde::Serialize;
-use sqlx::SqliteConnection;
-use std::borrow::Cow;
 use uuid::Uuid;
 
-/// In the order in which a group's effects are applied.
-///
-/// Records written before pointers were kept by workspace lock a cover's pointer by its project alone, so replay may
-/// group one of them with a newer record of the same pointer. `BOUND` stands before what else moves pointers: an older
-/// `bound` empties pointers that a newer `changed` or `pointed` may set again.
-pub(in crate::assets) const EFFECTS: [EffectKind; 7] = [
-    EffectKind {
-        kind: REQUESTED,
-        apply: apply_requested,
-    },
-    EffectKind {
-        kind: BOUND,
-        apply: apply_bound,
-    },
-    EffectKind {
-        kind: CHANGED,
-        apply: apply_changed,
-    },
-    EffectKind {
-        kind: DELETED,
-        apply: apply_deleted,
-    },
-    EffectKind {
-        kind: POINTED,
-        apply: apply_pointed,
-    },
-    EffectKind {
-        kind: RESTORED,
-        apply: apply_restored,
-    },
-    EffectKind {
-        kind: PURGED,
-        apply: apply_purged,
-    },
-];
 /// Kinds of effects of this module, to be registered with the store.
 #[must_use]
 pub fn effects() -> Vec<EffectKind> {
     EFFECTS.to_vec()
 }
 
+/// In the order in which a group's effects are applied.
+///
+/// Records written before pointers were kept by workspace lock a cover's pointer by its project alone, so replay may
+/// group one of them with a newer record of the same pointer. `BOUND` stands before what else moves pointers: an older
+/// `bound` empties pointers that a newer `changed` or `pointed` may set again.
+pub(super) const EFFECTS: [EffectKind; 8] = [
+    EffectKind::new(REQUESTED, INSERT_ASSETS),
+    EffectKind::new(BOUND, BIND_ASSETS),
+    EffectKind::new(CHANGED, CHANGE_ASSETS),
+    // Most changes move no pointer.
+    EffectKind::new(CHANGED, MOVE_POINTERS).only_with("moved"),
+    EffectKind::new(DELETED, DELETE_ASSETS),
+    EffectKind::new(POINTED, MOVE_POINTERS),
+    EffectKind::new(RESTORED, RESTORE_ASSETS),
+    EffectKind::new(PURGED, PURGE_ASSETS),
+];
 pub(super) const REQUESTED: &str = "asset.requested";
 pub(super) const CHANGED: &str = "asset.changed";
 pub(super) const DELETED: &str = "asset.deleted";
@@ -83,7 +61,7 @@ pub(in crate::assets) fn external_lock(workspace_id: Uuid, id: &str, source: &st
 
 /// A new asset, as it is.
 pub(in crate::assets) fn requested(asset: &Asset) -> Effect {
-    effect(REQUESTED, vec![asset_lock(asset.id)], asset)
+    Effect::new(REQUESTED, vec![asset_lock(asset.id)], asset)
 }
 
 /// A PATCH.
@@ -108,7 +86,7 @@ impl Changed {
     pub(in crate::assets) fn effect(&self) -> Effect {
         let mut touches = vec![asset_lock(self.id)];
         touches.extend(self.moved.iter().flat_map(Moved::touches));
-        effect(CHANGED, touches, self)
+        Effect::new(CHANGED, touches, self)
     }
 }
 
@@ -140,7 +118,7 @@ impl Pointed {
     pub(in crate::assets) fn effect(&self) -> Effect {
         let mut touches = vec![asset_lock(self.id)];
         touches.extend(self.moved.touches());
-        effect(POINTED, touches, self)
+        Effect::new(POINTED, touches, self)
     }
 }
 
@@ -150,7 +128,7 @@ pub(in crate::assets) struct Restored {
 }
 impl Restored {
     pub(in crate::assets) fn effect(&self) -> Effect {
-        effect(RESTORED, vec![asset_lock(self.id)], self)
+        Effect::new(RESTORED, vec![asset_lock(self.id)], self)
     }
 }
 
@@ -185,7 +163,7 @@ impl Bound {
             // For replay: the older record that set the pointer to this asset has another lock on the pointer.
             touches.extend(self.former_cover.map(asset_lock));
         }
-        effect(BOUND, touches, self)
+        Effect::new(BOUND, touches, self)
     }
 }
 
@@ -200,246 +178,135 @@ impl Deleted {
     pub(in crate::assets) fn effect(&self) -> Effect {
         let mut touches = vec![asset_lock(self.id)];
         touches.extend(self.emptied.iter().copied().map(pointer_lock));
-        effect(DELETED, touches, self)
+        Effect::new(DELETED, touches, self)
     }
-}
-
-fn effect(kind: &'static str, touches: Vec<String>, data: &impl Serialize) -> Effect {
-    Effect {
-        kind: Cow::Borrowed(kind),
-        touches,
-        data: serde_json::to_value(data).expect("a record of texts, numbers and ids is JSON"),
-    }
-}
-
-pub(super) fn apply_requested<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "INSERT INTO assets (id, entity_type, bucket, key, content_type, attributes, size,
-                                 user_id, workspace_id, project_id, issue_id, comment_id, page_id,
-                                 draft_issue_id, external_id, external_source, created_by,
-                                 updated_by, created_at, updated_at, deleted_at, pointer_wanted)
-             SELECT value ->> '$.data.id', value ->> '$.data.entity_type',
-                    value ->> '$.data.bucket', value ->> '$.data.key',
-                    value ->> '$.data.content_type', value ->> '$.data.attributes',
-                    value ->> '$.data.size', value ->> '$.data.user_id',
-                    value ->> '$.data.workspace_id', value ->> '$.data.project_id',
-                    value ->> '$.data.issue_id', value ->> '$.data.comment_id',
-                    value ->> '$.data.page_id', value ->> '$.data.draft_issue_id',
-                    value ->> '$.data.external_id', value ->> '$.data.external_source',
-                    value ->> '$.data.created_by', value ->> '$.data.updated_by',
-                    value ->> '$.data.created_at', value ->> '$.data.updated_at',
-                    value ->> '$.data.deleted_at', value ->> '$.data.pointer_wanted'
-             FROM json_each(?1)",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
-
-pub(super) fn apply_changed<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "UPDATE assets
-             SET attributes = coalesce(changed.attributes, assets.attributes),
-                 pointer_wanted = coalesce(changed.pointer_wanted, assets.pointer_wanted),
-                 created_by = coalesce(changed.created_by, assets.created_by),
-                 updated_by = changed.updated_by, updated_at = changed.updated_at
-             FROM (SELECT value ->> '$.data.id' AS id,
-                          value ->> '$.data.attributes' AS attributes,
-                          value ->> '$.data.pointer_wanted' AS pointer_wanted,
-                          value ->> '$.data.created_by' AS created_by,
-                          value ->> '$.data.updated_by' AS updated_by,
-                          value ->> '$.data.updated_at' AS updated_at
-                   FROM json_each(?1)) AS changed
-             WHERE assets.id = changed.id",
-        )
-        .bind(rows)
-        .execute(&mut *connection)
-        .await?;
-        // Most changes move none.
-        if rows.contains(r#""moved":"#) {
-            move_pointers(connection, rows).await?;
-        }
-        Ok(())
-    })
-}
-
-pub(super) fn apply_pointed<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(move_pointers(connection, rows))
-}
-
-/// A record without `workspace_id` was written when a project had one pointer for all workspaces. The workspace is then
-/// the asset's, and the pointer of the replaced asset goes, whichever workspace it is of: as it went at the time.
-async fn move_pointers(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
-    for statement in [
-        "UPDATE assets SET pointer_wanted = 0
-         WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1)
-                      WHERE value -> '$.data.moved' IS NOT NULL)",
-        "DELETE FROM pointers
-         WHERE (kind, owner_id, asset_id) IN
-               (SELECT value ->> '$.data.moved.kind', value ->> '$.data.moved.owner_id',
-                       value ->> '$.data.moved.replaced'
-                FROM json_each(?1))",
-        "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
-         SELECT moved.kind,
-                coalesce(moved.workspace_id,
-                         CASE moved.kind WHEN 'project_cover'
-                         THEN (SELECT workspace_id FROM assets WHERE assets.id = moved.id) END,
-                         ''),
-                moved.owner_id, moved.id
-         FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.moved.kind' AS kind,
-                      value ->> '$.data.moved.workspace_id' AS workspace_id,
-                      value ->> '$.data.moved.owner_id' AS owner_id
-               FROM json_each(?1) WHERE value -> '$.data.moved' IS NOT NULL) AS moved
-         WHERE true
-         ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
-        "UPDATE assets SET deleted_at = moved.at
-         FROM (SELECT value ->> '$.data.moved.replaced' AS id, value ->> '$.data.moved.at' AS at
-               FROM json_each(?1)) AS moved
-         WHERE assets.id = moved.id AND assets.deleted_at IS NULL",
-    ] {
-        sqlx::query(statement)
-            .bind(rows)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
-pub(super) fn apply_restored<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "UPDATE assets SET deleted_at = NULL
-             WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
-
-pub(super) fn apply_bound<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "UPDATE assets
-             SET project_id = coalesce(bound.project_id, assets.project_id),
-                 issue_id = coalesce(bound.issue_id, assets.issue_id),
-                 comment_id = coalesce(bound.comment_id, assets.comment_id),
-                 page_id = coalesce(bound.page_id, assets.page_id),
-                 draft_issue_id = coalesce(bound.draft_issue_id, assets.draft_issue_id)
-             FROM (SELECT one.value ->> '$.id' AS id, one.value ->> '$.project_id' AS project_id,
-                          one.value ->> '$.issue_id' AS issue_id,
-                          one.value ->> '$.comment_id' AS comment_id,
-                          one.value ->> '$.page_id' AS page_id,
-                          one.value ->> '$.draft_issue_id' AS draft_issue_id
-                   FROM json_each(?1) AS record,
-                        json_each(record.value, '$.data.assets') AS one) AS bound
-             WHERE assets.id = bound.id",
-        )
-        .bind(rows)
-        .execute(&mut *connection)
-        .await?;
-        // Records without `workspace_id`: as those of [`move_pointers`].
-        for statement in [
-            "DELETE FROM pointers
-             WHERE kind = 'project_cover' AND owner_id IN
-                   (SELECT value ->> '$.data.project_id' FROM json_each(?1)
-                    WHERE value ->> '$.data.cover' IS NOT NULL
-                          AND value ->> '$.data.workspace_id' IS NULL)",
-            "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
-             SELECT 'project_cover',
-                    coalesce(bound.workspace_id,
-                             (SELECT workspace_id FROM assets WHERE assets.id = bound.cover), ''),
-                    bound.project_id, bound.cover
-             FROM (SELECT value ->> '$.data.workspace_id' AS workspace_id,
-                          value ->> '$.data.project_id' AS project_id,
-                          value ->> '$.data.cover' AS cover
-                   FROM json_each(?1) WHERE value ->> '$.data.cover' IS NOT NULL) AS bound
-             WHERE true
-             ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
-        ] {
-            sqlx::query(statement)
-                .bind(rows)
-                .execute(&mut *connection)
-                .await?;
-        }
-        Ok(())
-    })
-}
-
-pub(super) fn apply_deleted<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "UPDATE assets SET deleted_at = deleted.at, pointer_wanted = 0
-             FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.deleted_at' AS at
-                   FROM json_each(?1)) AS deleted
-             WHERE assets.id = deleted.id",
-        )
-        .bind(rows)
-        .execute(&mut *connection)
-        .await?;
-        // Only a pointer that names the deleted asset is emptied, so the asset tells the workspace of older records.
-        sqlx::query(
-            "DELETE FROM pointers
-             WHERE (kind, owner_id, asset_id) IN
-                   (SELECT emptied.value ->> '$.kind', emptied.value ->> '$.owner_id',
-                           record.value ->> '$.data.id'
-                    FROM json_each(?1) AS record,
-                         json_each(record.value, '$.data.emptied') AS emptied)",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
 }
 
 /// The row goes for good, and with it each pointer that still names it.
 pub(in crate::assets) fn purged(id: Uuid) -> Effect {
-    Effect {
-        kind: Cow::Borrowed(PURGED),
-        touches: vec![asset_lock(id)],
-        data: serde_json::json!({ "id": id }),
-    }
+    Effect::new(
+        PURGED,
+        vec![asset_lock(id)],
+        &serde_json::json!({ "id": id }),
+    )
 }
 
-pub(super) fn apply_purged<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        for statement in [
-            "DELETE FROM pointers
-             WHERE asset_id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
-            "DELETE FROM assets WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
-        ] {
-            sqlx::query(statement)
-                .bind(rows)
-                .execute(&mut *connection)
-                .await?;
-        }
-        Ok(())
-    })
-}
+const INSERT_ASSETS: &[&str] = &[
+    "INSERT INTO assets (id, entity_type, bucket, key, content_type, attributes, size,
+                         user_id, workspace_id, project_id, issue_id, comment_id, page_id,
+                         draft_issue_id, external_id, external_source, created_by,
+                         updated_by, created_at, updated_at, deleted_at, pointer_wanted)
+     SELECT value ->> '$.data.id', value ->> '$.data.entity_type',
+            value ->> '$.data.bucket', value ->> '$.data.key',
+            value ->> '$.data.content_type', value ->> '$.data.attributes',
+            value ->> '$.data.size', value ->> '$.data.user_id',
+            value ->> '$.data.workspace_id', value ->> '$.data.project_id',
+            value ->> '$.data.issue_id', value ->> '$.data.comment_id',
+            value ->> '$.data.page_id', value ->> '$.data.draft_issue_id',
+            value ->> '$.data.external_id', value ->> '$.data.external_source',
+            value ->> '$.data.created_by', value ->> '$.data.updated_by',
+            value ->> '$.data.created_at', value ->> '$.data.updated_at',
+            value ->> '$.data.deleted_at', value ->> '$.data.pointer_wanted'
+     FROM json_each(?1)",
+];
+
+const CHANGE_ASSETS: &[&str] = &["UPDATE assets
+     SET attributes = coalesce(changed.attributes, assets.attributes),
+         pointer_wanted = coalesce(changed.pointer_wanted, assets.pointer_wanted),
+         created_by = coalesce(changed.created_by, assets.created_by),
+         updated_by = changed.updated_by, updated_at = changed.updated_at
+     FROM (SELECT value ->> '$.data.id' AS id,
+                  value ->> '$.data.attributes' AS attributes,
+                  value ->> '$.data.pointer_wanted' AS pointer_wanted,
+                  value ->> '$.data.created_by' AS created_by,
+                  value ->> '$.data.updated_by' AS updated_by,
+                  value ->> '$.data.updated_at' AS updated_at
+           FROM json_each(?1)) AS changed
+     WHERE assets.id = changed.id"];
+
+/// A record without `workspace_id` was written when a project had one pointer for all workspaces. The workspace is then
+/// the asset's, and the pointer of the replaced asset goes, whichever workspace it is of: as it went at the time.
+const MOVE_POINTERS: &[&str] = &[
+    "UPDATE assets SET pointer_wanted = 0
+     WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1)
+                  WHERE value -> '$.data.moved' IS NOT NULL)",
+    "DELETE FROM pointers
+     WHERE (kind, owner_id, asset_id) IN
+           (SELECT value ->> '$.data.moved.kind', value ->> '$.data.moved.owner_id',
+                   value ->> '$.data.moved.replaced'
+            FROM json_each(?1))",
+    "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
+     SELECT moved.kind,
+            coalesce(moved.workspace_id,
+                     CASE moved.kind WHEN 'project_cover'
+                     THEN (SELECT workspace_id FROM assets WHERE assets.id = moved.id) END,
+                     ''),
+            moved.owner_id, moved.id
+     FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.moved.kind' AS kind,
+                  value ->> '$.data.moved.workspace_id' AS workspace_id,
+                  value ->> '$.data.moved.owner_id' AS owner_id
+           FROM json_each(?1) WHERE value -> '$.data.moved' IS NOT NULL) AS moved
+     WHERE true
+     ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
+    "UPDATE assets SET deleted_at = moved.at
+     FROM (SELECT value ->> '$.data.moved.replaced' AS id, value ->> '$.data.moved.at' AS at
+           FROM json_each(?1)) AS moved
+     WHERE assets.id = moved.id AND assets.deleted_at IS NULL",
+];
+
+const RESTORE_ASSETS: &[&str] = &["UPDATE assets SET deleted_at = NULL
+     WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))"];
+
+/// Records without `workspace_id`: as those of [`MOVE_POINTERS`].
+const BIND_ASSETS: &[&str] = &[
+    "UPDATE assets
+     SET project_id = coalesce(bound.project_id, assets.project_id),
+         issue_id = coalesce(bound.issue_id, assets.issue_id),
+         comment_id = coalesce(bound.comment_id, assets.comment_id),
+         page_id = coalesce(bound.page_id, assets.page_id),
+         draft_issue_id = coalesce(bound.draft_issue_id, assets.draft_issue_id)
+     FROM (SELECT one.value ->> '$.id' AS id, one.value ->> '$.project_id' AS project_id,
+                  one.value ->> '$.issue_id' AS issue_id,
+                  one.value ->> '$.comment_id' AS comment_id,
+                  one.value ->> '$.page_id' AS page_id,
+                  one.value ->> '$.draft_issue_id' AS draft_issue_id
+           FROM json_each(?1) AS record,
+                json_each(record.value, '$.data.assets') AS one) AS bound
+     WHERE assets.id = bound.id",
+    "DELETE FROM pointers
+     WHERE kind = 'project_cover' AND owner_id IN
+           (SELECT value ->> '$.data.project_id' FROM json_each(?1)
+            WHERE value ->> '$.data.cover' IS NOT NULL
+                  AND value ->> '$.data.workspace_id' IS NULL)",
+    "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
+     SELECT 'project_cover',
+            coalesce(bound.workspace_id,
+                     (SELECT workspace_id FROM assets WHERE assets.id = bound.cover), ''),
+            bound.project_id, bound.cover
+     FROM (SELECT value ->> '$.data.workspace_id' AS workspace_id,
+                  value ->> '$.data.project_id' AS project_id,
+                  value ->> '$.data.cover' AS cover
+           FROM json_each(?1) WHERE value ->> '$.data.cover' IS NOT NULL) AS bound
+     WHERE true
+     ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
+];
+
+/// Only a pointer that names the deleted asset is emptied, so the asset tells the workspace of older records.
+const DELETE_ASSETS: &[&str] = &[
+    "UPDATE assets SET deleted_at = deleted.at, pointer_wanted = 0
+     FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.deleted_at' AS at
+           FROM json_each(?1)) AS deleted
+     WHERE assets.id = deleted.id",
+    "DELETE FROM pointers
+     WHERE (kind, owner_id, asset_id) IN
+           (SELECT emptied.value ->> '$.kind', emptied.value ->> '$.owner_id',
+                   record.value ->> '$.data.id'
+            FROM json_each(?1) AS record,
+                 json_each(record.value, '$.data.emptied') AS emptied)",
+];
+
+const PURGE_ASSETS: &[&str] = &[
+    "DELETE FROM pointers
+     WHERE asset_id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
+    "DELETE FROM assets WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
+];

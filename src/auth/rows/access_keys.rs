@@ -1,28 +1,16 @@
 //! The rows of access keys.
 use crate::auth::access_key::KeyLimits;
-use crate::auth::rows::people::{effect, time_of};
+use crate::auth::rows::people::time_of;
 use crate::auth::seal::StoredSecret;
 use crate::clock::Timestamp;
 use crate::s3::BucketName;
-use crate::store::{Effect, EffectKind};
-use futures_util::future::BoxFuture;
+use crate::store::{Effect, EffectKind, ReadView, Row, StoreError, unreadable};
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 pub(super) const EFFECTS: [EffectKind; 3] = [
-    EffectKind {
-        kind: AccessKeyCreated::KIND,
-        apply: apply_created,
-    },
-    EffectKind {
-        kind: AccessKeySealed::KIND,
-        apply: apply_sealed,
-    },
-    EffectKind {
-        kind: AccessKeyRevoked::KIND,
-        apply: apply_revoked,
-    },
+    EffectKind::new(AccessKeyCreated::KIND, INSERT_KEYS),
+    EffectKind::new(AccessKeySealed::KIND, SEAL_KEYS),
+    EffectKind::new(AccessKeyRevoked::KIND, REVOKE_KEYS),
 ];
 
 #[derive(Debug, Clone, Serialize)]
@@ -37,7 +25,7 @@ impl AccessKeyCreated {
     const KIND: &str = "access_key.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![access_key_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![access_key_lock(&self.id)], self)
     }
 }
 
@@ -51,7 +39,7 @@ impl AccessKeySealed {
     const KIND: &str = "access_key.sealed";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![access_key_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![access_key_lock(&self.id)], self)
     }
 }
 
@@ -64,7 +52,7 @@ impl AccessKeyRevoked {
     const KIND: &str = "access_key.revoked";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![access_key_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![access_key_lock(&self.id)], self)
     }
 }
 
@@ -72,60 +60,25 @@ pub(in crate::auth) fn access_key_lock(id: &str) -> String {
     format!("access-key:{id}")
 }
 
-fn apply_created<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "INSERT INTO access_keys (id, name, secret, read_only, bucket, prefix, created_at)
-             SELECT value ->> '$.data.id', value ->> '$.data.name', value -> '$.data.secret',
-                    value ->> '$.data.limits.read_only', value ->> '$.data.limits.bucket',
-                    value ->> '$.data.limits.prefix', value ->> '$.data.created_at'
-             FROM json_each(?1)",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
+const INSERT_KEYS: &[&str] = &[
+    "INSERT INTO access_keys (id, name, secret, read_only, bucket, prefix, created_at)
+     SELECT value ->> '$.data.id', value ->> '$.data.name', value -> '$.data.secret',
+            value ->> '$.data.limits.read_only', value ->> '$.data.limits.bucket',
+            value ->> '$.data.limits.prefix', value ->> '$.data.created_at'
+     FROM json_each(?1)",
+];
 
-fn apply_sealed<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "UPDATE access_keys SET secret = sealed.secret
-             FROM (SELECT value ->> '$.data.id' AS id, value -> '$.data.secret' AS secret
-                   FROM json_each(?1)) AS sealed
-             WHERE access_keys.id = sealed.id AND access_keys.revoked_at IS NULL",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
+const SEAL_KEYS: &[&str] = &["UPDATE access_keys SET secret = sealed.secret
+     FROM (SELECT value ->> '$.data.id' AS id, value -> '$.data.secret' AS secret
+           FROM json_each(?1)) AS sealed
+     WHERE access_keys.id = sealed.id AND access_keys.revoked_at IS NULL"];
 
-fn apply_revoked<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "UPDATE access_keys SET revoked_at = revoked.at, secret = NULL
-             FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.revoked_at' AS at
-                   FROM json_each(?1)) AS revoked
-             WHERE access_keys.id = revoked.id AND access_keys.revoked_at IS NULL",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
+const REVOKE_KEYS: &[&str] = &[
+    "UPDATE access_keys SET revoked_at = revoked.at, secret = NULL
+     FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.revoked_at' AS at
+           FROM json_each(?1)) AS revoked
+     WHERE access_keys.id = revoked.id AND access_keys.revoked_at IS NULL",
+];
 
 /// A key that is not revoked, as it lies in the index.
 #[derive(Debug, Clone)]
@@ -136,20 +89,17 @@ pub(in crate::auth) struct StoredAccessKey {
 }
 
 pub(in crate::auth) async fn live_access_keys(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<StoredAccessKey>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT id, secret, read_only, bucket, prefix FROM access_keys WHERE revoked_at IS NULL",
-    )
-    .fetch_all(connection)
+    view: &mut ReadView,
+) -> Result<Vec<StoredAccessKey>, StoreError> {
+    let rows = view.rows("SELECT id, secret, read_only, bucket, prefix FROM access_keys WHERE revoked_at IS NULL", [])
     .await?;
     rows.iter()
         .map(|row| {
             Ok(StoredAccessKey {
-                id: row.try_get("id")?,
+                id: row.text("id")?.to_owned(),
                 // The parser's words may quote what it read.
-                secret: serde_json::from_str(row.try_get("secret")?)
-                    .map_err(|_| sqlx::Error::Decode("a secret is not readable".into()))?,
+                secret: serde_json::from_str(row.text("secret")?)
+                    .map_err(|_| unreadable("a secret is not readable"))?,
                 limits: limits_of(row)?,
             })
         })
@@ -169,21 +119,22 @@ pub struct AccessKeyListing {
 
 /// All access keys, the oldest first.
 pub(in crate::auth) async fn access_keys(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<AccessKeyListing>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT id, name, read_only, bucket, prefix, created_at, revoked_at
+    view: &mut ReadView,
+) -> Result<Vec<AccessKeyListing>, StoreError> {
+    let rows = view
+        .rows(
+            "SELECT id, name, read_only, bucket, prefix, created_at, revoked_at
          FROM access_keys ORDER BY created_at, id",
-    )
-    .fetch_all(connection)
-    .await?;
+            [],
+        )
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(AccessKeyListing {
-                id: row.try_get("id")?,
-                name: row.try_get("name")?,
+                id: row.text("id")?.to_owned(),
+                name: row.text("name")?.to_owned(),
                 limits: limits_of(row)?,
-                created_at: Timestamp::from_millis(row.try_get("created_at")?),
+                created_at: Timestamp::from_millis(row.integer("created_at")?),
                 revoked_at: time_of(row, "revoked_at")?,
             })
         })
@@ -192,58 +143,51 @@ pub(in crate::auth) async fn access_keys(
 
 /// Whether a key is there, and since when it is revoked.
 pub(in crate::auth) async fn access_key_revocation(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     id: &str,
-) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
-    sqlx::query("SELECT revoked_at FROM access_keys WHERE id = ?1")
-        .bind(id)
-        .fetch_optional(connection)
-        .await?
-        .map(|row| time_of(&row, "revoked_at"))
-        .transpose()
+) -> Result<Option<Option<Timestamp>>, StoreError> {
+    view.row(
+        "SELECT revoked_at FROM access_keys WHERE id = ?1",
+        [id.into()],
+    )
+    .await?
+    .map(|row| time_of(&row, "revoked_at"))
+    .transpose()
 }
 
-pub(in crate::auth) async fn holds_sealed_secrets(
-    connection: &mut SqliteConnection,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM access_keys WHERE json_type(secret) = 'object')",
+pub(in crate::auth) async fn holds_sealed_secrets(view: &mut ReadView) -> Result<bool, StoreError> {
+    view.finds(
+        "SELECT 1 FROM access_keys WHERE json_type(secret) = 'object' LIMIT 1",
+        [],
     )
-    .fetch_one(connection)
     .await
 }
 
-fn limits_of(row: &SqliteRow) -> Result<KeyLimits, sqlx::Error> {
-    let bucket: Option<String> = row.try_get("bucket")?;
+fn limits_of(row: &Row) -> Result<KeyLimits, StoreError> {
+    let bucket = row.optional_text("bucket")?;
     let bucket = bucket
-        .map(|name| BucketName::parse(&name))
+        .map(BucketName::parse)
         .transpose()
-        .map_err(|error| sqlx::Error::Decode(error.into()))?;
+        .map_err(unreadable)?;
     Ok(KeyLimits {
-        read_only: row.try_get("read_only")?,
+        read_only: row.flag("read_only")?,
         bucket,
-        prefix: row.try_get("prefix")?,
+        prefix: row.optional_text("prefix")?.map(str::to_owned),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sqlx::Connection;
+    use crate::store::BareIndex;
 
-    async fn index() -> SqliteConnection {
-        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        sqlx::raw_sql(include_str!("../../../migrations/0004_access_keys.sql"))
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection
+    async fn index() -> BareIndex {
+        BareIndex::with_tables(include_str!("../../../migrations/0004_access_keys.sql")).await
     }
-    /// What the store hands to an applying function.
-    fn rows(effect: &Effect) -> String {
-        serde_json::json!([{"sequence": 1, "at": 0, "data": effect.data}]).to_string()
+    async fn apply(index: &mut BareIndex, effect: &Effect) {
+        index.apply(&EFFECTS, &[effect]).await;
     }
-    async fn created(index: &mut SqliteConnection, id: &str, at: i64, limits: KeyLimits) {
+    async fn created(index: &mut BareIndex, id: &str, at: i64, limits: KeyLimits) {
         let created = AccessKeyCreated {
             id: id.to_owned(),
             name: "backup".to_owned(),
@@ -251,9 +195,7 @@ mod tests {
             limits,
             created_at: Timestamp::from_secs(at),
         };
-        apply_created(index, &rows(&created.effect()))
-            .await
-            .unwrap();
+        apply(index, &created.effect()).await;
     }
 
     #[tokio::test]
@@ -266,7 +208,7 @@ mod tests {
         };
         created(&mut index, "SECOND", 2, KeyLimits::default()).await;
         created(&mut index, "FIRST", 1, limits.clone()).await;
-        let listed = access_keys(&mut index).await.unwrap();
+        let listed = access_keys(index.view()).await.unwrap();
         assert_eq!(listed[0].id, "FIRST");
         assert_eq!(listed[0].limits, limits);
         assert_eq!(listed[1].limits, KeyLimits::default());
@@ -276,46 +218,39 @@ mod tests {
                 id: "FIRST".to_owned(),
                 revoked_at: Timestamp::from_secs(at),
             };
-            apply_revoked(&mut index, &rows(&revoked.effect()))
-                .await
-                .unwrap();
+            apply(&mut index, &revoked.effect()).await;
         }
         let first = Some(Some(Timestamp::from_secs(4)));
         assert_eq!(
-            access_key_revocation(&mut index, "FIRST").await.unwrap(),
+            access_key_revocation(index.view(), "FIRST").await.unwrap(),
             first
         );
         assert_eq!(
-            access_key_revocation(&mut index, "THIRD").await.unwrap(),
+            access_key_revocation(index.view(), "THIRD").await.unwrap(),
             None
         );
-        let live = live_access_keys(&mut index).await.unwrap();
+        let live = live_access_keys(index.view()).await.unwrap();
         assert_eq!(live.len(), 1);
         assert_eq!(live[0].id, "SECOND");
-        let kept: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM access_keys WHERE secret IS NOT NULL")
-                .fetch_one(&mut index)
-                .await
-                .unwrap();
-        assert_eq!(kept, 1, "a revoked key's secret leaves the index");
+        let kept = "SELECT id FROM access_keys WHERE secret IS NOT NULL";
+        let kept = index.view().rows(kept, []).await.unwrap();
+        assert_eq!(kept.len(), 1, "a revoked key's secret leaves the index");
     }
 
     #[tokio::test]
     async fn a_secret_that_was_sealed_later_is_told_from_a_plain_one() {
         let mut index = index().await;
         created(&mut index, "ID", 1, KeyLimits::default()).await;
-        assert!(!holds_sealed_secrets(&mut index).await.unwrap());
+        assert!(!holds_sealed_secrets(index.view()).await.unwrap());
         let sealed = AccessKeySealed {
             id: "ID".to_owned(),
             secret: StoredSecret::Sealed {
                 sealed: "b64".to_owned(),
             },
         };
-        apply_sealed(&mut index, &rows(&sealed.effect()))
-            .await
-            .unwrap();
-        assert!(holds_sealed_secrets(&mut index).await.unwrap());
-        let live = live_access_keys(&mut index).await.unwrap();
+        apply(&mut index, &sealed.effect()).await;
+        assert!(holds_sealed_secrets(index.view()).await.unwrap());
+        let live = live_access_keys(index.view()).await.unwrap();
         assert!(
             matches!(&live[0].secret, StoredSecret::Sealed { sealed } if sealed.as_str() == "b64")
         );

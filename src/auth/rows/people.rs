@@ -2,27 +2,14 @@
 use crate::auth::token::SecretDigest;
 use crate::auth::user::{Email, User};
 use crate::clock::Timestamp;
-use crate::store::{Effect, EffectKind};
-use futures_util::future::BoxFuture;
+use crate::store::{Effect, EffectKind, ReadView, Row, StoreError, unreadable};
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
-use std::borrow::Cow;
 use uuid::Uuid;
 
 pub(super) const EFFECTS: [EffectKind; 3] = [
-    EffectKind {
-        kind: UserCreated::KIND,
-        apply: apply_user_created,
-    },
-    EffectKind {
-        kind: TokenCreated::KIND,
-        apply: apply_token_created,
-    },
-    EffectKind {
-        kind: TokenRevoked::KIND,
-        apply: apply_token_revoked,
-    },
+    EffectKind::new(UserCreated::KIND, INSERT_USERS),
+    EffectKind::new(TokenCreated::KIND, INSERT_TOKENS),
+    EffectKind::new(TokenRevoked::KIND, REVOKE_TOKENS),
 ];
 
 #[derive(Debug, Clone, Serialize)]
@@ -36,7 +23,7 @@ impl UserCreated {
     const KIND: &str = "user.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(
+        Effect::new(
             Self::KIND,
             vec![user_lock(self.id), self.email_lock()],
             self,
@@ -64,7 +51,7 @@ impl TokenCreated {
 
     pub(in crate::auth) fn effect(&self) -> Effect {
         let touches = vec![token_lock(&self.id.to_string()), user_lock(self.user_id)];
-        effect(Self::KIND, touches, self)
+        Effect::new(Self::KIND, touches, self)
     }
 }
 
@@ -77,7 +64,7 @@ impl TokenRevoked {
     const KIND: &str = "token.revoked";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![token_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![token_lock(&self.id)], self)
     }
 }
 
@@ -92,71 +79,26 @@ pub(in crate::auth) fn token_lock(id: &str) -> String {
     format!("token:{id}")
 }
 
-pub(super) fn effect(kind: &'static str, touches: Vec<String>, data: &impl Serialize) -> Effect {
-    Effect {
-        kind: Cow::Borrowed(kind),
-        touches,
-        data: serde_json::to_value(data).expect("a record of texts, numbers and ids is JSON"),
-    }
-}
+const INSERT_USERS: &[&str] = &["INSERT INTO users (id, email, display_name, created_at)
+     SELECT value ->> '$.data.id', value ->> '$.data.email',
+            value ->> '$.data.display_name', value ->> '$.data.created_at'
+     FROM json_each(?1)"];
 
-fn apply_user_created<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "INSERT INTO users (id, email, display_name, created_at)
-             SELECT value ->> '$.data.id', value ->> '$.data.email',
-                    value ->> '$.data.display_name', value ->> '$.data.created_at'
-             FROM json_each(?1)",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
+const INSERT_TOKENS: &[&str] = &[
+    "INSERT INTO tokens (id, user_id, secret_sha256, name, hint, scopes, any_workspace,
+                         created_at, expires_at)
+     SELECT value ->> '$.data.id', value ->> '$.data.user_id',
+            value ->> '$.data.secret_sha256', value ->> '$.data.name',
+            value ->> '$.data.hint', value -> '$.data.scopes',
+            value ->> '$.data.any_workspace', value ->> '$.data.created_at',
+            value ->> '$.data.expires_at'
+     FROM json_each(?1)",
+];
 
-fn apply_token_created<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "INSERT INTO tokens (id, user_id, secret_sha256, name, hint, scopes, any_workspace,
-                                 created_at, expires_at)
-             SELECT value ->> '$.data.id', value ->> '$.data.user_id',
-                    value ->> '$.data.secret_sha256', value ->> '$.data.name',
-                    value ->> '$.data.hint', value -> '$.data.scopes',
-                    value ->> '$.data.any_workspace', value ->> '$.data.created_at',
-                    value ->> '$.data.expires_at'
-             FROM json_each(?1)",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
-
-fn apply_token_revoked<'c>(
-    connection: &'c mut SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        sqlx::query(
-            "UPDATE tokens SET revoked_at = revoked.at
-             FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.revoked_at' AS at
-                   FROM json_each(?1)) AS revoked
-             WHERE tokens.id = revoked.id AND tokens.revoked_at IS NULL",
-        )
-        .bind(rows)
-        .execute(connection)
-        .await?;
-        Ok(())
-    })
-}
+const REVOKE_TOKENS: &[&str] = &["UPDATE tokens SET revoked_at = revoked.at
+     FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.revoked_at' AS at
+           FROM json_each(?1)) AS revoked
+     WHERE tokens.id = revoked.id AND tokens.revoked_at IS NULL"];
 
 /// A token beside its user, as authentication needs them.
 #[derive(Debug, Clone)]
@@ -172,26 +114,25 @@ pub(in crate::auth) struct StoredToken {
 }
 
 pub(in crate::auth) async fn token_by_digest(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     digest: SecretDigest,
-) -> Result<Option<StoredToken>, sqlx::Error> {
-    sqlx::query(
+) -> Result<Option<StoredToken>, StoreError> {
+    view.row(
         "SELECT t.id, t.secret_sha256, t.user_id, u.email, t.scopes, t.any_workspace, t.expires_at,
                 t.revoked_at
          FROM tokens AS t JOIN users AS u ON u.id = t.user_id
          WHERE t.secret_sha256 = ?1",
+        [digest.to_hex().into()],
     )
-    .bind(digest.to_hex())
-    .fetch_optional(connection)
     .await?
     .map(|row| {
         Ok(StoredToken {
-            id: row.try_get("id")?,
-            secret_sha256: row.try_get("secret_sha256")?,
-            user_id: id_of(&row, "user_id")?,
-            email: row.try_get("email")?,
+            id: row.text("id")?.to_owned(),
+            secret_sha256: row.text("secret_sha256")?.to_owned(),
+            user_id: row.id("user_id")?,
+            email: row.text("email")?.to_owned(),
             scopes: scopes_of(&row)?,
-            any_workspace: row.try_get("any_workspace")?,
+            any_workspace: row.flag("any_workspace")?,
             expires_at: time_of(&row, "expires_at")?,
             revoked_at: time_of(&row, "revoked_at")?,
         })
@@ -215,27 +156,22 @@ pub struct TokenListing {
 }
 
 /// All tokens, the oldest first.
-pub(in crate::auth) async fn tokens(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<TokenListing>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT t.id, u.email, t.name, t.scopes, t.created_at, t.expires_at, t.revoked_at, t.hint
+pub(in crate::auth) async fn tokens(view: &mut ReadView) -> Result<Vec<TokenListing>, StoreError> {
+    let rows = view.rows("SELECT t.id, u.email, t.name, t.scopes, t.created_at, t.expires_at, t.revoked_at, t.hint
          FROM tokens AS t JOIN users AS u ON u.id = t.user_id
-         ORDER BY t.created_at, t.id",
-    )
-    .fetch_all(connection)
+         ORDER BY t.created_at, t.id", [])
     .await?;
     rows.iter()
         .map(|row| {
             Ok(TokenListing {
-                id: row.try_get("id")?,
-                user: row.try_get("email")?,
-                name: row.try_get("name")?,
+                id: row.text("id")?.to_owned(),
+                user: row.text("email")?.to_owned(),
+                name: row.text("name")?.to_owned(),
                 scopes: scopes_of(row)?,
-                created_at: Timestamp::from_millis(row.try_get("created_at")?),
+                created_at: Timestamp::from_millis(row.integer("created_at")?),
                 expires_at: time_of(row, "expires_at")?,
                 revoked_at: time_of(row, "revoked_at")?,
-                hint: row.try_get("hint")?,
+                hint: row.text("hint")?.to_owned(),
             })
         })
         .collect()
@@ -243,88 +179,76 @@ pub(in crate::auth) async fn tokens(
 
 /// Whether a token is there, and since when it is revoked.
 pub(in crate::auth) async fn revocation(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     id: &str,
-) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
-    sqlx::query("SELECT revoked_at FROM tokens WHERE id = ?1")
-        .bind(id)
-        .fetch_optional(connection)
+) -> Result<Option<Option<Timestamp>>, StoreError> {
+    view.row("SELECT revoked_at FROM tokens WHERE id = ?1", [id.into()])
         .await?
         .map(|row| time_of(&row, "revoked_at"))
         .transpose()
 }
 
 pub(in crate::auth) async fn user_by_email(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     email: &Email,
-) -> Result<Option<User>, sqlx::Error> {
-    sqlx::query("SELECT id, email, display_name FROM users WHERE email = ?1")
-        .bind(email.as_str())
-        .fetch_optional(connection)
-        .await?
-        .map(|row| user_of(&row))
-        .transpose()
+) -> Result<Option<User>, StoreError> {
+    view.row(
+        "SELECT id, email, display_name FROM users WHERE email = ?1",
+        [email.as_str().into()],
+    )
+    .await?
+    .map(|row| user_of(&row))
+    .transpose()
 }
 
 pub(in crate::auth) async fn user_by_id(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     id: Uuid,
-) -> Result<Option<User>, sqlx::Error> {
-    sqlx::query("SELECT id, email, display_name FROM users WHERE id = ?1")
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?
-        .map(|row| user_of(&row))
-        .transpose()
+) -> Result<Option<User>, StoreError> {
+    view.row(
+        "SELECT id, email, display_name FROM users WHERE id = ?1",
+        [id.into()],
+    )
+    .await?
+    .map(|row| user_of(&row))
+    .transpose()
 }
 
-pub(in crate::auth) async fn has_users(
-    connection: &mut SqliteConnection,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users)")
-        .fetch_one(connection)
-        .await
+pub(in crate::auth) async fn has_users(view: &mut ReadView) -> Result<bool, StoreError> {
+    view.finds("SELECT 1 FROM users LIMIT 1", []).await
 }
 
-fn user_of(row: &SqliteRow) -> Result<User, sqlx::Error> {
+fn user_of(row: &Row) -> Result<User, StoreError> {
     Ok(User {
-        id: id_of(row, "id")?,
-        email: row.try_get("email")?,
-        display_name: row.try_get("display_name")?,
+        id: row.id("id")?,
+        email: row.text("email")?.to_owned(),
+        display_name: row.text("display_name")?.to_owned(),
     })
 }
-pub(super) fn id_of(row: &SqliteRow, column: &str) -> Result<Uuid, sqlx::Error> {
-    Uuid::try_parse(row.try_get(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-pub(super) fn time_of(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
-    let millis: Option<i64> = row.try_get(column)?;
+pub(super) fn time_of(row: &Row, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    let millis = row.optional_integer(column)?;
     Ok(millis.map(Timestamp::from_millis))
 }
-fn scopes_of(row: &SqliteRow) -> Result<Vec<String>, sqlx::Error> {
-    serde_json::from_str(row.try_get("scopes")?).map_err(|error| sqlx::Error::Decode(error.into()))
+fn scopes_of(row: &Row) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(row.text("scopes")?).map_err(unreadable)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::auth::token::TokenSecret;
-    use sqlx::Connection;
+    use crate::store::BareIndex;
 
-    async fn index() -> SqliteConnection {
-        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        sqlx::raw_sql(include_str!(
+    async fn index() -> BareIndex {
+        BareIndex::with_tables(include_str!(
             "../../../migrations/0002_people_and_assets.sql"
         ))
-        .execute(&mut connection)
         .await
-        .unwrap();
-        connection
     }
-    /// What the store hands to an applying function.
-    fn rows(effect: &Effect) -> String {
-        serde_json::json!([{"sequence": 1, "at": 0, "data": effect.data}]).to_string()
+    async fn apply(index: &mut BareIndex, effect: &Effect) {
+        index.apply(&EFFECTS, &[effect]).await;
     }
-    async fn person(connection: &mut SqliteConnection, email: &str) -> Uuid {
+    async fn person(index: &mut BareIndex, email: &str) -> Uuid {
         let id = Uuid::new_v4();
         let created = UserCreated {
             id,
@@ -332,24 +256,25 @@ mod tests {
             display_name: "ana".to_owned(),
             created_at: Timestamp::from_secs(1),
         };
-        apply_user_created(connection, &rows(&created.effect()))
-            .await
-            .unwrap();
+        apply(index, &created.effect()).await;
         id
     }
 
     #[tokio::test]
     async fn a_created_user_is_found_by_email_and_by_id() {
         let mut index = index().await;
-        assert!(!has_users(&mut index).await.unwrap());
+        assert!(!has_users(index.view()).await.unwrap());
         let id = person(&mut index, "ana@example.com").await;
-        assert!(has_users(&mut index).await.unwrap());
+        assert!(has_users(index.view()).await.unwrap());
         let email = Email::parse("Ana@example.com").unwrap();
-        let by_email = user_by_email(&mut index, &email).await.unwrap().unwrap();
-        let by_id = user_by_id(&mut index, id).await.unwrap().unwrap();
+        let by_email = user_by_email(index.view(), &email).await.unwrap().unwrap();
+        let by_id = user_by_id(index.view(), id).await.unwrap().unwrap();
         assert_eq!(by_email, by_id);
         assert_eq!(by_id.display_name, "ana");
-        assert_eq!(user_by_id(&mut index, Uuid::new_v4()).await.unwrap(), None);
+        assert_eq!(
+            user_by_id(index.view(), Uuid::new_v4()).await.unwrap(),
+            None
+        );
     }
 
     #[tokio::test]
@@ -369,10 +294,11 @@ mod tests {
             created_at: Timestamp::from_secs(2),
             expires_at: Some(Timestamp::from_secs(3)),
         };
-        apply_token_created(&mut index, &rows(&created.effect()))
+        apply(&mut index, &created.effect()).await;
+        let found = token_by_digest(index.view(), digest)
             .await
+            .unwrap()
             .unwrap();
-        let found = token_by_digest(&mut index, digest).await.unwrap().unwrap();
         assert_eq!(found.email, "ana@example.com");
         assert_eq!(found.scopes, ["assets:read"]);
         assert!(found.any_workspace);
@@ -385,19 +311,17 @@ mod tests {
                 id: id.clone(),
                 revoked_at: Timestamp::from_secs(at),
             };
-            apply_token_revoked(&mut index, &rows(&revoked.effect()))
-                .await
-                .unwrap();
+            apply(&mut index, &revoked.effect()).await;
         }
         let first = Some(Some(Timestamp::from_secs(4)));
-        assert_eq!(revocation(&mut index, &id).await.unwrap(), first);
-        assert_eq!(revocation(&mut index, "other").await.unwrap(), None);
-        let listed = tokens(&mut index).await.unwrap();
+        assert_eq!(revocation(index.view(), &id).await.unwrap(), first);
+        assert_eq!(revocation(index.view(), "other").await.unwrap(), None);
+        let listed = tokens(index.view()).await.unwrap();
         assert_eq!(listed.len(), 1);
         assert_eq!(listed[0].name, "laptop");
         let unknown = SecretDigest::of(b"other");
         assert!(
-            token_by_digest(&mut index, unknown)
+            token_by_digest(index.view(), unknown)
                 .await
                 .unwrap()
                 .is_none()

@@ -1,39 +1,19 @@
 //! The rows of workspaces, members and anchors, and of people who leave.
-use crate::auth::rows::people::{effect, email_lock, id_of, user_lock};
+use crate::auth::rows::people::{email_lock, user_lock};
 use crate::auth::workspace::{Anchor, Directory, Role, Workspace};
 use crate::clock::Timestamp;
-use crate::store::{Effect, EffectKind};
-use futures_util::future::BoxFuture;
+use crate::store::{Effect, EffectKind, ReadView, StoreError, unreadable};
 use serde::Serialize;
-use sqlx::{Row, SqliteConnection};
 use std::sync::Arc;
 use uuid::Uuid;
 
 pub(super) const EFFECTS: [EffectKind; 6] = [
-    EffectKind {
-        kind: WorkspaceCreated::KIND,
-        apply: apply_workspace_created,
-    },
-    EffectKind {
-        kind: MemberSet::KIND,
-        apply: apply_member_set,
-    },
-    EffectKind {
-        kind: MemberRemoved::KIND,
-        apply: apply_member_removed,
-    },
-    EffectKind {
-        kind: AnchorCreated::KIND,
-        apply: apply_anchor_created,
-    },
-    EffectKind {
-        kind: AnchorRevoked::KIND,
-        apply: apply_anchor_revoked,
-    },
-    EffectKind {
-        kind: UserRemoved::KIND,
-        apply: apply_user_removed,
-    },
+    EffectKind::new(WorkspaceCreated::KIND, INSERT_WORKSPACES),
+    EffectKind::new(MemberSet::KIND, SET_MEMBERS),
+    EffectKind::new(MemberRemoved::KIND, REMOVE_MEMBERS),
+    EffectKind::new(AnchorCreated::KIND, INSERT_ANCHORS),
+    EffectKind::new(AnchorRevoked::KIND, REVOKE_ANCHORS),
+    EffectKind::new(UserRemoved::KIND, REMOVE_USERS),
 ];
 
 pub(in crate::auth) fn workspace_lock(slug: &str) -> String {
@@ -56,7 +36,7 @@ impl WorkspaceCreated {
     const KIND: &str = "workspace.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![workspace_lock(&self.slug)], self)
+        Effect::new(Self::KIND, vec![workspace_lock(&self.slug)], self)
     }
 }
 
@@ -75,7 +55,7 @@ impl MemberSet {
             member_lock(self.workspace_id, self.user_id),
             user_lock(self.user_id),
         ];
-        effect(Self::KIND, touches, self)
+        Effect::new(Self::KIND, touches, self)
     }
 }
 
@@ -92,7 +72,7 @@ impl MemberRemoved {
             member_lock(self.workspace_id, self.user_id),
             user_lock(self.user_id),
         ];
-        effect(Self::KIND, touches, self)
+        Effect::new(Self::KIND, touches, self)
     }
 }
 
@@ -107,7 +87,7 @@ impl AnchorCreated {
     const KIND: &str = "anchor.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![anchor_lock(&self.anchor)], self)
+        Effect::new(Self::KIND, vec![anchor_lock(&self.anchor)], self)
     }
 }
 
@@ -119,7 +99,7 @@ impl AnchorRevoked {
     const KIND: &str = "anchor.revoked";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        effect(Self::KIND, vec![anchor_lock(&self.anchor)], self)
+        Effect::new(Self::KIND, vec![anchor_lock(&self.anchor)], self)
     }
 }
 
@@ -135,118 +115,89 @@ impl UserRemoved {
 
     pub(in crate::auth) fn effect(&self) -> Effect {
         let touches = vec![user_lock(self.id), email_lock(&self.email)];
-        effect(Self::KIND, touches, self)
+        Effect::new(Self::KIND, touches, self)
     }
 }
 
-macro_rules! apply {
-    ($name:ident, $($sql:literal),+) => {
-        fn $name<'c>(
-            connection: &'c mut SqliteConnection,
-            rows: &'c str,
-        ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-            Box::pin(async move {
-                $(sqlx::query($sql).bind(rows).execute(&mut *connection).await?;)+
-                Ok(())
-            })
-        }
-    };
-}
-
-apply!(
-    apply_workspace_created,
-    "INSERT INTO workspaces (id, slug, created_at)
+const INSERT_WORKSPACES: &[&str] = &["INSERT INTO workspaces (id, slug, created_at)
      SELECT value ->> '$.data.id', value ->> '$.data.slug', value ->> '$.data.created_at'
-     FROM json_each(?1)"
-);
-apply!(
-    apply_member_set,
-    "INSERT INTO members (workspace_id, user_id, role)
+     FROM json_each(?1)"];
+const SET_MEMBERS: &[&str] = &["INSERT INTO members (workspace_id, user_id, role)
      SELECT value ->> '$.data.workspace_id', value ->> '$.data.user_id', value ->> '$.data.role'
      FROM json_each(?1) WHERE true
-     ON CONFLICT DO UPDATE SET role = excluded.role"
-);
-apply!(
-    apply_member_removed,
-    "DELETE FROM members WHERE (workspace_id, user_id) IN
-     (SELECT value ->> '$.data.workspace_id', value ->> '$.data.user_id' FROM json_each(?1))"
-);
-apply!(
-    apply_anchor_created,
+     ON CONFLICT DO UPDATE SET role = excluded.role"];
+const REMOVE_MEMBERS: &[&str] = &["DELETE FROM members WHERE (workspace_id, user_id) IN
+     (SELECT value ->> '$.data.workspace_id', value ->> '$.data.user_id' FROM json_each(?1))"];
+const INSERT_ANCHORS: &[&str] = &[
     "INSERT INTO anchors (anchor, workspace_id, project_id, created_at)
      SELECT value ->> '$.data.anchor', value ->> '$.data.workspace_id',
             value ->> '$.data.project_id', value ->> '$.data.created_at'
-     FROM json_each(?1)"
-);
-apply!(
-    apply_anchor_revoked,
-    "DELETE FROM anchors WHERE anchor IN (SELECT value ->> '$.data.anchor' FROM json_each(?1))"
-);
-apply!(
-    apply_user_removed,
+     FROM json_each(?1)",
+];
+const REVOKE_ANCHORS: &[&str] =
+    &["DELETE FROM anchors WHERE anchor IN (SELECT value ->> '$.data.anchor' FROM json_each(?1))"];
+const REMOVE_USERS: &[&str] = &[
     "DELETE FROM tokens WHERE user_id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
     "DELETE FROM members WHERE user_id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
-    "DELETE FROM users WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))"
-);
+    "DELETE FROM users WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
+];
 
 /// All of it: a machine that keeps files for a few teams has a few of each.
-pub(in crate::auth) async fn directory(
-    connection: &mut SqliteConnection,
-) -> Result<Directory, sqlx::Error> {
+pub(in crate::auth) async fn directory(view: &mut ReadView) -> Result<Directory, StoreError> {
     let mut directory = Directory::default();
-    let rows = sqlx::query("SELECT id, slug FROM workspaces ORDER BY slug")
-        .fetch_all(&mut *connection)
+    let rows = view
+        .rows("SELECT id, slug FROM workspaces ORDER BY slug", [])
         .await?;
     for row in rows {
-        let id = id_of(&row, "id")?;
-        let slug: String = row.try_get("slug")?;
+        let id = row.id("id")?;
+        let slug = row.text("slug")?.to_owned();
         directory.add(Workspace { id, slug });
     }
-    let rows = sqlx::query("SELECT workspace_id, user_id, role FROM members")
-        .fetch_all(&mut *connection)
+    let rows = view
+        .rows("SELECT workspace_id, user_id, role FROM members", [])
         .await?;
     for row in rows {
-        let member = (id_of(&row, "workspace_id")?, id_of(&row, "user_id")?);
-        let number: u8 = row.try_get("role")?;
-        let role = Role::of_number(number)
-            .ok_or_else(|| sqlx::Error::Decode(format!("no role: {number}").into()))?;
+        let member = (row.id("workspace_id")?, row.id("user_id")?);
+        let number = row.integer("role")?;
+        let role = u8::try_from(number).ok().and_then(Role::of_number);
+        let role = role.ok_or_else(|| unreadable(format!("no role: {number}")))?;
         directory.roles.insert(member, role);
     }
-    let rows = sqlx::query("SELECT anchor, workspace_id, project_id FROM anchors")
-        .fetch_all(&mut *connection)
+    let rows = view
+        .rows("SELECT anchor, workspace_id, project_id FROM anchors", [])
         .await?;
     for row in rows {
-        let project_id = id_of(&row, "project_id")?;
-        let workspace = directory.by_id.get(&id_of(&row, "workspace_id")?);
+        let project_id = row.id("project_id")?;
+        let workspace = directory.by_id.get(&row.id("workspace_id")?);
         if let Some(workspace) = workspace.cloned() {
             let anchor = Arc::new(Anchor {
                 workspace,
                 project_id,
             });
-            directory.anchors.insert(row.try_get("anchor")?, anchor);
+            directory
+                .anchors
+                .insert(row.text("anchor")?.to_owned(), anchor);
         }
     }
     Ok(directory)
 }
 
 pub(in crate::auth) async fn has_workspace(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     slug: &str,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM workspaces WHERE slug = ?1)")
-        .bind(slug)
-        .fetch_one(connection)
+) -> Result<bool, StoreError> {
+    view.finds("SELECT 1 FROM workspaces WHERE slug = ?1", [slug.into()])
         .await
 }
 
 /// Email and id of everybody, by email.
 pub(in crate::auth) async fn people(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<(String, Uuid)>, sqlx::Error> {
-    let rows = sqlx::query("SELECT email, id FROM users ORDER BY email")
-        .fetch_all(connection)
+    view: &mut ReadView,
+) -> Result<Vec<(String, Uuid)>, StoreError> {
+    let rows = view
+        .rows("SELECT email, id FROM users ORDER BY email", [])
         .await?;
     rows.iter()
-        .map(|row| Ok((row.try_get("email")?, id_of(row, "id")?)))
+        .map(|row| Ok((row.text("email")?.to_owned(), row.id("id")?)))
         .collect()
 }

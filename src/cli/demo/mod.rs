@@ -57,8 +57,8 @@ impl Demo {
                 // A show that is over leaves the server to be looked at.
                 Ok(()) => serves.await.map(drop),
                 Err(failure) => {
-                    let (served, ()) = tokio::join!(serves, stopper.stop());
-                    served.and(Err(failure))
+                    stopper.stop();
+                    serves.await.and(Err(failure))
                 }
             },
         }

@@ -445,7 +445,7 @@ mod tests {
     use crate::http::memory::BodyMemory;
     use crate::http::proxies::Proxy;
     use crate::http::repeat::KnownAnswers;
-    use crate::store::{Store, StoreConfig};
+    use crate::store::{Registered, Store, StoreConfig};
     use futures_util::FutureExt;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -474,7 +474,7 @@ mod tests {
                 grace: Duration::from_hours(1),
                 min_free_bytes: Some(0),
             };
-            let store = Store::open(config, Clock::default(), Vec::new())
+            let store = Store::open(config, Clock::default(), Registered::default())
                 .await
                 .unwrap();
             let known = KnownAnswers::new(&store);

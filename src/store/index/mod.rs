@@ -12,11 +12,16 @@ pub(in crate::store) use uploads::{
 };
 
 mod apply;
+#[cfg(test)]
+pub(in crate::store) mod bare;
 mod check;
 pub(in crate::store) mod damage;
+mod effects;
 pub(in crate::store) mod listing;
+mod row_changes;
 pub(in crate::store) mod upload_listing;
 mod uploads;
+pub(in crate::store) mod view;
 
 use crate::clock::Timestamp;
 use crate::db::{self, DatabaseError};
@@ -147,15 +152,6 @@ pub(in crate::store) async fn current(
         sequence: row.get::<i64, _>(1).cast_unsigned(),
         tagging: row.get(2),
     }))
-}
-
-/// Whether a key has an object: for judges of other modules.
-pub async fn has_object(
-    connection: &mut SqliteConnection,
-    bucket: &BucketName,
-    key: &ObjectKey,
-) -> Result<bool, sqlx::Error> {
-    Ok(current(connection, bucket, key).await?.is_some())
 }
 
 /// A page of the bodies that nothing names, in order of their ids, after `after`.

@@ -86,7 +86,7 @@ impl RowLock {
     pub(in crate::store) fn of_effect(effect: Option<&Effect>) -> impl Iterator<Item = Self> {
         effect
             .into_iter()
-            .flat_map(|effect| &effect.touches)
+            .flat_map(|effect| &effect.rows)
             .map(|row| Self::row(row))
     }
 
@@ -117,11 +117,10 @@ impl RowLock {
                 bucket, setting, ..
             } => Self::of_setting(bucket, *setting),
             // No row names a freed body, so no other record of a batch touches it but those before.
-            Change::Begun { .. } | Change::Freed { .. } | Change::Domain | Change::Void => {
-                Vec::new()
-            }
+            Change::Begun { .. } | Change::Freed { .. } | Change::Domain => Vec::new(),
         };
-        locks.extend(Self::of_effect(record.effect.as_ref()));
+        let touched = record.effect.iter().flat_map(|effect| &effect.touches);
+        locks.extend(touched.map(|row| Self::row(row)));
         locks
     }
 

@@ -13,7 +13,7 @@ use crate::store::content::Content;
 use crate::store::effect::Effect;
 use crate::store::error::StoreError;
 use crate::store::index;
-use crate::store::journal::locks::RowLock;
+use crate::store::index::view::ReadView;
 use crate::store::journal::pinned::PinnedBytes;
 use crate::store::journal::state::State;
 use crate::store::journal::work::{Check, NewBytes, Refused, Which, Work};
@@ -23,15 +23,14 @@ use crate::store::record::{
     Unreferenced, UploadCompleted, UploadCreated,
 };
 use crate::store::upload::{Part, Upload, UploadId};
-use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// What is to be done of a change.
+/// What the writer does of a change.
 pub(in crate::store) enum Plan {
     Record(Box<Draft>, PinnedBytes),
-    /// All is as it was wanted already, or the caller's own check refused.
+    /// Everything is as the caller wants it already, or the caller's own check refused.
     Nothing,
 }
 
@@ -48,49 +47,41 @@ impl Plan {
 /// Plans changes.
 pub(in crate::store) struct Planner {
     /// Only reads.
-    pub(in crate::store) index: SqliteConnection,
+    pub(in crate::store) view: ReadView,
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) clock: Clock,
 }
 
 impl Planner {
-    /// Lets the companion of an object that comes say what is recorded with it; answers the rows that this touches.
-    pub(in crate::store) async fn accompany(
+    /// The effect that the commit hook adds to a change.
+    pub(in crate::store) async fn hook_effect(
         &mut self,
-        work: &mut Work,
-    ) -> Result<Vec<RowLock>, StoreError> {
-        let Some(companion) = self.state.companion() else {
-            return Ok(Vec::new());
-        };
-        match work.coming() {
-            // What came with it already is judged: a new row, which nobody waits for.
-            Some((bucket, key, effect @ None)) => {
-                *effect = companion.judge(&mut self.index, bucket, key).await?;
-                Ok(RowLock::of_effect(effect.as_ref()).collect())
-            }
-            _ => Ok(Vec::new()),
+        work: &Work,
+    ) -> Result<Option<Effect>, StoreError> {
+        match (self.state.hook(), work.new_object()) {
+            (Some(hook), Some((bucket, key))) => hook.effect(&mut self.view, bucket, key).await,
+            _ => Ok(None),
         }
     }
 
-    /// What was said is to be said anew.
-    pub(in crate::store) fn forget_companion(work: &mut Work) {
-        if let Some((_, _, effect)) = work.coming() {
-            *effect = None;
-        }
-    }
-
-    pub(in crate::store) async fn plan(&mut self, work: Work) -> Result<Plan, StoreError> {
+    /// `hook_effect`: recorded with the object that the work makes.
+    pub(in crate::store) async fn plan(
+        &mut self,
+        work: Work,
+        hook_effect: Option<Effect>,
+    ) -> Result<Plan, StoreError> {
         if work.brings_bytes() && !self.state.space.admits_bytes() {
             return Err(StoreError::Full);
         }
         match work {
-            Work::Put(new) => self.put(*new).await,
+            Work::Put(new) => self.put(*new, hook_effect).await,
             Work::Copy {
                 copied,
                 source,
                 precondition,
                 effect,
             } => {
+                let effect = effect.or(hook_effect);
                 let copy = self.copy(copied, precondition, effect).await?;
                 Ok(copy.while_held(source))
             }
@@ -117,9 +108,8 @@ impl Planner {
                 completed,
                 seen,
                 precondition,
-                effect,
             } => {
-                self.complete_upload(completed, seen, precondition, effect)
+                self.complete_upload(completed, seen, precondition, hook_effect)
                     .await
             }
             Work::AbortUpload {
@@ -135,7 +125,7 @@ impl Planner {
                 document,
             } => self.set_bucket(bucket, setting, document),
             Work::Free { bodies, freed } => self.free(bodies, freed).await,
-            Work::Check(check) => match check(&mut self.index).await {
+            Work::Check(check) => match check(&mut self.view).await {
                 Ok(Some(effect)) => Ok(self.record(Change::Domain, Some(effect))),
                 Ok(None) | Err(Refused) => Ok(Plan::Nothing),
             },
@@ -143,12 +133,11 @@ impl Planner {
         }
     }
 
-    async fn put(&mut self, new: NewBytes) -> Result<Plan, StoreError> {
+    async fn put(&mut self, new: NewBytes, effect: Option<Effect>) -> Result<Plan, StoreError> {
         let NewBytes {
             target: Target { bucket, key, meta },
             sealed,
             precondition,
-            effect,
         } = new;
         self.require(&bucket, &key, &precondition).await?;
         let etag = sealed.etag();
@@ -203,7 +192,7 @@ impl Planner {
         key: &ObjectKey,
         which: &Which,
     ) -> Result<bool, StoreError> {
-        let Some(current) = index::current(&mut self.index, bucket, key).await? else {
+        let Some(current) = index::current(self.view.connection(), bucket, key).await? else {
             return Ok(false);
         };
         match which {
@@ -222,7 +211,7 @@ impl Planner {
         key: ObjectKey,
         check: Check,
     ) -> Result<Plan, StoreError> {
-        let Ok(Some(effect)) = check(&mut self.index).await else {
+        let Ok(Some(effect)) = check(&mut self.view).await else {
             return Ok(Plan::Nothing);
         };
         let is_there = self.state.has_bucket(&bucket) && self.etag(&bucket, &key).await?.is_some();
@@ -245,7 +234,7 @@ impl Planner {
         }
         let in_use = self.state.bodies_in_use();
         let ids: Vec<u64> = bodies.iter().map(|free| free.body).collect();
-        let unreferenced = index::still_unreferenced(&mut self.index, &ids).await?;
+        let unreferenced = index::still_unreferenced(self.view.connection(), &ids).await?;
         bodies.retain(|free| unreferenced.contains(&free.body) && !in_use.contains(&free.body));
         if bodies.is_empty() {
             return Ok(Plan::Nothing);
@@ -331,7 +320,7 @@ impl Planner {
         } = &*completed;
         self.require_upload(bucket, key, upload).await?;
         self.require(bucket, key, &precondition).await?;
-        if !index::are_unchanged(&mut self.index, upload, &seen).await? {
+        if !index::are_unchanged(self.view.connection(), upload, &seen).await? {
             return Err(StoreError::UploadChanged);
         }
         Ok(self.record(Change::UploadCompleted(completed), effect))
@@ -357,7 +346,7 @@ impl Planner {
 
     async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
-        if index::has_objects(&mut self.index, &bucket).await? {
+        if index::has_objects(self.view.connection(), &bucket).await? {
             return Err(StoreError::BucketNotEmpty);
         }
         Ok(self.record(Change::BucketDeleted { bucket }, None))
@@ -412,7 +401,7 @@ impl Planner {
         upload: &UploadId,
     ) -> Result<(), StoreError> {
         self.require_bucket(bucket)?;
-        match index::upload(&mut self.index, bucket, key, upload).await? {
+        match index::upload(self.view.connection(), bucket, key, upload).await? {
             Some(_) => Ok(()),
             None => Err(StoreError::NoSuchUpload),
         }
@@ -423,7 +412,7 @@ impl Planner {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<Option<ETag>, StoreError> {
-        let current = index::current(&mut self.index, bucket, key).await?;
+        let current = index::current(self.view.connection(), bucket, key).await?;
         Ok(current.map(|current| current.etag))
     }
 

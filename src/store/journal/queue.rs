@@ -116,11 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn request(rows: &[String]) -> Request {
-        let effect = Effect {
-            kind: "none".into(),
-            touches: Vec::new(),
-            data: serde_json::Value::Null,
-        };
+        let effect = Effect::new("none", Vec::new(), &());
         let (answer, _) = tokio::sync::oneshot::channel();
         Request {
             locks: rows.iter().map(|row| RowLock::row(row)).collect(),

@@ -4,22 +4,21 @@ use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use crate::store::bodies::staging::Sealed;
 use crate::store::content::Content;
 use crate::store::effect::Effect;
+use crate::store::index::view::ReadView;
 use crate::store::object::{Object, Target};
 use crate::store::record::{Copied, PartCopied, Unreferenced, UploadCompleted, UploadCreated};
 use crate::store::upload::{Part, Upload, UploadId};
 use futures_util::future::BoxFuture;
-use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
+/// Reads rows and decides what to record, and keeps the caller's answer; `Err`: it refused.
 pub(in crate::store) type Check = Box<
-    dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Option<Effect>, Refused>>
-        + Send,
+    dyn for<'v> FnOnce(&'v mut ReadView) -> BoxFuture<'v, Result<Option<Effect>, Refused>> + Send,
 >;
 
-/// The judge has told its caller why.
+/// The check has told its caller why.
 pub(in crate::store) struct Refused;
 
 pub(in crate::store) enum Work {
@@ -35,7 +34,7 @@ pub(in crate::store) enum Work {
         key: ObjectKey,
         which: Which,
     },
-    /// An object goes together with a row of another module, where that module's judge says so.
+    /// Deletes an object together with a row of another module, where that module's check says so.
     DeleteWith {
         bucket: BucketName,
         key: ObjectKey,
@@ -63,7 +62,6 @@ pub(in crate::store) enum Work {
         /// The parts as they were when they were looked up.
         seen: Vec<Part>,
         precondition: WritePrecondition,
-        effect: Option<Effect>,
     },
     AbortUpload {
         bucket: BucketName,
@@ -80,14 +78,14 @@ pub(in crate::store) enum Work {
         setting: BucketSetting,
         document: Option<String>,
     },
-    /// Bodies that nothing named when they were looked at.
+    /// Deletes bodies that nothing named when the janitor looked.
     Free {
         bodies: Vec<Unreferenced>,
-        /// Gets those that are named in the record.
+        /// Gets those that the record lists.
         freed: oneshot::Sender<Vec<Unreferenced>>,
     },
     Check(Check),
-    /// Needs no judging: a new row under a new id.
+    /// A new row under a new id, which needs no check.
     New(Effect),
 }
 
@@ -120,19 +118,17 @@ impl Work {
         )
     }
 
-    /// The key that gets an object by it, and the effect of its record.
-    pub(in crate::store) fn coming(
-        &mut self,
-    ) -> Option<(&BucketName, &ObjectKey, &mut Option<Effect>)> {
+    /// The key that gets an object by it, where a commit hook may add an effect. Work that has an effect of its own makes a
+    /// new row, which no hook knows.
+    pub(in crate::store) fn new_object(&self) -> Option<(&BucketName, &ObjectKey)> {
         match self {
-            Self::Put(new) => {
-                let NewBytes { target, effect, .. } = &mut **new;
-                Some((&target.bucket, &target.key, effect))
-            }
-            Self::Copy { copied, effect, .. } => Some((&copied.bucket, &copied.key, effect)),
-            Self::CompleteUpload {
-                completed, effect, ..
-            } => Some((&completed.bucket, &completed.key, effect)),
+            Self::Put(new) => Some((&new.target.bucket, &new.target.key)),
+            Self::Copy {
+                copied,
+                effect: None,
+                ..
+            } => Some((&copied.bucket, &copied.key)),
+            Self::CompleteUpload { completed, .. } => Some((&completed.bucket, &completed.key)),
             _ => None,
         }
     }
@@ -143,7 +139,6 @@ pub(in crate::store) struct NewBytes {
     pub(in crate::store) target: Target,
     pub(in crate::store) sealed: Sealed,
     pub(in crate::store) precondition: WritePrecondition,
-    pub(in crate::store) effect: Option<Effect>,
 }
 
 /// Which object of a key is to go, or to get tags.

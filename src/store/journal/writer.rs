@@ -107,34 +107,34 @@ impl Writer {
         }
     }
 
-    /// Answers what is to wait for rows that are under way.
+    /// Plans a group and writes it. Answers the requests that must wait for rows under way.
     async fn carry_out(&mut self, group: Vec<Request>, held: &mut LockSet) -> Vec<Request> {
         let mut planned = Vec::with_capacity(group.len());
         let mut postponed = Vec::new();
         for mut request in group {
-            match self.planner.accompany(&mut request.work).await {
-                Ok(mut found) => {
-                    found.retain(|found| !request.locks.iter().any(|lock| lock.is(found)));
-                    let is_free = held.admits(&found);
-                    if is_free {
-                        held.hold(&found);
-                    } else {
-                        held.release(&request.locks);
-                    }
-                    request.locks.append(&mut found);
-                    if !is_free {
-                        Planner::forget_companion(&mut request.work);
-                        postponed.push(request);
-                        continue;
-                    }
-                }
+            let effect = match self.planner.hook_effect(&request.work).await {
+                Ok(effect) => effect,
                 Err(error) => {
                     held.release(&request.locks);
                     answer(request.answer, Err(error));
                     continue;
                 }
+            };
+            let mut further: Vec<RowLock> = RowLock::of_effect(effect.as_ref()).collect();
+            further.retain(|lock| !request.locks.iter().any(|held| held.is(lock)));
+            let is_free = held.admits(&further);
+            if is_free {
+                held.hold(&further);
+            } else {
+                held.release(&request.locks);
             }
-            match self.planner.plan(request.work).await {
+            request.locks.append(&mut further);
+            if !is_free {
+                // The hook is asked again once those rows are free.
+                postponed.push(request);
+                continue;
+            }
+            match self.planner.plan(request.work, effect).await {
                 Ok(Plan::Record(draft, bytes)) => {
                     let (locks, answer) = (request.locks, request.answer);
                     planned.push(Planned {

@@ -21,6 +21,7 @@
 //! ends at a multiple of 4096, so that the body's pages can be punched out. What lies between records is zero. Version 1
 //! differs in this alone: there a record with any body begins and ends at a multiple of 4096.
 
+pub(in crate::store) mod effect;
 pub(in crate::store) mod reader;
 pub(in crate::store) mod segments;
 
@@ -31,6 +32,7 @@ use crate::store::content::BlobId;
 use crate::store::content::{Extent, Place};
 use crate::store::effect::Effect;
 use crate::store::object::ObjectMeta;
+use crate::store::record::effect::StoredEffect;
 use crate::store::upload::{ObjectParts, UploadChecksum, UploadId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -123,8 +125,6 @@ pub(in crate::store) enum Change {
     },
     /// Nothing here: the effect is all.
     Domain,
-    /// A range that was reserved and could not be written.
-    Void,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -255,7 +255,8 @@ impl Change {
         }
     }
 
-    /// The number in the record's head. 30 adopted and 31 moved are kept for what comes.
+    /// The number in the record's head. 30 adopted and 31 moved are kept for what comes; 33 is not to
+    /// be used: older versions read it as a change of nothing.
     fn kind(&self) -> u16 {
         match self {
             Self::Begun { .. } => 1,
@@ -270,7 +271,6 @@ impl Change {
             Self::PartCopied(_) => 24,
             Self::PartLost { .. } => 25,
             Self::Freed { .. } => 32,
-            Self::Void => 33,
             Self::BucketCreated { .. } => 40,
             Self::BucketDeleted { .. } => 41,
             Self::BucketSet { .. } => 42,
@@ -283,7 +283,7 @@ impl Change {
 struct Statement {
     change: Change,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    effect: Option<Effect>,
+    effect: Option<StoredEffect>,
 }
 
 /// A record that has not been written: it has no sequence yet.
@@ -291,7 +291,7 @@ struct Statement {
 pub(in crate::store) struct Draft {
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) change: Change,
-    pub(in crate::store) effect: Option<Effect>,
+    pub(in crate::store) effect: Option<StoredEffect>,
     /// Of [`BodyPlace::Here`]; empty else.
     pub(in crate::store) body: BodyHere,
 }
@@ -309,7 +309,7 @@ impl Draft {
         Self {
             at,
             change,
-            effect,
+            effect: effect.map(StoredEffect::from),
             body: BodyHere::default(),
         }
     }
@@ -321,7 +321,7 @@ pub(in crate::store) struct Record {
     pub(in crate::store) sequence: u64,
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) change: Change,
-    pub(in crate::store) effect: Option<Effect>,
+    pub(in crate::store) effect: Option<StoredEffect>,
     /// First sequence of its segment.
     pub(in crate::store) segment: u64,
     /// Where its body begins in the segment, bytes.
@@ -504,7 +504,7 @@ pub(in crate::store) fn write(draft: &Draft, log: LogId, sequence: u64, synced: 
 struct StatementRef<'a> {
     change: &'a Change,
     #[serde(skip_serializing_if = "Option::is_none")]
-    effect: Option<&'a Effect>,
+    effect: Option<&'a StoredEffect>,
 }
 
 /// Bytes that a record takes, padding included.

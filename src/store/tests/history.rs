@@ -639,7 +639,8 @@ impl World {
                     seen.uploads.insert(upload.id.clone(), parts.collect());
                 }
             }
-            let mut connection = self.store().readers().acquire().await.unwrap();
+            let mut view = self.store().read_view().await.unwrap();
+            let connection = view.connection();
             let notes = sqlx::query("SELECT id, text FROM notes")
                 .fetch_all(&mut *connection)
                 .await;

@@ -9,66 +9,78 @@ use crate::assets::rows::effects::{self, Moved, Pointed};
 use crate::assets::rows::reading;
 use crate::clock::Clock;
 use crate::s3::{BucketName, ObjectKey};
-use crate::store::{Companion, Effect};
+use crate::store::{CommitHook, Effect, ReadView, StoreError};
 use futures_util::future::BoxFuture;
-use sqlx::SqliteConnection;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
-/// The assets whose bytes a pointer waits for: no other upload costs a look at a row. It may name too many, never too few.
-pub(super) struct Waiting {
-    ids: Mutex<HashSet<Uuid>>,
+/// The commit hook of assets: where a pointer waits for the bytes of an asset, it moves with the record that brings them.
+pub struct PointerHook {
+    /// The assets whose bytes a pointer waits for, so that no other upload costs a look at a row. It may name too many,
+    /// never too few. `None` until [`PointerHook::load`]: any asset may be one.
+    awaited: Mutex<Option<HashSet<Uuid>>>,
     clock: Clock,
 }
 
-impl Waiting {
-    pub(super) async fn read(
-        connection: &mut SqliteConnection,
-        clock: Clock,
-    ) -> Result<Self, sqlx::Error> {
-        let ids = reading::waited_for(connection).await?;
-        Ok(Self {
-            ids: Mutex::new(ids.into_iter().collect()),
+impl PointerHook {
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            awaited: Mutex::default(),
             clock,
-        })
+        }
     }
 
-    /// To be called while the asset's row is held.
-    pub(super) fn add(&self, id: Uuid) {
-        self.ids().insert(id);
+    /// Reads which assets a pointer waits for. To be called before any asset is changed.
+    pub(super) async fn load(&self, view: &mut ReadView) -> Result<(), StoreError> {
+        let ids = reading::waited_for(view).await?;
+        *self.awaited() = Some(ids.into_iter().collect());
+        Ok(())
     }
 
-    fn ids(&self) -> MutexGuard<'_, HashSet<Uuid>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    /// To be called while the asset's row is locked.
+    pub(super) fn await_bytes_of(&self, id: Uuid) {
+        if let Some(awaited) = &mut *self.awaited() {
+            awaited.insert(id);
+        }
+    }
+
+    fn may_await_bytes_of(&self, id: Uuid) -> bool {
+        let awaited = self.awaited();
+        awaited.as_ref().is_none_or(|awaited| awaited.contains(&id))
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, Option<HashSet<Uuid>>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Companion for Waiting {
+impl CommitHook for PointerHook {
     fn rows(&self, _: &BucketName, key: &ObjectKey) -> Vec<String> {
         let id = asset_id_in(key.as_str());
         id.map(effects::asset_lock).into_iter().collect()
     }
 
-    fn judge<'c>(
-        &'c self,
-        connection: &'c mut SqliteConnection,
-        bucket: &'c BucketName,
-        key: &'c ObjectKey,
-    ) -> BoxFuture<'c, Result<Option<Effect>, sqlx::Error>> {
-        let waited_for = asset_id_in(key.as_str()).filter(|id| self.ids().contains(id));
+    fn effect<'v>(
+        &'v self,
+        view: &'v mut ReadView,
+        bucket: &'v BucketName,
+        key: &'v ObjectKey,
+    ) -> BoxFuture<'v, Result<Option<Effect>, StoreError>> {
+        let awaited = asset_id_in(key.as_str()).filter(|id| self.may_await_bytes_of(*id));
         Box::pin(async move {
-            let Some(id) = waited_for else {
+            let Some(id) = awaited else {
                 return Ok(None);
             };
-            let asset = reading::asset(connection, id).await?;
+            let asset = reading::asset(view, id).await?;
             let wanted = asset.filter(|asset| {
                 asset.pointer_wanted && (&asset.bucket, &asset.key) == (bucket, key)
             });
             let Some(asset) = wanted else {
                 return Ok(None);
             };
-            let moved = moved_to(connection, &asset, self.clock.now().into()).await?;
+            let moved = moved_to(view, &asset, self.clock.now().into()).await?;
             Ok(moved.map(|moved| Pointed { id, moved }.effect()))
         })
     }
@@ -79,19 +91,19 @@ impl Companion for Waiting {
 /// The asset that the pointer named is replaced only while it is still bound to the pointer's workspace and project:
 /// `bulk` may have moved it to another project.
 pub(super) async fn moved_to(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     asset: &Asset,
     at: Micros,
-) -> Result<Option<Moved>, sqlx::Error> {
+) -> Result<Option<Moved>, StoreError> {
     let Some(pointer) = Pointer::of(asset) else {
         return Ok(None);
     };
-    let current = reading::pointed_to(connection, pointer).await?;
+    let current = reading::pointed_to(view, pointer).await?;
     if current == Some(asset.id) {
         return Ok(None);
     }
     let replaced = match current {
-        Some(id) => reading::any_asset(connection, id).await?,
+        Some(id) => reading::any_asset(view, id).await?,
         None => None,
     };
     let replaced = replaced.filter(|replaced| Pointer::of(replaced) == Some(pointer));
