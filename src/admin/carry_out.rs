@@ -1,5 +1,5 @@
 //! Carries orders out: calls the vault's modules, and puts their answers into JSON.
-use crate::admin::housekeeping::{Asked, Housekeeper};
+use crate::admin::housekeeping::{FolderUse, Housekeeper};
 use crate::admin::order::{Order, PlaceOrder};
 use crate::auth::{
     AccessKeyListing, Anchor, Auth, AuthError, CreatedAccessKey, CreatedToken, NewAccessKey,
@@ -12,12 +12,12 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::error::Error as _;
 
-/// Who holds the vault: a running server, or the command itself.
+/// The process that holds the vault: a running server, or the command itself.
 #[derive(Clone, Copy)]
 pub struct Holder<'a> {
     pub auth: &'a Auth,
     pub keeper: &'a Housekeeper,
-    pub asked: Asked,
+    pub folder_use: FolderUse,
 }
 
 /// `Err`: one sentence for the person at the command line.
@@ -81,7 +81,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
             let mode = if dry_run { Mode::Tell } else { Mode::Do };
             let cleared = holder
                 .keeper
-                .sweep(mode, holder.asked)
+                .sweep(mode, holder.folder_use)
                 .await
                 .map_err(trouble)?;
             Ok(json!(cleared))
@@ -92,7 +92,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
     }
 }
 
-/// Workspaces, who is in them, and what of them is published.
+/// Workspaces, their members and their published projects.
 async fn carry_out_for_places(auth: &Auth, order: PlaceOrder) -> Result<Value, String> {
     match order {
         PlaceOrder::WorkspaceCreate { slug, members } => {
@@ -216,7 +216,7 @@ fn sentence(error: AuthError) -> String {
         AuthError::Store(error) => trouble(error),
     }
 }
-/// Who runs commands administers the machine, so the cause is told.
+/// The person who runs commands administers the machine, so the answer names the cause.
 #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn trouble(error: StoreError) -> String {
     match error.source() {

@@ -7,5 +7,5 @@ mod housekeeping;
 mod order;
 
 pub use carry_out::{Holder, carry_out};
-pub use housekeeping::{Asked, Cleared, Housekeeper, Ongoing};
+pub use housekeeping::{Cleared, FolderUse, Housekeeper, Ongoing};
 pub use order::{Member, Order, PlaceOrder};

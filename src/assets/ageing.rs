@@ -94,7 +94,7 @@ async fn purge_one(store: &Store, asset: Asset, due: Due) -> Result<bool, StoreE
     } = asset;
     let (in_bucket, at_key) = (bucket.clone(), key.clone());
     store
-        .delete_with(bucket, key, vec![effects::asset_lock(id)], move |view| {
+        .delete_with(bucket, key, vec![effects::asset_row(id)], move |view| {
             Box::pin(async move {
                 let Some(asset) = reading::any_asset(view, id).await? else {
                     return Ok(None);

@@ -109,7 +109,7 @@ impl Assets {
     /// For answers that are made of an asset's row.
     #[must_use]
     pub fn stamp(&self, id: Uuid) -> Stamp {
-        self.inner.store.stamp_of_row(&effects::asset_lock(id))
+        self.inner.store.stamp_of_row(&effects::asset_row(id))
     }
 
     /// The bytes of an asset; `None`: it is not uploaded.
@@ -149,7 +149,7 @@ impl Assets {
         Ok(format)
     }
 
-    /// Judges the first bytes of what is about to be stored at a key: DESIGN section 4, *What an asset's bytes may be*.
+    /// Checks the first bytes of what is about to be stored at a key: DESIGN section 4, *What an asset's bytes may be*.
     /// A key that belongs to no asset takes any bytes.
     /// # Errors
     /// `InvalidRequest`, "The file is not a JPEG, PNG, WebP or GIF image."; `ServiceUnavailable` when the index does not answer.

@@ -194,10 +194,10 @@ impl Assets {
             + Sync
             + 'static,
     {
-        let mut names = vec![effects::asset_lock(id)];
+        let mut rows = vec![effects::asset_row(id)];
         for _ in 0..MOST_LOOKS {
-            let (assets, check, held) = (self.clone(), check.clone(), names.clone());
-            let recording = self.inner.store.record(names.clone(), move |view| {
+            let (assets, check, held) = (self.clone(), check.clone(), rows.clone());
+            let recording = self.inner.store.record(rows.clone(), move |view| {
                 let checking = check(&assets, view, held);
                 Box::pin(async move {
                     let (decided, missing) = checking.await?;
@@ -209,7 +209,7 @@ impl Assets {
             });
             match recording.await.map_err(RecordError::into_refusal)? {
                 (Looked::Done, _) => return Ok(()),
-                (Looked::Again, missing) => names.extend(missing),
+                (Looked::Again, missing) => rows.extend(missing),
             }
         }
         let busy = "others changed the same asset all the while".to_owned();
@@ -233,9 +233,9 @@ impl Assets {
             return Err(AssetError::NotFound);
         }
         let cover = Pointer::project_cover(binding.workspace_id, binding.project_id);
-        let mut names: Vec<String> = ids.iter().copied().map(effects::asset_lock).collect();
-        names.push(effects::pointer_lock(cover));
-        let binding_all = self.inner.store.record(names, move |view| {
+        let mut rows: Vec<String> = ids.iter().copied().map(effects::asset_row).collect();
+        rows.push(effects::pointer_row(cover));
+        let binding_all = self.inner.store.record(rows, move |view| {
             Box::pin(async move {
                 let mut found: HashMap<Uuid, Asset> = HashMap::new();
                 for asset in reading::assets_among(view, &ids).await? {

@@ -59,7 +59,7 @@ impl PointerHook {
 impl CommitHook for PointerHook {
     fn rows(&self, _: &BucketName, key: &ObjectKey) -> Vec<String> {
         let id = asset_id_in(key.as_str());
-        id.map(effects::asset_lock).into_iter().collect()
+        id.map(effects::asset_row).into_iter().collect()
     }
 
     fn effect<'v>(

@@ -31,7 +31,7 @@ pub struct UploadRequest {
     pub bindings: Bindings,
     pub external_id: Option<String>,
     pub external_source: Option<String>,
-    /// Where the external id is judged, if both of the pair are there.
+    /// Among which assets the external id must be unique, where both of the pair are there.
     pub unique_in: Option<UniqueIn>,
     pub created_by: Uuid,
 }
@@ -101,11 +101,11 @@ impl Assets {
                 .await?;
             return Ok(asset);
         };
-        let names = vec![
-            effects::asset_lock(asset.id),
-            effects::external_lock(workspace_id, &id, &source),
+        let rows = vec![
+            effects::asset_row(asset.id),
+            effects::external_id_row(workspace_id, &id, &source),
         ];
-        let recording = self.inner.store.record(names, move |view| {
+        let recording = self.inner.store.record(rows, move |view| {
             Box::pin(async move {
                 let known = reading::with_external_id(view, workspace_id, &id, &source).await?;
                 let taken = known

@@ -93,7 +93,7 @@ impl Auth {
         wanted: NewAccessKey,
     ) -> Result<CreatedAccessKey, AuthError> {
         let name = token::parse_name(wanted.name, "").map_err(AuthError::Refused)?;
-        judge_limits(&wanted.limits).map_err(AuthError::Refused)?;
+        check_limits(&wanted.limits).map_err(AuthError::Refused)?;
         let auth = self.clone();
         to_its_end(async move {
             let _one_at_a_time = auth.inner.key_changes.lock().await;
@@ -131,7 +131,7 @@ impl Auth {
         };
         self.inner
             .store
-            .record(vec![access_keys::access_key_lock(&key.id)], move |view| {
+            .record(vec![access_keys::access_key_row(&key.id)], move |view| {
                 Box::pin(async move {
                     if !created.secret.is_sealed() && access_keys::holds_sealed_secrets(view).await? {
                         return Err(AuthError::Refused(SEALED_FOLDER.to_owned()));
@@ -176,7 +176,7 @@ impl Auth {
         let revoked_at = self.inner.clock.now();
         self.inner
             .store
-            .record(vec![access_keys::access_key_lock(&id)], move |view| {
+            .record(vec![access_keys::access_key_row(&id)], move |view| {
                 Box::pin(async move {
                     let effect = match access_keys::access_key_revocation(view, &id).await? {
                         None => {
@@ -208,7 +208,7 @@ async fn to_its_end<T: Send + 'static>(
     })
 }
 
-fn judge_limits(limits: &KeyLimits) -> Result<(), String> {
+fn check_limits(limits: &KeyLimits) -> Result<(), String> {
     let Some(prefix) = &limits.prefix else {
         return Ok(());
     };

@@ -125,11 +125,11 @@ impl Auth {
             user_id: self.ensure_user(&email).await?,
             role: role.number(),
         };
-        let names = vec![
-            workspaces::member_lock(set.workspace_id, set.user_id),
-            people::user_lock(set.user_id),
+        let rows = vec![
+            workspaces::member_row(set.workspace_id, set.user_id),
+            people::user_row(set.user_id),
         ];
-        self.change_directory(names, move |view| {
+        self.change_directory(rows, move |view| {
             Box::pin(async move {
                 let user = people::user_by_id(view, set.user_id).await;
                 if user?.is_none() {
@@ -165,11 +165,11 @@ impl Auth {
             workspace_id: workspace.id,
             user_id,
         };
-        let names = vec![
-            workspaces::member_lock(workspace.id, user_id),
-            people::user_lock(user_id),
+        let rows = vec![
+            workspaces::member_row(workspace.id, user_id),
+            people::user_row(user_id),
         ];
-        self.change_directory(names, move |_| {
+        self.change_directory(rows, move |_| {
             Box::pin(async move {
                 Ok(Decision {
                     effect: Some(removed.effect()),
@@ -193,9 +193,9 @@ impl Auth {
     /// `Refused` when there is no such user.
     pub async fn remove_user(&self, email: &str) -> Result<(), AuthError> {
         let (email, id) = self.known_user(email).await?;
-        let names = vec![people::user_lock(id), people::email_lock(&email)];
+        let rows = vec![people::user_row(id), people::email_row(&email)];
         let removed = UserRemoved { id, email };
-        self.change_directory(names, move |_| {
+        self.change_directory(rows, move |_| {
             Box::pin(async move {
                 Ok(Decision {
                     effect: Some(removed.effect()),
@@ -226,8 +226,8 @@ impl Auth {
             created_at: self.inner.clock.now(),
         };
         let anchor = created.anchor.clone();
-        let names = vec![workspaces::anchor_lock(&anchor)];
-        self.change_directory(names, move |_| {
+        let rows = vec![workspaces::anchor_row(&anchor)];
+        self.change_directory(rows, move |_| {
             Box::pin(async move {
                 Ok(Decision {
                     effect: Some(created.effect()),
@@ -265,7 +265,7 @@ impl Auth {
         let revoked = AnchorRevoked {
             anchor: anchor.to_owned(),
         };
-        self.change_directory(vec![workspaces::anchor_lock(anchor)], move |_| {
+        self.change_directory(vec![workspaces::anchor_row(anchor)], move |_| {
             Box::pin(async move {
                 Ok(Decision {
                     effect: Some(revoked.effect()),
@@ -283,8 +283,8 @@ impl Auth {
             slug: slug.to_owned(),
             created_at: self.inner.clock.now(),
         };
-        let names = vec![workspaces::workspace_lock(slug)];
-        let made = self.change_directory(names, move |view| {
+        let rows = vec![workspaces::workspace_row(slug)];
+        let made = self.change_directory(rows, move |view| {
             Box::pin(async move {
                 let known = workspaces::has_workspace(view, &created.slug).await;
                 let known = known?;

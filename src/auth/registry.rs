@@ -106,13 +106,13 @@ impl Auth {
             created_at: self.inner.clock.now(),
         };
         let email = email.clone();
-        let names = vec![
-            people::email_lock(email.as_str()),
-            people::user_lock(created.id),
+        let rows = vec![
+            people::email_row(email.as_str()),
+            people::user_row(created.id),
         ];
         self.inner
             .store
-            .record(names, move |view| {
+            .record(rows, move |view| {
                 Box::pin(async move {
                     let known = people::user_by_email(view, &email).await?;
                     Ok(match known {

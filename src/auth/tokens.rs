@@ -77,13 +77,13 @@ impl Auth {
 
     /// Decision, so that its user is there when the record is applied.
     async fn record_token(&self, created: TokenCreated) -> Result<(), AuthError> {
-        let names = vec![
-            people::token_lock(&created.id.to_string()),
-            people::user_lock(created.user_id),
+        let rows = vec![
+            people::token_row(&created.id.to_string()),
+            people::user_row(created.user_id),
         ];
         self.inner
             .store
-            .record(names, move |view| {
+            .record(rows, move |view| {
                 Box::pin(async move {
                     let user = people::user_by_id(view, created.user_id).await;
                     if user?.is_none() {
@@ -129,7 +129,7 @@ impl Auth {
         let revoked_at = self.inner.clock.now();
         self.inner
             .store
-            .record(vec![people::token_lock(&id)], move |view| {
+            .record(vec![people::token_row(&id)], move |view| {
                 Box::pin(async move {
                     let known = people::revocation(view, &id)
                         .await

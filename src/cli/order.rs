@@ -4,7 +4,7 @@
 //! file, says whether there is one, for a crash leaves the file behind.
 
 use super::{Failure, signals, terminal};
-use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
+use crate::admin::{self, FolderUse, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::clock::Clock;
@@ -160,7 +160,7 @@ async fn try_until_done(
     }
 }
 
-/// What applies changes of users, tokens and assets.
+/// Applies changes of users, tokens and assets.
 pub(super) fn effects() -> Vec<EffectKind> {
     [auth::effects(), crate::assets::effects()].concat()
 }
@@ -212,7 +212,7 @@ async fn carry_out_alone(
     let holder = Holder {
         auth: &auth,
         keeper: &keeper,
-        asked: Asked::Alone,
+        folder_use: FolderUse::Exclusive,
     };
     loop {
         let value = admin::carry_out(holder, order.clone())

@@ -5,7 +5,7 @@
 //! connection leave the old state or the new one. At start the log is replayed from where the index stands (`replay`).
 //!
 //! What it refuses to know: assets, users, tokens. Their changes travel in the same records as [`Effect`]s and are
-//! applied by the functions that their owners registered.
+//! applied by the statements that their modules registered.
 
 mod bodies;
 mod bucket;
@@ -588,7 +588,7 @@ impl Store {
             let checking = check(view);
             Box::pin(async move {
                 checking.await.map_err(|error| {
-                    tracing::warn!(%error, "an object could not be judged");
+                    tracing::warn!(%error, "the check of an object that is to be deleted failed");
                     Refused
                 })
             })

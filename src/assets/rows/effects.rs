@@ -16,8 +16,8 @@ pub fn effects() -> Vec<EffectKind> {
 
 /// In the order in which a group's effects are applied.
 ///
-/// Records written before pointers were kept by workspace lock a cover's pointer by its project alone, so replay may
-/// group one of them with a newer record of the same pointer. `BOUND` stands before what else moves pointers: an older
+/// Records written before pointers were kept by workspace name the row of a cover's pointer by its project alone, so replay
+/// may group one of them with a newer record of the same pointer. `BOUND` stands before what else moves pointers: an older
 /// `bound` empties pointers that a newer `changed` or `pointed` may set again.
 pub(super) const EFFECTS: [EffectKind; 8] = [
     EffectKind::new(REQUESTED, INSERT_ASSETS),
@@ -38,10 +38,11 @@ pub(super) const RESTORED: &str = "asset.restored";
 pub(super) const BOUND: &str = "asset.bound";
 pub(super) const PURGED: &str = "asset.purged";
 
-pub(in crate::assets) fn asset_lock(id: Uuid) -> String {
+/// How the row of an asset is named in records; the other `…_row` functions name theirs.
+pub(in crate::assets) fn asset_row(id: Uuid) -> String {
     format!("asset:{id}")
 }
-pub(in crate::assets) fn pointer_lock(pointer: Pointer) -> String {
+pub(in crate::assets) fn pointer_row(pointer: Pointer) -> String {
     let Pointer {
         kind,
         workspace_id,
@@ -54,14 +55,14 @@ pub(in crate::assets) fn pointer_lock(pointer: Pointer) -> String {
     }
 }
 
-/// Who asks for the same external id waits for one another.
-pub(in crate::assets) fn external_lock(workspace_id: Uuid, id: &str, source: &str) -> String {
+/// No row of a table: it is locked so that two requests for one external id wait for one another.
+pub(in crate::assets) fn external_id_row(workspace_id: Uuid, id: &str, source: &str) -> String {
     format!("external:{workspace_id}/{}:{id}/{source}", id.len())
 }
 
 /// A new asset, as it is.
 pub(in crate::assets) fn requested(asset: &Asset) -> Effect {
-    Effect::new(REQUESTED, vec![asset_lock(asset.id)], asset)
+    Effect::new(REQUESTED, vec![asset_row(asset.id)], asset)
 }
 
 /// A PATCH.
@@ -84,9 +85,9 @@ pub(in crate::assets) struct Changed {
 }
 impl Changed {
     pub(in crate::assets) fn effect(&self) -> Effect {
-        let mut touches = vec![asset_lock(self.id)];
-        touches.extend(self.moved.iter().flat_map(Moved::touches));
-        Effect::new(CHANGED, touches, self)
+        let mut rows = vec![asset_row(self.id)];
+        rows.extend(self.moved.iter().flat_map(Moved::rows));
+        Effect::new(CHANGED, rows, self)
     }
 }
 
@@ -101,9 +102,9 @@ pub(in crate::assets) struct Moved {
     pub(in crate::assets) at: Micros,
 }
 impl Moved {
-    fn touches(&self) -> Vec<String> {
-        let pointer = pointer_lock(self.pointer);
-        let replaced = self.replaced.map(asset_lock);
+    fn rows(&self) -> Vec<String> {
+        let pointer = pointer_row(self.pointer);
+        let replaced = self.replaced.map(asset_row);
         [Some(pointer), replaced].into_iter().flatten().collect()
     }
 }
@@ -116,9 +117,9 @@ pub(in crate::assets) struct Pointed {
 }
 impl Pointed {
     pub(in crate::assets) fn effect(&self) -> Effect {
-        let mut touches = vec![asset_lock(self.id)];
-        touches.extend(self.moved.touches());
-        Effect::new(POINTED, touches, self)
+        let mut rows = vec![asset_row(self.id)];
+        rows.extend(self.moved.rows());
+        Effect::new(POINTED, rows, self)
     }
 }
 
@@ -128,7 +129,7 @@ pub(in crate::assets) struct Restored {
 }
 impl Restored {
     pub(in crate::assets) fn effect(&self) -> Effect {
-        Effect::new(RESTORED, vec![asset_lock(self.id)], self)
+        Effect::new(RESTORED, vec![asset_row(self.id)], self)
     }
 }
 
@@ -153,17 +154,17 @@ pub(in crate::assets) struct BoundAsset {
 }
 impl Bound {
     pub(in crate::assets) fn effect(&self) -> Effect {
-        let assets = self.assets.iter().map(|asset| asset_lock(asset.id));
-        let mut touches: Vec<String> = assets.collect();
+        let assets = self.assets.iter().map(|asset| asset_row(asset.id));
+        let mut rows: Vec<String> = assets.collect();
         if self.cover.is_some() {
-            touches.push(pointer_lock(Pointer::project_cover(
+            rows.push(pointer_row(Pointer::project_cover(
                 self.workspace_id,
                 self.project_id,
             )));
-            // For replay: the older record that set the pointer to this asset has another lock on the pointer.
-            touches.extend(self.former_cover.map(asset_lock));
+            // For replay: the older record that set the pointer to this asset names the pointer's row otherwise.
+            rows.extend(self.former_cover.map(asset_row));
         }
-        Effect::new(BOUND, touches, self)
+        Effect::new(BOUND, rows, self)
     }
 }
 
@@ -176,9 +177,9 @@ pub(in crate::assets) struct Deleted {
 }
 impl Deleted {
     pub(in crate::assets) fn effect(&self) -> Effect {
-        let mut touches = vec![asset_lock(self.id)];
-        touches.extend(self.emptied.iter().copied().map(pointer_lock));
-        Effect::new(DELETED, touches, self)
+        let mut rows = vec![asset_row(self.id)];
+        rows.extend(self.emptied.iter().copied().map(pointer_row));
+        Effect::new(DELETED, rows, self)
     }
 }
 
@@ -186,7 +187,7 @@ impl Deleted {
 pub(in crate::assets) fn purged(id: Uuid) -> Effect {
     Effect::new(
         PURGED,
-        vec![asset_lock(id)],
+        vec![asset_row(id)],
         &serde_json::json!({ "id": id }),
     )
 }

@@ -25,7 +25,7 @@ impl AccessKeyCreated {
     const KIND: &str = "access_key.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(Self::KIND, vec![access_key_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![access_key_row(&self.id)], self)
     }
 }
 
@@ -39,7 +39,7 @@ impl AccessKeySealed {
     const KIND: &str = "access_key.sealed";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(Self::KIND, vec![access_key_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![access_key_row(&self.id)], self)
     }
 }
 
@@ -52,11 +52,11 @@ impl AccessKeyRevoked {
     const KIND: &str = "access_key.revoked";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(Self::KIND, vec![access_key_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![access_key_row(&self.id)], self)
     }
 }
 
-pub(in crate::auth) fn access_key_lock(id: &str) -> String {
+pub(in crate::auth) fn access_key_row(id: &str) -> String {
     format!("access-key:{id}")
 }
 

@@ -23,14 +23,10 @@ impl UserCreated {
     const KIND: &str = "user.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(
-            Self::KIND,
-            vec![user_lock(self.id), self.email_lock()],
-            self,
-        )
+        Effect::new(Self::KIND, vec![user_row(self.id), self.email_row()], self)
     }
-    fn email_lock(&self) -> String {
-        email_lock(&self.email)
+    fn email_row(&self) -> String {
+        email_row(&self.email)
     }
 }
 
@@ -50,8 +46,8 @@ impl TokenCreated {
     const KIND: &str = "token.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let touches = vec![token_lock(&self.id.to_string()), user_lock(self.user_id)];
-        Effect::new(Self::KIND, touches, self)
+        let rows = vec![token_row(&self.id.to_string()), user_row(self.user_id)];
+        Effect::new(Self::KIND, rows, self)
     }
 }
 
@@ -64,18 +60,18 @@ impl TokenRevoked {
     const KIND: &str = "token.revoked";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(Self::KIND, vec![token_lock(&self.id)], self)
+        Effect::new(Self::KIND, vec![token_row(&self.id)], self)
     }
 }
 
-pub(in crate::auth) fn user_lock(id: Uuid) -> String {
+pub(in crate::auth) fn user_row(id: Uuid) -> String {
     format!("user:{id}")
 }
-/// Two people asking for one new email wait for one another, not for the unique index.
-pub(in crate::auth) fn email_lock(email: &str) -> String {
+/// No row of its own: it is locked so that two requests for one new email wait for one another.
+pub(in crate::auth) fn email_row(email: &str) -> String {
     format!("user-email:{email}")
 }
-pub(in crate::auth) fn token_lock(id: &str) -> String {
+pub(in crate::auth) fn token_row(id: &str) -> String {
     format!("token:{id}")
 }
 

@@ -1,5 +1,5 @@
 //! The rows of workspaces, members and anchors, and of people who leave.
-use crate::auth::rows::people::{email_lock, user_lock};
+use crate::auth::rows::people::{email_row, user_row};
 use crate::auth::workspace::{Anchor, Directory, Role, Workspace};
 use crate::clock::Timestamp;
 use crate::store::{Effect, EffectKind, ReadView, StoreError, unreadable};
@@ -16,13 +16,13 @@ pub(super) const EFFECTS: [EffectKind; 6] = [
     EffectKind::new(UserRemoved::KIND, REMOVE_USERS),
 ];
 
-pub(in crate::auth) fn workspace_lock(slug: &str) -> String {
+pub(in crate::auth) fn workspace_row(slug: &str) -> String {
     format!("workspace:{slug}")
 }
-pub(in crate::auth) fn member_lock(workspace_id: Uuid, user_id: Uuid) -> String {
+pub(in crate::auth) fn member_row(workspace_id: Uuid, user_id: Uuid) -> String {
     format!("member:{workspace_id}/{user_id}")
 }
-pub(in crate::auth) fn anchor_lock(anchor: &str) -> String {
+pub(in crate::auth) fn anchor_row(anchor: &str) -> String {
     format!("anchor:{anchor}")
 }
 
@@ -36,7 +36,7 @@ impl WorkspaceCreated {
     const KIND: &str = "workspace.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(Self::KIND, vec![workspace_lock(&self.slug)], self)
+        Effect::new(Self::KIND, vec![workspace_row(&self.slug)], self)
     }
 }
 
@@ -51,11 +51,11 @@ impl MemberSet {
     const KIND: &str = "member.set";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let touches = vec![
-            member_lock(self.workspace_id, self.user_id),
-            user_lock(self.user_id),
+        let rows = vec![
+            member_row(self.workspace_id, self.user_id),
+            user_row(self.user_id),
         ];
-        Effect::new(Self::KIND, touches, self)
+        Effect::new(Self::KIND, rows, self)
     }
 }
 
@@ -68,11 +68,11 @@ impl MemberRemoved {
     const KIND: &str = "member.removed";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let touches = vec![
-            member_lock(self.workspace_id, self.user_id),
-            user_lock(self.user_id),
+        let rows = vec![
+            member_row(self.workspace_id, self.user_id),
+            user_row(self.user_id),
         ];
-        Effect::new(Self::KIND, touches, self)
+        Effect::new(Self::KIND, rows, self)
     }
 }
 
@@ -87,7 +87,7 @@ impl AnchorCreated {
     const KIND: &str = "anchor.created";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(Self::KIND, vec![anchor_lock(&self.anchor)], self)
+        Effect::new(Self::KIND, vec![anchor_row(&self.anchor)], self)
     }
 }
 
@@ -99,7 +99,7 @@ impl AnchorRevoked {
     const KIND: &str = "anchor.revoked";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        Effect::new(Self::KIND, vec![anchor_lock(&self.anchor)], self)
+        Effect::new(Self::KIND, vec![anchor_row(&self.anchor)], self)
     }
 }
 
@@ -114,8 +114,8 @@ impl UserRemoved {
     const KIND: &str = "user.removed";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let touches = vec![user_lock(self.id), email_lock(&self.email)];
-        Effect::new(Self::KIND, touches, self)
+        let rows = vec![user_row(self.id), email_row(&self.email)];
+        Effect::new(Self::KIND, rows, self)
     }
 }
 

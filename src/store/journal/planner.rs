@@ -1,7 +1,7 @@
-//! Plans changes: what is to be recorded of what a caller asks.
+//! Plans changes: decides what to record of what a caller asks.
 //!
-//! Each change is judged in its order of arrival, against an index in which nothing that it names is about to change:
-//! so what was judged holds when its record is applied. A record holds outcomes, never something to check again.
+//! Changes are checked in their order of arrival, against an index in which no row that they name is about to change: so a
+//! check still holds when the record is applied. A record holds outcomes, never something to check again.
 
 use crate::clock::Clock;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};

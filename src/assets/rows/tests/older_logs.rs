@@ -93,7 +93,7 @@ mod older {
         if replaced == Some(asset.id.to_string()) {
             return None;
         }
-        let mut touches = vec![asset_lock(asset.id), lock(owner)];
+        let mut touches = vec![asset_row(asset.id), lock(owner)];
         touches.extend(replaced.iter().map(|id| format!("asset:{id}")));
         let (kind, owner_id) = owner;
         let mut moved = serde_json::json!({"kind": kind, "owner_id": owner_id, "at": 7});
@@ -115,7 +115,7 @@ mod older {
     pub(super) fn bound(asset: &Asset, project: Uuid) -> Effect {
         Effect {
             kind: BOUND,
-            rows: vec![asset_lock(asset.id), lock(("project_cover", project))],
+            rows: vec![asset_row(asset.id), lock(("project_cover", project))],
             data: serde_json::json!({
                 "assets": [{"id": asset.id, "project_id": project}],
                 "project_id": project,
@@ -127,7 +127,7 @@ mod older {
     pub(super) async fn deleted(index: &mut BareIndex, asset: &Asset, empties: bool) -> Effect {
         let owner = pointer(asset);
         let names_it = pointed_to(index, owner).await == Some(asset.id.to_string());
-        let (mut touches, mut emptied) = (vec![asset_lock(asset.id)], Vec::new());
+        let (mut touches, mut emptied) = (vec![asset_row(asset.id)], Vec::new());
         if empties && names_it {
             touches.push(lock(owner));
             let (kind, owner_id) = owner;
