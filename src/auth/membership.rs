@@ -185,7 +185,7 @@ impl Auth {
     /// When the index does not answer.
     pub async fn people(&self) -> Result<Vec<(String, Uuid)>, StoreError> {
         let mut view = self.view().await?;
-        Ok(workspaces::people(&mut view).await?)
+        workspaces::people(&mut view).await
     }
 
     /// Removes a user with all tokens and memberships, at once; what they uploaded stays.

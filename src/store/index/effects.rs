@@ -19,7 +19,7 @@ impl EffectKind {
         let effect = record.effect.as_ref()?;
         let is_its = effect.kind == self.kind
             && (self.only_with).is_none_or(|field| effect.data.get(field).is_some());
-        is_its.then(|| EffectRow {
+        is_its.then_some(EffectRow {
             sequence: record.sequence,
             at: record.at,
             data: &effect.data,
