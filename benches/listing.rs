@@ -5,7 +5,7 @@
 use divan::Bencher;
 use hangar::clock::Clock;
 use hangar::s3::BucketName;
-use hangar::store::{ListRequest, Store, StoreConfig};
+use hangar::store::{ListRequest, Registered, Store, StoreConfig};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use std::sync::OnceLock;
@@ -50,7 +50,7 @@ async fn open(folder: &std::path::Path) -> Store {
         grace: std::time::Duration::from_hours(24),
         min_free_bytes: Some(0),
     };
-    let store = Store::open(config, Clock::default(), Vec::new()).await;
+    let store = Store::open(config, Clock::default(), Registered::default()).await;
     store.expect("a new folder opens")
 }
 

@@ -6,7 +6,9 @@ use hangar::clock::Clock;
 use hangar::s3::checksum::Wanted;
 use hangar::s3::conditional::WritePrecondition;
 use hangar::s3::{BucketName, ObjectKey};
-use hangar::store::{Expected, ObjectMeta, Progress, Source, Store, StoreConfig, Target};
+use hangar::store::{
+    Expected, ObjectMeta, Progress, Registered, Source, Store, StoreConfig, Target,
+};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -47,7 +49,13 @@ async fn open(folder: &Path, source: Source) -> (Store, Option<hangar::store::Re
         min_free_bytes: Some(0),
     };
     let progress = Progress::default();
-    let opened = Store::open_from(config, Clock::default(), Vec::new(), source, &progress);
+    let opened = Store::open_from(
+        config,
+        Clock::default(),
+        Registered::default(),
+        source,
+        &progress,
+    );
     opened.await.expect("the folder opens")
 }
 

@@ -98,13 +98,13 @@ pub enum Ongoing<T> {
     Done(T),
 }
 
-/// Who asks for a sweep.
+/// Whether other processes use the folder during a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// The passing of time, or a command beside a server: others work meanwhile.
-    BesideOthers,
-    /// A command that holds the folder alone, by somebody who looks at the clock himself.
-    Alone,
+pub enum FolderUse {
+    /// A server uses it: the sweep is due, or a command asked the server for it.
+    Shared,
+    /// A command holds it alone. The person who runs the command vouches for the clock.
+    Exclusive,
 }
 
 /// What a sweep did, or would do.
@@ -174,7 +174,7 @@ impl Housekeeper {
         loop {
             if since_sweep >= between || self.store.upkeep().is_nearly_full() {
                 since_sweep = Duration::ZERO;
-                match self.sweep(Mode::Do, Asked::BesideOthers).await {
+                match self.sweep(Mode::Do, FolderUse::Shared).await {
                     Ok(cleared) => tell(&cleared),
                     Err(error) => {
                         tracing::warn!(
@@ -223,9 +223,9 @@ impl Housekeeper {
 
     /// # Errors
     /// `Unavailable`, `Full`, … What was cleared away until then stays so.
-    pub async fn sweep(&self, mode: Mode, asked: Asked) -> Result<Cleared, StoreError> {
+    pub async fn sweep(&self, mode: Mode, folder_use: FolderUse) -> Result<Cleared, StoreError> {
         let mut janitor = self.janitor.lock().await;
-        let is_alone = asked == Asked::Alone;
+        let is_alone = folder_use == FolderUse::Exclusive;
         let now = janitor
             .believed_now()
             .or_else(|| is_alone.then(|| self.store.now()));

@@ -5,13 +5,13 @@ use crate::app::error::StartError;
 use crate::app::root_key::{self, root_key_path};
 use crate::app::signals::{Reloader, Stopper};
 use crate::app::{listeners, settings};
-use crate::assets::{self, Assets};
+use crate::assets::{self, Assets, PointerHook};
 use crate::auth::{self, Auth, AuthError};
 use crate::clock::Clock;
 use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
 use crate::http::{self, AppState, Server};
-use crate::store::{Store, with_causes};
+use crate::store::{Registered, Store, with_causes};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -77,9 +77,13 @@ impl Application {
         let prepared = Prepared {
             tls,
             watch: http::Watch::new(endpoint(&config, port), settings::warnings(&config)),
+            pointer_hook: Arc::new(PointerHook::new(clock.clone())),
         };
-        let effects = [auth::effects(), assets::effects()].concat();
-        let open = || Store::open(config.store.clone(), clock.clone(), effects.clone());
+        let registered = Registered {
+            effects: [auth::effects(), assets::effects()].concat(),
+            hook: Some(prepared.pointer_hook.clone()),
+        };
+        let open = || Store::open(config.store.clone(), clock.clone(), registered.clone());
         let mut store = open().await?;
         let wire_up = |store| wire_up(config.clone(), clock.clone(), store, prepared.clone());
         let mut wired = wire_up(store.clone()).await;
@@ -216,6 +220,8 @@ fn endpoint(config: &Config, port: u16) -> String {
 struct Prepared {
     tls: Option<Tls>,
     watch: http::Watch,
+    /// Of the vault that is about to be opened.
+    pointer_hook: Arc<PointerHook>,
 }
 
 /// Builds the state of the server around an open vault.
@@ -251,6 +257,7 @@ async fn wire_up(
         store.clone(),
         keys.clone(),
         clock.clone(),
+        prepared.pointer_hook,
     );
     let assets = assets.await.map_err(|error| {
         StartError::Refused(format!(

@@ -4,10 +4,10 @@
 //! Guarantees: row and object go in one record, and only where the row is still what it was found to be: one that was
 //! restored, or whose bytes came, stays. Rules: Plane contract, section 1.
 
-use super::model::{Asset, Micros};
-use super::repo;
+use crate::assets::model::{Asset, Micros};
+use crate::assets::rows::{effects, reading};
 use crate::clock::Timestamp;
-use crate::store::{Mode, Store, StoreError, has_object};
+use crate::store::{Mode, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -67,9 +67,9 @@ pub async fn purge(
     let mut purged = PurgedAssets::default();
     let mut after = i64::MIN;
     loop {
-        let mut connection = store.readers().acquire().await?;
-        let page = repo::aged(&mut connection, after, due.deleted_before, due.asked_before).await?;
-        drop(connection);
+        let mut view = store.read_view().await?;
+        let page = reading::aged(&mut view, after, due.deleted_before, due.asked_before).await?;
+        drop(view);
         let Some((last, assets)) = page else {
             return Ok(purged);
         };
@@ -94,19 +94,19 @@ async fn purge_one(store: &Store, asset: Asset, due: Due) -> Result<bool, StoreE
     } = asset;
     let (in_bucket, at_key) = (bucket.clone(), key.clone());
     store
-        .delete_with(bucket, key, vec![repo::asset_lock(id)], move |connection| {
+        .delete_with(bucket, key, vec![effects::asset_row(id)], move |view| {
             Box::pin(async move {
-                let Some(asset) = repo::any_asset(connection, id).await? else {
+                let Some(asset) = reading::any_asset(view, id).await? else {
                     return Ok(None);
                 };
                 let is_due = match asset.deleted_at {
                     Some(at) => at < due.deleted_before,
                     None => {
                         asset.created_at < due.asked_before
-                            && !has_object(connection, &in_bucket, &at_key).await?
+                            && !view.has_object(&in_bucket, &at_key).await?
                     }
                 };
-                Ok(is_due.then(|| repo::purged(id)))
+                Ok(is_due.then(|| effects::purged(id)))
             })
         })
         .await

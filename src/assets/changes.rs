@@ -1,27 +1,30 @@
 //! Changes of assets that are there: marked, deleted, restored, bound, copied.
 //!
-//! Each is judged in the writer's order. A judge names the rows that it touches beforehand; where it finds that others
-//! matter since they were looked up, it is asked again with those.
-use super::model::{Asset, Bindings, Micros};
-use super::pointers::moved_to;
-use super::repo::{self, Bound, BoundAsset, Changed, Deleted, Restored};
-use super::{
-    AssetError, Assets, Binding, Change, EntityType, Permission, Pointer, Within, asset_key_in,
-};
+//! Each is checked in the writer's order. A check names the rows that it reads and changes beforehand; where it finds that
+//! the change needs further rows, it runs again with those locked too.
+use crate::assets::catalog::Assets;
+use crate::assets::entity::EntityType;
+use crate::assets::error::AssetError;
+use crate::assets::key::asset_key_in;
+use crate::assets::model::{Asset, Bindings, Micros};
+use crate::assets::pointer::Pointer;
+use crate::assets::pointer_hook::moved_to;
+use crate::assets::rows::effects::{self, Bound, BoundAsset, Changed, Deleted, Restored};
+use crate::assets::rows::reading;
+use crate::assets::within::{Binding, Change, Permission, Within};
 use crate::s3::conditional::WritePrecondition;
-use crate::store::{Effect, Judged, Object, RecordError, StoreError, Target, has_object};
-use sqlx::SqliteConnection;
+use crate::store::{Decision, Effect, Object, ReadView, RecordError, StoreError, Target};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// How often others may come in between before a change gives up.
+/// How often other changes may come in between before a change gives up.
 const MOST_LOOKS: usize = 16;
 
-/// What a judge answers that may find other rows than were named.
+/// The answer of a check that may need further rows than were named.
 enum Looked {
     Done,
-    /// The effect touches what is not held.
+    /// The effect changes rows that are not locked.
     Again,
 }
 
@@ -30,8 +33,8 @@ impl Assets {
     /// # Errors
     /// `NotFound`.
     pub async fn find(&self, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
-        let mut connection = self.readers().await?;
-        held_within(&mut connection, id, within).await
+        let mut view = self.view().await?;
+        held_within(&mut view, id, within).await
     }
 
     /// The uploaded attachments of an issue with their objects, the newest first.
@@ -46,9 +49,9 @@ impl Assets {
         else {
             return Ok(Vec::new());
         };
-        let mut connection = self.readers().await?;
-        let all = repo::attachments(&mut connection, workspace_id, project_id, issue_id).await?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let all = reading::attachments(&mut view, workspace_id, project_id, issue_id).await?;
+        drop(view);
         let mut uploaded = Vec::with_capacity(all.len());
         for asset in all {
             if let Some(object) = self.object(&asset).await? {
@@ -70,11 +73,11 @@ impl Assets {
     ) -> Result<(), AssetError> {
         self.require_held(id, &within).await?;
         let change = Arc::new(change);
-        self.look_and_record(id, move |assets, connection, held| {
-            let (change, waiting) = (change.clone(), assets.held.waiting.clone());
-            let now: Micros = assets.held.clock.now().into();
+        self.look_and_record(id, move |assets, view, held| {
+            let (change, hook) = (change.clone(), assets.inner.pointer_hook.clone());
+            let now: Micros = assets.inner.clock.now().into();
             Box::pin(async move {
-                let asset = held_within(connection, id, &within).await?;
+                let asset = held_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let mut changed = Changed {
                     id,
@@ -89,20 +92,18 @@ impl Assets {
                     changed.created_by = Some(change.updated_by);
                 }
                 if change.moves_pointer {
-                    changed.moved = moved_to(connection, &asset, now).await?;
+                    changed.moved = moved_to(view, &asset, now).await?;
                 }
-                if changed.moved.is_some()
-                    && !has_object(connection, &asset.bucket, &asset.key).await?
-                {
+                if changed.moved.is_some() && !view.has_object(&asset.bucket, &asset.key).await? {
                     changed.moved = None;
                     changed.pointer_wanted = Some(true);
-                    waiting.add(id);
+                    hook.await_bytes_of(id);
                 }
                 let repeats = asset.updated_by == Some(change.updated_by)
                     && changed.moved.is_none()
                     && changed.pointer_wanted.is_none_or(|_| asset.pointer_wanted)
                     && (change.attributes.as_ref()).is_none_or(|new| *new == asset.attributes);
-                Ok(judged((!repeats).then(|| changed.effect()), &held))
+                Ok(decide((!repeats).then(|| changed.effect()), &held))
             })
         })
         .await
@@ -119,14 +120,14 @@ impl Assets {
         permission: Permission,
     ) -> Result<(), AssetError> {
         self.require_held(id, &within).await?;
-        self.look_and_record(id, move |assets, connection, held| {
-            let deleted_at = assets.held.clock.now().into();
+        self.look_and_record(id, move |assets, view, held| {
+            let deleted_at = assets.inner.clock.now().into();
             Box::pin(async move {
-                let asset = held_within(connection, id, &within).await?;
+                let asset = held_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let mut emptied = Vec::new();
                 if let Some(pointer) = Pointer::of(&asset).filter(|_| empties_pointer)
-                    && repo::pointed_to(connection, pointer).await? == Some(id)
+                    && reading::pointed_to(view, pointer).await? == Some(id)
                 {
                     emptied.push(pointer);
                 }
@@ -135,7 +136,7 @@ impl Assets {
                     deleted_at,
                     emptied,
                 };
-                Ok(judged(Some(deleted.effect()), &held))
+                Ok(decide(Some(deleted.effect()), &held))
             })
         })
         .await
@@ -150,15 +151,15 @@ impl Assets {
         within: Within,
         permission: Permission,
     ) -> Result<(), AssetError> {
-        let mut connection = self.readers().await?;
-        any_held_within(&mut connection, id, &within).await?;
-        drop(connection);
-        self.look_and_record(id, move |_, connection, held| {
+        let mut view = self.view().await?;
+        any_held_within(&mut view, id, &within).await?;
+        drop(view);
+        self.look_and_record(id, move |_, view, held| {
             Box::pin(async move {
-                let asset = any_held_within(connection, id, &within).await?;
+                let asset = any_held_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let restored = asset.deleted_at.map(|_| Restored { id }.effect());
-                Ok(judged(restored, &held))
+                Ok(decide(restored, &held))
             })
         })
         .await
@@ -168,7 +169,7 @@ impl Assets {
     /// workspace's asset by naming its id.
     async fn require_held(&self, id: Uuid, within: &Within) -> Result<(), AssetError> {
         // Not kept in memory: what is changed once is seldom read soon, and would drive out what is served.
-        if let Some(asset) = self.held.rows.get(&id) {
+        if let Some(asset) = self.inner.rows.get(&id) {
             return if within.holds(&asset) {
                 Ok(())
             } else {
@@ -178,37 +179,37 @@ impl Assets {
         self.find(id, within).await.map(drop)
     }
 
-    /// Judges a change of one asset, with the rows that it turns out to touch.
-    async fn look_and_record<J>(&self, id: Uuid, judge: J) -> Result<(), AssetError>
+    /// Checks a change of one asset, with the rows that it turns out to change, and records it.
+    async fn look_and_record<C>(&self, id: Uuid, check: C) -> Result<(), AssetError>
     where
-        J: for<'c> Fn(
+        C: for<'v> Fn(
                 &Self,
-                &'c mut SqliteConnection,
+                &'v mut ReadView,
                 Vec<String>,
             ) -> futures_util::future::BoxFuture<
-                'c,
-                Result<(Judged<Looked>, Vec<String>), AssetError>,
+                'v,
+                Result<(Decision<Looked>, Vec<String>), AssetError>,
             > + Clone
             + Send
             + Sync
             + 'static,
     {
-        let mut names = vec![repo::asset_lock(id)];
+        let mut rows = vec![effects::asset_row(id)];
         for _ in 0..MOST_LOOKS {
-            let (assets, judge, held) = (self.clone(), judge.clone(), names.clone());
-            let recording = self.held.store.record(names.clone(), move |connection| {
-                let judging = judge(&assets, connection, held);
+            let (assets, check, held) = (self.clone(), check.clone(), rows.clone());
+            let recording = self.inner.store.record(rows.clone(), move |view| {
+                let checking = check(&assets, view, held);
                 Box::pin(async move {
-                    let (judged, missing) = judging.await?;
-                    Ok::<_, AssetError>(Judged {
-                        effect: judged.effect,
-                        answer: (judged.answer, missing),
+                    let (decided, missing) = checking.await?;
+                    Ok::<_, AssetError>(Decision {
+                        effect: decided.effect,
+                        answer: (decided.answer, missing),
                     })
                 })
             });
             match recording.await.map_err(RecordError::into_refusal)? {
                 (Looked::Done, _) => return Ok(()),
-                (Looked::Again, missing) => names.extend(missing),
+                (Looked::Again, missing) => rows.extend(missing),
             }
         }
         let busy = "others changed the same asset all the while".to_owned();
@@ -220,9 +221,9 @@ impl Assets {
     /// `NotFound` where none of them is there; `NotAllowed` where one is not covered by the permission.
     pub async fn bind(&self, mut ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
         // As in `require_held`: only assets that count are locked.
-        let mut connection = self.readers().await?;
-        let counted = repo::assets_among(&mut connection, &ids).await?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let counted = reading::assets_among(&mut view, &ids).await?;
+        drop(view);
         let counted: HashSet<Uuid> = (counted.iter())
             .filter(|asset| binding.counts(asset))
             .map(|asset| asset.id)
@@ -232,12 +233,12 @@ impl Assets {
             return Err(AssetError::NotFound);
         }
         let cover = Pointer::project_cover(binding.workspace_id, binding.project_id);
-        let mut names: Vec<String> = ids.iter().copied().map(repo::asset_lock).collect();
-        names.push(repo::pointer_lock(cover));
-        let binding_all = self.held.store.record(names, move |connection| {
+        let mut rows: Vec<String> = ids.iter().copied().map(effects::asset_row).collect();
+        rows.push(effects::pointer_row(cover));
+        let binding_all = self.inner.store.record(rows, move |view| {
             Box::pin(async move {
                 let mut found: HashMap<Uuid, Asset> = HashMap::new();
-                for asset in repo::assets_among(connection, &ids).await? {
+                for asset in reading::assets_among(view, &ids).await? {
                     if binding.counts(&asset) {
                         require(binding.permission, &asset)?;
                         found.insert(asset.id, asset);
@@ -248,9 +249,9 @@ impl Assets {
                 }
                 let mut bound = binding.of(ids.iter().filter_map(|id| found.get(id)));
                 if bound.cover.is_some() {
-                    bound.former_cover = repo::pointed_to(connection, cover).await?;
+                    bound.former_cover = reading::pointed_to(view, cover).await?;
                 }
-                Ok(Judged {
+                Ok(Decision {
                     effect: (!bound.assets.is_empty()).then(|| bound.effect()),
                     answer: (),
                 })
@@ -271,7 +272,7 @@ impl Assets {
     ) -> Result<Asset, AssetError> {
         let object = self.object(source).await?.ok_or(AssetError::NotFound)?;
         let id = Uuid::new_v4();
-        let now = self.held.clock.now();
+        let now = self.inner.clock.now();
         let name = source.key.as_str().splitn(3, '/').nth(2);
         let key = asset_key_in(id, entity_type, &bindings, name.unwrap_or_default())?;
         let stated: serde_json::Value =
@@ -284,7 +285,7 @@ impl Assets {
         let asset = Asset {
             id,
             entity_type,
-            bucket: self.held.config.bucket.clone(),
+            bucket: self.inner.config.bucket.clone(),
             key,
             content_type: source.content_type.clone(),
             attributes: attributes.to_string(),
@@ -304,9 +305,9 @@ impl Assets {
             key: asset.key.clone(),
             meta: (*object.meta).clone(),
         };
-        let effect = Some(repo::requested(&asset));
+        let effect = Some(effects::requested(&asset));
         let copying = self
-            .held
+            .inner
             .store
             .copy(&object, target, WritePrecondition::None, effect);
         copying.await?;
@@ -314,30 +315,26 @@ impl Assets {
     }
 }
 
-/// What may be recorded while only these rows are held, and those that would have to be.
-fn judged(effect: Option<Effect>, held: &[String]) -> (Judged<Looked>, Vec<String>) {
-    let touches = effect.iter().flat_map(|effect| &effect.touches);
-    let missing: Vec<String> = touches.filter(|row| !held.contains(row)).cloned().collect();
-    let judged = if missing.is_empty() {
-        Judged {
+/// What may be recorded while only these rows are locked, and the rows that must be locked too.
+fn decide(effect: Option<Effect>, held: &[String]) -> (Decision<Looked>, Vec<String>) {
+    let rows = effect.iter().flat_map(|effect| &effect.rows);
+    let missing: Vec<String> = rows.filter(|row| !held.contains(row)).cloned().collect();
+    let decided = if missing.is_empty() {
+        Decision {
             effect,
             answer: Looked::Done,
         }
     } else {
-        Judged {
+        Decision {
             effect: None,
             answer: Looked::Again,
         }
     };
-    (judged, missing)
+    (decided, missing)
 }
 
-async fn held_within(
-    connection: &mut SqliteConnection,
-    id: Uuid,
-    within: &Within,
-) -> Result<Asset, AssetError> {
-    let asset = repo::asset(connection, id).await?;
+async fn held_within(view: &mut ReadView, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
+    let asset = reading::asset(view, id).await?;
     asset
         .filter(|asset| within.holds(asset))
         .ok_or(AssetError::NotFound)
@@ -345,11 +342,11 @@ async fn held_within(
 
 /// As [`held_within`], deleted or not.
 async fn any_held_within(
-    connection: &mut SqliteConnection,
+    view: &mut ReadView,
     id: Uuid,
     within: &Within,
 ) -> Result<Asset, AssetError> {
-    let asset = repo::any_asset(connection, id).await?;
+    let asset = reading::any_asset(view, id).await?;
     asset
         .filter(|asset| within.holds(asset))
         .ok_or(AssetError::NotFound)

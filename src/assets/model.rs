@@ -1,5 +1,5 @@
 //! An asset as its row has it. Plane contract, sections 1.1 to 1.9.
-use super::entity::EntityType;
+use crate::assets::entity::EntityType;
 use crate::clock::Timestamp;
 use crate::s3::{BucketName, ObjectKey};
 use serde::Serialize;
@@ -73,14 +73,6 @@ pub struct Asset {
     /// A PATCH asked that a pointer moves here once the bytes are there.
     pub pointer_wanted: bool,
 }
-impl Asset {
-    /// Where clients find it; computed at each answer, since its bindings may change.
-    #[must_use]
-    pub fn asset_url(&self, workspace_slug: Option<&str>) -> Option<String> {
-        self.entity_type.asset_url(self, workspace_slug)
-    }
-}
-
 #[cfg(test)]
 impl Asset {
     /// For rules that look at the type and the bindings alone.

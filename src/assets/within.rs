@@ -1,5 +1,6 @@
 //! Among which assets a route looks. Plane contract, section 3.
-use super::{Asset, EntityType};
+use crate::assets::entity::EntityType;
+use crate::assets::model::Asset;
 use uuid::Uuid;
 
 /// What a path names beside an asset's id: an asset outside of it is not found.

@@ -3,14 +3,16 @@
 //! Guarantees: a change is in the log before it is in memory, and in memory before its asker is answered; so a revoked
 //! key is refused by the very next request, and a secret that was shown is never lost. With a key file no secret is
 //! written that is not sealed.
-use super::access_key::{AccessKey, AccessKeys, KeyLimits};
-use super::repo::{
-    AccessKeyCreated, AccessKeyListing, AccessKeyRevoked, AccessKeySealed, StoredAccessKey,
+use crate::auth::access_key::{AccessKey, AccessKeys, KeyLimits};
+use crate::auth::error::AuthError;
+use crate::auth::registry::Auth;
+use crate::auth::rows::access_keys::{
+    self, AccessKeyCreated, AccessKeyListing, AccessKeyRevoked, AccessKeySealed, StoredAccessKey,
 };
-use super::seal::StoredSecret;
-use super::{Auth, AuthError, repo, token};
+use crate::auth::seal::StoredSecret;
+use crate::auth::token;
 use crate::clock::Timestamp;
-use crate::store::{Judged, RecordError, StoreError};
+use crate::store::{Decision, RecordError, StoreError};
 use std::future::Future;
 
 /// AWS: no object's key is longer.
@@ -39,9 +41,9 @@ impl Auth {
     /// # Errors
     /// `Refused` when a secret is sealed and cannot be opened.
     pub async fn open_keys(&self, root: AccessKey) -> Result<AccessKeys, AuthError> {
-        let mut connection = self.readers().await?;
-        let stored = repo::live_access_keys(&mut connection).await?;
-        drop(connection);
+        let mut view = self.view().await?;
+        let stored = access_keys::live_access_keys(&mut view).await?;
+        drop(view);
         for key in stored {
             let key = self.open_key(key).await?;
             if key.id == root.id {
@@ -51,15 +53,15 @@ impl Auth {
                     key.id
                 );
             }
-            self.held.live.add(key);
+            self.inner.live.add(key);
         }
-        Ok(AccessKeys::beside(root, self.held.live.clone()))
+        Ok(AccessKeys::beside(root, self.inner.live.clone()))
     }
 
     async fn open_key(&self, stored: StoredAccessKey) -> Result<AccessKey, AuthError> {
         let StoredAccessKey { id, secret, limits } = stored;
         let opened = secret
-            .open(&id, self.held.key_file.as_ref())
+            .open(&id, self.inner.key_file.as_ref())
             .map_err(|error| {
                 AuthError::Refused(format!(
                     "The secret of the access key {id} cannot be used: {error}, or end the key with `hangar access-key revoke {id}`."
@@ -74,7 +76,7 @@ impl Auth {
             }
             let id = id.clone();
             let sealed = AccessKeySealed { id, secret: better }.effect();
-            self.held.store.record_new(sealed).await?;
+            self.inner.store.record_new(sealed).await?;
         }
         Ok(AccessKey {
             id,
@@ -91,17 +93,17 @@ impl Auth {
         wanted: NewAccessKey,
     ) -> Result<CreatedAccessKey, AuthError> {
         let name = token::parse_name(wanted.name, "").map_err(AuthError::Refused)?;
-        judge_limits(&wanted.limits).map_err(AuthError::Refused)?;
+        check_limits(&wanted.limits).map_err(AuthError::Refused)?;
         let auth = self.clone();
         to_its_end(async move {
-            let _one_at_a_time = auth.held.key_changes.lock().await;
+            let _one_at_a_time = auth.inner.key_changes.lock().await;
             let key = AccessKey::generate(wanted.limits);
-            let created_at = auth.held.clock.now();
+            let created_at = auth.inner.clock.now();
             auth.record_access_key(&key, &name, created_at).await?;
-            auth.held.live.add(key.clone());
+            auth.inner.live.add(key.clone());
             let bucket = key.limits.bucket.as_ref();
             Ok(CreatedAccessKey {
-                lacks_bucket: bucket.is_some_and(|name| auth.held.store.bucket(name).is_none()),
+                lacks_bucket: bucket.is_some_and(|name| auth.inner.store.bucket(name).is_none()),
                 key,
                 name,
                 created_at,
@@ -116,7 +118,7 @@ impl Auth {
         name: &str,
         created_at: Timestamp,
     ) -> Result<(), AuthError> {
-        let key_file = self.held.key_file.as_ref();
+        let key_file = self.inner.key_file.as_ref();
         let secret = StoredSecret::of(&key.id, &key.secret, key_file).map_err(|error| {
             AuthError::Refused(format!("The secret cannot be sealed: {error}."))
         })?;
@@ -127,18 +129,18 @@ impl Auth {
             limits: key.limits.clone(),
             created_at,
         };
-        self.held
+        self.inner
             .store
-            .record(vec![repo::access_key_lock(&key.id)], move |connection| {
+            .record(vec![access_keys::access_key_row(&key.id)], move |view| {
                 Box::pin(async move {
-                    if !created.secret.is_sealed() && repo::holds_sealed_secrets(connection).await? {
+                    if !created.secret.is_sealed() && access_keys::holds_sealed_secrets(view).await? {
                         return Err(AuthError::Refused(SEALED_FOLDER.to_owned()));
                     }
-                    if repo::access_key_revocation(connection, &created.id).await?.is_some() {
+                    if access_keys::access_key_revocation(view, &created.id).await?.is_some() {
                         let again = "The random id is taken, which happens once in many lifetimes; try again.";
                         return Err(AuthError::Refused(again.to_owned()));
                     }
-                    Ok(Judged {
+                    Ok(Decision {
                         effect: Some(created.effect()),
                         answer: (),
                     })
@@ -152,10 +154,8 @@ impl Auth {
     /// # Errors
     /// When the index does not answer.
     pub async fn access_keys(&self) -> Result<Vec<AccessKeyListing>, StoreError> {
-        let mut connection = self.readers().await?;
-        repo::access_keys(&mut connection)
-            .await
-            .map_err(StoreError::from)
+        let mut view = self.view().await?;
+        access_keys::access_keys(&mut view).await
     }
 
     /// Revokes an access key, at once and for good. One that is revoked already stays as it is.
@@ -164,21 +164,21 @@ impl Auth {
     pub async fn revoke_access_key(&self, id: &str) -> Result<(), AuthError> {
         let (auth, id) = (self.clone(), id.to_owned());
         to_its_end(async move {
-            let _one_at_a_time = auth.held.key_changes.lock().await;
+            let _one_at_a_time = auth.inner.key_changes.lock().await;
             auth.record_key_revocation(id.clone()).await?;
-            auth.held.live.remove(&id);
+            auth.inner.live.remove(&id);
             Ok(())
         })
         .await
     }
 
     async fn record_key_revocation(&self, id: String) -> Result<(), AuthError> {
-        let revoked_at = self.held.clock.now();
-        self.held
+        let revoked_at = self.inner.clock.now();
+        self.inner
             .store
-            .record(vec![repo::access_key_lock(&id)], move |connection| {
+            .record(vec![access_keys::access_key_row(&id)], move |view| {
                 Box::pin(async move {
-                    let effect = match repo::access_key_revocation(connection, &id).await? {
+                    let effect = match access_keys::access_key_revocation(view, &id).await? {
                         None => {
                             return Err(AuthError::Refused(format!(
                                 "There is no access key with the id {id:?}; `hangar access-key list` shows those there are, and the root pair is changed by the settings."
@@ -187,7 +187,7 @@ impl Auth {
                         Some(Some(_)) => None,
                         Some(None) => Some(AccessKeyRevoked { id, revoked_at }.effect()),
                     };
-                    Ok(Judged { effect, answer: () })
+                    Ok(Decision { effect, answer: () })
                 })
             })
             .await
@@ -208,7 +208,7 @@ async fn to_its_end<T: Send + 'static>(
     })
 }
 
-fn judge_limits(limits: &KeyLimits) -> Result<(), String> {
+fn check_limits(limits: &KeyLimits) -> Result<(), String> {
     let Some(prefix) = &limits.prefix else {
         return Ok(());
     };

@@ -3,7 +3,7 @@
 //! A server states in `DATA/@hangar/run` where it accepts commands and with which secret; the lock on the folder, not that
 //! file, says whether there is one, for a crash leaves the file behind.
 
-use crate::admin::{self, Asked, Holder, Housekeeper, Ongoing, Order};
+use crate::admin::{self, FolderUse, Holder, Housekeeper, Ongoing, Order};
 use crate::app;
 use crate::auth::{self, Auth, KeyFile};
 use crate::cli::failure::Failure;
@@ -125,7 +125,7 @@ async fn try_until_done(
         } else if order.only_looks() {
             Store::look(&config, clock.clone(), effects()).await
         } else {
-            Store::open(config.clone(), clock.clone(), effects()).await
+            Store::open(config.clone(), clock.clone(), effects().into()).await
         };
         match opened {
             Ok(store) => {
@@ -214,7 +214,7 @@ async fn carry_out_alone(
     let holder = Holder {
         auth: &auth,
         keeper: &keeper,
-        asked: Asked::Alone,
+        folder_use: FolderUse::Exclusive,
     };
     loop {
         let value = admin::carry_out(holder, order.clone())
@@ -426,7 +426,7 @@ mod tests {
         let settings = [("HANGAR_DATA_DIR", folder.path())];
         let environment = crate::config::Environment::from_pairs(settings);
         let config = crate::config::store_config(None, &environment).unwrap();
-        let open = || Store::open(config.clone(), Clock::default(), effects());
+        let open = || Store::open(config.clone(), Clock::default(), effects().into());
         let store = open().await.unwrap();
         let running = r#"{"ok":{"running":{"done_bytes":0,"total_bytes":1}}}"#;
         let (run, seen) = run_beside("200 OK", running).await;

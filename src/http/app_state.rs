@@ -1,6 +1,6 @@
 //! The state that handlers share: one of each module below the edge.
 
-use crate::admin::{Asked, Holder, Housekeeper};
+use crate::admin::{FolderUse, Holder, Housekeeper};
 use crate::assets::Assets;
 use crate::auth::{AccessKeys, Auth};
 use crate::clock::Clock;
@@ -35,7 +35,7 @@ impl AppState {
         Holder {
             auth: &self.auth,
             keeper: &self.keeper,
-            asked: Asked::BesideOthers,
+            folder_use: FolderUse::Shared,
         }
     }
 }

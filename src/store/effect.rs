@@ -1,48 +1,61 @@
 //! Changes of other modules, which travel in the vault's records.
+//!
+//! An effect is data: a kind and what it changes. The statements of its kind apply it, at a commit and again at replay. No
+//! kind needs code: each statement gets the effects of one group as one JSON array, and no effect computes anything.
 
-use crate::s3::{BucketName, ObjectKey};
-use futures_util::future::BoxFuture;
-
-/// A change of another module's own kind, carried in the same record as the store's and applied in the same
-/// transaction (and again at replay) by the function registered for its kind. It holds outcomes, never something to compute.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+/// A change of another module's own kind, recorded together with a change of the store and applied in the same
+/// transaction. It holds outcomes (ids, times, texts), nothing to compute again.
+#[derive(Debug, Clone)]
 pub struct Effect {
     /// `asset.requested`, `token.created`, …
-    pub kind: std::borrow::Cow<'static, str>,
-    /// The rows that it touches, as lock names (`asset:<id>`, `token:<id>`).
-    pub touches: Vec<String>,
+    pub kind: &'static str,
+    /// The names of the rows that it changes (`asset:<id>`, `token:<id>`). They are locked until the effect is applied, and
+    /// the record keeps them, so that replay applies two effects of one row one after the other.
+    pub rows: Vec<String>,
     pub data: serde_json::Value,
 }
-/// Applies effects of one kind. `rows` is a JSON array of `{"sequence":N,"at":MILLIS,"data":{…}}`, to be read with
-/// `json_each(?)`; no two rows of one call touch the same row. Must be deterministic.
-pub type ApplyEffects = for<'c> fn(
-    &'c mut sqlx::SqliteConnection,
-    rows: &'c str,
-) -> BoxFuture<'c, Result<(), sqlx::Error>>;
-#[derive(Clone, Copy)]
-pub struct EffectKind {
-    pub kind: &'static str,
-    pub apply: ApplyEffects,
+
+impl Effect {
+    /// # Panics
+    /// Where `data` has a map with keys that are no texts.
+    #[must_use]
+    pub fn new(kind: &'static str, rows: Vec<String>, data: &impl serde::Serialize) -> Self {
+        let data = serde_json::to_value(data).expect("an effect of texts, numbers and ids is JSON");
+        Self { kind, rows, data }
+    }
 }
 
-/// What a judge answers: the effect to record (`None`: nothing to change) and the caller's answer.
-pub struct Judged<T> {
+/// How effects of one kind are applied.
+#[derive(Debug, Clone, Copy)]
+pub struct EffectKind {
+    pub(in crate::store) kind: &'static str,
+    pub(in crate::store) only_with: Option<&'static str>,
+    pub(in crate::store) statements: &'static [&'static str],
+}
+
+impl EffectKind {
+    /// Each statement runs once for a group, with `?1` a JSON array of `{"sequence":N,"at":MILLIS,"data":{…}}`, to be read
+    /// with `json_each(?1)`. No two elements change the same row. The same array must always make the same rows.
+    #[must_use]
+    pub const fn new(kind: &'static str, statements: &'static [&'static str]) -> Self {
+        Self {
+            kind,
+            only_with: None,
+            statements,
+        }
+    }
+
+    /// The statements run for those effects alone whose data has this field. A kind may be registered more than once.
+    #[must_use]
+    pub const fn only_with(mut self, field: &'static str) -> Self {
+        self.only_with = Some(field);
+        self
+    }
+}
+
+/// What a check decides: the effect to record (`None`: nothing changes), and the caller's answer.
+#[derive(Debug)]
+pub struct Decision<T> {
     pub effect: Option<Effect>,
     pub answer: T,
-}
-
-/// What another module records together with an object that comes to a key: by a form, a PUT, a copy or a completed
-/// upload alike.
-pub trait Companion: Send + Sync {
-    /// The rows that are held while an object comes to a key, as lock names; none where the key is nothing to the module.
-    fn rows(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<String>;
-
-    /// The effect of the object's own record. It runs in the writer's order, before the object is there, against a
-    /// database in which no change of those rows is under way; rows that the effect touches beside them are waited for.
-    fn judge<'c>(
-        &'c self,
-        connection: &'c mut sqlx::SqliteConnection,
-        bucket: &'c BucketName,
-        key: &'c ObjectKey,
-    ) -> BoxFuture<'c, Result<Option<Effect>, sqlx::Error>>;
 }

@@ -5,7 +5,7 @@
 //! connection leave the old state or the new one. At start the log is replayed from where the index stands ([`recovery`]).
 //!
 //! What it refuses to know: assets, users, tokens. Their changes travel in the same records as [`Effect`]s and are
-//! applied by the functions that their owners registered.
+//! applied by the statements that their modules registered.
 //!
 //! Its rooms import one way: [`door`] → [`upkeep`] → [`parts`] → [`recovery`] → [`journal`] → [`index`] → [`bodies`] →
 //! [`record`]. All may import the files beside them, which import no room.
@@ -37,11 +37,14 @@ pub use bodies::staging::{Sealed, Staging};
 pub use bucket::Bucket;
 pub use dir::Dir;
 pub use door::store::Store;
-pub use effect::{ApplyEffects, Companion, Effect, EffectKind, Judged};
+pub use effect::{Decision, Effect, EffectKind};
 pub use error::{
     DamagedBytes, OpenError, RecordError, Refusal, StageError, StoreError, Unavailable, with_causes,
 };
-pub use index::has_object;
+#[cfg(test)]
+pub(crate) use index::bare::BareIndex;
+pub use index::view::{ReadView, Row, Value, unreadable};
+pub use journal::hook::{CommitHook, Registered};
 pub use object::{
     BucketCreation, Committed, Deletion, Expected, ListRequest, Object, ObjectMeta, Target,
 };

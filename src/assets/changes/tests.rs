@@ -274,12 +274,12 @@ async fn a_foreign_asset_is_refused_while_its_row_is_locked() {
     // The writer holds the row for as long as this check runs.
     let store = house.state.store.clone();
     let holding = tokio::spawn(async move {
-        let names = vec![repo::asset_lock(cover.id)];
-        let recorded = store.record(names, move |_| {
+        let rows = vec![effects::asset_row(cover.id)];
+        let recorded = store.record(rows, move |_| {
             Box::pin(async move {
                 entered.send(()).unwrap();
                 let _ = released.await;
-                Ok::<_, AssetError>(Judged {
+                Ok::<_, AssetError>(Decision {
                     effect: None,
                     answer: (),
                 })

@@ -17,7 +17,7 @@ async fn store(folder: &Path) -> Store {
         grace: Duration::from_hours(24),
         min_free_bytes: Some(0),
     };
-    Store::open(config, Clock::default(), crate::auth::effects())
+    Store::open(config, Clock::default(), crate::auth::effects().into())
         .await
         .unwrap()
 }
@@ -154,9 +154,9 @@ async fn a_key_that_lay_open_is_sealed_by_the_next_start_and_by_each_newer_key()
             found.secret.expose_secret(),
             made.key.secret.expose_secret()
         );
-        let mut connection = started.auth.readers().await.unwrap();
-        assert!(repo::holds_sealed_secrets(&mut connection).await.unwrap());
-        drop(connection);
+        let mut view = started.auth.view().await.unwrap();
+        assert!(access_keys::holds_sealed_secrets(&mut view).await.unwrap());
+        drop(view);
         started.store.close().await;
     }
 }

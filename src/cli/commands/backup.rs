@@ -118,7 +118,7 @@ impl Restore {
         });
         let copies = copies.await.map_err(|error| failed(error.sentence()))?;
         // Its database is made here, so that the first start is as quick as any.
-        let opened = Store::open(config, Clock::default(), order::effects()).await;
+        let opened = Store::open(config, Clock::default(), order::effects().into()).await;
         opened
             .map_err(|error| failed(error.sentence()))?
             .close()

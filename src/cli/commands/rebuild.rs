@@ -44,8 +44,8 @@ impl Rebuild {
             Source::Snapshot
         };
         let (progress, began) = (Progress::default(), Instant::now());
-        let effects = [crate::auth::effects(), crate::assets::effects()].concat();
-        let opening = Store::open_from(store, Clock::default(), effects, source, &progress);
+        let registered = order::effects().into();
+        let opening = Store::open_from(store, Clock::default(), registered, source, &progress);
         let opened = terminal::while_showing(opening, shows, || {
             let done = progress.done_bytes.load(Ordering::Relaxed);
             let total = progress.total_bytes.load(Ordering::Relaxed);

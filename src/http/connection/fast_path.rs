@@ -192,7 +192,7 @@ mod tests {
     use crate::http::response_cache::{Validity, offer};
     use crate::http::trace::{self, Note, X_REQUEST_ID};
     use crate::s3::{BucketName, ObjectKey};
-    use crate::store::{Store, StoreConfig};
+    use crate::store::{Registered, Store, StoreConfig};
     use actix_web::HttpResponse;
     use actix_web::test::TestRequest;
     use std::sync::Mutex;
@@ -272,7 +272,7 @@ mod tests {
             grace: Duration::from_hours(1),
             min_free_bytes: Some(0),
         };
-        let store = Store::open(config, Clock::default(), Vec::new())
+        let store = Store::open(config, Clock::default(), Registered::default())
             .await
             .unwrap();
         let cache = ResponseCache::new(&store);

@@ -2,6 +2,10 @@
 //! reading them back, verified.
 //!
 //! What it refuses to know: keys, buckets, SQL, and the order of changes.
+//!
+//! **Where bodies go** is one narrow seam with four operations: store a body whole (`staging`, `blobs`), read a range of it,
+//! verified (`read`), delete it (`free`), and list what is stored (`blobs`). A body is named by its place alone, and never
+//! changes. A second kind of place for bodies needs these four and nothing else.
 
 mod blob_writer;
 pub(in crate::store) mod blobs;

@@ -4,8 +4,8 @@ use crate::s3::{BucketName, BucketSetting};
 use crate::store::bucket::Bucket;
 use crate::store::door::store::Store;
 use crate::store::error::StoreError;
-use crate::store::journal::locks::Name;
-use crate::store::journal::planner::Work;
+use crate::store::journal::locks::RowLock;
+use crate::store::journal::work::Work;
 use crate::store::object::BucketCreation;
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Store {
         name: BucketName,
         settings: BTreeMap<BucketSetting, String>,
     ) -> Result<BucketCreation, StoreError> {
-        let names = vec![Name::exclusive_bucket(&name)];
+        let names = vec![RowLock::exclusive_bucket(&name)];
         let work = Work::CreateBucket {
             bucket: name,
             settings,
@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// `NoSuchBucket`, `BucketNotEmpty` while it holds an object. Uploads under way go with it.
     pub async fn delete_bucket(&self, name: BucketName) -> Result<(), StoreError> {
-        let names = vec![Name::exclusive_bucket(&name)];
+        let names = vec![RowLock::exclusive_bucket(&name)];
         self.ask(names, Work::DeleteBucket(name)).await.map(drop)
     }
 
@@ -65,7 +65,7 @@ impl Store {
         setting: BucketSetting,
         document: Option<String>,
     ) -> Result<(), StoreError> {
-        let names = Name::of_setting(&name, setting);
+        let names = RowLock::of_setting(&name, setting);
         let work = Work::SetBucket {
             bucket: name,
             setting,

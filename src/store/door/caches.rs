@@ -3,7 +3,7 @@
 use crate::cache::{VersionStamp, VersionedCache, Weight};
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use crate::store::door::store::Store;
-use crate::store::journal::locks::Name;
+use crate::store::journal::locks::RowLock;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ impl Store {
     /// For answers that are made of a key's object.
     #[must_use]
     pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> VersionStamp {
-        self.stamp(&Name::of_object(bucket, key))
+        self.stamp(&RowLock::of_object(bucket, key))
     }
 
     /// For answers that are made of a bucket's settings.
     #[must_use]
     pub fn stamp_of_settings(&self, bucket: &BucketName) -> VersionStamp {
         let settings = BucketSetting::ALL.into_iter();
-        let names = settings.flat_map(|setting| Name::of_setting(bucket, setting));
+        let names = settings.flat_map(|setting| RowLock::of_setting(bucket, setting));
         self.stamp(&names.collect::<Vec<_>>())
     }
 
     /// For answers that are made of a row of another module, by the name that it gave.
     #[must_use]
     pub fn stamp_of_row(&self, name: &str) -> VersionStamp {
-        self.stamp(&[Name::row(name)])
+        self.stamp(&[RowLock::row(name)])
     }
 
-    fn stamp(&self, names: &[Name]) -> VersionStamp {
-        let rows = Name::changing(names);
+    fn stamp(&self, names: &[RowLock]) -> VersionStamp {
+        let rows = RowLock::changing(names);
         self.vault.state.caches.versions.stamp(rows)
     }
 

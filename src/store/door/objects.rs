@@ -7,8 +7,8 @@ use crate::store::bodies::staging::{Sealed, Staging};
 use crate::store::door::store::Store;
 use crate::store::effect::Effect;
 use crate::store::error::StoreError;
-use crate::store::journal::locks::Name;
-use crate::store::journal::planner::{NewBytes, Which, Work};
+use crate::store::journal::locks::RowLock;
+use crate::store::journal::work::{NewBytes, Which, Work};
 use crate::store::object::{Committed, Deletion, Object, Target};
 use crate::store::record::Copied;
 
@@ -26,11 +26,11 @@ impl Store {
     }
 
     /// The rows that a new object of a key changes.
-    pub(super) fn names_of_new(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<Name> {
-        let mut names = Name::of_object(bucket, key);
-        if let Some(companion) = self.vault.state.companion() {
-            let rows = companion.rows(bucket, key);
-            names.extend(rows.iter().map(|row| Name::row(row)));
+    pub(super) fn names_of_new(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<RowLock> {
+        let mut names = RowLock::of_object(bucket, key);
+        if let Some(hook) = self.vault.state.hook() {
+            let rows = hook.rows(bucket, key);
+            names.extend(rows.iter().map(|row| RowLock::row(row)));
         }
         names
     }
@@ -51,7 +51,6 @@ impl Store {
             target,
             sealed,
             precondition,
-            effect: None,
         };
         let recorded = self.change(names, Work::Put(Box::new(new))).await?;
         Ok(Committed::new(etag, recorded.at, recorded.sequence))
@@ -77,7 +76,7 @@ impl Store {
         };
         let Target { bucket, key, meta } = target;
         let mut names = self.names_of_new(&bucket, &key);
-        names.extend(Name::of_effect(effect.as_ref()));
+        names.extend(RowLock::of_effect(effect.as_ref()));
         let copied = Copied {
             bucket,
             key,
@@ -158,7 +157,7 @@ impl Store {
         which: Which,
         tagging: Option<String>,
     ) -> Result<(), StoreError> {
-        let names = Name::of_object(&bucket, &key);
+        let names = RowLock::of_object(&bucket, &key);
         let work = Work::SetTags {
             bucket,
             key,

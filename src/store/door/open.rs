@@ -3,15 +3,16 @@
 use crate::clock::Clock;
 use crate::db;
 use crate::store::door::store::Store;
-use crate::store::effect::EffectKind;
 use crate::store::error::Refusal;
 use crate::store::error::{self, OpenError};
 use crate::store::folder::Folder;
 use crate::store::index;
 use crate::store::index::damage::IndexFile;
-use crate::store::journal::planner::Judging;
+use crate::store::index::view::ReadView;
+use crate::store::journal::hook::Registered;
+use crate::store::journal::planner::Planner;
 use crate::store::journal::state::State;
-use crate::store::journal::{queue, writer};
+use crate::store::journal::{indexer, queue, writer};
 use crate::store::parts::changes::{Changes, Tasks};
 use crate::store::parts::config::StoreConfig;
 use crate::store::parts::index_files::remember;
@@ -32,10 +33,10 @@ impl Store {
     pub async fn open(
         config: StoreConfig,
         clock: Clock,
-        effects: Vec<EffectKind>,
+        registered: Registered,
     ) -> Result<Self, OpenError> {
         let progress = Progress::default();
-        let opened = Self::open_from(config, clock, effects, Source::Index, &progress).await;
+        let opened = Self::open_from(config, clock, registered, Source::Index, &progress).await;
         opened.map(|(store, _)| store)
     }
 
@@ -47,7 +48,7 @@ impl Store {
     pub async fn open_from(
         config: StoreConfig,
         clock: Clock,
-        effects: Vec<EffectKind>,
+        registered: Registered,
         source: Source,
         progress: &Progress,
     ) -> Result<(Self, Option<Rebuilt>), OpenError> {
@@ -59,7 +60,7 @@ impl Store {
         let mut file = IndexFile::of(&folder)
             .map_err(|error| refusal::database_trouble(&error, error::is_full(&error)))?;
         let replay = async |file: &mut IndexFile| {
-            start::start(&folder, &clock, &effects, source, progress, file).await
+            start::start(&folder, &clock, &registered.effects, source, progress, file).await
         };
         let mut replayed = replay(&mut file).await;
         if matches!(replayed, Err(OpenError::Full(_))) && folder.space().let_go() {
@@ -72,7 +73,7 @@ impl Store {
         }
         let replayed = replayed?;
         let (rebuilt, damage) = (replayed.rebuilt, file.damage.clone());
-        match Self::from_replayed(replayed, file, &folder, &config, &clock, &effects).await {
+        match Self::from_replayed(replayed, file, &folder, &config, &clock, &registered).await {
             Err(_) if damage.is_found() => {}
             opened => return Ok((opened?, rebuilt)),
         }
@@ -82,7 +83,8 @@ impl Store {
             .map_err(|error| refusal::database_trouble(&error, error::is_full(&error)))?;
         let replayed = replay(&mut file).await?;
         let rebuilt = replayed.rebuilt;
-        let store = Self::from_replayed(replayed, file, &folder, &config, &clock, &effects).await?;
+        let store =
+            Self::from_replayed(replayed, file, &folder, &config, &clock, &registered).await?;
         Ok((store, rebuilt))
     }
 
@@ -92,7 +94,7 @@ impl Store {
         folder: &Arc<Folder>,
         config: &StoreConfig,
         clock: &Clock,
-        effects: &[EffectKind],
+        registered: &Registered,
     ) -> Result<Self, OpenError> {
         let Started {
             log,
@@ -120,13 +122,14 @@ impl Store {
             .await
             .map_err(|error| cannot(&error))?;
         let space = folder.space().clone();
-        let state = Arc::new(State::of(buckets, space, index_damage));
+        let state = State::of(buckets, space, index_damage);
+        let state = Arc::new(state.with_hook(registered.hook.clone()));
         state.set_foreign_files(foreign_files(&folder.data_dir()));
         let database = folder.database();
         let readers = db::open_readers(&database)
             .await
             .map_err(|error| cannot(&error))?;
-        let judging = db::open_reader(&database)
+        let planning_reader = db::open_reader(&database)
             .await
             .map_err(|error| cannot(&error))?;
         let blobs = folder.blobs().clone();
@@ -134,25 +137,25 @@ impl Store {
         let (requests, requested) = mpsc::channel(queue::PLACES);
         let (logged, groups) = mpsc::channel(1);
         let (released, releases) = mpsc::unbounded_channel();
-        let indexer = writer::Indexer {
+        let indexer = indexer::Indexer {
             groups,
             index,
-            effects: effects.to_vec().into(),
+            effects: registered.effects.clone().into(),
             log: log.id(),
             committed: log.end().sequence,
             state: state.clone(),
             checkpoints: checkpoints.clone(),
             released,
         };
-        let judging = Judging {
-            index: judging,
+        let planner = Planner {
+            view: ReadView::own(planning_reader),
             state: state.clone(),
             clock: clock.clone(),
         };
         let writer = writer::Writer {
             requests: requested,
             log,
-            judging,
+            planner,
             blobs,
             state: state.clone(),
             indexer: logged,

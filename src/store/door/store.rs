@@ -3,9 +3,9 @@
 use crate::clock::Timestamp;
 use crate::store::dir::Dir;
 use crate::store::error::StoreError;
-use crate::store::journal::locks::Name;
-use crate::store::journal::planner::Work;
-use crate::store::journal::writer::Recorded;
+use crate::store::journal::locks::RowLock;
+use crate::store::journal::request::Recorded;
+use crate::store::journal::work::Work;
 use crate::store::parts::vault::Vault;
 use crate::store::upkeep::handle::Upkeep;
 use std::path::Path;
@@ -62,7 +62,7 @@ impl Store {
     /// Asks the writer for a change; `None`: there was nothing to record.
     pub(super) async fn ask(
         &self,
-        names: Vec<Name>,
+        names: Vec<RowLock>,
         work: Work,
     ) -> Result<Option<Recorded>, StoreError> {
         self.vault.changes.ask(names, work).await
@@ -71,7 +71,7 @@ impl Store {
     /// Asks for a change that is refused or recorded.
     pub(super) async fn change(
         &self,
-        names: Vec<Name>,
+        names: Vec<RowLock>,
         work: Work,
     ) -> Result<Recorded, StoreError> {
         self.vault.changes.change(names, work).await

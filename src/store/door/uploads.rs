@@ -12,8 +12,8 @@ use crate::store::content::{Extent, cut, joined};
 use crate::store::door::store::Store;
 use crate::store::error::StoreError;
 use crate::store::index;
-use crate::store::journal::locks::Name;
-use crate::store::journal::planner::Work;
+use crate::store::journal::locks::RowLock;
+use crate::store::journal::work::Work;
 use crate::store::object::{Committed, Object, ObjectMeta};
 use crate::store::record::{PartCopied, UploadCompleted, UploadCreated};
 use crate::store::upload::{
@@ -43,7 +43,7 @@ impl Store {
             meta: meta.clone(),
             checksum,
         };
-        let names = Name::of_upload(&bucket, &id);
+        let names = RowLock::of_upload(&bucket, &id);
         let work = Work::CreateUpload(Box::new(created));
         let recorded = self.change(names, work).await?;
         Ok(Upload {
@@ -81,7 +81,7 @@ impl Store {
         number: u16,
         sealed: Sealed,
     ) -> Result<Part, StoreError> {
-        let names = Name::of_part(&upload.bucket, &upload.id, number);
+        let names = RowLock::of_part(&upload.bucket, &upload.id, number);
         let (etag, size_bytes) = (sealed.etag(), sealed.size_bytes());
         let checksums = sealed.checksums().to_vec();
         let work = Work::PutPart {
@@ -134,7 +134,7 @@ impl Store {
             extents: extents.clone(),
             checksums: digests.checksums.clone(),
         };
-        let names = Name::of_part(&upload.bucket, &upload.id, number);
+        let names = RowLock::of_part(&upload.bucket, &upload.id, number);
         let work = Work::CopyPart {
             upload: upload.clone(),
             part: Box::new(copied),
@@ -219,13 +219,12 @@ impl Store {
                 parts: parts.collect(),
             },
         };
-        let mut names = Name::of_completion(&upload.bucket, &upload.key, &upload.id);
+        let mut names = RowLock::of_completion(&upload.bucket, &upload.key, &upload.id);
         names.extend(self.names_of_new(&upload.bucket, &upload.key));
         let work = Work::CompleteUpload {
             completed: Box::new(completed),
             seen,
             precondition,
-            effect: None,
         };
         let recorded = self.change(names, work).await?;
         Ok(Committed::new(etag, recorded.at, recorded.sequence))

@@ -3,17 +3,22 @@
 //! `apply` is the only file whose statements change rows; the others look up what the log said.
 
 mod apply;
+#[cfg(test)]
+pub(in crate::store) mod bare;
 mod bodies;
 mod buckets;
 mod check;
 mod columns;
 pub(in crate::store) mod damage;
+mod effects;
 pub(in crate::store) mod listing;
 mod objects;
 mod open;
 mod position;
+mod row_changes;
 pub(in crate::store) mod upload_listing;
 mod uploads;
+pub(in crate::store) mod view;
 
 pub(in crate::store) use apply::{apply, prepare};
 pub(in crate::store) use bodies::{has_blobs, known_blobs, still_unreferenced, unreferenced};
@@ -23,7 +28,6 @@ pub(in crate::store) use check::{
     users_of_bodies,
 };
 pub(in crate::store) use columns::{crcs_from_hex, crcs_to_hex};
-pub use objects::has_object;
 pub(in crate::store) use objects::{current, has_objects, object, objects};
 pub(in crate::store) use open::open;
 pub(in crate::store) use position::{identities, position, set_identities};

@@ -41,15 +41,6 @@ pub(in crate::store) async fn current(
     }))
 }
 
-/// Whether a key has an object: for checks of other modules.
-pub async fn has_object(
-    connection: &mut SqliteConnection,
-    bucket: &BucketName,
-    key: &ObjectKey,
-) -> Result<bool, sqlx::Error> {
-    Ok(current(connection, bucket, key).await?.is_some())
-}
-
 /// What a change of an object is judged by.
 pub(in crate::store) struct Current {
     pub(in crate::store) etag: ETag,

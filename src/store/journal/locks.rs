@@ -1,7 +1,7 @@
-//! Names of rows that changes judge and touch, and which of them are under way.
+//! Row locks: the rows that a change reads for its checks and writes, and which of them are under way.
 //!
-//! A change that meets a name under way waits until the change that holds it is in the index, or void. So a judge sees
-//! a database in which nothing that it judges is about to change, and no two changes of one group touch one row.
+//! A change that needs a lock which another change holds waits until that change is in the index, or refused. So a check
+//! reads an index in which no row that it reads is about to change, and no two changes of one group write one row.
 
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use crate::store::effect::Effect;
@@ -10,53 +10,53 @@ use crate::store::upload::UploadId;
 use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hold {
+enum LockMode {
     /// With others of its kind: objects of one bucket, parts of one upload.
     Shared,
     Exclusive,
 }
 
 #[derive(Debug, Clone)]
-pub(in crate::store) struct Name {
+pub(in crate::store) struct RowLock {
     text: Box<str>,
-    hold: Hold,
+    mode: LockMode,
 }
 
-impl Name {
-    fn new(hold: Hold, text: String) -> Self {
+impl RowLock {
+    fn new(mode: LockMode, text: String) -> Self {
         Self {
             text: text.into(),
-            hold,
+            mode,
         }
     }
 
-    /// A bucket's row as long as it stays.
+    /// A bucket that must stay.
     fn bucket(bucket: &BucketName) -> Self {
-        Self::new(Hold::Shared, format!("bucket:{bucket}"))
+        Self::new(LockMode::Shared, format!("bucket:{bucket}"))
     }
 
     pub(in crate::store) fn exclusive_bucket(bucket: &BucketName) -> Self {
-        Self::new(Hold::Exclusive, format!("bucket:{bucket}"))
+        Self::new(LockMode::Exclusive, format!("bucket:{bucket}"))
     }
 
-    /// A document that is set of a bucket.
+    /// One setting of a bucket.
     pub(in crate::store) fn of_setting(bucket: &BucketName, setting: BucketSetting) -> Vec<Self> {
         let name = format!("setting:{bucket}/{setting:?}");
-        vec![Self::bucket(bucket), Self::new(Hold::Exclusive, name)]
+        vec![Self::bucket(bucket), Self::new(LockMode::Exclusive, name)]
     }
 
     pub(in crate::store) fn of_object(bucket: &BucketName, key: &ObjectKey) -> Vec<Self> {
         let name = format!("object:{bucket}/{key}");
-        vec![Self::bucket(bucket), Self::new(Hold::Exclusive, name)]
+        vec![Self::bucket(bucket), Self::new(LockMode::Exclusive, name)]
     }
 
     /// An upload with all its parts.
     pub(in crate::store) fn of_upload(bucket: &BucketName, upload: &UploadId) -> Vec<Self> {
         let name = format!("upload:{}", upload.as_str());
-        vec![Self::bucket(bucket), Self::new(Hold::Exclusive, name)]
+        vec![Self::bucket(bucket), Self::new(LockMode::Exclusive, name)]
     }
 
-    /// One part, and its upload as long as that stays.
+    /// One part, and its upload, which must stay.
     pub(in crate::store) fn of_part(
         bucket: &BucketName,
         upload: &UploadId,
@@ -65,8 +65,8 @@ impl Name {
         let upload = upload.as_str();
         vec![
             Self::bucket(bucket),
-            Self::new(Hold::Shared, format!("upload:{upload}")),
-            Self::new(Hold::Exclusive, format!("part:{upload}/{number}")),
+            Self::new(LockMode::Shared, format!("upload:{upload}")),
+            Self::new(LockMode::Exclusive, format!("part:{upload}/{number}")),
         ]
     }
 
@@ -77,22 +77,22 @@ impl Name {
         upload: &UploadId,
     ) -> Vec<Self> {
         let name = format!("upload:{}", upload.as_str());
-        let mut names = Self::of_object(bucket, key);
-        names.push(Self::new(Hold::Exclusive, name));
-        names
+        let mut locks = Self::of_object(bucket, key);
+        locks.push(Self::new(LockMode::Exclusive, name));
+        locks
     }
 
-    /// The rows that an effect touches.
+    /// Of the rows that an effect changes.
     pub(in crate::store) fn of_effect(effect: Option<&Effect>) -> impl Iterator<Item = Self> {
         effect
             .into_iter()
-            .flat_map(|effect| &effect.touches)
+            .flat_map(|effect| &effect.rows)
             .map(|row| Self::row(row))
     }
 
-    /// The rows that a record touches. Two records may be applied in one batch only where these do not meet.
+    /// Of the rows that a record changes. Replay applies two records in one batch only where these do not meet.
     pub(in crate::store) fn of_record(record: &Record) -> Vec<Self> {
-        let mut names = match &record.change {
+        let mut locks = match &record.change {
             Change::Put(put) => Self::of_object(&put.bucket, &put.key),
             Change::Copied(copied) => Self::of_object(&copied.bucket, &copied.key),
             Change::Delete { bucket, key } | Change::Tagged { bucket, key, .. } => {
@@ -116,26 +116,27 @@ impl Name {
             Change::BucketSet {
                 bucket, setting, ..
             } => Self::of_setting(bucket, *setting),
-            // What is freed is named by nothing, so nothing else of a batch touches it but what went before.
+            // No row names a freed body, so no other record of a batch touches it but those before.
             Change::Begun { .. } | Change::Freed { .. } | Change::Domain => Vec::new(),
         };
-        names.extend(Self::of_effect(record.effect.as_ref()));
-        names
+        let touched = record.effect.iter().flat_map(|effect| &effect.touches);
+        locks.extend(touched.map(|row| Self::row(row)));
+        locks
     }
 
     pub(in crate::store) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The rows among these that change, and do not only have to stay.
-    pub(in crate::store) fn changing(names: &[Self]) -> impl Iterator<Item = &str> {
-        let exclusive = names.iter().filter(|name| name.is_exclusive());
+    /// The names of the rows that change, without those that only must stay.
+    pub(in crate::store) fn changing(locks: &[Self]) -> impl Iterator<Item = &str> {
+        let exclusive = locks.iter().filter(|lock| lock.is_exclusive());
         exclusive.map(Self::text)
     }
 
-    /// Whether it stands for a row that changes, and not for one that only has to stay.
+    /// Whether the row changes, or only must stay.
     pub(in crate::store) fn is_exclusive(&self) -> bool {
-        self.hold == Hold::Exclusive
+        self.mode == LockMode::Exclusive
     }
 
     pub(in crate::store) fn is(&self, other: &Self) -> bool {
@@ -144,50 +145,50 @@ impl Name {
 
     /// A row of another module, by the name that it gave.
     pub(in crate::store) fn row(name: &str) -> Self {
-        Self::new(Hold::Exclusive, format!("row:{name}"))
+        Self::new(LockMode::Exclusive, format!("row:{name}"))
     }
 }
 
-/// The names that are held.
+/// The locks that are held.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Held {
+pub(in crate::store) struct LockSet {
     /// How often each is held; `None`: exclusively.
-    names: HashMap<Box<str>, Option<usize>>,
+    locks: HashMap<Box<str>, Option<usize>>,
 }
 
-impl Held {
-    pub(in crate::store) fn admits(&self, names: &[Name]) -> bool {
-        names.iter().all(|name| match self.names.get(&name.text) {
+impl LockSet {
+    pub(in crate::store) fn admits(&self, locks: &[RowLock]) -> bool {
+        locks.iter().all(|lock| match self.locks.get(&lock.text) {
             None => true,
             Some(None) => false,
-            Some(Some(_)) => name.hold == Hold::Shared,
+            Some(Some(_)) => lock.mode == LockMode::Shared,
         })
     }
 
-    /// Holds all of them. They may stand in the list more than once.
-    pub(in crate::store) fn hold(&mut self, names: &[Name]) {
-        for name in names {
-            match (self.names.get_mut(&name.text), name.hold) {
-                (Some(Some(count)), Hold::Shared) => *count += 1,
+    /// Takes all of them. The list may name one more than once.
+    pub(in crate::store) fn hold(&mut self, locks: &[RowLock]) {
+        for lock in locks {
+            match (self.locks.get_mut(&lock.text), lock.mode) {
+                (Some(Some(count)), LockMode::Shared) => *count += 1,
                 (Some(None), _) => {}
-                (Some(held), Hold::Exclusive) => *held = None,
-                (None, Hold::Shared) => drop(self.names.insert(name.text.clone(), Some(1))),
-                (None, Hold::Exclusive) => drop(self.names.insert(name.text.clone(), None)),
+                (Some(held), LockMode::Exclusive) => *held = None,
+                (None, LockMode::Shared) => drop(self.locks.insert(lock.text.clone(), Some(1))),
+                (None, LockMode::Exclusive) => drop(self.locks.insert(lock.text.clone(), None)),
             }
         }
     }
 
-    pub(in crate::store) fn release(&mut self, names: &[Name]) {
-        for name in names {
-            match self.names.get_mut(&name.text) {
+    pub(in crate::store) fn release(&mut self, locks: &[RowLock]) {
+        for lock in locks {
+            match self.locks.get_mut(&lock.text) {
                 Some(Some(count)) if *count > 1 => *count -= 1,
-                _ => drop(self.names.remove(&name.text)),
+                _ => drop(self.locks.remove(&lock.text)),
             }
         }
     }
 
     pub(in crate::store) fn clear(&mut self) {
-        self.names.clear();
+        self.locks.clear();
     }
 }
 
@@ -195,14 +196,14 @@ impl Held {
 mod tests {
     use super::*;
 
-    fn object(key: &str) -> Vec<Name> {
+    fn object(key: &str) -> Vec<RowLock> {
         let bucket = BucketName::parse("uploads").unwrap();
-        Name::of_object(&bucket, &ObjectKey::parse(key).unwrap())
+        RowLock::of_object(&bucket, &ObjectKey::parse(key).unwrap())
     }
 
     #[test]
     fn two_keys_of_one_bucket_go_together_and_one_key_goes_alone() {
-        let mut held = Held::default();
+        let mut held = LockSet::default();
         held.hold(&object("a"));
         assert!(held.admits(&object("b")));
         assert!(!held.admits(&object("a")));
@@ -213,18 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_of_an_object_only_has_to_stay() {
-        let names = object("a");
+    fn the_bucket_of_an_object_only_must_stay() {
+        let locks = object("a");
         assert_eq!(
-            Name::changing(&names).collect::<Vec<_>>(),
+            RowLock::changing(&locks).collect::<Vec<_>>(),
             ["object:uploads/a"]
         );
     }
 
     #[test]
     fn a_bucket_is_held_while_any_of_its_objects_is() {
-        let bucket = Name::exclusive_bucket(&BucketName::parse("uploads").unwrap());
-        let mut held = Held::default();
+        let bucket = RowLock::exclusive_bucket(&BucketName::parse("uploads").unwrap());
+        let mut held = LockSet::default();
         held.hold(&object("a"));
         held.hold(&object("b"));
         held.release(&object("a"));

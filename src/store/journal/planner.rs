@@ -1,262 +1,92 @@
-//! What is asked of the writer, and what may be recorded of it.
+//! Plans changes: decides what to record of what a caller asks.
 //!
-//! Each change is judged in its order of arrival, against an index in which nothing that it names is about to change:
-//! so what was judged holds when its record is applied. A record holds outcomes, never something to judge again.
+//! Changes are checked in their order of arrival, against an index in which no row that they name is about to change: so a
+//! check still holds when the record is applied. A record holds outcomes, never something to check again.
 
 use crate::clock::Clock;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
-use crate::store::bodies::blobs::NewBlob;
 use crate::store::bodies::share;
 use crate::store::bodies::staging::{Sealed, SealedBody};
 use crate::store::content::Content;
 use crate::store::effect::Effect;
 use crate::store::error::StoreError;
 use crate::store::index;
-use crate::store::journal::locks::Name;
+use crate::store::index::view::ReadView;
+use crate::store::journal::pinned::PinnedBytes;
 use crate::store::journal::state::State;
-use crate::store::object::{Object, Target};
+use crate::store::journal::work::{Check, NewBytes, Refused, Which, Work};
+use crate::store::object::Target;
 use crate::store::record::{
     BodyHere, BodyPlace, Change, Copied, Draft, INLINE_LIMIT_BYTES, PartCopied, PartPut, Put,
     Unreferenced, UploadCompleted, UploadCreated,
 };
 use crate::store::upload::{Part, Upload, UploadId};
-use futures_util::future::BoxFuture;
-use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Looks at rows and says what to record, keeping the caller's answer for itself; `Err`: it refused.
-pub(in crate::store) type Judge = Box<
-    dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Option<Effect>, Refused>>
-        + Send,
->;
-
-/// The judge has told its caller why.
-pub(in crate::store) struct Refused;
-
-pub(in crate::store) enum Work {
-    Put(Box<NewBytes>),
-    Copy {
-        copied: Box<Copied>,
-        source: Arc<Content>,
-        precondition: WritePrecondition,
-        effect: Option<Effect>,
-    },
-    Delete {
-        bucket: BucketName,
-        key: ObjectKey,
-        which: Which,
-    },
-    /// An object goes together with a row of another module, where that module's judge says so.
-    DeleteWith {
-        bucket: BucketName,
-        key: ObjectKey,
-        judge: Judge,
-    },
-    SetTags {
-        bucket: BucketName,
-        key: ObjectKey,
-        which: Which,
-        tagging: Option<String>,
-    },
-    CreateUpload(Box<UploadCreated>),
-    PutPart {
-        upload: Upload,
-        number: u16,
-        sealed: Sealed,
-    },
-    CopyPart {
-        upload: Upload,
-        part: Box<PartCopied>,
-        source: Arc<Content>,
-    },
-    CompleteUpload {
-        completed: Box<UploadCompleted>,
-        /// The parts as they were when they were looked up.
-        seen: Vec<Part>,
-        precondition: WritePrecondition,
-        effect: Option<Effect>,
-    },
-    AbortUpload {
-        bucket: BucketName,
-        key: ObjectKey,
-        upload: UploadId,
-    },
-    CreateBucket {
-        bucket: BucketName,
-        settings: BTreeMap<BucketSetting, String>,
-    },
-    DeleteBucket(BucketName),
-    SetBucket {
-        bucket: BucketName,
-        setting: BucketSetting,
-        document: Option<String>,
-    },
-    /// Bodies that nothing named when they were looked at.
-    Free {
-        bodies: Vec<Unreferenced>,
-        /// Gets those that are named in the record.
-        freed: oneshot::Sender<Vec<Unreferenced>>,
-    },
-    Judge(Judge),
-    /// Needs no judging: a new row under a new id.
-    New(Effect),
-}
-
-impl Work {
-    /// What it takes of memory until it is written, about, bytes.
-    pub(in crate::store) fn memory_bytes(&self) -> usize {
-        /// Of an extent and of a part in a statement.
-        const ROW_BYTES: usize = 100;
-        let rows = match self {
-            Self::Put(new) => return new.sealed.memory_bytes(),
-            Self::PutPart { sealed, .. } => return sealed.memory_bytes(),
-            Self::Copy { copied, .. } => copied.rows(),
-            Self::CopyPart { part, .. } => part.extents.len(),
-            Self::Free { bodies, .. } => bodies.len(),
-            Self::CompleteUpload { completed, .. } => completed.rows(),
-            _ => 0,
-        };
-        rows * ROW_BYTES
-    }
-}
-
-impl Work {
-    /// Whether the disk must have room for what it brings.
-    fn brings_bytes(&self) -> bool {
-        matches!(
-            self,
-            Self::Put(_)
-                | Self::PutPart { .. }
-                | Self::Copy { .. }
-                | Self::CopyPart { .. }
-                | Self::CreateUpload(_)
-        )
-    }
-
-    /// The key that gets an object by it, and the effect of its record.
-    fn coming(&mut self) -> Option<(&BucketName, &ObjectKey, &mut Option<Effect>)> {
-        match self {
-            Self::Put(new) => {
-                let NewBytes { target, effect, .. } = &mut **new;
-                Some((&target.bucket, &target.key, effect))
-            }
-            Self::Copy { copied, effect, .. } => Some((&copied.bucket, &copied.key, effect)),
-            Self::CompleteUpload {
-                completed, effect, ..
-            } => Some((&completed.bucket, &completed.key, effect)),
-            _ => None,
-        }
-    }
-}
-
-/// Sealed bytes for a key.
-pub(in crate::store) struct NewBytes {
-    pub(in crate::store) target: Target,
-    pub(in crate::store) sealed: Sealed,
-    pub(in crate::store) precondition: WritePrecondition,
-    pub(in crate::store) effect: Option<Effect>,
-}
-
-/// Which object of a key is to go, or to get tags.
-pub(in crate::store) enum Which {
-    /// Whichever is there.
-    Current,
-    /// One as it was looked up.
-    This {
-        sequence: u64,
-        tagging: Option<String>,
-    },
-}
-
-impl Which {
-    pub(in crate::store) fn as_seen(object: &Object) -> Self {
-        Self::This {
-            sequence: object.sequence,
-            tagging: object.meta.tagging.clone(),
-        }
-    }
-}
-
-/// What is to be done of a change.
-pub(in crate::store) enum Verdict {
-    Record(Box<Draft>, Held),
-    /// All is as it was wanted already, or the caller's own judge refused.
+/// What the writer does of a change.
+pub(in crate::store) enum Plan {
+    Record(Box<Draft>, PinnedBytes),
+    /// Everything is as the caller wants it already, or the caller's own check refused.
     Nothing,
 }
 
-impl Verdict {
+impl Plan {
     /// The bytes of `source` are named by the record, and by the index only later.
     fn while_held(self, source: Arc<Content>) -> Self {
         match self {
-            Self::Record(draft, _) => Self::Record(draft, Held::Source(source)),
+            Self::Record(draft, _) => Self::Record(draft, PinnedBytes::Source(source)),
             Self::Nothing => Self::Nothing,
         }
     }
 }
 
-/// Bytes that a change names and the index does not yet: to be held until it does.
-pub(in crate::store) enum Held {
-    Nothing,
-    /// Removed where the change is not recorded.
-    Blob(NewBlob),
-    Source(Arc<Content>),
-}
-
-/// Judges changes.
-pub(in crate::store) struct Judging {
+/// Plans changes.
+pub(in crate::store) struct Planner {
     /// Only reads.
-    pub(in crate::store) index: SqliteConnection,
+    pub(in crate::store) view: ReadView,
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) clock: Clock,
 }
 
-impl Judging {
-    /// Lets the companion of an object that comes say what is recorded with it; answers the rows that this touches.
-    pub(in crate::store) async fn accompany(
+impl Planner {
+    /// The effect that the commit hook adds to a change.
+    pub(in crate::store) async fn hook_effect(
         &mut self,
-        work: &mut Work,
-    ) -> Result<Vec<Name>, StoreError> {
-        let Some(companion) = self.state.companion() else {
-            return Ok(Vec::new());
-        };
-        match work.coming() {
-            // What came with it already is judged: a new row, which nobody waits for.
-            Some((bucket, key, effect @ None)) => {
-                *effect = companion.judge(&mut self.index, bucket, key).await?;
-                Ok(Name::of_effect(effect.as_ref()).collect())
-            }
-            _ => Ok(Vec::new()),
+        work: &Work,
+    ) -> Result<Option<Effect>, StoreError> {
+        match (self.state.hook(), work.new_object()) {
+            (Some(hook), Some((bucket, key))) => hook.effect(&mut self.view, bucket, key).await,
+            _ => Ok(None),
         }
     }
 
-    /// What was said is to be said anew.
-    pub(in crate::store) fn forget_companion(work: &mut Work) {
-        if let Some((_, _, effect)) = work.coming() {
-            *effect = None;
-        }
-    }
-
-    pub(in crate::store) async fn judge(&mut self, work: Work) -> Result<Verdict, StoreError> {
+    /// `hook_effect`: recorded with the object that the work makes.
+    pub(in crate::store) async fn plan(
+        &mut self,
+        work: Work,
+        hook_effect: Option<Effect>,
+    ) -> Result<Plan, StoreError> {
         if work.brings_bytes() && !self.state.space.admits_bytes() {
             return Err(StoreError::Full);
         }
         match work {
-            Work::Put(new) => self.put(*new).await,
+            Work::Put(new) => self.put(*new, hook_effect).await,
             Work::Copy {
                 copied,
                 source,
                 precondition,
                 effect,
             } => {
+                let effect = effect.or(hook_effect);
                 let copy = self.copy(copied, precondition, effect).await?;
                 Ok(copy.while_held(source))
             }
             Work::Delete { bucket, key, which } => self.delete(bucket, key, which).await,
-            Work::DeleteWith { bucket, key, judge } => self.delete_with(bucket, key, judge).await,
+            Work::DeleteWith { bucket, key, check } => self.delete_with(bucket, key, check).await,
             Work::SetTags {
                 bucket,
                 key,
@@ -278,9 +108,8 @@ impl Judging {
                 completed,
                 seen,
                 precondition,
-                effect,
             } => {
-                self.complete_upload(completed, seen, precondition, effect)
+                self.complete_upload(completed, seen, precondition, hook_effect)
                     .await
             }
             Work::AbortUpload {
@@ -296,20 +125,19 @@ impl Judging {
                 document,
             } => self.set_bucket(bucket, setting, document),
             Work::Free { bodies, freed } => self.free(bodies, freed).await,
-            Work::Judge(judge) => match judge(&mut self.index).await {
+            Work::Check(check) => match check(&mut self.view).await {
                 Ok(Some(effect)) => Ok(self.record(Change::Domain, Some(effect))),
-                Ok(None) | Err(Refused) => Ok(Verdict::Nothing),
+                Ok(None) | Err(Refused) => Ok(Plan::Nothing),
             },
             Work::New(effect) => Ok(self.record(Change::Domain, Some(effect))),
         }
     }
 
-    async fn put(&mut self, new: NewBytes) -> Result<Verdict, StoreError> {
+    async fn put(&mut self, new: NewBytes, effect: Option<Effect>) -> Result<Plan, StoreError> {
         let NewBytes {
             target: Target { bucket, key, meta },
             sealed,
             precondition,
-            effect,
         } = new;
         self.require(&bucket, &key, &precondition).await?;
         let etag = sealed.etag();
@@ -327,7 +155,7 @@ impl Judging {
         };
         let mut draft = self.draft(Change::Put(Box::new(put)), effect);
         draft.body = here;
-        Ok(Verdict::Record(Box::new(draft), blob))
+        Ok(Plan::Record(Box::new(draft), blob))
     }
 
     async fn copy(
@@ -335,7 +163,7 @@ impl Judging {
         copied: Box<Copied>,
         precondition: WritePrecondition,
         effect: Option<Effect>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require(&copied.bucket, &copied.key, &precondition)
             .await?;
         Ok(self.record(Change::Copied(copied), effect))
@@ -346,10 +174,10 @@ impl Judging {
         bucket: BucketName,
         key: ObjectKey,
         which: Which,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
         if !self.is_there(&bucket, &key, &which).await? {
-            return Ok(Verdict::Nothing);
+            return Ok(Plan::Nothing);
         }
         Ok(self.record(Change::Delete { bucket, key }, None))
     }
@@ -364,7 +192,7 @@ impl Judging {
         key: &ObjectKey,
         which: &Which,
     ) -> Result<bool, StoreError> {
-        let Some(current) = index::current(&mut self.index, bucket, key).await? else {
+        let Some(current) = index::current(self.view.connection(), bucket, key).await? else {
             return Ok(false);
         };
         match which {
@@ -381,10 +209,10 @@ impl Judging {
         &mut self,
         bucket: BucketName,
         key: ObjectKey,
-        judge: Judge,
-    ) -> Result<Verdict, StoreError> {
-        let Ok(Some(effect)) = judge(&mut self.index).await else {
-            return Ok(Verdict::Nothing);
+        check: Check,
+    ) -> Result<Plan, StoreError> {
+        let Ok(Some(effect)) = check(&mut self.view).await else {
+            return Ok(Plan::Nothing);
         };
         let is_there = self.state.has_bucket(&bucket) && self.etag(&bucket, &key).await?.is_some();
         let change = if is_there {
@@ -400,16 +228,16 @@ impl Judging {
         &mut self,
         mut bodies: Vec<Unreferenced>,
         freed: oneshot::Sender<Vec<Unreferenced>>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         if self.state.are_bytes_held() {
-            return Ok(Verdict::Nothing);
+            return Ok(Plan::Nothing);
         }
         let in_use = self.state.bodies_in_use();
         let ids: Vec<u64> = bodies.iter().map(|free| free.body).collect();
-        let unreferenced = index::still_unreferenced(&mut self.index, &ids).await?;
+        let unreferenced = index::still_unreferenced(self.view.connection(), &ids).await?;
         bodies.retain(|free| unreferenced.contains(&free.body) && !in_use.contains(&free.body));
         if bodies.is_empty() {
-            return Ok(Verdict::Nothing);
+            return Ok(Plan::Nothing);
         }
         // Where the janitor went away the next start frees them.
         drop(freed.send(bodies.clone()));
@@ -422,7 +250,7 @@ impl Judging {
         key: ObjectKey,
         which: &Which,
         tagging: Option<String>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
         if !self.is_there(&bucket, &key, which).await? {
             return Err(StoreError::NoSuchKey);
@@ -435,7 +263,7 @@ impl Judging {
         Ok(self.record(change, None))
     }
 
-    fn create_upload(&self, created: Box<UploadCreated>) -> Result<Verdict, StoreError> {
+    fn create_upload(&self, created: Box<UploadCreated>) -> Result<Plan, StoreError> {
         self.require_bucket(&created.bucket)?;
         Ok(self.record(Change::UploadCreated(created), None))
     }
@@ -445,7 +273,7 @@ impl Judging {
         upload: Upload,
         number: u16,
         sealed: Sealed,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_upload(&upload.bucket, &upload.key, &upload.id)
             .await?;
         let etag = sealed.etag();
@@ -464,14 +292,14 @@ impl Judging {
         };
         let mut draft = self.draft(Change::PartPut(Box::new(put)), None);
         draft.body = here;
-        Ok(Verdict::Record(Box::new(draft), blob))
+        Ok(Plan::Record(Box::new(draft), blob))
     }
 
     async fn copy_part(
         &mut self,
         upload: Upload,
         part: Box<PartCopied>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_upload(&upload.bucket, &upload.key, &upload.id)
             .await?;
         Ok(self.record(Change::PartCopied(part), None))
@@ -483,7 +311,7 @@ impl Judging {
         seen: Vec<Part>,
         precondition: WritePrecondition,
         effect: Option<Effect>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         let UploadCompleted {
             bucket,
             key,
@@ -492,7 +320,7 @@ impl Judging {
         } = &*completed;
         self.require_upload(bucket, key, upload).await?;
         self.require(bucket, key, &precondition).await?;
-        if !index::are_unchanged(&mut self.index, upload, &seen).await? {
+        if !index::are_unchanged(self.view.connection(), upload, &seen).await? {
             return Err(StoreError::UploadChanged);
         }
         Ok(self.record(Change::UploadCompleted(completed), effect))
@@ -503,26 +331,22 @@ impl Judging {
         bucket: BucketName,
         key: ObjectKey,
         upload: UploadId,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_upload(&bucket, &key, &upload).await?;
         let change = Change::UploadAborted { bucket, upload };
         Ok(self.record(change, None))
     }
 
-    fn create_bucket(
-        &self,
-        bucket: BucketName,
-        settings: BTreeMap<BucketSetting, String>,
-    ) -> Verdict {
+    fn create_bucket(&self, bucket: BucketName, settings: BTreeMap<BucketSetting, String>) -> Plan {
         if self.state.has_bucket(&bucket) {
-            return Verdict::Nothing;
+            return Plan::Nothing;
         }
         self.record(Change::BucketCreated { bucket, settings }, None)
     }
 
-    async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Verdict, StoreError> {
+    async fn delete_bucket(&mut self, bucket: BucketName) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
-        if index::has_objects(&mut self.index, &bucket).await? {
+        if index::has_objects(self.view.connection(), &bucket).await? {
             return Err(StoreError::BucketNotEmpty);
         }
         Ok(self.record(Change::BucketDeleted { bucket }, None))
@@ -533,7 +357,7 @@ impl Judging {
         bucket: BucketName,
         setting: BucketSetting,
         document: Option<String>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Plan, StoreError> {
         self.require_bucket(&bucket)?;
         let change = Change::BucketSet {
             bucket,
@@ -577,7 +401,7 @@ impl Judging {
         upload: &UploadId,
     ) -> Result<(), StoreError> {
         self.require_bucket(bucket)?;
-        match index::upload(&mut self.index, bucket, key, upload).await? {
+        match index::upload(self.view.connection(), bucket, key, upload).await? {
             Some(_) => Ok(()),
             None => Err(StoreError::NoSuchUpload),
         }
@@ -588,7 +412,7 @@ impl Judging {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<Option<ETag>, StoreError> {
-        let current = index::current(&mut self.index, bucket, key).await?;
+        let current = index::current(self.view.connection(), bucket, key).await?;
         Ok(current.map(|current| current.etag))
     }
 
@@ -596,13 +420,13 @@ impl Judging {
         Draft::new(self.clock.now(), change, effect)
     }
 
-    fn record(&self, change: Change, effect: Option<Effect>) -> Verdict {
-        Verdict::Record(Box::new(self.draft(change, effect)), Held::Nothing)
+    fn record(&self, change: Change, effect: Option<Effect>) -> Plan {
+        Plan::Record(Box::new(self.draft(change, effect)), PinnedBytes::Nothing)
     }
 }
 
 /// What a record says of a body, what it holds of it, and the blob that it names.
-fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, Held) {
+fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, PinnedBytes) {
     const { assert!(INLINE_LIMIT_BYTES <= CRC_BLOCK_BYTES) };
     match (body, digests.block_crcs.first()) {
         (SealedBody::Memory { bytes, permits }, Some(crc)) => {
@@ -611,15 +435,17 @@ fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, Held) {
                 bytes: share::holding(bytes, permits),
                 crc: *crc,
             };
-            (BodyPlace::Here, here, Held::Nothing)
+            (BodyPlace::Here, here, PinnedBytes::Nothing)
         }
-        (SealedBody::Memory { .. }, None) => (BodyPlace::Empty, BodyHere::default(), Held::Nothing),
+        (SealedBody::Memory { .. }, None) => {
+            (BodyPlace::Empty, BodyHere::default(), PinnedBytes::Nothing)
+        }
         (SealedBody::Blob(blob), _) => {
             let id = blob.id();
             (
                 BodyPlace::Blob { id },
                 BodyHere::default(),
-                Held::Blob(blob),
+                PinnedBytes::Blob(blob),
             )
         }
     }

@@ -3,8 +3,8 @@
 //! Guarantees: a change is taken only when it meets no row under way and none that a change before it waits for; no two of a
 //! group touch one row; and of the places none are left to changes of one row alone.
 
-use crate::store::journal::locks::{Held, Name};
-use crate::store::journal::writer::Request;
+use crate::store::journal::locks::{LockSet, RowLock};
+use crate::store::journal::request::Request;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
@@ -34,24 +34,24 @@ impl Queue {
 
     /// Takes a place at the end. Gives the change back where too many wait for one of its rows already.
     #[must_use]
-    pub(in crate::store) fn line_up(&mut self, request: Request) -> Option<Request> {
+    pub(in crate::store) fn push(&mut self, request: Request) -> Option<Request> {
         let is_full = |row| {
             self.rows
                 .get(&row)
                 .is_some_and(|count| *count >= PLACES_OF_A_ROW)
         };
-        if self.rows_of(&request.names).any(is_full) {
+        if self.rows_of(&request.locks).any(is_full) {
             return Some(request);
         }
-        self.count(&request.names);
+        self.count(&request.locks);
         self.waiting.push_back(request);
         None
     }
 
     /// Puts changes that were taken back before all others, in their order.
-    pub(in crate::store) fn put_first(&mut self, requests: Vec<Request>) {
+    pub(in crate::store) fn push_front(&mut self, requests: Vec<Request>) {
         for request in requests.into_iter().rev() {
-            self.count(&request.names);
+            self.count(&request.locks);
             self.waiting.push_front(request);
         }
     }
@@ -62,22 +62,22 @@ impl Queue {
     }
 
     /// Takes what meets no name under way and none of what waits before it, and holds its names.
-    pub(in crate::store) fn take_group(&mut self, held: &mut Held) -> Vec<Request> {
+    pub(in crate::store) fn take_group(&mut self, held: &mut LockSet) -> Vec<Request> {
         let mut group = Vec::new();
         let mut bytes = 0;
-        let mut blocked = Held::default();
+        let mut blocked = LockSet::default();
         let mut passed_over = VecDeque::new();
         while group.len() < GROUP_CHANGES && bytes < GROUP_BYTES {
             let Some(request) = self.waiting.pop_front() else {
                 break;
             };
-            if blocked.admits(&request.names) && held.admits(&request.names) {
-                held.hold(&request.names);
+            if blocked.admits(&request.locks) && held.admits(&request.locks) {
+                held.hold(&request.locks);
                 bytes += request.work.memory_bytes();
-                self.count_down(&request.names);
+                self.count_down(&request.locks);
                 group.push(request);
             } else {
-                blocked.hold(&request.names);
+                blocked.hold(&request.locks);
                 passed_over.push_back(request);
             }
         }
@@ -86,18 +86,18 @@ impl Queue {
         group
     }
 
-    fn rows_of<'n>(&self, names: &'n [Name]) -> impl Iterator<Item = u64> + use<'_, 'n> {
-        Name::changing(names).map(|row| self.hasher.hash_one(row))
+    fn rows_of<'n>(&self, locks: &'n [RowLock]) -> impl Iterator<Item = u64> + use<'_, 'n> {
+        RowLock::changing(locks).map(|row| self.hasher.hash_one(row))
     }
 
-    fn count(&mut self, names: &[Name]) {
-        for row in self.rows_of(names).collect::<Vec<_>>() {
+    fn count(&mut self, locks: &[RowLock]) {
+        for row in self.rows_of(locks).collect::<Vec<_>>() {
             *self.rows.entry(row).or_default() += 1;
         }
     }
 
-    fn count_down(&mut self, names: &[Name]) {
-        for row in self.rows_of(names).collect::<Vec<_>>() {
+    fn count_down(&mut self, locks: &[RowLock]) {
+        for row in self.rows_of(locks).collect::<Vec<_>>() {
             if let Some(count) = self.rows.get_mut(&row) {
                 *count -= 1;
                 if *count == 0 {
@@ -112,18 +112,14 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::store::Effect;
-    use crate::store::journal::planner::Work;
+    use crate::store::journal::work::Work;
     use proptest::prelude::*;
 
     fn request(rows: &[String]) -> Request {
-        let effect = Effect {
-            kind: "none".into(),
-            touches: Vec::new(),
-            data: serde_json::Value::Null,
-        };
+        let effect = Effect::new("none", Vec::new(), &());
         let (answer, _) = tokio::sync::oneshot::channel();
         Request {
-            names: rows.iter().map(|row| Name::row(row)).collect(),
+            locks: rows.iter().map(|row| RowLock::row(row)).collect(),
             work: Work::New(effect),
             answer,
         }
@@ -132,27 +128,29 @@ mod tests {
     #[test]
     fn one_row_never_has_all_places() {
         let mut queue = Queue::default();
-        let lined_up =
-            (0..PLACES).filter(|_| queue.line_up(request(&["hot".to_owned()])).is_none());
-        assert_eq!(lined_up.count(), PLACES_OF_A_ROW as usize);
+        let pushed = (0..PLACES).filter(|_| queue.push(request(&["hot".to_owned()])).is_none());
+        assert_eq!(pushed.count(), PLACES_OF_A_ROW as usize);
         assert!(queue.has_place());
-        assert!(queue.line_up(request(&["other".to_owned()])).is_none());
-        let mut held = Held::default();
+        assert!(queue.push(request(&["other".to_owned()])).is_none());
+        let mut held = LockSet::default();
         assert_eq!(queue.take_group(&mut held).len(), 2, "one of each row");
         assert!(
-            queue.line_up(request(&["hot".to_owned()])).is_none(),
+            queue.push(request(&["hot".to_owned()])).is_none(),
             "a place is free again"
         );
     }
 
     #[test]
-    fn changes_of_a_thousand_rows_each_are_lined_up_at_once() {
+    fn changes_of_a_thousand_rows_each_are_pushed_at_once() {
         let mut queue = Queue::default();
         for change in 0..PLACES {
             let rows: Vec<String> = (0..1000).map(|row| format!("{change}/{row}")).collect();
-            assert!(queue.line_up(request(&rows)).is_none());
+            assert!(queue.push(request(&rows)).is_none());
         }
-        assert_eq!(queue.take_group(&mut Held::default()).len(), GROUP_CHANGES);
+        assert_eq!(
+            queue.take_group(&mut LockSet::default()).len(),
+            GROUP_CHANGES
+        );
     }
 
     proptest! {
@@ -164,19 +162,19 @@ mod tests {
             for (rows, step) in steps {
                 match step {
                     0 => {
-                        let mut held = Held::default();
+                        let mut held = LockSet::default();
                         let taken = queue.take_group(&mut held);
-                        queue.put_first(taken.into_iter().take(1).collect());
+                        queue.push_front(taken.into_iter().take(1).collect());
                     }
                     1 if rows.is_empty() => drop(queue.drain()),
                     _ => {
                         let rows: Vec<String> = rows.iter().map(u8::to_string).collect();
-                        drop(queue.line_up(request(&rows)));
+                        drop(queue.push(request(&rows)));
                     }
                 }
                 let mut expected: HashMap<u64, u32> = HashMap::new();
                 for waiting in &queue.waiting {
-                    for row in queue.rows_of(&waiting.names) {
+                    for row in queue.rows_of(&waiting.locks) {
                         *expected.entry(row).or_default() += 1;
                     }
                 }

@@ -1,14 +1,13 @@
-//! What is known without asking the index: the buckets with all that is set of them, what is kept in memory, and whether
-//! writing has failed.
+//! What the vault knows without asking the index: the buckets with their settings, the caches, and whether writing has failed.
 
 use crate::cache::Caches;
 use crate::s3::BucketName;
 use crate::s3::bucket_policy::Opening;
 use crate::store::bucket::Bucket;
 use crate::store::content::Content;
-use crate::store::effect::Companion;
 use crate::store::folder::space::Space;
 use crate::store::index::damage::IndexDamage;
+use crate::store::journal::hook::CommitHook;
 use crate::store::record::{Change, Record};
 use crate::warnings::Warning;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,23 +20,23 @@ pub(in crate::store) struct State {
     buckets: RwLock<BTreeMap<BucketName, Bucket>>,
     failure: OnceLock<String>,
     pub(in crate::store) index_damage: Arc<IndexDamage>,
-    companion: OnceLock<Arc<dyn Companion>>,
+    hook: Option<Arc<dyn CommitHook>>,
     pub(in crate::store) space: Arc<Space>,
     pub(in crate::store) caches: Caches,
     in_use: Mutex<InUse>,
-    /// Whoever has another of it needs all bytes that there are.
+    /// Each clone blocks reclamation of every body.
     held: Arc<()>,
     /// Bodies that were found damaged in the background.
     damages: AtomicU64,
-    /// What of other programs' files in the data folder is to be warned of, as of the last look.
+    /// The warning of other programs' files in the data folder, as of the last look.
     foreign_files: Mutex<Option<Warning>>,
 }
 
-/// Contents that were looked up, for as long as anybody holds them: their bytes are read, or named by a copy.
+/// Contents that were looked up and are in use: a reader reads their bytes, or a copy is about to name them.
 #[derive(Default)]
 struct InUse {
     contents: Vec<Weak<Content>>,
-    /// Past this many those that were let go are forgotten.
+    /// Past this many, contents that are no longer in use are removed.
     most: usize,
 }
 
@@ -52,7 +51,7 @@ impl State {
             buckets: RwLock::new(buckets.into_iter().map(named).collect()),
             failure: OnceLock::new(),
             index_damage,
-            companion: OnceLock::new(),
+            hook: None,
             space,
             caches: Caches::default(),
             in_use: Mutex::default(),
@@ -62,7 +61,11 @@ impl State {
         }
     }
 
-    /// Keeps the bytes of a content on the disk for as long as somebody holds it.
+    pub(in crate::store) fn with_hook(self, hook: Option<Arc<dyn CommitHook>>) -> Self {
+        Self { hook, ..self }
+    }
+
+    /// Keeps the bytes of a content on the disk for as long as it is in use.
     pub(in crate::store) fn use_content(&self, content: &Arc<Content>) {
         const FEWEST: usize = 64;
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +85,7 @@ impl State {
         *foreign_files = found;
     }
 
-    /// What the operator should know of the folder and its disk.
+    /// Warnings of the folder and its disk.
     pub(in crate::store) fn warnings(&self) -> Vec<Warning> {
         let count = self.damages.load(Ordering::Relaxed);
         let damaged = (count > 0).then_some(Warning::DamagedBodies { count });
@@ -91,7 +94,7 @@ impl State {
         warnings.into_iter().flatten().collect()
     }
 
-    /// The buckets that everybody gains from, and what of them.
+    /// The buckets that a policy opens to everybody, and to what.
     pub(in crate::store) fn open_buckets(&self) -> Vec<(BucketName, Opening)> {
         let buckets = self.read();
         let open = buckets.values().filter_map(|bucket| {
@@ -110,7 +113,7 @@ impl State {
         Arc::strong_count(&self.held) > 1
     }
 
-    /// The bodies whose bytes somebody still needs, whatever the index says.
+    /// The bodies that are in use, whatever the index says.
     pub(in crate::store) fn bodies_in_use(&self) -> BTreeSet<u64> {
         let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         let contents = in_use.contents.iter().filter_map(Weak::upgrade);
@@ -119,13 +122,8 @@ impl State {
             .collect()
     }
 
-    pub(in crate::store) fn accompany(&self, companion: Arc<dyn Companion>) {
-        // Only the first one counts.
-        drop(self.companion.set(companion));
-    }
-
-    pub(in crate::store) fn companion(&self) -> Option<&Arc<dyn Companion>> {
-        self.companion.get()
+    pub(in crate::store) fn hook(&self) -> Option<&dyn CommitHook> {
+        self.hook.as_deref()
     }
 
     pub(in crate::store) fn has_bucket(&self, name: &BucketName) -> bool {
@@ -182,5 +180,16 @@ impl State {
 
     fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<BucketName, Bucket>> {
         self.buckets.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A panic must not leave a server that looks ready and writes nothing.
+pub(in crate::store) struct FailWhenUnwinding(pub(in crate::store) Arc<State>);
+
+impl Drop for FailWhenUnwinding {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the writer met a fault of its own");
+        }
     }
 }

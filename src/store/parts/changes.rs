@@ -2,9 +2,9 @@
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::error::{StoreError, overloaded, stopped};
-use crate::store::journal::locks::Name;
-use crate::store::journal::planner::{Which, Work};
-use crate::store::journal::writer::{Recorded, Request};
+use crate::store::journal::locks::RowLock;
+use crate::store::journal::request::{Recorded, Request};
+use crate::store::journal::work::{Which, Work};
 use crate::store::object::Deletion;
 use crate::store::upload::UploadId;
 use sqlx::SqliteConnection;
@@ -49,7 +49,7 @@ impl Changes {
     /// Asks the writer for a change; `None`: there was nothing to record.
     pub(in crate::store) async fn ask(
         &self,
-        names: Vec<Name>,
+        names: Vec<RowLock>,
         work: Work,
     ) -> Result<Option<Recorded>, StoreError> {
         let requests = self.requests.read();
@@ -61,7 +61,7 @@ impl Changes {
         let place = tokio::time::timeout(QUEUE_PATIENCE, requests.reserve());
         let place = place.await.map_err(|_| overloaded())?;
         place.map_err(|_| stopped())?.send(Request {
-            names,
+            locks: names,
             work,
             answer,
         });
@@ -71,7 +71,7 @@ impl Changes {
     /// Asks for a change that is refused or recorded.
     pub(in crate::store) async fn change(
         &self,
-        names: Vec<Name>,
+        names: Vec<RowLock>,
         work: Work,
     ) -> Result<Recorded, StoreError> {
         self.ask(names, work).await?.ok_or_else(|| {
@@ -86,7 +86,7 @@ impl Changes {
         key: ObjectKey,
         which: Which,
     ) -> Result<Deletion, StoreError> {
-        let names = Name::of_object(&bucket, &key);
+        let names = RowLock::of_object(&bucket, &key);
         let work = Work::Delete { bucket, key, which };
         Ok(match self.ask(names, work).await? {
             Some(_) => Deletion::Deleted,
@@ -101,7 +101,7 @@ impl Changes {
         key: ObjectKey,
         id: UploadId,
     ) -> Result<(), StoreError> {
-        let names = Name::of_upload(&bucket, &id);
+        let names = RowLock::of_upload(&bucket, &id);
         let work = Work::AbortUpload {
             bucket,
             key,

@@ -25,6 +25,7 @@ use crate::clock::Timestamp;
 use crate::store::content::{BlobId, Place};
 use crate::store::effect::Effect;
 use crate::store::record::change::{BodyPlace, Change};
+use crate::store::record::effect::StoredEffect;
 use crate::store::record::log_id::LogId;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ const PAGE_BYTES: u64 = 4096;
 struct Statement {
     change: Change,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    effect: Option<Effect>,
+    effect: Option<StoredEffect>,
 }
 
 /// A record that has not been written: it has no sequence yet.
@@ -51,7 +52,7 @@ struct Statement {
 pub(in crate::store) struct Draft {
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) change: Change,
-    pub(in crate::store) effect: Option<Effect>,
+    pub(in crate::store) effect: Option<StoredEffect>,
     /// Of [`BodyPlace::Here`]; empty else.
     pub(in crate::store) body: BodyHere,
 }
@@ -69,7 +70,7 @@ impl Draft {
         Self {
             at,
             change,
-            effect,
+            effect: effect.map(StoredEffect::from),
             body: BodyHere::default(),
         }
     }
@@ -81,7 +82,7 @@ pub(in crate::store) struct Record {
     pub(in crate::store) sequence: u64,
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) change: Change,
-    pub(in crate::store) effect: Option<Effect>,
+    pub(in crate::store) effect: Option<StoredEffect>,
     /// First sequence of its segment.
     pub(in crate::store) segment: u64,
     /// Where its body begins in the segment, bytes.
@@ -264,7 +265,7 @@ pub(in crate::store) fn write(draft: &Draft, log: LogId, sequence: u64, synced: 
 struct StatementRef<'a> {
     change: &'a Change,
     #[serde(skip_serializing_if = "Option::is_none")]
-    effect: Option<&'a Effect>,
+    effect: Option<&'a StoredEffect>,
 }
 
 /// Bytes that a record takes, padding included.

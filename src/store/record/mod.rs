@@ -3,6 +3,7 @@
 //! It refuses to know the index, and what order changes come in.
 
 mod change;
+pub(in crate::store) mod effect;
 mod format;
 mod log_id;
 pub(in crate::store) mod reader;

@@ -8,7 +8,7 @@ use crate::store::effect::EffectKind;
 use crate::store::error::OpenError;
 use crate::store::folder::Folder;
 use crate::store::index;
-use crate::store::journal::locks::{Held, Name};
+use crate::store::journal::locks::{LockSet, RowLock};
 use crate::store::progress::Progress;
 use crate::store::record::reader::{Reader, ScanError};
 use crate::store::record::segments::{self, End};
@@ -31,7 +31,7 @@ pub(in crate::store) struct Replay<'a> {
     id: LogId,
     batch: Vec<Record>,
     /// What the batch touches.
-    held: Held,
+    held: LockSet,
     /// What the batch lists.
     rows: usize,
     /// Where the last record of the batch ends.
@@ -58,7 +58,7 @@ impl<'a> Replay<'a> {
             effects,
             id,
             batch: Vec::new(),
-            held: Held::default(),
+            held: LockSet::default(),
             rows: 0,
             end: from,
             applied: 0,
@@ -144,7 +144,7 @@ impl<'a> Replay<'a> {
         {
             return Err(newer("log"));
         }
-        let names = Name::of_record(&record);
+        let names = RowLock::of_record(&record);
         let is_full = self.batch.len() == BATCH || self.rows > BATCH_ROWS;
         if is_full || !self.held.admits(&names) {
             self.apply().await?;

@@ -3,7 +3,7 @@
 use super::multipart::{assert_references_hold, completion};
 use super::*;
 use crate::s3::checksum::Hasher;
-use crate::store::journal::locks::Held;
+use crate::store::journal::locks::LockSet;
 use crate::store::{Janitor, Mode};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -124,25 +124,25 @@ fn step() -> impl Strategy<Value = Step> {
 
 impl Step {
     /// What it touches; uploads go by a number of their own, since they have no id yet.
-    fn names(&self) -> Vec<Name> {
+    fn names(&self) -> Vec<RowLock> {
         let id = |upload: &u8| UploadId::parse(&format!("{upload:032x}")).unwrap();
-        let of_key = |key: &u8| Name::of_object(&bucket_of(*key), &key_of(*key));
+        let of_key = |key: &u8| RowLock::of_object(&bucket_of(*key), &key_of(*key));
         match self {
             Self::Put { key, .. } | Self::Delete { key } | Self::Tag { key, .. } => of_key(key),
             Self::Copy { to, .. } => of_key(to),
             Self::Begin { upload } | Self::Abort { upload } => {
-                Name::of_upload(&bucket_of(upload + 2), &id(upload))
+                RowLock::of_upload(&bucket_of(upload + 2), &id(upload))
             }
             Self::PutPart { upload, number, .. } | Self::CopyPart { upload, number, .. } => {
-                Name::of_part(&bucket_of(upload + 2), &id(upload), *number)
+                RowLock::of_part(&bucket_of(upload + 2), &id(upload), *number)
             }
             Self::Complete { upload, .. } => {
                 let key = upload + 2;
-                Name::of_completion(&bucket_of(key), &key_of(key), &id(upload))
+                RowLock::of_completion(&bucket_of(key), &key_of(key), &id(upload))
             }
-            Self::Side { .. } => vec![Name::exclusive_bucket(&name("side"))],
-            Self::Set { key, setting, .. } => Name::of_setting(&bucket_of(*key), *setting),
-            Self::Note { id, .. } => vec![Name::row(&format!("note {id}"))],
+            Self::Side { .. } => vec![RowLock::exclusive_bucket(&name("side"))],
+            Self::Set { key, setting, .. } => RowLock::of_setting(&bucket_of(*key), *setting),
+            Self::Note { id, .. } => vec![RowLock::row(&format!("note {id}"))],
             other => panic!("not one change: {other:?}"),
         }
     }
@@ -263,7 +263,7 @@ impl World {
         match step {
             Step::Together(steps) => {
                 // Of what touches one row only the first takes part, so that the outcome does not depend on the race.
-                let mut held = Held::default();
+                let mut held = LockSet::default();
                 let free = steps.into_iter().filter(|step| {
                     let names = step.names();
                     let is_free = held.admits(&names);
@@ -644,7 +644,8 @@ impl World {
                     seen.uploads.insert(upload.id.clone(), parts.collect());
                 }
             }
-            let mut connection = self.store().readers().acquire().await.unwrap();
+            let mut view = self.store().read_view().await.unwrap();
+            let connection = view.connection();
             let notes = sqlx::query("SELECT id, text FROM notes")
                 .fetch_all(&mut *connection)
                 .await;

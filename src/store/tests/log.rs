@@ -239,7 +239,13 @@ async fn a_rebuild_that_the_log_does_not_allow_leaves_the_index_that_is_there() 
     for _ in 0..2 {
         let progress = Progress::default();
         let config = config(dir.path());
-        let opened = Store::open_from(config, Clock::default(), notes(), Source::Log, &progress);
+        let opened = Store::open_from(
+            config,
+            Clock::default(),
+            notes().into(),
+            Source::Log,
+            &progress,
+        );
         let Err(OpenError::Refused(refusal)) = opened.await else {
             panic!("it was made again")
         };
@@ -432,7 +438,7 @@ async fn an_effect_that_nobody_here_knows_stops_the_replay() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let tomorrow = Effect {
-        kind: "of.tomorrow".into(),
+        kind: "of.tomorrow",
         ..note("a", "b")
     };
     store.record_new(tomorrow).await.unwrap();

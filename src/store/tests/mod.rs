@@ -23,12 +23,12 @@ use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
 use crate::store::content;
 use crate::store::index::damage::IndexFile;
-use crate::store::journal::locks::Name;
+use crate::store::journal::locks::RowLock;
 use crate::store::*;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Connection, Row};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,36 +42,18 @@ fn key(text: &str) -> ObjectKey {
 
 /// Rows of another module: `note.set` {"id","text"} and `note.cut` {"id"}.
 fn notes() -> Vec<EffectKind> {
-    fn set<'c>(
-        connection: &'c mut SqliteConnection,
-        rows: &'c str,
-    ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-        Box::pin(async move {
-            sqlx::query(
-                "CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY, text TEXT NOT NULL)",
-            )
-            .execute(&mut *connection)
-            .await?;
-            sqlx::query(
-                "INSERT OR REPLACE INTO notes (id, text)
-                 SELECT value ->> '$.data.id', value ->> '$.data.text' FROM json_each(?1)",
-            )
-            .bind(rows)
-            .execute(connection)
-            .await
-            .map(drop)
-        })
-    }
-    vec![EffectKind {
-        kind: "note.set",
-        apply: set,
-    }]
+    const SET: &[&str] = &[
+        "CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY, text TEXT NOT NULL)",
+        "INSERT OR REPLACE INTO notes (id, text)
+         SELECT value ->> '$.data.id', value ->> '$.data.text' FROM json_each(?1)",
+    ];
+    vec![EffectKind::new("note.set", SET)]
 }
 
 fn note(id: &str, text: &str) -> Effect {
     Effect {
-        kind: "note.set".into(),
-        touches: vec![format!("note:{id}")],
+        kind: "note.set",
+        rows: vec![format!("note:{id}")],
         data: serde_json::json!({"id": id, "text": text}),
     }
 }
@@ -93,7 +75,7 @@ fn config(dir: &Path) -> StoreConfig {
 }
 
 async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
-    Store::open(config(dir), clock, notes()).await
+    Store::open(config(dir), clock, notes().into()).await
 }
 
 /// As `hangar token list` does it where no server runs.
@@ -104,7 +86,14 @@ async fn look(dir: &Path) -> Result<Store, OpenError> {
 /// As `hangar rebuild` does it, or a start.
 async fn open_from(dir: &Path, source: Source) -> Result<(Store, Option<Rebuilt>), OpenError> {
     let progress = Progress::default();
-    Store::open_from(config(dir), Clock::default(), notes(), source, &progress).await
+    Store::open_from(
+        config(dir),
+        Clock::default(),
+        notes().into(),
+        source,
+        &progress,
+    )
+    .await
 }
 
 /// A store with the bucket `uploads`.
@@ -170,7 +159,8 @@ fn pattern(length: usize) -> Vec<u8> {
 
 /// Every row of every table that the log makes, as text.
 async fn dump(store: &Store) -> Vec<String> {
-    let mut connection = store.readers().acquire().await.unwrap();
+    let mut view = store.read_view().await.unwrap();
+    let connection = view.connection();
     let rows = sqlx::query(
         "SELECT json_array('bucket', name, created_ms, sequence) FROM buckets
          UNION ALL SELECT json_array('body', id, size_bytes, place, md5, block_crcs, refs) FROM bodies
@@ -500,18 +490,16 @@ async fn a_judge_sees_what_was_recorded_before_it_and_its_refusal_reaches_its_ca
         let store = store.clone();
         tokio::spawn(async move {
             store
-                .record(vec!["note:count".to_owned()], |connection| {
+                .record(vec!["note:count".to_owned()], |view| {
                     Box::pin(async move {
-                        let row = sqlx::query("SELECT text FROM notes WHERE id = 'count'")
-                            .fetch_one(connection)
-                            .await
-                            .unwrap();
-                        let count: u32 = row.get::<&str, _>(0).parse().unwrap();
+                        let row = view.row("SELECT text FROM notes WHERE id = 'count'", []);
+                        let row = row.await.unwrap().unwrap();
+                        let count: u32 = row.text("text").unwrap().parse().unwrap();
                         if count == 40 {
                             return Err("enough");
                         }
                         let effect = Some(note("count", &(count + 1).to_string()));
-                        Ok(Judged {
+                        Ok(Decision {
                             effect,
                             answer: count,
                         })

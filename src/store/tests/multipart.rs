@@ -51,7 +51,8 @@ async fn object(store: &Store, at: &str) -> Object {
 
 /// That each body counts exactly the extents that name it, and each extent names a body that is there.
 pub(super) async fn assert_references_hold(store: &Store) {
-    let mut connection = store.readers().acquire().await.unwrap();
+    let mut view = store.read_view().await.unwrap();
+    let connection = view.connection();
     let wrong = sqlx::query(
         "WITH named AS (SELECT extent.value ->> 0 AS body FROM objects, json_each(objects.extents) AS extent
                         UNION ALL
@@ -71,7 +72,8 @@ pub(super) async fn assert_references_hold(store: &Store) {
 
 /// Bytes that some object or part names.
 async fn referred_bytes(store: &Store) -> i64 {
-    let mut connection = store.readers().acquire().await.unwrap();
+    let mut view = store.read_view().await.unwrap();
+    let connection = view.connection();
     let row = sqlx::query("SELECT coalesce(sum(size_bytes), 0) FROM bodies WHERE refs > 0")
         .fetch_one(&mut *connection)
         .await

@@ -71,8 +71,9 @@ pub(super) fn files_in(dir: &Path) -> Files {
 
 /// The last record that a store's index knows.
 async fn end(store: &Store) -> u64 {
-    let mut connection = store.readers().acquire().await.unwrap();
-    let position = index::position(&mut connection).await;
+    let mut view = store.read_view().await.unwrap();
+    let connection = view.connection();
+    let position = index::position(connection).await;
     position.unwrap().unwrap().1.sequence
 }
 

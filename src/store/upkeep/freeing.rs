@@ -13,7 +13,7 @@ use crate::store::dir::Dir;
 use crate::store::error::{StoreError, stopped, unavailable};
 use crate::store::folder::ASIDE_LOG;
 use crate::store::index;
-use crate::store::journal::planner::Work;
+use crate::store::journal::work::Work;
 use crate::store::record::LogId;
 use crate::store::record::reader::{self, ScanError};
 use crate::store::record::{BodyPlace, Change, Record, Unreferenced};

@@ -11,7 +11,7 @@ use crate::s3::BucketName;
 use crate::s3::lifecycle::Lifecycle;
 use crate::store::content::BlobId;
 use crate::store::error::{StoreError, with_causes};
-use crate::store::journal::planner::Which;
+use crate::store::journal::work::Which;
 use crate::store::object::{Deletion, Object};
 use crate::store::parts::vault::Vault;
 use crate::store::upkeep::handle::Upkeep;

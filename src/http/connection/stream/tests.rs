@@ -5,7 +5,7 @@ use crate::http::connection::table::Slot;
 use crate::http::memory::{BodyMemory, Client, SharedMemory};
 use crate::http::proxies::PeerTrust;
 use crate::http::response_cache::ResponseCache;
-use crate::store::{Store, StoreConfig};
+use crate::store::{Registered, Store, StoreConfig};
 use futures_util::FutureExt;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,7 +34,7 @@ impl Server {
             grace: Duration::from_hours(1),
             min_free_bytes: Some(0),
         };
-        let store = Store::open(config, Clock::default(), Vec::new())
+        let store = Store::open(config, Clock::default(), Registered::default())
             .await
             .unwrap();
         let cache = ResponseCache::new(&store);

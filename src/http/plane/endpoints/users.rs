@@ -1,6 +1,6 @@
 //! The user of a token. Plane contract, section 3.12: clients use it to test a token.
 use crate::assets::Pointer;
-use crate::assets::entity::static_url;
+use crate::assets::static_url;
 use crate::http::plane::answer::answer;
 use crate::http::plane::dto::Me;
 use crate::http::plane::error::PlaneError;

@@ -140,7 +140,7 @@ pub(in crate::http) fn me() -> Value {
         last_name: "",
         email: "ada@example.com".to_owned(),
         avatar: "",
-        avatar_url: Some(crate::assets::entity::static_url(ASSET)),
+        avatar_url: Some(crate::assets::static_url(ASSET)),
         display_name: "ada".to_owned(),
     })
 }

@@ -58,8 +58,8 @@ fn put(at: i64, name_of_key: &str, size_bytes: usize) -> Draft {
 
 fn note(at: i64) -> Draft {
     let effect = Effect {
-        kind: "note.set".into(),
-        touches: vec!["note:1".to_owned()],
+        kind: "note.set",
+        rows: vec!["note:1".to_owned()],
         data: serde_json::json!({"id": "1", "text": "two\nlines"}),
     };
     Draft::new(Timestamp::from_millis(at), Change::Domain, Some(effect))

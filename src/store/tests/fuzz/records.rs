@@ -1,6 +1,6 @@
 use crate::clock::Timestamp;
 use crate::s3::checksum::crc64_nvme;
-use crate::store::journal::locks::Name;
+use crate::store::journal::locks::RowLock;
 use crate::store::record::LogId;
 use crate::store::record::{self, Change, Draft, HEAD_BYTES, Head};
 use crate::tests::fuzz;
@@ -29,7 +29,7 @@ fn a_statement_that_is_read_is_written_as_it_was() {
         let Ok(read) = record::read(&parsed, statement, 1, 0) else {
             return;
         };
-        let names = format!("{:?}", Name::of_record(&read));
+        let names = format!("{:?}", RowLock::of_record(&read));
         let draft = Draft {
             effect: read.effect.clone(),
             ..draft(read.change.clone())
@@ -41,7 +41,7 @@ fn a_statement_that_is_read_is_written_as_it_was() {
         let again = record::read(&parsed, statement, 1, 0).unwrap();
         assert_eq!(again.change, read.change);
         assert_eq!(format!("{:?}", again.effect), format!("{:?}", read.effect));
-        assert_eq!(format!("{:?}", Name::of_record(&again)), names);
+        assert_eq!(format!("{:?}", RowLock::of_record(&again)), names);
     });
 }
 

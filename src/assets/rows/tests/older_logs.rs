@@ -3,23 +3,18 @@
 //! The law: an older index that is migrated, and the older log replayed by today's code, are the same rows; and stay the
 //! same when newer records follow, however replay groups them.
 use super::*;
-use crate::assets::pointers::moved_to;
+use crate::assets::pointer_hook::moved_to;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
-pub(super) async fn older_index() -> SqliteConnection {
-    let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+pub(super) async fn older_index() -> BareIndex {
     let tables = include_str!("../../../../migrations/0002_people_and_assets.sql");
-    sqlx::raw_sql(tables)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    connection
+    BareIndex::with_tables(tables).await
 }
 
-pub(super) async fn migrate(connection: &mut SqliteConnection) {
+pub(super) async fn migrate(index: &mut BareIndex) {
     let migration = include_str!("../../../../migrations/0008_pointers_of_workspaces.sql");
-    sqlx::raw_sql(migration).execute(connection).await.unwrap();
+    index.migrate(migration).await;
 }
 
 const KINDS: [EntityType; 4] = [
@@ -82,20 +77,14 @@ mod older {
         format!("pointer:{kind}:{owner}")
     }
 
-    async fn pointed_to(
-        index: &mut SqliteConnection,
-        (kind, owner): (&str, Uuid),
-    ) -> Option<String> {
-        sqlx::query_scalar("SELECT asset_id FROM pointers WHERE kind = ?1 AND owner_id = ?2")
-            .bind(kind)
-            .bind(owner.to_string())
-            .fetch_optional(index)
-            .await
-            .unwrap()
+    async fn pointed_to(index: &mut BareIndex, (kind, owner): (&str, Uuid)) -> Option<String> {
+        let pointer = "SELECT asset_id FROM pointers WHERE kind = ?1 AND owner_id = ?2";
+        let row = index.view().row(pointer, [kind.into(), owner.into()]).await;
+        Some(row.unwrap()?.text("asset_id").unwrap().to_owned())
     }
 
     pub(super) async fn moved(
-        index: &mut SqliteConnection,
+        index: &mut BareIndex,
         asset: &Asset,
         by_upload: bool,
     ) -> Option<Effect> {
@@ -104,7 +93,7 @@ mod older {
         if replaced == Some(asset.id.to_string()) {
             return None;
         }
-        let mut touches = vec![asset_lock(asset.id), lock(owner)];
+        let mut touches = vec![asset_row(asset.id), lock(owner)];
         touches.extend(replaced.iter().map(|id| format!("asset:{id}")));
         let (kind, owner_id) = owner;
         let mut moved = serde_json::json!({"kind": kind, "owner_id": owner_id, "at": 7});
@@ -117,16 +106,16 @@ mod older {
             data["updated_at"] = 7.into();
         }
         Some(Effect {
-            kind: Cow::Borrowed(if by_upload { POINTED } else { CHANGED }),
-            touches,
+            kind: if by_upload { POINTED } else { CHANGED },
+            rows: touches,
             data,
         })
     }
 
     pub(super) fn bound(asset: &Asset, project: Uuid) -> Effect {
         Effect {
-            kind: Cow::Borrowed(BOUND),
-            touches: vec![asset_lock(asset.id), lock(("project_cover", project))],
+            kind: BOUND,
+            rows: vec![asset_row(asset.id), lock(("project_cover", project))],
             data: serde_json::json!({
                 "assets": [{"id": asset.id, "project_id": project}],
                 "project_id": project,
@@ -135,42 +124,36 @@ mod older {
         }
     }
 
-    pub(super) async fn deleted(
-        index: &mut SqliteConnection,
-        asset: &Asset,
-        empties: bool,
-    ) -> Effect {
+    pub(super) async fn deleted(index: &mut BareIndex, asset: &Asset, empties: bool) -> Effect {
         let owner = pointer(asset);
         let names_it = pointed_to(index, owner).await == Some(asset.id.to_string());
-        let (mut touches, mut emptied) = (vec![asset_lock(asset.id)], Vec::new());
+        let (mut touches, mut emptied) = (vec![asset_row(asset.id)], Vec::new());
         if empties && names_it {
             touches.push(lock(owner));
             let (kind, owner_id) = owner;
             emptied.push(serde_json::json!({"kind": kind, "owner_id": owner_id}));
         }
         Effect {
-            kind: Cow::Borrowed(DELETED),
-            touches,
+            kind: DELETED,
+            rows: touches,
             data: serde_json::json!({"id": asset.id, "deleted_at": 8, "emptied": emptied}),
         }
     }
 
-    async fn run(index: &mut SqliteConnection, statement: &'static str, rows: &str) {
-        let running = sqlx::query(statement).bind(rows).execute(index);
-        running.await.unwrap();
+    async fn run(index: &mut BareIndex, statement: &'static str, rows: &str) {
+        index.run(statement, [rows.into()]).await;
     }
 
     /// The statements on pointers as they were. Those on assets have not changed since.
-    pub(super) async fn apply(index: &mut SqliteConnection, effect: &Effect) {
-        let all = rows(effect);
-        match &*effect.kind {
-            REQUESTED => apply_requested(index, &all).await.unwrap(),
-            RESTORED => apply_restored(index, &all).await.unwrap(),
+    pub(super) async fn apply(index: &mut BareIndex, effect: &Effect) {
+        let all = serde_json::json!([{"sequence": 1, "at": 0, "data": effect.data}]).to_string();
+        match effect.kind {
+            REQUESTED | RESTORED => index.apply(&EFFECTS, &[effect]).await,
             CHANGED | POINTED => {
                 if effect.kind == CHANGED {
                     let mut unmoved = effect.clone();
                     unmoved.data.as_object_mut().unwrap().remove("moved");
-                    apply_changed(index, &rows(&unmoved)).await.unwrap();
+                    index.apply(&EFFECTS, &[&unmoved]).await;
                 }
                 move_pointers(index, &all).await;
             }
@@ -188,7 +171,7 @@ mod older {
             DELETED => {
                 let mut unemptied = effect.clone();
                 unemptied.data["emptied"] = serde_json::json!([]);
-                apply_deleted(index, &rows(&unemptied)).await.unwrap();
+                index.apply(&EFFECTS, &[&unemptied]).await;
                 let statement = "DELETE FROM pointers
                      WHERE (kind, owner_id) IN
                            (SELECT emptied.value ->> '$.kind', emptied.value ->> '$.owner_id'
@@ -205,7 +188,7 @@ mod older {
         }
     }
 
-    async fn move_pointers(index: &mut SqliteConnection, rows: &str) {
+    async fn move_pointers(index: &mut BareIndex, rows: &str) {
         for statement in [
             "UPDATE assets SET pointer_wanted = 0
              WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1)
@@ -229,12 +212,12 @@ mod newer {
     use super::*;
 
     pub(super) async fn moved(
-        index: &mut SqliteConnection,
+        index: &mut BareIndex,
         asset: &Asset,
         by_upload: bool,
     ) -> Option<Effect> {
         let at = Micros::from_micros(7);
-        let moved = moved_to(index, asset, at).await.unwrap()?;
+        let moved = moved_to(index.view(), asset, at).await.unwrap()?;
         if by_upload {
             let id = asset.id;
             return Some(Pointed { id, moved }.effect());
@@ -251,11 +234,7 @@ mod newer {
         Some(changed.effect())
     }
 
-    pub(super) async fn bound(
-        index: &mut SqliteConnection,
-        asset: &Asset,
-        project: Uuid,
-    ) -> Effect {
+    pub(super) async fn bound(index: &mut BareIndex, asset: &Asset, project: Uuid) -> Effect {
         let workspace_id = asset.bindings.workspace_id.unwrap();
         let pointer = Pointer::project_cover(workspace_id, project);
         let bindings = Bindings {
@@ -270,18 +249,14 @@ mod newer {
             workspace_id,
             project_id: project,
             cover: Some(asset.id),
-            former_cover: pointed_to(index, pointer).await.unwrap(),
+            former_cover: pointed_to(index.view(), pointer).await.unwrap(),
         };
         bound.effect()
     }
 
-    pub(super) async fn deleted(
-        index: &mut SqliteConnection,
-        asset: &Asset,
-        empties: bool,
-    ) -> Effect {
+    pub(super) async fn deleted(index: &mut BareIndex, asset: &Asset, empties: bool) -> Effect {
         let pointer = Pointer::of(asset).unwrap();
-        let names_it = pointed_to(index, pointer).await.unwrap() == Some(asset.id);
+        let names_it = pointed_to(index.view(), pointer).await.unwrap() == Some(asset.id);
         let emptied = (empties && names_it).then_some(pointer);
         let deleted = Deleted {
             id: asset.id,
@@ -300,7 +275,7 @@ enum Era {
 
 /// The live index, and the log that made it.
 struct World {
-    index: SqliteConnection,
+    index: BareIndex,
     asked: Vec<Uuid>,
     log: Vec<Effect>,
 }
@@ -384,41 +359,32 @@ impl World {
 
     async fn held(&mut self, chosen: prop::sample::Index) -> Option<Asset> {
         let id = (!self.asked.is_empty()).then(|| *chosen.get(&self.asked))?;
-        asset(&mut self.index, id).await.unwrap()
+        asset(self.index.view(), id).await.unwrap()
     }
 
     async fn deleted(&mut self, chosen: prop::sample::Index) -> Option<Asset> {
         let id = (!self.asked.is_empty()).then(|| *chosen.get(&self.asked))?;
-        let asset = any_asset(&mut self.index, id).await.unwrap();
+        let asset = any_asset(self.index.view(), id).await.unwrap();
         asset.filter(|asset| asset.deleted_at.is_some())
     }
 }
 
 /// As the store applies a group.
-async fn apply(index: &mut SqliteConnection, group: &[&Effect]) {
-    for EffectKind { kind, apply } in EFFECTS {
-        let rows: Vec<_> = (group.iter())
-            .filter(|effect| effect.kind == kind)
-            .map(|effect| serde_json::json!({"sequence": 1, "at": 0, "data": effect.data}))
-            .collect();
-        if !rows.is_empty() {
-            let rows = serde_json::to_string(&rows).unwrap();
-            apply(index, &rows).await.unwrap();
-        }
-    }
+async fn apply(index: &mut BareIndex, group: &[&Effect]) {
+    index.apply(&EFFECTS, group).await;
 }
 
 /// As the store replays a log: records share a group while they touch different rows.
-async fn replay(log: &[Effect]) -> SqliteConnection {
+async fn replay(log: &[Effect]) -> BareIndex {
     let mut index = index().await;
     let (mut group, mut held) = (Vec::new(), HashSet::new());
     for effect in log {
-        if effect.touches.iter().any(|row| held.contains(row)) {
+        if effect.rows.iter().any(|row| held.contains(row)) {
             apply(&mut index, &group).await;
             group.clear();
             held.clear();
         }
-        held.extend(effect.touches.iter());
+        held.extend(effect.rows.iter());
         group.push(effect);
     }
     apply(&mut index, &group).await;
@@ -426,18 +392,16 @@ async fn replay(log: &[Effect]) -> SqliteConnection {
 }
 
 /// All rows of assets and pointers.
-async fn dump(index: &mut SqliteConnection) -> Vec<String> {
-    sqlx::query_scalar(
-        "SELECT json_array(kind, workspace_id, owner_id, asset_id) FROM pointers
+async fn dump(index: &mut BareIndex) -> Vec<String> {
+    let all = "SELECT json_array(kind, workspace_id, owner_id, asset_id) AS one FROM pointers
          UNION ALL
          SELECT json_array(id, entity_type, workspace_id, project_id, deleted_at, updated_by, updated_at,
                            pointer_wanted)
          FROM assets
-         ORDER BY 1",
-    )
-    .fetch_all(index)
-    .await
-    .unwrap()
+         ORDER BY 1";
+    let rows = index.view().rows(all, []).await.unwrap();
+    let texts = rows.iter().map(|row| row.text("one").unwrap().to_owned());
+    texts.collect()
 }
 
 #[test]
@@ -491,18 +455,21 @@ async fn an_older_move_over_another_workspaces_cover_ends_as_it_ended() {
     }
     migrate(&mut world.index).await;
     for index in [&mut world.index, &mut replay(&world.log).await] {
-        assert_eq!(asset(index, ours.id).await.unwrap(), None);
-        assert!(asset(index, theirs.id).await.unwrap().is_some());
-        assert_eq!(pointed_to(index, pointer(1)).await.unwrap(), None);
-        let current = pointed_to(index, pointer(2)).await.unwrap();
+        assert_eq!(asset(index.view(), ours.id).await.unwrap(), None);
+        assert!(asset(index.view(), theirs.id).await.unwrap().is_some());
+        assert_eq!(pointed_to(index.view(), pointer(1)).await.unwrap(), None);
+        let current = pointed_to(index.view(), pointer(2)).await.unwrap();
         assert_eq!(current, Some(theirs.id));
         // From now on each workspace has its own.
         apply(index, &[&requested(&again)]).await;
         let moved = newer::moved(index, &again, false).await.unwrap();
         apply(index, &[&moved]).await;
-        assert_eq!(pointed_to(index, pointer(1)).await.unwrap(), Some(again.id));
-        let current = pointed_to(index, pointer(2)).await.unwrap();
+        assert_eq!(
+            pointed_to(index.view(), pointer(1)).await.unwrap(),
+            Some(again.id)
+        );
+        let current = pointed_to(index.view(), pointer(2)).await.unwrap();
         assert_eq!(current, Some(theirs.id));
-        assert!(asset(index, theirs.id).await.unwrap().is_some());
+        assert!(asset(index.view(), theirs.id).await.unwrap().is_some());
     }
 }

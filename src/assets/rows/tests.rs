@@ -1,17 +1,21 @@
 mod older_logs;
 
-use super::*;
-use crate::assets::PointerKind;
+use super::effects::*;
+use super::reading::*;
+use crate::assets::entity::{EntityType, PointerKind};
+use crate::assets::model::{Asset, Bindings, Micros};
+use crate::assets::pointer::Pointer;
 use crate::s3::{BucketName, ObjectKey};
-use sqlx::Connection;
+use crate::store::{BareIndex, Effect};
+use uuid::Uuid;
 
 const ID: &str = "3999b15f-7a97-486e-b06b-d08ce45c00c9";
 const USER: &str = "87027c3a-068e-46d4-9359-008fbe42ea1d";
 
-async fn index() -> SqliteConnection {
-    let mut connection = older_logs::older_index().await;
-    older_logs::migrate(&mut connection).await;
-    connection
+async fn index() -> BareIndex {
+    let mut index = older_logs::older_index().await;
+    older_logs::migrate(&mut index).await;
+    index
 }
 fn id(text: &str) -> Uuid {
     Uuid::try_parse(text).unwrap()
@@ -39,15 +43,9 @@ fn avatar() -> Asset {
         pointer_wanted: false,
     }
 }
-/// What the store hands to an applying function.
-fn rows(effect: &Effect) -> String {
-    serde_json::json!([{"sequence": 1, "at": 0, "data": effect.data}]).to_string()
-}
-async fn index_with(asset: &Asset) -> SqliteConnection {
+async fn index_with(asset: &Asset) -> BareIndex {
     let mut index = index().await;
-    apply_requested(&mut index, &rows(&requested(asset)))
-        .await
-        .unwrap();
+    index.apply(&EFFECTS, &[&requested(asset)]).await;
     index
 }
 
@@ -56,10 +54,15 @@ async fn a_requested_asset_is_read_back_as_it_was() {
     let asset = avatar();
     let mut index = index_with(&asset).await;
     assert_eq!(
-        self::asset(&mut index, asset.id).await.unwrap(),
+        super::reading::asset(index.view(), asset.id).await.unwrap(),
         Some(asset)
     );
-    assert_eq!(self::asset(&mut index, Uuid::nil()).await.unwrap(), None);
+    assert_eq!(
+        super::reading::asset(index.view(), Uuid::nil())
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -80,7 +83,7 @@ async fn every_binding_of_an_asset_is_kept() {
     asset.pointer_wanted = true;
     let mut index = index_with(&asset).await;
     assert_eq!(
-        self::asset(&mut index, asset.id).await.unwrap(),
+        super::reading::asset(index.view(), asset.id).await.unwrap(),
         Some(asset)
     );
 }
@@ -89,10 +92,10 @@ async fn every_binding_of_an_asset_is_kept() {
 async fn the_type_asked_for_is_found_at_the_assets_own_key_only() {
     let mut index = index_with(&avatar()).await;
     let key = format!("user-assets/{ID}/me.png");
-    let at = content_type_at(&mut index, id(ID), "uploads", &key).await;
+    let at = content_type_at(index.view(), id(ID), "uploads", &key).await;
     assert_eq!(at.unwrap().as_deref(), Some("image/png"));
     for (bucket, key) in [("uploads", "user-assets/x/me.png"), ("other", &key)] {
-        let at = content_type_at(&mut index, id(ID), bucket, key).await;
+        let at = content_type_at(index.view(), id(ID), bucket, key).await;
         assert_eq!(at.unwrap(), None);
     }
 }
@@ -110,10 +113,11 @@ async fn a_change_replaces_attributes_or_leaves_them() {
         created_by: None,
         moved: None,
     };
-    apply_changed(&mut index, &rows(&changed.effect()))
+    index.apply(&EFFECTS, &[&changed.effect()]).await;
+    let found = super::reading::asset(index.view(), asset.id)
         .await
+        .unwrap()
         .unwrap();
-    let found = self::asset(&mut index, asset.id).await.unwrap().unwrap();
     assert_eq!(found.attributes, asset.attributes);
     assert_eq!(found.updated_by, Some(asset.created_by));
     assert_eq!(found.updated_at, changed.updated_at);
@@ -121,10 +125,11 @@ async fn a_change_replaces_attributes_or_leaves_them() {
 
     changed.attributes = Some(r#"{"a":[1,{"b":null}]}"#.to_owned());
     changed.pointer_wanted = None;
-    apply_changed(&mut index, &rows(&changed.effect()))
+    index.apply(&EFFECTS, &[&changed.effect()]).await;
+    let found = super::reading::asset(index.view(), asset.id)
         .await
+        .unwrap()
         .unwrap();
-    let found = self::asset(&mut index, asset.id).await.unwrap().unwrap();
     assert_eq!(found.attributes, r#"{"a":[1,{"b":null}]}"#);
     assert!(found.pointer_wanted);
 }
@@ -133,30 +138,25 @@ async fn a_change_replaces_attributes_or_leaves_them() {
 async fn a_deleted_asset_is_not_found_and_only_the_named_pointer_is_emptied() {
     let asset = avatar();
     let mut index = index_with(&asset).await;
-    sqlx::query(
-        "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
-         VALUES ('user_avatar', '', ?1, ?2), ('user_cover', '', ?1, ?2)",
-    )
-    .bind(USER)
-    .bind(ID)
-    .execute(&mut index)
-    .await
-    .unwrap();
+    let pointers = "INSERT INTO pointers (kind, workspace_id, owner_id, asset_id)
+         VALUES ('user_avatar', '', ?1, ?2), ('user_cover', '', ?1, ?2)";
+    index.run(pointers, [USER.into(), ID.into()]).await;
     let deleted = Deleted {
         id: asset.id,
         deleted_at: Micros::from_micros(3),
         emptied: vec![Pointer::user_avatar(id(USER))],
     };
-    apply_deleted(&mut index, &rows(&deleted.effect()))
-        .await
-        .unwrap();
-    assert_eq!(self::asset(&mut index, asset.id).await.unwrap(), None);
-    let avatar = pointed_to(&mut index, Pointer::user_avatar(id(USER))).await;
+    index.apply(&EFFECTS, &[&deleted.effect()]).await;
+    assert_eq!(
+        super::reading::asset(index.view(), asset.id).await.unwrap(),
+        None
+    );
+    let avatar = pointed_to(index.view(), Pointer::user_avatar(id(USER))).await;
     assert_eq!(avatar.unwrap(), None);
     let cover = Pointer {
         kind: PointerKind::UserCover,
         ..Pointer::user_avatar(id(USER))
     };
-    let cover = pointed_to(&mut index, cover).await;
+    let cover = pointed_to(index.view(), cover).await;
     assert_eq!(cover.unwrap(), Some(asset.id));
 }

@@ -1,126 +1,22 @@
-//! What a command asks of whoever holds the vault: the running server (over its administration listener) or the command itself.
-//!
-//! One order in, one JSON value or one sentence out. It refuses to know how the order came.
-mod housekeeping;
-
-pub use housekeeping::{Asked, Cleared, Housekeeper, Ongoing};
-
-use crate::assets::AssetAges;
+//! Carries orders out: calls the vault's modules, and puts their answers into JSON.
+use crate::admin::housekeeping::{FolderUse, Housekeeper};
+use crate::admin::order::{Order, PlaceOrder};
 use crate::auth::{
-    AccessKeyListing, Anchor, Auth, AuthError, CreatedAccessKey, CreatedToken, KeyLimits,
-    NewAccessKey, NewToken, Role, TokenListing, WorkspaceListing,
+    AccessKeyListing, Anchor, Auth, AuthError, CreatedAccessKey, CreatedToken, NewAccessKey,
+    NewToken, TokenListing, WorkspaceListing,
 };
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
-use crate::store::{Mode, Repair, StoreError, Verify, with_causes};
+use crate::store::{Mode, StoreError, with_causes};
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-use uuid::Uuid;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "order")]
-pub enum Order {
-    TokenCreate {
-        email: String,
-        name: Option<String>,
-        scopes: Vec<String>,
-        /// Seconds from now
-        expires_in: Option<u64>,
-        /// `--workspace '*'`
-        any_workspace: bool,
-    },
-    TokenList,
-    TokenRevoke {
-        id: String,
-    },
-    AccessKeyCreate {
-        name: Option<String>,
-        limits: KeyLimits,
-    },
-    AccessKeyList,
-    AccessKeyRevoke {
-        id: String,
-    },
-    UserList,
-    UserRemove {
-        email: String,
-    },
-    Gc {
-        dry_run: bool,
-        /// Of a command that does the work itself; a server has its own.
-        #[serde(skip)]
-        ages: Option<AssetAges>,
-    },
-    /// To be asked again until it is done.
-    Fsck(Repair),
-    /// To be asked again until it is done.
-    Backup {
-        to: PathBuf,
-        #[serde(default)]
-        verify: Verify,
-    },
-    #[serde(untagged)]
-    Place(PlaceOrder),
-}
-
-impl Order {
-    /// Whether it changes nothing in the folder.
-    #[must_use]
-    pub fn only_looks(&self) -> bool {
-        match self {
-            Self::TokenList | Self::AccessKeyList | Self::UserList => true,
-            Self::Gc { dry_run, .. } => *dry_run,
-            Self::Fsck(repair) => !repair.wanted,
-            Self::Place(order) => {
-                matches!(order, PlaceOrder::WorkspaceList | PlaceOrder::AnchorList)
-            }
-            Self::TokenCreate { .. }
-            | Self::TokenRevoke { .. }
-            | Self::AccessKeyCreate { .. }
-            | Self::AccessKeyRevoke { .. }
-            | Self::UserRemove { .. }
-            | Self::Backup { .. } => false,
-        }
-    }
-}
-
-/// An order about workspaces, who is in them, and what of them is published.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "order")]
-pub enum PlaceOrder {
-    WorkspaceCreate { slug: String, members: Vec<Member> },
-    WorkspaceList,
-    MemberAdd { slug: String, member: Member },
-    MemberRemove { slug: String, email: String },
-    AnchorCreate { slug: String, project_id: Uuid },
-    AnchorList,
-    AnchorRevoke { anchor: String },
-}
-
-/// Who is to be a member, and as what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    pub email: String,
-    /// Plane's number: 20, 15 or 5.
-    pub role: u8,
-}
-impl Member {
-    fn role(&self) -> Result<Role, String> {
-        Role::parse(&self.role.to_string()).ok_or_else(|| {
-            let role = self.role;
-            format!("{role} is no role: 20 is an admin, 15 a member, 5 a guest.")
-        })
-    }
-}
-
-/// Who holds the vault: a running server, or the command itself.
+/// The process that holds the vault: a running server, or the command itself.
 #[derive(Clone, Copy)]
 pub struct Holder<'a> {
     pub auth: &'a Auth,
     pub keeper: &'a Housekeeper,
-    pub asked: Asked,
+    pub folder_use: FolderUse,
 }
 
 /// `Err`: one sentence for the person at the command line.
@@ -184,7 +80,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
             let mode = if dry_run { Mode::Tell } else { Mode::Do };
             let cleared = holder
                 .keeper
-                .sweep(mode, holder.asked)
+                .sweep(mode, holder.folder_use)
                 .await
                 .map_err(trouble)?;
             Ok(json!(cleared))
@@ -195,7 +91,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
     }
 }
 
-/// Workspaces, who is in them, and what of them is published.
+/// Workspaces, their members and their published projects.
 async fn carry_out_for_places(auth: &Auth, order: PlaceOrder) -> Result<Value, String> {
     match order {
         PlaceOrder::WorkspaceCreate { slug, members } => {
@@ -319,34 +215,8 @@ fn sentence(error: AuthError) -> String {
         AuthError::Store(error) => trouble(error),
     }
 }
-/// Who runs commands administers the machine, so the cause is told.
+/// The person who runs commands administers the machine, so the answer names the cause.
 #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn trouble(error: StoreError) -> String {
     format!("The vault could not do it: {}.", with_causes(&error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_order_travels_as_tagged_json() {
-        let order: Order = serde_json::from_str(
-            r#"{"order":"token_create","email":"a@b","name":null,"scopes":[],"expires_in":null,"any_workspace":false}"#,
-        )
-        .unwrap();
-        assert!(matches!(order, Order::TokenCreate { .. }));
-        insta::assert_snapshot!(
-            serde_json::to_string(&Order::TokenRevoke { id: "x".to_owned() }).unwrap(),
-            @r#"{"order":"token_revoke","id":"x"}"#
-        );
-        let limits = KeyLimits {
-            bucket: crate::s3::BucketName::parse("uploads").ok(),
-            ..KeyLimits::default()
-        };
-        insta::assert_snapshot!(
-            serde_json::to_string(&Order::AccessKeyCreate { name: None, limits }).unwrap(),
-            @r#"{"order":"access_key_create","name":null,"limits":{"read_only":false,"bucket":"uploads","prefix":null}}"#
-        );
-    }
 }
