@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod journal;
+mod migrations;
 mod pages;
 #[cfg(test)]
 mod tests;
@@ -22,13 +23,13 @@ pub(crate) use pages::{
 };
 
 use crate::owner;
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use migrations::MIGRATIONS;
+use sqlx::migrate::{Migrate, MigrateError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
 const MOST_READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

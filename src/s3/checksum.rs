@@ -9,11 +9,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 use base64::prelude::{BASE64_STANDARD, Engine};
 use crc_fast::CrcAlgorithm;
-use md5_many::{Md5, Md5Many};
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{ErrorCode, S3Error};
+use super::{ErrorCode, S3Error, md5_lanes};
 
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
@@ -480,9 +480,10 @@ impl Digests {
 /// The MD5 of each body: up to sixteen together take about as long as the longest of them alone.
 #[must_use]
 pub fn md5_of_each(bodies: &[&[u8]]) -> Vec<[u8; 16]> {
-    let mut md5s = vec![[0; 16]; bodies.len()];
-    Md5Many::new().hash_many(bodies, &mut md5s);
-    md5s
+    match bodies {
+        [body] => vec![Md5::digest(body).into()],
+        _ => md5_lanes::md5_of_each(bodies),
+    }
 }
 
 /// CRC64-NVME of one block.
@@ -658,23 +659,6 @@ mod tests {
         }
     }
 
-    /// What this processor has, less than that, and what each of its kind has.
-    fn engines() -> Vec<Md5Many> {
-        use fearless_simd::Level;
-        let best = Level::new();
-        let mut levels = vec![best, Level::baseline()];
-        #[cfg(target_arch = "x86_64")]
-        levels.extend(
-            [
-                best.as_avx2().map(Level::Avx2),
-                best.as_sse4_2().map(Level::Sse4_2),
-            ]
-            .into_iter()
-            .flatten(),
-        );
-        levels.into_iter().map(Md5Many::from_level).collect()
-    }
-
     proptest! {
         /// Another implementation is the judge.
         #[test]
@@ -691,11 +675,6 @@ mod tests {
             let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
             let expected: Vec<[u8; 16]> = bodies.iter().map(|body| md5::Md5::digest(body).into()).collect();
             prop_assert_eq!(&md5_of_each(&bodies), &expected);
-            for engine in engines() {
-                let mut md5s = vec![[0; 16]; bodies.len()];
-                engine.hash_many(&bodies, &mut md5s);
-                prop_assert_eq!(&md5s, &expected, "{:?}", engine);
-            }
             for (body, expected) in bodies.iter().zip(expected) {
                 prop_assert_eq!(digests(body).md5, expected);
             }

@@ -21,6 +21,7 @@ pub mod header_text;
 pub mod key;
 pub mod lifecycle;
 pub mod listing;
+mod md5_lanes;
 pub mod multipart;
 pub mod network;
 pub mod op;
