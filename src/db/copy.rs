@@ -54,7 +54,7 @@ pub(crate) async fn copy_with_checksums(path: &Path, to: &Path) -> Result<(), Da
 /// A copy as hangar made databases before their pages had checksums.
 #[cfg(test)]
 pub(crate) async fn make_without_checksums(path: &Path, of: &Path) -> Result<(), sqlx::Error> {
-    use crate::db::tables::MIGRATIONS;
+    use crate::db::migrations::MIGRATIONS;
     use sqlx::sqlite::SqliteConnectOptions;
     use sqlx::{AssertSqlSafe, ConnectOptions, Row};
     let options = SqliteConnectOptions::new()

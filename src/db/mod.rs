@@ -12,6 +12,7 @@ mod connection;
 mod copy;
 mod error;
 mod journal;
+mod migrations;
 mod pages;
 mod tables;
 #[cfg(test)]

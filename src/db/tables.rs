@@ -1,10 +1,9 @@
 //! The tables of the index's file, brought up to date.
 
 use crate::db::error::DatabaseError;
+use crate::db::migrations::MIGRATIONS;
 use sqlx::SqliteConnection;
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
-
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
+use sqlx::migrate::{Migrate, MigrateError};
 
 pub(crate) async fn bring_up_to_date(
     connection: &mut SqliteConnection,

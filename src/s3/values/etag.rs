@@ -1,6 +1,6 @@
 //! Entity tags, held without their quotes.
 
-use md5_many::{Digest, Md5};
+use md5::{Digest, Md5};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]

@@ -5,9 +5,10 @@
 //! ([`md5_of_each`]), since the blocks of one body depend on each other and those of different bodies do not.
 
 use crate::s3::values::checksum::algorithm::ChecksumAlgorithm;
+use crate::s3::values::checksum::md5_lanes;
 use crate::s3::values::checksum::value::Checksum;
 use crc_fast::CrcAlgorithm;
-use md5_many::{Md5, Md5Many};
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -222,9 +223,10 @@ impl Digests {
 /// The MD5 of each body: up to sixteen together take about as long as the longest of them alone.
 #[must_use]
 pub fn md5_of_each(bodies: &[&[u8]]) -> Vec<[u8; 16]> {
-    let mut md5s = vec![[0; 16]; bodies.len()];
-    Md5Many::new().hash_many(bodies, &mut md5s);
-    md5s
+    match bodies {
+        [body] => vec![Md5::digest(body).into()],
+        _ => md5_lanes::md5_of_each(bodies),
+    }
 }
 
 /// CRC64-NVME of one block.

@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod hasher;
+mod md5_lanes;
 #[cfg(test)]
 mod tests;
 mod value;
