@@ -28,7 +28,7 @@ use crate::s3::policy::{PostPolicy, PresignedPost};
 use crate::s3::range::ByteRange;
 use crate::s3::sigv4::{Credential, Scope, SigningKey, presign_query};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error, time, uri};
-use crate::store::{EffectKind, Judged, Object, RecordError, Store, StoreError};
+use crate::store::{EffectKind, Judged, Object, RecordError, Store, StoreError, with_causes};
 use content::{ImageFormat, MAGIC_BYTES};
 use pointers::Waiting;
 use std::sync::Arc;
@@ -386,7 +386,7 @@ impl Assets {
         let mut connection = self
             .readers()
             .await
-            .map_err(|error| no_answer(error.to_string()))?;
+            .map_err(|error| no_answer(with_causes(&error)))?;
         let asked = repo::content_type_at(&mut connection, id, bucket.as_str(), key.as_str())
             .await
             .map_err(|error| no_answer(error.to_string()))?;

@@ -32,6 +32,7 @@ use crate::http::app_state::AppState;
 use crate::http::auth::presented_token;
 use crate::http::limits::Body;
 use crate::http::{serve, trace};
+use crate::store::with_causes;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -72,7 +73,7 @@ async fn answer(
 
 fn refuse(req: &HttpRequest, error: &PlaneError, found: &Found) -> HttpResponse {
     let note = trace::Note {
-        detail: Some(error.to_string()),
+        detail: Some(with_causes(error)),
         ..trace::Note::default()
     };
     trace::note(req, note);

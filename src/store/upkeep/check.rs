@@ -183,6 +183,7 @@ pub async fn check_backup(
             {
                 let made = looking::index_of_log(&home, &places, id, None, effects).await;
                 made.map_err(|error| {
+                    let error = error.sentence();
                     refused(&format!("has no snapshot that is whole, and {error}"))
                 })?
             }
