@@ -7,7 +7,8 @@ use crate::auth::{
 };
 use crate::clock::Timestamp;
 use crate::s3::time::iso8601_secs;
-use crate::store::{Mode, StoreError, with_causes};
+use crate::store::{Mode, StoreError};
+use crate::telemetry::with_causes;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 

@@ -6,8 +6,9 @@
 use crate::assets::{AssetAges, PurgedAssets, purge};
 use crate::store::{
     Checked, Copies, Freed, Janitor, Mode, Progress, Repair, Scrub, Store, StoreError, Swept,
-    Verify, with_causes,
+    Verify,
 };
+use crate::telemetry::with_causes;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::path::PathBuf;

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::s3::range::ByteRange;
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use crate::store::{Object, ReadView, Store, StoreError};
+use crate::telemetry::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -170,10 +171,10 @@ impl Assets {
         let mut view = self
             .view()
             .await
-            .map_err(|error| no_answer(error.to_string()))?;
+            .map_err(|error| no_answer(with_causes(&error)))?;
         let asked = reading::content_type_at(&mut view, id, bucket.as_str(), key.as_str())
             .await
-            .map_err(|error| no_answer(error.to_string()))?;
+            .map_err(|error| no_answer(with_causes(&error)))?;
         if asked.is_some_and(|asked| content::is_image_type(&asked)) {
             return Err(S3Error::with_message(
                 ErrorCode::InvalidRequest,

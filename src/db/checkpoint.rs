@@ -6,6 +6,7 @@
 //! index only where the journal can still be recovered as far as the note says, or where the checkpoint was done.
 
 use crate::db::journal::{self, Index, Recoverable, Salts, Standing};
+use crate::telemetry::with_causes;
 use rustix::fs::OFlags;
 use sqlx::{Row, SqliteConnection};
 use std::fs::{File, OpenOptions};
@@ -282,9 +283,11 @@ impl Checkpoints {
         self.tried = standing.frames;
         let made = self.checkpoint(connection, sequence, Leaves::Journal);
         if let Err(error) = made.await {
-            let error: &dyn std::error::Error = &error;
-            let cause = error.source().map(ToString::to_string);
-            tracing::warn!(%error, cause, "the index's journal could not be moved into the index, and stays long until the next try");
+            let error = with_causes(&error);
+            tracing::warn!(
+                error,
+                "the index's journal could not be moved into the index, and stays long until the next try"
+            );
         }
     }
 

@@ -6,7 +6,6 @@
 //! Each page has a checksum, and a page that is not what was written is an error ([`is_damage`]) and never a row
 //! (`pages`). The journal is moved into the database here and never by SQLite itself (`checkpoint`).
 
-pub(crate) mod cause;
 mod checkpoint;
 mod connection;
 mod copy;

@@ -3,6 +3,7 @@
 //! An error's text leaves its cause out; the cause is its source. [`with_causes`] joins them where a person reads them.
 
 use crate::s3::checksum::ChecksumAlgorithm;
+use crate::telemetry::with_causes;
 use std::borrow::Cow;
 use std::error::Error;
 use std::io;
@@ -173,22 +174,6 @@ macro_rules! with_a_cause {
 
 with_a_cause!(Unavailable);
 with_a_cause!(DamagedBytes);
-
-/// An error and its causes as one text, for logs and commands. A cause that the text before it holds already is left out.
-#[must_use]
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
-}
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {

@@ -39,7 +39,7 @@ pub use dir::Dir;
 pub use door::store::Store;
 pub use effect::{Decision, Effect, EffectKind};
 pub use error::{
-    DamagedBytes, OpenError, RecordError, Refusal, StageError, StoreError, Unavailable, with_causes,
+    DamagedBytes, OpenError, RecordError, Refusal, StageError, StoreError, Unavailable,
 };
 #[cfg(test)]
 pub(crate) use index::bare::BareIndex;

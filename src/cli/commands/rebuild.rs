@@ -53,7 +53,7 @@ impl Rebuild {
         });
         let (store, rebuilt) = opened
             .await
-            .map_err(|error| order::refused(&error.to_string(), &data_dir))?;
+            .map_err(|error| order::refused(&error.sentence(), &data_dir))?;
         store.close().await;
         let rebuilt = rebuilt.unwrap_or_default();
         if self.json {

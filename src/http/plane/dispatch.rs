@@ -19,6 +19,7 @@ use crate::http::plane::routes::path::{self, PathParameters, RouteMatch};
 use crate::http::plane::routes::table::{Endpoint, Route, Version};
 use crate::http::rate_limit::Allowance;
 use crate::http::{serve, trace};
+use crate::telemetry::with_causes;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -55,7 +56,7 @@ async fn answer(
 
 fn refuse(req: &HttpRequest, error: &PlaneError, route_match: &RouteMatch) -> HttpResponse {
     let note = trace::Note {
-        detail: Some(error.to_string()),
+        detail: Some(with_causes(error)),
         ..trace::Note::default()
     };
     trace::note(req, note);

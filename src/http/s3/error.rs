@@ -4,7 +4,8 @@
 use crate::http::limits::BodyError;
 use crate::http::trace::{self, HOST_ID, Note, RequestId};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
-use crate::store::{StageError, StoreError, with_causes};
+use crate::store::{StageError, StoreError};
+use crate::telemetry::with_causes;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};

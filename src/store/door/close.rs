@@ -1,8 +1,8 @@
 //! Closing a vault.
 
-use crate::db::cause::cause_of;
 use crate::store::door::store::Store;
 use crate::store::parts::changes::Tasks;
+use crate::telemetry::with_causes;
 use sqlx::Connection;
 
 impl Store {
@@ -21,8 +21,8 @@ impl Store {
                 let index_files = &self.vault.index_files;
                 index_files.leave_snapshot(&mut index).await;
                 if let Err(error) = index_files.leave_index(&mut index).await {
-                    let cause = cause_of(&error);
-                    tracing::warn!(%error, cause, "could not leave the database as a clean stop does");
+                    let error = with_causes(&error);
+                    tracing::warn!(error, "could not leave the database as a clean stop does");
                 }
                 drop(index.close().await);
                 self.vault.folder.release();

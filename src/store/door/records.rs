@@ -3,10 +3,11 @@
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::door::store::Store;
 use crate::store::effect::{Decision, Effect};
-use crate::store::error::{RecordError, StoreError, stopped, with_causes};
+use crate::store::error::{RecordError, StoreError, stopped};
 use crate::store::index::view::ReadView;
 use crate::store::journal::locks::RowLock;
 use crate::store::journal::work::{Check, Refused, Work};
+use crate::telemetry::with_causes;
 use futures_util::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 

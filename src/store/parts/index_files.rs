@@ -8,6 +8,7 @@ use crate::store::index;
 use crate::store::index::damage::{self, Found};
 use crate::store::journal::state::State;
 use crate::store::recovery::snapshot::{self, Renewal};
+use crate::telemetry::with_causes;
 use sqlx::{Connection, SqliteConnection};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,7 +81,7 @@ impl IndexFiles {
         }
         match snapshot::take(&self.folder.database(), self.folder.home(), Some(until)).await {
             Ok(taken) => renewal.was_taken(&taken),
-            Err(error) => tracing::debug!(%error, "no snapshot was left"),
+            Err(error) => tracing::debug!(error = with_causes(&error), "no snapshot was left"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whether the index that lies in the folder can be trusted: that it is whole, of this log, and of these very files.
 
 use crate::db::{self, DatabaseError, Origin, Tables, Trust};
-use crate::store::error::{OpenError, is_full, with_causes};
+use crate::store::error::{OpenError, is_full};
 use crate::store::folder::{CHECKPOINT_NOTE, DATABASE, Folder, Identity, identity};
 use crate::store::index;
 use crate::store::index::damage::{self, IndexFile};
@@ -14,6 +14,7 @@ use crate::store::recovery::refusal::{
 use crate::store::recovery::settle::{settle, with_checksums};
 use crate::store::recovery::snapshot;
 use crate::store::recovery::source::Source;
+use crate::telemetry::with_causes;
 use sqlx::{Connection, SqliteConnection};
 
 /// The database's journal, which holds its newest pages.

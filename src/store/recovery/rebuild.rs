@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::db::{DatabaseError, Origin};
 use crate::store::dir::Dir;
-use crate::store::error::{OpenError, with_causes};
+use crate::store::error::OpenError;
 use crate::store::folder::Folder;
 use crate::store::index;
 use crate::store::index::damage::IndexFile;
@@ -16,6 +16,7 @@ use crate::store::recovery::refusal::{
 use crate::store::recovery::set_aside::set_index_aside;
 use crate::store::recovery::snapshot::{self, Survey};
 use crate::store::recovery::source::Source;
+use crate::telemetry::with_causes;
 use sqlx::SqliteConnection;
 
 /// An index from a snapshot or without rows, where the log goes on, the snapshot's last record, and what all snapshots say.

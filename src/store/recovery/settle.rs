@@ -8,6 +8,7 @@ use crate::store::index;
 use crate::store::index::damage::IndexFile;
 use crate::store::record::segments::End;
 use crate::store::recovery::refusal::database_trouble;
+use crate::telemetry::with_causes;
 use sqlx::{Connection, SqliteConnection};
 
 /// A database of at most so many bytes is verified before it is served; a larger one beside serving.
@@ -25,9 +26,8 @@ pub(in crate::store) async fn settle(
     let is_settled = match checkpoint.await {
         Ok(is_settled) => is_settled,
         Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            let cause = error.source().map(ToString::to_string);
-            tracing::warn!(%error, cause, "the index is not verified before it is used");
+            let error = with_causes(&error);
+            tracing::warn!(error, "the index is not verified before it is used");
             false
         }
     };
@@ -78,9 +78,11 @@ pub(in crate::store) async fn with_checksums(
             return Err(database_trouble(&error, false));
         }
         drop(remove_database(home, NEW));
-        let error: &dyn std::error::Error = &error;
-        let cause = error.source().map(ToString::to_string);
-        tracing::warn!(%error, cause, "the index could not be given checksums: the next start tries again");
+        let error = with_causes(&error);
+        tracing::warn!(
+            error,
+            "the index could not be given checksums: the next start tries again"
+        );
         return Ok(index);
     }
     let placed = async {

@@ -7,12 +7,13 @@
 use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
 use crate::store::dir::{self, Dir};
-use crate::store::error::{StoreError, Unavailable, with_causes};
+use crate::store::error::{StoreError, Unavailable};
 use crate::store::folder::{DATABASE, Folder, identity, remove_database, remove_journals};
 use crate::store::index;
 use crate::store::record::LogId;
 use crate::store::record::reader::{Reader, ScanError};
 use crate::store::record::segments::{self, End};
+use crate::telemetry::with_causes;
 use sqlx::{Connection, SqliteConnection};
 use std::io;
 use std::path::Path;

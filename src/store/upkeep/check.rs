@@ -9,7 +9,7 @@ use crate::store::blocking::blocking;
 use crate::store::bodies::blobs::{self, Blobs};
 use crate::store::content::Body;
 use crate::store::dir::Dir;
-use crate::store::error::{StoreError, unavailable, with_causes};
+use crate::store::error::{StoreError, unavailable};
 use crate::store::folder::{DATABASE, Places};
 use crate::store::index;
 use crate::store::index::damage::Found;
@@ -24,6 +24,7 @@ use crate::store::upkeep::findings::{
 use crate::store::upkeep::handle::Upkeep;
 use crate::store::upkeep::mend;
 use crate::store::upkeep::verify::{verify_body, verify_records};
+use crate::telemetry::with_causes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

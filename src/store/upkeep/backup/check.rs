@@ -49,6 +49,7 @@ pub async fn check_backup(
             Ok(reader::Found::Log(id)) if was_written(&home).map_err(|it| cannot(&it))? => {
                 let made = look::index_of_log(&home, &places, id, None, effects).await;
                 made.map_err(|error| {
+                    let error = error.sentence();
                     refused(&format!("has no snapshot that is whole, and {error}"))
                 })?
             }

@@ -1,7 +1,8 @@
 //! What can go wrong in a backup or a restore, and the way out of it.
 
 use crate::store::dir::Dir;
-use crate::store::error::{StoreError, is_full, with_causes};
+use crate::store::error::{StoreError, is_full};
+use crate::telemetry::with_causes;
 use std::io;
 use std::path::{Path, PathBuf};
 
