@@ -330,7 +330,7 @@ mod tests {
         match read(Some("application/json"), body.as_bytes()).await {
             Ok(fields) => assert!(is_read && fields.get("a").is_some()),
             Err(PlaneError::Unparsable { syntax, .. }) => {
-                assert_eq!((is_read, syntax), (false, "JSON"))
+                assert_eq!((is_read, syntax), (false, "JSON"));
             }
             Err(other) => panic!("{other}"),
         }
