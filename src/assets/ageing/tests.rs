@@ -90,7 +90,7 @@ impl House {
         let assets = &self.state.assets;
         let restoring = assets.restore(asset.id, self.own(), Permission::All);
         match restoring.await {
-            Ok(_) => true,
+            Ok(()) => true,
             Err(AssetError::NotFound) => false,
             Err(error) => panic!("{error:?}"),
         }

@@ -340,7 +340,7 @@ mod tests {
         match parse(Some("application/json"), body.as_bytes()).await {
             Ok(fields) => assert!(is_accepted && fields.get("a").is_some()),
             Err(PlaneError::Unparsable { syntax, .. }) => {
-                assert_eq!((is_accepted, syntax), (false, "JSON"))
+                assert_eq!((is_accepted, syntax), (false, "JSON"));
             }
             Err(other) => panic!("{other}"),
         }
