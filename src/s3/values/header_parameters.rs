@@ -1,9 +1,9 @@
 //! The parameters of a header's value: `token; name=value; name="value"`. RFC 2045, section 5.1.
 
-pub(in crate::s3) type Parameter<'a> = (&'a [u8], Vec<u8>);
+pub(crate) type Parameter<'a> = (&'a [u8], Vec<u8>);
 
 /// Splits `token; name=value; name="value"`. `None` where it is not well-formed.
-pub(in crate::s3) fn parameters(header: &[u8]) -> Option<(&[u8], Vec<Parameter<'_>>)> {
+pub(crate) fn parameters(header: &[u8]) -> Option<(&[u8], Vec<Parameter<'_>>)> {
     let end = header
         .iter()
         .position(|&byte| byte == b';')

@@ -53,7 +53,7 @@ pub enum Plus {
 }
 impl Plus {
     /// The readings under which a signature of this query may hold, the usual one first.
-    pub(in crate::s3) fn readings(raw_query: &str) -> &'static [Self] {
+    pub(crate) fn readings(raw_query: &str) -> &'static [Self] {
         if raw_query.contains('+') {
             &[Self::Space, Self::Sign]
         } else {
