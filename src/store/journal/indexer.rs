@@ -81,7 +81,7 @@ impl Indexer {
                         faults::step("answered");
                     }
                     Some(failure) => {
-                        answer(caller, Err(StoreError::Unavailable(failure.clone().into())))
+                        answer(caller, Err(StoreError::Unavailable(failure.clone().into())));
                     }
                 }
             }

@@ -153,6 +153,10 @@ impl<'b> Lane<'b> {
     }
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "the code of each width is compiled into the function that has that width's instructions"
+)]
 #[inline(always)]
 fn in_lanes<S: Simd>(simd: S, bodies: &[&[u8]]) -> Vec<[u8; 16]> {
     let width = S::u32s::N;
@@ -204,6 +208,12 @@ fn in_lanes<S: Simd>(simd: S, bodies: &[&[u8]]) -> Vec<[u8; 16]> {
 }
 
 /// Adds the first `run` blocks of each lane to its state.
+#[expect(clippy::many_single_char_names, reason = "the names of RFC 1321")]
+#[expect(clippy::needless_range_loop, reason = "all lanes move on by one block")]
+#[expect(
+    clippy::inline_always,
+    reason = "the code of each width is compiled into the function that has that width's instructions"
+)]
 #[inline(always)]
 fn compress<S: Simd>(
     simd: S,
