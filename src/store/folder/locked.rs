@@ -224,8 +224,9 @@ impl Folder {
         }
     }
 
-    /// Moves the index aside with all files that SQLite keeps next to it, also where only some of them are left. hangar never
-    /// trusts it again, and never removes it. Returns the name of its new folder; `None` if there were no such files.
+    /// Moves the index aside with all files that SQLite keeps next to it, also where only some of them are left.
+    /// hangar never trusts it again, and never removes it. Returns the name of its new folder; `None` if there were no
+    /// such files.
     pub(in crate::store) fn set_index_aside(&self, now_millis: i64) -> io::Result<Option<String>> {
         let mut names = Vec::new();
         for name in database_files(DATABASE) {

@@ -224,8 +224,8 @@ impl Space {
             && self.is_time(&self.examined)
     }
 
-    /// Finds out whether uploads can be written, where that is in doubt, and whether there is space for the reserve again. It
-    /// writes to the disk and blocks.
+    /// Finds out whether uploads can be written, where that is in doubt, and whether there is space for the reserve
+    /// again. It writes to the disk and blocks.
     pub(in crate::store) fn examine(&self) {
         if self.is_without_reserve() {
             self.recover();
@@ -267,7 +267,8 @@ impl Space {
         if self.is_read_only.load(Ordering::Relaxed) {
             return Some(Warning::DiskReadOnly);
         }
-        // If more than the reserve is free above `min_free_bytes`, the reserve is missing for another reason than a full disk.
+        // If more than the reserve is free above `min_free_bytes`, the reserve is missing for another reason than a
+        // full disk.
         let is_full = self.is_without_reserve()
             && (free_bytes >= min_free_bytes || free_bytes < self.reserve_bytes);
         if is_full {

@@ -1,8 +1,8 @@
-//! The index of a folder that is opened read-only: for commands on a folder that no server holds.
+//! The index of a folder that is opened read-only, for commands on a folder without a running server.
 //!
-//! Guarantees: no byte, name or time of the folder changes, and no row is read that the next start would not have. The index
-//! of a folder that was stopped cleanly is read as it lies. For every other folder (a crash, a copy, a damaged index) an index
-//! is built from a snapshot and the log, in a temporary folder.
+//! Guarantees: no byte, name or time in the folder changes, and a command reads no row that the next start would not
+//! have. The index of a folder that was stopped cleanly is read in place. For every other folder (a crash, a copy, a
+//! damaged index) an index is built from a snapshot and the log, in a temporary folder.
 
 use crate::db::{self, Checkpoints, DatabaseError, Noted, Owner, Readers, Tables, Trust, Verified};
 use crate::store::blocking::blocking;
@@ -25,24 +25,25 @@ use std::io;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// For this user alone, in TMPDIR. Its name tells the operator where it came from if a SIGKILL leaves it behind.
+/// A folder in TMPDIR that only this user can open. Its name tells the operator its origin if a SIGKILL leaves it
+/// behind.
 pub(in crate::store) fn temporary_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("hangar-look-").tempdir()
 }
 
-/// An index to read, and the temporary folder in which it lies where it was made for this.
+/// An index to read, and the temporary folder that holds it if it was rebuilt.
 pub(in crate::store) struct ReadIndex {
     pub(in crate::store) readers: Readers,
     pub(in crate::store) made_in: Option<TempDir>,
 }
 
-/// The state of a folder's index, found without opening it for writing.
+/// The state of a folder's index, determined without opening it for writing.
 pub(in crate::store) enum AsItLies {
-    /// It holds all of the log, and its journal is empty.
+    /// It holds the whole log, and its journal is empty.
     Whole(Readers),
-    /// It is this folder's own, and has a damaged page.
+    /// It was left in this folder, and has a damaged page.
     Damaged(Found),
-    /// It is not there, not this folder's own, of an older hangar, or was not left by a clean stop.
+    /// It is missing, was not left in this folder, is from an older hangar, or was not left by a clean stop.
     Unknown,
 }
 
@@ -126,7 +127,7 @@ fn is_own(said: &IndexState, database: Identity) -> bool {
     run.is_none() && known.is_some_and(|known| known.is_same_file(database))
 }
 
-/// Whether the log has no record after the one that the index knows last.
+/// Whether the log has no record after the last one that the index records.
 async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError> {
     let log = folder.log().clone();
     let looked = blocking(move || {
@@ -149,8 +150,9 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
     }
 }
 
-/// A start that trusts the index does not read what of the log the index holds already, and may go on where a look cannot.
-fn went_by_the_log(error: OpenError) -> OpenError {
+/// A start that trusts the index does not read the records that the index holds already. So it may succeed where a
+/// read-only open, which reads them, cannot.
+fn explain_read_only_refusal(error: OpenError) -> OpenError {
     match error {
         OpenError::Refused(refusal) => OpenError::Refused(
             format!(
@@ -164,8 +166,8 @@ fn went_by_the_log(error: OpenError) -> OpenError {
     }
 }
 
-/// Builds an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder. `is_own`:
-/// whether the folder was not copied, where it is known from anything but the snapshots.
+/// Builds an index in a temporary folder, from the newest whole snapshot (or from nothing) and the log after it.
+/// `is_own`: whether the folder was not copied, if anything but the snapshots shows it.
 pub(in crate::store) async fn index_of_log(
     home: &Dir,
     places: &Places,
@@ -212,11 +214,11 @@ pub(in crate::store) async fn index_of_log(
     let progress = Progress::default();
     let log = (&places.log, reader, id);
     let mut replay = Replay::new(log, from, (&mut index, &mut notes), effects, &progress);
-    // A copy's log may end at damage; the start of a folder that was not copied stops there.
+    // The log of a copied folder may end at damage. In a folder that was not copied, damage stops the start.
     let is_copy = survey.is_own_by(is_own) == Some(false);
     let applied = replay.apply_all(is_copy).await;
     applied.map_err(|error| match is_own {
-        Some(true) => went_by_the_log(error),
+        Some(true) => explain_read_only_refusal(error),
         _ => error,
     })?;
     refusal::refuse_end_before(&survey, replay.sure_end())?;

@@ -39,8 +39,8 @@ impl Forecast {
         }
     }
 
-    /// How long it takes, at the rate of the last day, until only `least_bytes` are free. `None` if that is unknown, or if free
-    /// space does not shrink.
+    /// How long it takes, at the rate of the last day, until only `least_bytes` are free. `None` if that is unknown, or
+    /// if free space does not shrink.
     pub(super) fn time_until(&self, least_bytes: u64) -> Option<Duration> {
         let ((began, before), (now, free)) = (*self.samples.front()?, *self.samples.back()?);
         let watched = now.saturating_sub(began);
