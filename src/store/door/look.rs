@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 
 impl Store {
-    /// Opens a folder read-only: every change is refused, and nothing in the folder is made or changed.
+    /// Opens a folder read-only: refuses every change, and creates and changes nothing in the folder.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -68,7 +68,7 @@ impl Store {
         let buckets = buckets
             .await
             .map_err(|error| database_trouble(&error.into()))?;
-        // Never written to.
+        // A read-only vault never writes to it.
         let notes = Checkpoints::of(folder.database(), note, Owner::default());
         let index_read = if index.made_in.is_some() {
             IndexRead::MadeAgain

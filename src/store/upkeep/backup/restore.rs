@@ -1,4 +1,4 @@
-//! Restoring a backup into a data folder that holds nothing yet.
+//! Restoring a backup into an empty data folder.
 
 use crate::store::dir::Dir;
 use crate::store::folder::{DATABASE, Places, RESTORING, remove_database};
@@ -15,11 +15,12 @@ use crate::store::upkeep::backup::transfer::Transfer;
 use std::io;
 use std::path::Path;
 
-/// Puts a backup, or a plain copy of a data folder, into a data folder that holds nothing yet, or what a restore that was
-/// cut off left. It holds all that the log there does, or, where a backup was cut off, all of the one before.
+/// Restores a backup, or a plain copy of a data folder, into a data folder that is empty or holds the remains of an
+/// interrupted restore. It restores everything in the source's log; if a backup there was interrupted, everything of
+/// the backup before.
 ///
 /// # Errors
-/// `Refused` where there is no backup, where its log is damaged, or where the folder holds data.
+/// `Refused` when there is no backup, when its log is damaged, or when the folder holds data.
 pub async fn restore(
     from: &Path,
     config: &StoreConfig,
@@ -38,13 +39,14 @@ pub async fn restore(
             return Err(refused_restore(to, "holds data already"));
         }
     }
-    // Root restores for the user whose backup it is, unless the folder was made for another one.
+    // If root restores, the files belong to the owner of the backup, unless the target folder was created for another
+    // user.
     let made_for = Dir::open(to).and_then(|to| to.owner()).ok();
     let owner = match made_for.filter(|owner| !owner.is_root()) {
         Some(owner) => owner,
         None => source.home.owner().map_err(at_dir(&source.home))?,
     };
-    // The marker first: what follows is no data folder until it is gone.
+    // The marker comes first: until it is removed, the folder is not a data folder.
     make_given(to, owner)?;
     make_given(&path, owner)?;
     let home = Dir::open(&path).map_err(at(&path))?;
@@ -79,7 +81,7 @@ fn refused_restore(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-/// Removes what a restore that was cut off left and another one may not find: its log and its snapshot.
+/// Removes the remains of an interrupted restore that the next restore must not use: its log and its snapshot.
 fn clear_away(home: &Dir, places: &Places) -> io::Result<()> {
     for segment in segments::segments(&places.log)? {
         places.log.remove(&segments::segment_name(segment))?;

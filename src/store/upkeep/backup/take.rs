@@ -20,14 +20,15 @@ use sqlx::Connection;
 use std::io;
 use std::path::Path;
 
-/// Blobs that are looked up together.
+/// How many blobs are looked up at a time.
 const PAGE: usize = 500;
 
 impl Upkeep {
-    /// Copies all that the index has now to a folder of its own. `progress` counts bytes of bodies.
+    /// Copies everything that the index holds now to a folder of its own. `progress` counts bytes of bodies.
     ///
     /// # Errors
-    /// `Refused` where the folder is something else; what was copied until another error stays for the next time.
+    /// `Refused` when the folder is something else. After any other error the next backup continues with what was
+    /// copied.
     pub async fn backup(
         &self,
         to: &Path,
@@ -45,12 +46,12 @@ impl Upkeep {
         if path.join(DATABASE).exists() || path.join("run").exists() {
             return Err(refused(to, "holds a data folder, not a backup"));
         }
-        // Later backups are made by the server, as the owner of its folder.
+        // The server makes later backups, and it runs as the owner of its folder.
         let owner = folder.home().owner().map_err(at_dir(folder.home()))?;
         let (home, places) = make_home(to, owner)?;
         let _lock = lock(to, &home)?;
         let former = snapshot::all(&home).await.map_err(at_dir(&home))?;
-        // Nothing is freed from here on.
+        // From here on the server frees no bytes.
         let _held = self.vault.state.hold_bytes();
         let new = snapshot::make(&folder.database(), &home, None).await;
         let new = new.map_err(|error| match error {
@@ -81,7 +82,7 @@ impl Upkeep {
         let copies = transfer.back_up(&home, &new, former.first()).await?;
         let lost = (copies.findings.iter()).find(|it| it.damage == Damage::Record);
         if let (Some(lost), Some(former)) = (lost, former.first()) {
-            // No restore would take the new one.
+            // No restore would accept the new snapshot.
             remove_database(&home, &new.name).map_err(at_dir(&home))?;
             return Err(BackupError::Refused(format!(
                 "{} stays the backup that it was, up to record {}: a record of the data folder's log that came since is \
@@ -95,7 +96,7 @@ impl Upkeep {
         }
         copy_keys(folder.home(), &home)?;
         let new = snapshot::name_it(&new, &home).map_err(at_dir(&home))?;
-        // Those that cannot be read too.
+        // This includes snapshots that cannot be read.
         for old in snapshot::names(&home).map_err(at_dir(&home))? {
             if old != new.name {
                 remove_database(&home, &old).map_err(at_dir(&home))?;
@@ -115,7 +116,7 @@ fn refused(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-/// Removes blobs that the backup no longer names.
+/// Removes blobs that the backup no longer references.
 async fn prune(
     home: &Dir,
     places: &Places,
