@@ -25,8 +25,7 @@ use std::io;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A folder in TMPDIR that only this user can open. Its name tells the operator its origin if a SIGKILL leaves it
-/// behind.
+/// A folder in TMPDIR that only this user can open. Its name tells the operator its origin if a SIGKILL leaves it.
 pub(in crate::store) fn temporary_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("hangar-look-").tempdir()
 }

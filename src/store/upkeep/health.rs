@@ -31,7 +31,7 @@ impl Upkeep {
         self.vault.state.open_buckets()
     }
 
-    /// Whether the index answers a query now.
+    /// Whether the index can be queried now.
     pub async fn index_is_reachable(&self) -> bool {
         match self.vault.reads.readers.acquire().await {
             Ok(mut connection) => index::buckets(&mut connection).await.is_ok(),

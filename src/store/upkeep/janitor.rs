@@ -224,7 +224,7 @@ async fn delete_this(vault: &Vault, object: Object) -> Result<Deletion, StoreErr
     changes.delete(object.bucket, object.key, which).await
 }
 
-/// Aborts these uploads, and returns how many of them were still under way.
+/// Aborts these uploads, and returns how many of them were still in progress.
 async fn abort(vault: &Vault, uploads: Vec<Upload>, mode: Mode) -> Result<u64, StoreError> {
     if mode == Mode::Tell {
         return Ok(uploads.len() as u64);

@@ -130,7 +130,7 @@ mod tests {
     #[case::a_stray_system_folder(&[".minio.sys/", ".Trash-1000/", "lost+found/"])]
     #[case::other_files(&["notes/a.txt", "xl.meta", "photos/2026/"])]
     #[case::a_folder_of_that_name(&["uploads/xl.meta/part.1"])]
-    fn other_files_are_not_taken_for_minios(#[case] holds: &[&str]) {
+    fn other_files_do_not_count_as_minios(#[case] holds: &[&str]) {
         assert_eq!(found(holds), None);
     }
 
