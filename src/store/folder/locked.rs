@@ -134,7 +134,7 @@ impl Folder {
         refuse_links(&home).map_err(|error| cannot(&error))?;
         require(&home, Access::READ_OK).map_err(|error| cannot(&error))?;
         Ok(Self {
-            space: Arc::new(Space::beside(&home, Some(0))),
+            space: Arc::new(Space::read_only(&home, Some(0))),
             home,
             places: Places { log, blobs },
             lacks_blobs: false,

@@ -34,7 +34,7 @@ const MOST_RESERVE_PART: u64 = 16;
 /// The default of `HANGAR_MIN_FREE` is a hundredth of the disk, and at most this.
 const MOST_DEFAULT_MIN_FREE_BYTES: u64 = 1 << 30;
 /// How long a result of `statvfs` is used.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const MEASURE_EVERY: Duration = Duration::from_millis(500);
 /// A warning begins when uploads will be refused within this time, at the rate of the last day.
 const WARNED_AHEAD: Duration = Duration::from_hours(24);
 
@@ -50,13 +50,13 @@ pub(in crate::store) struct Space {
     is_read_only: AtomicBool,
     began: Instant,
     /// When that was, in milliseconds after `began`; 0: never.
-    looked: AtomicU64,
+    measured: AtomicU64,
     /// An upload failed because of the disk. Only a trial write shows whether another one would fail.
     in_doubt: AtomicBool,
     /// Why small uploads are not accepted, as the last trial found.
     trouble: Mutex<Option<Warning>>,
     /// Locked while the reserve or the trial file is written.
-    trying: Mutex<()>,
+    file_lock: Mutex<()>,
     forecast: Mutex<Forecast>,
     /// When [`Space::examine`] last ran, in milliseconds after `began`; 0: never.
     examined: AtomicU64,
@@ -67,7 +67,7 @@ pub(in crate::store) struct Space {
 impl Space {
     /// `min_free_bytes`: `None` means a hundredth of the disk.
     pub(in crate::store) fn open(home: &Dir, min_free_bytes: Option<u64>) -> Self {
-        let space = Self::beside(home, min_free_bytes);
+        let space = Self::read_only(home, min_free_bytes);
         drop(home.remove(TRIAL));
         space.has_reserve.store(false, Ordering::Relaxed);
         space.recover();
@@ -75,7 +75,7 @@ impl Space {
     }
 
     /// For a folder that is opened read-only: creates nothing in it.
-    pub(in crate::store) fn beside(home: &Dir, min_free_bytes: Option<u64>) -> Self {
+    pub(in crate::store) fn read_only(home: &Dir, min_free_bytes: Option<u64>) -> Self {
         let whole =
             statvfs(home.path()).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
         let hundredth = whole / 100;
@@ -90,10 +90,10 @@ impl Space {
             free_bytes: AtomicU64::new(u64::MAX),
             is_read_only: AtomicBool::new(false),
             began: Instant::now(),
-            looked: AtomicU64::new(0),
+            measured: AtomicU64::new(0),
             in_doubt: AtomicBool::new(false),
             trouble: Mutex::default(),
-            trying: Mutex::default(),
+            file_lock: Mutex::default(),
             forecast: Mutex::default(),
             examined: AtomicU64::new(0),
             news: Notify::new(),
@@ -112,31 +112,31 @@ impl Space {
 
     /// Whether less is free than `min_free_bytes`.
     pub(in crate::store) fn is_low(&self) -> bool {
-        self.look() < self.min_free_bytes
+        self.free_bytes() < self.min_free_bytes
     }
 
     /// The free space, as it was at most half a second ago.
-    fn look(&self) -> u64 {
-        if self.is_time(&self.looked) {
-            self.look_now();
+    fn free_bytes(&self) -> u64 {
+        if self.is_due(&self.measured) {
+            self.measure();
         }
         self.free_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether enough time has passed since `last`; if so, sets `last` to now.
-    fn is_time(&self, last: &AtomicU64) -> bool {
+    fn is_due(&self, last: &AtomicU64) -> bool {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
         let before = last.load(Ordering::Relaxed);
-        let every = u64::try_from(LOOK_EVERY.as_millis()).expect("half a second");
-        let is_time = before == 0 || now.saturating_sub(before) >= every;
-        if is_time {
+        let every = u64::try_from(MEASURE_EVERY.as_millis()).expect("half a second");
+        let is_due = before == 0 || now.saturating_sub(before) >= every;
+        if is_due {
             last.store(now, Ordering::Relaxed);
         }
-        is_time
+        is_due
     }
 
     /// How much this user may still write. A file system that does not report it counts as having space.
-    fn look_now(&self) -> u64 {
+    fn measure(&self) -> u64 {
         let (free_bytes, is_read_only) = match statvfs(self.home.path()) {
             Ok(stat) if stat.f_blocks == 0 => {
                 (u64::MAX, stat.f_flag.contains(StatVfsMountFlags::RDONLY))
@@ -155,7 +155,10 @@ impl Space {
     /// Releases the reserve's space for the caller's write; `false` if it was released already.
     pub(in crate::store) fn let_go(&self) -> bool {
         // Without the lock, a concurrent `recover` could count the file that is about to be removed as the reserve.
-        let _trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self
+            .file_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !self.has_reserve.swap(false, Ordering::Relaxed) {
             return false;
         }
@@ -172,7 +175,10 @@ impl Space {
 
     /// Creates the reserve again if it is missing and there is space for two, so that the disk is not full again at once.
     pub(in crate::store) fn recover(&self) {
-        let _trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self
+            .file_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !self.is_without_reserve() {
             return;
         }
@@ -187,7 +193,7 @@ impl Space {
         });
         let made = if has {
             Ok(())
-        } else if self.look_now() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
+        } else if self.measure() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
             Err(io::ErrorKind::StorageFull.into())
         } else {
             fill(&self.home, RESERVE, self.reserve_bytes)
@@ -203,7 +209,7 @@ impl Space {
                 }
             }
         }
-        self.looked.store(0, Ordering::Relaxed);
+        self.measured.store(0, Ordering::Relaxed);
     }
 
     /// Records that an upload could not be written. [`Space::examine`] finds out whether others can.
@@ -221,7 +227,7 @@ impl Space {
     /// readiness.
     pub(in crate::store) fn wants_examining(&self) -> bool {
         (self.is_without_reserve() || self.in_doubt.load(Ordering::Relaxed))
-            && self.is_time(&self.examined)
+            && self.is_due(&self.examined)
     }
 
     /// Finds out whether uploads can be written, where that is in doubt, and whether there is space for the reserve
@@ -233,8 +239,8 @@ impl Space {
         if !self.in_doubt.load(Ordering::Relaxed) {
             return;
         }
-        let _trying = match self.trying.try_lock() {
-            Ok(trying) => trying,
+        let _guard = match self.file_lock.try_lock() {
+            Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // Another thread is about to find out.
             Err(TryLockError::WouldBlock) => return,
@@ -250,19 +256,19 @@ impl Space {
         };
         self.in_doubt.store(trouble.is_some(), Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-        self.looked.store(0, Ordering::Relaxed);
+        self.measured.store(0, Ordering::Relaxed);
     }
 
     /// Records the free space, for the rate at which it shrinks. `now` comes from the monotonic clock.
     pub(in crate::store) fn sample(&self, now: Duration) {
-        let free_bytes = self.look_now();
+        let free_bytes = self.measure();
         let mut forecast = self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
         forecast.sample(now, free_bytes);
     }
 
     /// The most important warning about the disk for the operator.
     pub(in crate::store) fn warning(&self) -> Option<Warning> {
-        let free_bytes = self.look();
+        let free_bytes = self.free_bytes();
         let min_free_bytes = self.min_free_bytes;
         if self.is_read_only.load(Ordering::Relaxed) {
             return Some(Warning::DiskReadOnly);
@@ -352,7 +358,7 @@ mod tests {
             });
             for _ in 0..200 {
                 space.let_go();
-                let _trying = space.trying.lock().unwrap();
+                let _guard = space.file_lock.lock().unwrap();
                 let is_there = dir.path().join("reserve").exists();
                 if is_there == space.is_without_reserve() {
                     is_over.store(true, Ordering::Relaxed);
@@ -377,8 +383,8 @@ mod tests {
     fn less_than_twice_the_minimum_free_is_a_warning() {
         let dir = tempfile::tempdir().unwrap();
         let home = Dir::open(dir.path()).unwrap();
-        let free_bytes = Space::open(&home, Some(0)).look_now();
-        let space = Space::beside(&home, Some(free_bytes / 3 * 2));
+        let free_bytes = Space::open(&home, Some(0)).measure();
+        let space = Space::read_only(&home, Some(free_bytes / 3 * 2));
         assert!(space.admits_bytes());
         let warning = space.warning().unwrap();
         assert_eq!(warning.kind(), "disk-nearly-full");
@@ -413,7 +419,7 @@ mod tests {
     fn a_disk_that_will_be_full_within_a_day_is_a_warning() {
         let dir = tempfile::tempdir().unwrap();
         let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
-        let free_bytes = space.look_now();
+        let free_bytes = space.measure();
         let sampled = |hour, free_bytes| {
             let mut forecast = space.forecast.lock().unwrap();
             forecast.sample(Duration::from_hours(hour), free_bytes);

@@ -22,7 +22,7 @@ impl ReadOnly {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum IndexRead {
     /// The folder's own index.
-    AsItLies,
+    InPlace,
     /// An index that was rebuilt in a temporary folder.
-    MadeAgain,
+    Rebuilt,
 }

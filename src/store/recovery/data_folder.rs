@@ -23,8 +23,8 @@ pub(in crate::store) fn open(
     made.lock(log_state, allow_unsafe_fs, min_free_bytes)
 }
 
-/// Whether a folder of hangar's holds data: it is a data folder, a backup, or the remains of an interrupted restore.
-/// Creates nothing.
+/// Whether a folder belongs to hangar and holds data: it is a data folder, a backup, or the remains of an interrupted
+/// restore. Creates nothing.
 ///
 /// # Errors
 /// When it is missing, is not a folder, or this user may not open it; the error names the file.

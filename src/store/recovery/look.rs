@@ -37,7 +37,7 @@ pub(in crate::store) struct ReadIndex {
 }
 
 /// The state of a folder's index, determined without opening it for writing.
-pub(in crate::store) enum AsItLies {
+pub(in crate::store) enum IndexInPlace {
     /// It holds the whole log, and its journal is empty.
     Whole(Readers),
     /// It was left in this folder, and has a damaged page.
@@ -47,20 +47,20 @@ pub(in crate::store) enum AsItLies {
 }
 
 /// `is_noted_own`: the note of the last checkpoint says that the index was left in this very folder.
-pub(in crate::store) async fn as_it_lies(
+pub(in crate::store) async fn index_in_place(
     folder: &Folder,
     id: LogId,
     noted: Noted,
     is_noted_own: bool,
-) -> Result<AsItLies, OpenError> {
+) -> Result<IndexInPlace, OpenError> {
     let (home, path) = (folder.home(), folder.database());
     let trouble = |error: io::Error| database_trouble(&error.into());
     let Some(database) = identity(home, DATABASE).map_err(trouble)? else {
-        return Ok(AsItLies::Unknown);
+        return Ok(IndexInPlace::Unknown);
     };
     let damaged = |offset| {
         let file = DATABASE.to_owned();
-        Ok(AsItLies::Damaged(Found { file, offset }))
+        Ok(IndexInPlace::Damaged(Found { file, offset }))
     };
     if damage::is_marked(home).map_err(trouble)? {
         return damaged(0);
@@ -79,21 +79,21 @@ pub(in crate::store) async fn as_it_lies(
         && !home.has("run").map_err(trouble)?
         && !damage::is_distrusted(home).map_err(trouble)?;
     if !was_stopped {
-        return Ok(AsItLies::Unknown);
+        return Ok(IndexInPlace::Unknown);
     }
     let file = home.read(DATABASE).map_err(trouble)?;
     let verified = blocking(move || db::verify(file).map_err(|error| unavailable(&error)));
     match verified.await {
         Ok(Verified::Damaged { page }) if is_noted_own => return damaged(db::offset_of(page)),
-        Ok(Verified::Damaged { .. }) => return Ok(AsItLies::Unknown),
+        Ok(Verified::Damaged { .. }) => return Ok(IndexInPlace::Unknown),
         Ok(Verified::Whole | Verified::WithoutChecksums) => {}
         Err(error) => return Err(refusal::database_trouble(&error, false)),
     }
-    let said = match ask(&path).await {
+    let said = match recorded_state(&path).await {
         Ok(said) => said,
         Err(DatabaseError::Newer) => return Err(refusal::newer("database")),
         Err(error) if error.is_damage() && is_noted_own => return damaged(0),
-        Err(error) if error.is_damage() => return Ok(AsItLies::Unknown),
+        Err(error) if error.is_damage() => return Ok(IndexInPlace::Unknown),
         Err(error) => return Err(database_trouble(&error)),
     };
     match said.position {
@@ -104,17 +104,17 @@ pub(in crate::store) async fn as_it_lies(
             let is_older =
                 matches!(noted.trust, Trust::Whole { sequence, .. } if end.sequence < sequence);
             if is_older || said.tables != Tables::Current || !ends_at(folder, id, end).await? {
-                return Ok(AsItLies::Unknown);
+                return Ok(IndexInPlace::Unknown);
             }
         }
-        _ => return Ok(AsItLies::Unknown),
+        _ => return Ok(IndexInPlace::Unknown),
     }
     let readers = db::open_main_file_readers(&path).await;
     let readers = readers.map_err(|error| database_trouble(&error.into()))?;
-    Ok(AsItLies::Whole(readers))
+    Ok(IndexInPlace::Whole(readers))
 }
 
-async fn ask(path: &Path) -> Result<IndexState, DatabaseError> {
+async fn recorded_state(path: &Path) -> Result<IndexState, DatabaseError> {
     let mut index = db::open_main_file(path).await?;
     let said = known_index::read_state(&mut index).await;
     index.close().await?;

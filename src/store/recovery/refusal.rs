@@ -13,7 +13,7 @@ pub(in crate::store) const MAKE_DO: &str = "`hangar rebuild` makes do with what 
 
 /// Refuses the folder if its own snapshots show that it had another log, or a longer one.
 pub(in crate::store) fn refuse_lost_records(survey: &Survey) -> Result<(), OpenError> {
-    if let Some(name) = &survey.own_of_another {
+    if let Some(name) = &survey.own_of_another_log {
         return Err(lost(&format!(
             "is not the one that {name} was made from ({MAKE_DO})"
         )));
@@ -30,7 +30,7 @@ pub(in crate::store) fn refuse_lost_records(survey: &Survey) -> Result<(), OpenE
 
 /// Refuses the folder if the name of an unreadable snapshot shows that the log was longer.
 pub(in crate::store) fn refuse_end_before(survey: &Survey, end: End) -> Result<(), OpenError> {
-    match &survey.unread {
+    match &survey.unreadable {
         Some((name, sequence)) if *sequence > end.sequence => Err(lost(&format!(
             "ends before record {sequence}, which the name of {name} says ({MAKE_DO})"
         ))),

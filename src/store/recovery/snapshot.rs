@@ -59,7 +59,7 @@ pub(in crate::store) async fn take(
     home: &Dir,
     until: Option<Instant>,
 ) -> Result<Snapshot, SnapshotError> {
-    let taken = name_it(&make(database, home, until).await?, home)?;
+    let taken = give_final_name(&make(database, home, until).await?, home)?;
     // A snapshot with a newer name belongs to another log.
     let former = names(home)?.into_iter().filter(|name| *name <= taken.name);
     for old in former.skip(KEPT) {
@@ -94,7 +94,7 @@ async fn finish(home: &Dir) -> Result<Snapshot, SnapshotError> {
     let position = index::position(&mut copy).await?;
     copy.close().await?;
     let (log, end) = position.ok_or(SnapshotError::NoLog)?;
-    put_on_disk(&home.read(NEW)?)?;
+    sync_and_drop_cache(&home.read(NEW)?)?;
     Ok(Snapshot {
         name: NEW.to_owned(),
         log,
@@ -104,14 +104,14 @@ async fn finish(home: &Dir) -> Result<Snapshot, SnapshotError> {
 }
 
 /// Syncs a snapshot and drops it from the page cache: it will not be read soon, and other files need the memory.
-fn put_on_disk(file: &std::fs::File) -> io::Result<()> {
+fn sync_and_drop_cache(file: &std::fs::File) -> io::Result<()> {
     file.sync_all()?;
     drop(dir::forget(file, 0));
     Ok(())
 }
 
 /// Gives a snapshot its final name. From then on it is valid.
-pub(in crate::store) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
+pub(in crate::store) fn give_final_name(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
     let name = name(new.end.sequence);
     faults::step("snapshot-made");
     // SQLite would apply a leftover journal of this name to the snapshot. A former snapshot of this name stays until
@@ -129,8 +129,8 @@ pub(in crate::store) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapsh
 /// Copies a snapshot from one folder to another under the same name, which it gets last.
 pub(in crate::store) fn copy_to(from: &Dir, snapshot: &Snapshot, home: &Dir) -> io::Result<()> {
     remove_database(home, NEW)?;
-    put_on_disk(&from.copy(&snapshot.name, home, NEW)?)?;
-    name_it(
+    sync_and_drop_cache(&from.copy(&snapshot.name, home, NEW)?)?;
+    give_final_name(
         &Snapshot {
             name: NEW.to_owned(),
             ..snapshot.clone()
@@ -142,25 +142,25 @@ pub(in crate::store) fn copy_to(from: &Dir, snapshot: &Snapshot, home: &Dir) -> 
 
 /// The readable snapshots of a folder, the newest first. Creates no file next to them.
 pub(in crate::store) async fn all(home: &Dir) -> io::Result<Vec<Snapshot>> {
-    Ok(all_and_unread(home).await?.0)
+    Ok(all_and_unreadable(home).await?.0)
 }
 
 /// As [`all`], with the names of unreadable ones.
-async fn all_and_unread(home: &Dir) -> io::Result<(Vec<Snapshot>, Vec<String>)> {
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
+async fn all_and_unreadable(home: &Dir) -> io::Result<(Vec<Snapshot>, Vec<String>)> {
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for name in names(home)? {
         match look(home, &name).await {
             Ok(Some(snapshot)) => found.push(snapshot),
-            Ok(None) => unread.push(name),
+            Ok(None) => unreadable.push(name),
             Err(error) => {
                 let path = home.path_of(&name);
                 let error = with_causes(&error);
                 tracing::warn!(error, path = %path.display(), "a snapshot cannot be read");
-                unread.push(name);
+                unreadable.push(name);
             }
         }
     }
-    Ok((found, unread))
+    Ok((found, unreadable))
 }
 
 async fn look(home: &Dir, name: &str) -> Result<Option<Snapshot>, sqlx::Error> {
@@ -200,9 +200,9 @@ pub(in crate::store) struct Survey {
     /// damage.
     pub(in crate::store) of_log: Vec<(Snapshot, bool)>,
     /// A snapshot that was made in this folder and belongs to another log.
-    pub(in crate::store) own_of_another: Option<String>,
+    pub(in crate::store) own_of_another_log: Option<String>,
     /// Of the unreadable snapshots, the newest by name, and the sequence in its name.
-    pub(in crate::store) unread: Option<(String, u64)>,
+    pub(in crate::store) unreadable: Option<(String, u64)>,
 }
 
 impl Survey {
@@ -224,9 +224,12 @@ impl Survey {
     /// The snapshots that a log with this last record does not reach.
     pub(in crate::store) fn not_reached_by(&self, end: u64) -> Vec<String> {
         let of_log = self.of_log.iter().filter(|(_, is_reached)| !is_reached);
-        let unread = self.unread.iter().filter(|(_, sequence)| *sequence > end);
+        let unreadable = self
+            .unreadable
+            .iter()
+            .filter(|(_, sequence)| *sequence > end);
         (of_log.map(|(snapshot, _)| snapshot.name.clone()))
-            .chain(unread.map(|(name, _)| name.clone()))
+            .chain(unreadable.map(|(name, _)| name.clone()))
             .collect()
     }
 
@@ -241,12 +244,12 @@ pub(in crate::store) async fn survey(
     dir: &Dir,
     log: LogId,
 ) -> Result<Survey, ScanError> {
-    let (mut snapshots, unread) = all_and_unread(home).await?;
+    let (mut snapshots, unreadable) = all_and_unreadable(home).await?;
     let mut others = snapshots
         .iter()
         .filter(|snapshot| snapshot.log != log && snapshot.is_own);
-    let own_of_another = others.next().map(|snapshot| snapshot.name.clone());
-    let unread = unread.into_iter().find_map(|name| {
+    let own_of_another_log = others.next().map(|snapshot| snapshot.name.clone());
+    let unreadable = unreadable.into_iter().find_map(|name| {
         let sequence = sequence_of(&name)?;
         Some((name, sequence))
     });
@@ -254,8 +257,8 @@ pub(in crate::store) async fn survey(
     let newest = snapshots.iter().map(|snapshot| snapshot.end.sequence).max();
     let Some(newest) = newest else {
         return Ok(Survey {
-            own_of_another,
-            unread,
+            own_of_another_log,
+            unreadable,
             ..Survey::default()
         });
     };
@@ -265,8 +268,8 @@ pub(in crate::store) async fn survey(
     let reached = reached.await.map_err(io::Error::other)??;
     Ok(Survey {
         of_log: snapshots.into_iter().zip(reached).collect(),
-        own_of_another,
-        unread,
+        own_of_another_log,
+        unreadable,
     })
 }
 

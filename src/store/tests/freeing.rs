@@ -183,7 +183,7 @@ async fn a_crash_between_recording_and_freeing_leaves_nothing_behind() {
     clock.advance(DAY);
     assert_eq!(free(&mut janitor).await, (1, 0, 0));
     store.close().await;
-    // The state before the deletion: the file exists, and the index does not know the record.
+    // The state after a crash that came before the file was removed and the index had applied the record.
     std::fs::write(&path, vec![1; LONG]).unwrap();
     super::log::lose_index(dir.path());
     let store = open(dir.path()).await.unwrap();

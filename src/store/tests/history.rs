@@ -179,7 +179,7 @@ impl Model {
             .insert((bucket_of(at), key_of(at)), (body, None));
     }
 
-    /// The state as far as the store's interface shows it: for objects with parts only the tags.
+    /// The state as far as the store's interface shows it: for parts of uploads only their `ETag`s.
     fn seen(&self) -> Seen {
         let etag = |body: &Vec<u8>| {
             let mut hasher = Hasher::new(&Wanted::default());

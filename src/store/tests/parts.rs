@@ -464,7 +464,7 @@ fn bodies(dir: &Path) -> Files {
     files.filter(|(path, _)| is_kept(path)).collect()
 }
 
-async fn judge(case: &Case) -> Result<Outcome, String> {
+async fn start_and_check(case: &Case) -> Result<Outcome, String> {
     let life = &lives()[0];
     let files = match case.end {
         End::Crash => &life.crashed,
@@ -632,7 +632,7 @@ fn pairs(one: &[Option<Change>], other: &[Option<Change>]) -> Vec<Vec<Change>> {
     one.iter().flat_map(pair).collect()
 }
 
-fn start_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> {
+fn start_and_check_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> {
     cases.sort_by_key(|case| format!("{case:?}"));
     cases.dedup();
     lives();
@@ -643,7 +643,7 @@ fn start_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> 
     let (mut outcomes, mut wrong) = (BTreeMap::new(), Vec::new());
     for changes in cases {
         let case = Case { end, changes };
-        match runtime.block_on(judge(&case)) {
+        match runtime.block_on(start_and_check(&case)) {
             Ok(outcome) => *outcomes.entry(outcome).or_default() += 1,
             Err(what) => wrong.push(format!("{case}: {what}")),
         }
@@ -660,7 +660,7 @@ fn start_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> 
 
 #[test]
 fn a_crashed_folder_with_changed_index_files_is_complete_or_refused_with_a_reason() {
-    let outcomes = start_all(
+    let outcomes = start_and_check_all(
         End::Crash,
         [
             pairs(&databases(), &journals()),
@@ -677,7 +677,7 @@ fn a_crashed_folder_with_changed_index_files_is_complete_or_refused_with_a_reaso
 
 #[test]
 fn a_crashed_folder_with_changed_log_files_is_complete_or_refused_with_a_reason() {
-    let outcomes = start_all(
+    let outcomes = start_and_check_all(
         End::Crash,
         [pairs(&logs(), &databases()), pairs(&logs(), &journals())].concat(),
     );
@@ -700,14 +700,14 @@ fn a_crashed_folder_with_changed_blobs_or_snapshots_is_complete_or_refused_with_
     for case in pairs(&logs(), &snapshots()) {
         cases.push(absent[0].into_iter().chain(case).collect());
     }
-    let outcomes = start_all(End::Crash, cases);
+    let outcomes = start_and_check_all(End::Crash, cases);
     assert!(outcomes[&Outcome::Refused] > 50, "{outcomes:?}");
     assert!(outcomes[&Outcome::Whole] > 50, "{outcomes:?}");
 }
 
 #[test]
 fn a_stopped_folder_with_changed_files_is_complete_or_refused_with_a_reason() {
-    let outcomes = start_all(
+    let outcomes = start_and_check_all(
         End::CleanStop,
         [
             pairs(&databases(), &journals()),

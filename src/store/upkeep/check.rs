@@ -133,7 +133,7 @@ impl Check {
             self.found_in_index(file, offset);
         }
         // The folder's own index was not used, and the next start rebuilds it.
-        if (vault.read_only.as_ref()).is_some_and(|it| it.index == IndexRead::MadeAgain) {
+        if (vault.read_only.as_ref()).is_some_and(|it| it.index == IndexRead::Rebuilt) {
             return Ok(None);
         }
         let file = vault.state.index_damage.file();

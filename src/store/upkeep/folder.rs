@@ -11,7 +11,7 @@ use std::path::Path;
 #[must_use]
 pub fn folder_warnings(config: &StoreConfig) -> Vec<Warning> {
     let home = Dir::open(&config.data_dir.join("@hangar")).ok();
-    let of_disk = home.and_then(|home| Space::beside(&home, config.min_free_bytes).warning());
+    let of_disk = home.and_then(|home| Space::read_only(&home, config.min_free_bytes).warning());
     let warnings = [of_disk, foreign_files(&config.data_dir)];
     warnings.into_iter().flatten().collect()
 }

@@ -16,11 +16,11 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// What happens to a damaged blob of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rotted {
+pub(super) enum OnDamage {
     /// It is not copied: the copy may have a whole one already, or get one with a later backup.
-    StaysBehind,
+    Skip,
     /// It is copied as it is: if it were missing, a start would treat its key as one whose bytes were never copied.
-    ComesAlong,
+    Copy,
 }
 
 pub(super) enum Outcome {
@@ -60,7 +60,7 @@ pub(super) fn copy_blob(
     body: &Body,
     (from, to): (&Places, &Places),
     verify: Verify,
-    rotted: Rotted,
+    on_damage: OnDamage,
 ) -> io::Result<Outcome> {
     let (name, new) = (id.to_string(), format!("{id}.new"));
     let was_there = to
@@ -106,7 +106,7 @@ pub(super) fn copy_blob(
     }
     let is_taken = match damage {
         None => true,
-        Some((damage, _)) => damage == Damage::Changed && rotted == Rotted::ComesAlong,
+        Some((damage, _)) => damage == Damage::Changed && on_damage == OnDamage::Copy,
     };
     if is_taken {
         file.sync_data()?;

@@ -23,7 +23,7 @@ pub(super) fn was_written(home: &Dir) -> io::Result<bool> {
 }
 
 /// Whether a path is `folder` or inside it. The last parts of the path need not exist.
-pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
+pub(super) fn is_inside(path: &Path, folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else {
         return false;
     };
@@ -36,7 +36,7 @@ pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
 
 /// Creates a folder and its parents where they are missing. If root creates them, they are given to `owner`, who could
 /// not access them otherwise.
-pub(super) fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError> {
+pub(super) fn make_owned_by(folder: &Path, owner: Owner) -> Result<(), BackupError> {
     let missing = folder.ancestors();
     let missing: Vec<_> = missing
         .take_while(|part| !part.as_os_str().is_empty() && !part.exists())
@@ -51,7 +51,7 @@ pub(super) fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError>
 pub(super) fn make_home(to: &Path, owner: Owner) -> Result<(Dir, Places), BackupError> {
     let path = to.join("@hangar");
     for folder in [to, &path] {
-        make_given(folder, owner)?;
+        make_owned_by(folder, owner)?;
     }
     let made = Dir::open(&path).and_then(|home| {
         let places = Places {

@@ -7,9 +7,9 @@ use crate::store::progress::Progress;
 use crate::store::record::segments;
 use crate::store::recovery::snapshot;
 use crate::store::upkeep::backup::copies::{Copies, Verify};
-use crate::store::upkeep::backup::copying::Rotted;
+use crate::store::upkeep::backup::copying::OnDamage;
 use crate::store::upkeep::backup::error::{BackupError, at, at_dir};
-use crate::store::upkeep::backup::folder::{copy_keys, lies_in, lock, make_given, make_home};
+use crate::store::upkeep::backup::folder::{copy_keys, is_inside, lock, make_home, make_owned_by};
 use crate::store::upkeep::backup::source::Source;
 use crate::store::upkeep::backup::transfer::Transfer;
 use std::io;
@@ -29,7 +29,7 @@ pub async fn restore(
     let source = Source::open(from).await?;
     let to = &config.data_dir;
     let path = to.join("@hangar");
-    if lies_in(to, source.home.path()) {
+    if is_inside(to, source.home.path()) {
         return Err(refused_restore(to, "is in the backup's own files"));
     }
     if path.exists() {
@@ -47,19 +47,19 @@ pub async fn restore(
         None => source.home.owner().map_err(at_dir(&source.home))?,
     };
     // The marker comes first: until it is removed, the folder is not a data folder.
-    make_given(to, owner)?;
-    make_given(&path, owner)?;
+    make_owned_by(to, owner)?;
+    make_owned_by(&path, owner)?;
     let home = Dir::open(&path).map_err(at(&path))?;
     let marked = home.make(RESTORING).and_then(|file| file.sync_all());
     marked.and_then(|()| home.sync()).map_err(at_dir(&home))?;
     let (home, places) = make_home(to, owner)?;
     let lock = lock(to, &home)?;
-    clear_away(&home, &places).map_err(at_dir(&home))?;
+    remove_remains(&home, &places).map_err(at_dir(&home))?;
     let transfer = Transfer {
         from: &source.places,
         to: &places,
         verify: Verify::All,
-        rotted: Rotted::ComesAlong,
+        on_damage: OnDamage::Copy,
         progress,
         copies: Copies::default(),
     };
@@ -82,7 +82,7 @@ fn refused_restore(to: &Path, what: &str) -> BackupError {
 }
 
 /// Removes the remains of an interrupted restore that the next restore must not use: its log and its snapshot.
-fn clear_away(home: &Dir, places: &Places) -> io::Result<()> {
+fn remove_remains(home: &Dir, places: &Places) -> io::Result<()> {
     for segment in segments::segments(&places.log)? {
         places.log.remove(&segments::segment_name(segment))?;
     }

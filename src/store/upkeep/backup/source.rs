@@ -112,7 +112,7 @@ impl Source {
         let (log, base) = (places.log.clone(), snapshot.as_ref().map(|it| it.end));
         let read = blocking(move || Ok(read_after(&log, id, base, until)));
         let (end, after) = read.await?.map_err(|error| damaged(&error.to_string()))?;
-        if let Some((name, sequence)) = &survey.unread
+        if let Some((name, sequence)) = &survey.unreadable
             && *sequence > end.sequence
         {
             return Err(damaged(&format!(

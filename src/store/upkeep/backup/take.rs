@@ -10,9 +10,9 @@ use crate::store::progress::Progress;
 use crate::store::record::reader::{self, Found};
 use crate::store::recovery::snapshot::{self, Snapshot, SnapshotError};
 use crate::store::upkeep::backup::copies::{Copies, Verify};
-use crate::store::upkeep::backup::copying::Rotted;
+use crate::store::upkeep::backup::copying::OnDamage;
 use crate::store::upkeep::backup::error::{BackupError, at_dir};
-use crate::store::upkeep::backup::folder::{BACKING_UP, copy_keys, lies_in, lock, make_home};
+use crate::store::upkeep::backup::folder::{BACKING_UP, copy_keys, is_inside, lock, make_home};
 use crate::store::upkeep::backup::transfer::Transfer;
 use crate::store::upkeep::findings::Damage;
 use crate::store::upkeep::handle::Upkeep;
@@ -36,11 +36,11 @@ impl Upkeep {
         progress: &Progress,
     ) -> Result<Copies, BackupError> {
         let folder = &self.vault.folder;
-        if lies_in(to, folder.home().path()) {
+        if is_inside(to, folder.home().path()) {
             return Err(refused(to, "is in the data folder's own files"));
         }
         let path = to.join("@hangar");
-        if lies_in(&path, folder.home().path()) {
+        if is_inside(&path, folder.home().path()) {
             return Err(refused(to, "is the data folder itself"));
         }
         if path.join(DATABASE).exists() || path.join("run").exists() {
@@ -75,7 +75,7 @@ impl Upkeep {
             from: folder.places(),
             to: &places,
             verify,
-            rotted: Rotted::StaysBehind,
+            on_damage: OnDamage::Skip,
             progress,
             copies: Copies::default(),
         };
@@ -95,7 +95,7 @@ impl Upkeep {
             )));
         }
         copy_keys(folder.home(), &home)?;
-        let new = snapshot::name_it(&new, &home).map_err(at_dir(&home))?;
+        let new = snapshot::give_final_name(&new, &home).map_err(at_dir(&home))?;
         // This includes snapshots that cannot be read.
         for old in snapshot::names(&home).map_err(at_dir(&home))? {
             if old != new.name {

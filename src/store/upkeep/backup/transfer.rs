@@ -11,7 +11,7 @@ use crate::store::record::segments::{self, End};
 use crate::store::recovery::snapshot::{self, Snapshot};
 use crate::store::upkeep::backup::copies::{Copies, Verify};
 use crate::store::upkeep::backup::copying::{
-    Outcome, Rotted, check_in_log, copy_blob, copy_segment,
+    OnDamage, Outcome, check_in_log, copy_blob, copy_segment,
 };
 use crate::store::upkeep::backup::error::{BackupError, at_dir};
 use crate::store::upkeep::backup::source::Source;
@@ -29,7 +29,7 @@ pub(super) struct Transfer<'a> {
     pub(super) from: &'a Places,
     pub(super) to: &'a Places,
     pub(super) verify: Verify,
-    pub(super) rotted: Rotted,
+    pub(super) on_damage: OnDamage,
     pub(super) progress: &'a Progress,
     pub(super) copies: Copies,
 }
@@ -176,7 +176,7 @@ impl Transfer<'_> {
         covered: u64,
     ) -> Result<Vec<(u64, Body, Outcome)>, BackupError> {
         let (from, to) = (self.from.clone(), self.to.clone());
-        let (verify, rotted) = (self.verify, self.rotted);
+        let (verify, on_damage) = (self.verify, self.on_damage);
         let outcomes = blocking(move || {
             let copied = bodies.into_iter().map(|(id, body)| {
                 let outcome = match body.place {
@@ -184,7 +184,7 @@ impl Transfer<'_> {
                         Ok(Outcome::Unverified)
                     }
                     Place::Log { .. } => check_in_log(&body, &from, &to, id <= covered),
-                    Place::Blob { id } => copy_blob(id, &body, (&from, &to), verify, rotted),
+                    Place::Blob { id } => copy_blob(id, &body, (&from, &to), verify, on_damage),
                 };
                 (id, body, outcome)
             });
