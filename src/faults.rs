@@ -1,13 +1,13 @@
-//! Steps at which a process can be made to stop dead, and calls of the system that can be made to fail, to see what is left
-//! and what the next start makes of it.
+//! Steps at which a process can be made to crash, and system calls that can be made to fail. Tests use them to see what
+//! is left and how the next start handles it.
 //!
-//! Only builds with debug assertions know them. `CRASH_AT=log-written` stops there the first time, `CRASH_AT=log-written:3`
-//! the third. `FAULT_AT=log-sync:EIO` makes each sync of the log fail, `FAULT_AT=log-sync:EIO:3` the third alone. In a
-//! release both are nothing at all.
+//! Only builds with debug assertions have them. `CRASH_AT=log-written` crashes there the first time,
+//! `CRASH_AT=log-written:3` the third time. `FAULT_AT=log-sync:EIO` makes each sync of the log fail,
+//! `FAULT_AT=log-sync:EIO:3` only the third. A release build ignores both.
 
 use std::io;
 
-/// A step that is done, of those that change what is kept.
+/// Marks that a step that changes stored data is done. The process crashes here if the step is armed.
 #[inline]
 pub fn step(name: &str) {
     #[cfg(debug_assertions)]
@@ -16,10 +16,10 @@ pub fn step(name: &str) {
     let _ = name;
 }
 
-/// To be asked before a call of the system.
+/// Called before a system call that can be made to fail.
 ///
 /// # Errors
-/// With what was armed for the call.
+/// The error that was armed for the call.
 #[inline]
 #[cfg_attr(
     not(debug_assertions),
@@ -33,7 +33,7 @@ pub fn call(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// `crash`: `NAME` or `NAME:N`; `fault`: `NAME:ERROR` or `NAME:ERROR:N`. The first call counts.
+/// `crash`: `NAME` or `NAME:N`; `fault`: `NAME:ERROR` or `NAME:ERROR:N`. Only the first call has an effect.
 #[cfg(debug_assertions)]
 pub fn arm(crash: Option<&str>, fault: Option<&str>) {
     armed::arm(crash, fault);
@@ -49,7 +49,7 @@ mod armed {
     struct Point {
         name: String,
         error: Errno,
-        /// `None`: each time.
+        /// `None`: every time.
         nth: Option<u64>,
         passed: AtomicU64,
     }
@@ -85,7 +85,7 @@ mod armed {
         }
     }
 
-    /// Whether its time has come.
+    /// The error of an armed point, if it is due now.
     fn is_due(point: &OnceLock<Point>, name: &str) -> Option<Errno> {
         let point = point.get().filter(|point| point.name == name)?;
         let time = point.passed.fetch_add(1, Ordering::SeqCst) + 1;

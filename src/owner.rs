@@ -1,8 +1,8 @@
-//! The owner of new files: what root makes in another user's folder belongs to that user.
+//! The owner of new files: files that root creates in another user's folder get that folder's owner.
 //!
-//! `hangar token create`, `backup`, `rebuild` … are run as root on a folder whose server runs as a user of its own. A file
-//! of root's with mode 0600 in that folder would keep the server from starting. Other users cannot give files away, and
-//! their files are their own already.
+//! Operators run `hangar token create`, `backup`, `rebuild` … as root on a folder whose server runs as its own user. A
+//! file of root with mode 0600 in that folder would keep the server from starting. Other users cannot change the owner
+//! of a file, and already own the files that they create.
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use std::ffi::OsStr;
@@ -19,10 +19,10 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Of an open file or folder.
+    /// The owner of an open file or folder.
     ///
     /// # Errors
-    /// When the file system does not say.
+    /// When the file system does not report it.
     pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         let stat = rustix::fs::fstat(file)?;
         Ok(Self {
@@ -35,8 +35,8 @@ impl Owner {
         self.user == 0
     }
 
-    /// Gives a new file or folder to this owner, where this process is root and the owner is another user. A system that
-    /// forbids it (a container without `CAP_CHOWN`) leaves the file as it is.
+    /// Makes this owner the owner of a new file or folder, if this process runs as root and the owner is another user.
+    /// On a system that forbids it (a container without `CAP_CHOWN`) the file stays as it is.
     pub(crate) fn take(self, file: impl AsFd) {
         if self.is_root() || !is_root() {
             return;
@@ -45,7 +45,7 @@ impl Owner {
         log_failure(self, rustix::fs::fchown(file, user, group));
     }
 
-    /// As [`Owner::take`], of what was just made at a path: see [`follow_at`].
+    /// As [`Owner::take`], for a new file at a path: see [`follow_at`].
     pub(crate) fn take_at(self, path: &Path) {
         if let Some((folder, name)) = in_folder(path) {
             self.take_new(&folder, name);
@@ -60,7 +60,7 @@ impl Owner {
 
     #[cfg(target_os = "linux")]
     fn try_take_new(self, folder: &File, name: &OsStr) -> rustix::io::Result<()> {
-        // PATH: neither read nor written, and its close ends no lock.
+        // With PATH the file is neither read nor written, and closing it releases no lock.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(folder, name, flags, Mode::empty())?;
         if !is_new_of_root(&rustix::fs::fstat(&file)?) {
@@ -91,7 +91,7 @@ impl Owner {
     }
 }
 
-/// Whether this process may give files away.
+/// Whether this process may change the owner of files.
 pub(crate) fn is_root() -> bool {
     user() == 0
 }
@@ -101,7 +101,7 @@ pub(crate) fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Gives a new file to the owner of the folder that it lies in.
+/// Makes the owner of the folder the owner of a new file in it.
 pub(crate) fn follow(file: impl AsFd, folder: impl AsFd) {
     if is_root()
         && let Ok(owner) = Owner::of(folder)
@@ -110,11 +110,11 @@ pub(crate) fn follow(file: impl AsFd, folder: impl AsFd) {
     }
 }
 
-/// As [`follow`], of a file that another library made by its path. The file is not opened for reading: to close a
-/// database's file would end SQLite's locks on it.
+/// As [`follow`], for a file that another library created by its path. The file is not opened for reading: closing a
+/// database's file would release SQLite's locks on it.
 ///
-/// The folder may be its owner's who is not to be trusted with the files of others, and may have put something else in the
-/// place of the new file meanwhile: what is given is in that very folder, is root's, and has no other name.
+/// The folder's owner may not be trusted with the files of others, and may have replaced the new file meanwhile. So
+/// only a file that is in that very folder, belongs to root, and has no other name is changed.
 pub(crate) fn follow_at(path: &Path) {
     if is_root()
         && let Some((folder, name)) = in_folder(path)
@@ -132,7 +132,7 @@ fn in_folder(path: &Path) -> Option<(File, &OsStr)> {
     Some((folder, path.file_name()?))
 }
 
-/// Whether it is a folder of root's, or a file of root's that has one name.
+/// Whether it is a folder of root, or a file of root with one name.
 fn is_new_of_root(stat: &Stat) -> bool {
     let is_fit = match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => true,
@@ -153,9 +153,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{MetadataExt, chown, symlink};
 
-    /// As root alone; other users give nothing away.
+    /// Runs only as root; other users cannot change the owner of a file.
     #[test]
-    fn a_file_that_is_given_by_its_path_is_new_and_has_no_other_name() {
+    fn only_new_files_of_root_with_one_name_change_owner_by_path() {
         const USER: u32 = 12_345;
         if !is_root() {
             return;
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(owner(&folder.join("another's")), USER + 1);
         assert_eq!(owner(&victim), 0);
         assert_eq!(owner(&folder.join("link")), 0);
-        // As a folder whose maker was given another in its place.
+        // A folder whose owner put another folder in the place of the new one.
         std::fs::create_dir(dir.path().join("etc")).unwrap();
         symlink(dir.path().join("etc"), folder.join("made")).unwrap();
         let to = Owner {

@@ -16,7 +16,7 @@ impl Store {
         self.create_bucket_with(name, BTreeMap::new()).await
     }
 
-    /// Makes a bucket together with its settings. One that exists keeps its own settings.
+    /// Creates a bucket together with its settings. An existing bucket keeps its own settings.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -36,26 +36,26 @@ impl Store {
         })
     }
 
-    /// From memory.
+    /// Looked up in memory.
     #[must_use]
     pub fn bucket(&self, name: &BucketName) -> Option<Bucket> {
         self.vault.state.bucket(name)
     }
 
-    /// From memory, by name.
+    /// Looked up in memory, sorted by name.
     #[must_use]
     pub fn buckets(&self) -> Vec<Bucket> {
         self.vault.state.buckets()
     }
 
     /// # Errors
-    /// `NoSuchBucket`, `BucketNotEmpty` while it holds an object. Uploads under way go with it.
+    /// `NoSuchBucket`, or `BucketNotEmpty` while it holds an object. Uploads in progress are deleted with it.
     pub async fn delete_bucket(&self, name: BucketName) -> Result<(), StoreError> {
         let names = vec![RowLock::exclusive_bucket(&name)];
         self.ask(names, Work::DeleteBucket(name)).await.map(drop)
     }
 
-    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is kept as it is.
+    /// Sets (or, with `None`, removes) one of a bucket's documents. The text is stored unchanged.
     ///
     /// # Errors
     /// `NoSuchBucket`, …

@@ -1,4 +1,4 @@
-//! The caches of a store: an entry is valid until one of the rows that it was made of changes.
+//! The caches of a store: an entry is valid until one of the rows that it depends on changes.
 
 use crate::cache::{VersionStamp, VersionedCache, Weight};
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
@@ -8,13 +8,13 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 impl Store {
-    /// For answers that are made of a key's object.
+    /// For responses that depend on a key's object.
     #[must_use]
     pub fn stamp_of_object(&self, bucket: &BucketName, key: &ObjectKey) -> VersionStamp {
         self.stamp(&RowLock::of_object(bucket, key))
     }
 
-    /// For answers that are made of a bucket's settings.
+    /// For responses that depend on a bucket's settings.
     #[must_use]
     pub fn stamp_of_settings(&self, bucket: &BucketName) -> VersionStamp {
         let settings = BucketSetting::ALL.into_iter();
@@ -22,7 +22,7 @@ impl Store {
         self.stamp(&names.collect::<Vec<_>>())
     }
 
-    /// For answers that are made of a row of another module, by the name that it gave.
+    /// For responses that depend on a row of another module, by the name that the module gave it.
     #[must_use]
     pub fn stamp_of_row(&self, name: &str) -> VersionStamp {
         self.stamp(&[RowLock::row(name)])
@@ -33,7 +33,7 @@ impl Store {
         self.vault.state.caches.versions.stamp(rows)
     }
 
-    /// A cache for one kind of answers, of `most_bytes` at most; one answer takes about `usual_bytes`.
+    /// A cache for one kind of response, of at most `most_bytes`; one response takes about `usual_bytes`.
     #[must_use]
     pub fn cache<K, V>(
         &self,

@@ -16,14 +16,14 @@ use crate::store::parts::read_only::{IndexRead, ReadOnly};
 use crate::store::parts::vault::{Opened, Vault};
 use crate::store::record::reader;
 use crate::store::recovery::look::{
-    AsItLies, ReadIndex, as_it_lies, database_trouble, index_of_log, temporary_folder,
+    IndexInPlace, ReadIndex, database_trouble, index_in_place, index_of_log, temporary_folder,
 };
 use crate::store::recovery::{refusal, snapshot};
 use std::io;
 use std::sync::Arc;
 
 impl Store {
-    /// Opens a folder read-only: every change is refused, and nothing in the folder is made or changed.
+    /// Opens a folder read-only: refuses every change, and creates and changes nothing in the folder.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -51,10 +51,10 @@ impl Store {
         let noted = db::trust(&folder.database(), &note).map_err(cannot)?;
         // The index was left in this very folder: the folder was not copied.
         let is_own = noted.owner == Some(damage::owner(&folder).map_err(cannot)?);
-        let (whole, damage) = match as_it_lies(&folder, id, noted, is_own).await? {
-            AsItLies::Whole(readers) => (Some(readers), None),
-            AsItLies::Damaged(found) => (None, Some(found)),
-            AsItLies::Unknown => (None, None),
+        let (whole, damage) = match index_in_place(&folder, id, noted, is_own).await? {
+            IndexInPlace::Whole(readers) => (Some(readers), None),
+            IndexInPlace::Damaged(found) => (None, Some(found)),
+            IndexInPlace::Unknown => (None, None),
         };
         let index = if let Some(readers) = whole {
             let made_in = None;
@@ -68,12 +68,12 @@ impl Store {
         let buckets = buckets
             .await
             .map_err(|error| database_trouble(&error.into()))?;
-        // Never written to.
+        // A read-only vault never writes to it.
         let notes = Checkpoints::of(folder.database(), note, Owner::default());
         let index_read = if index.made_in.is_some() {
-            IndexRead::MadeAgain
+            IndexRead::Rebuilt
         } else {
-            IndexRead::AsItLies
+            IndexRead::InPlace
         };
         let temporary = [index.made_in, no_blobs].into_iter().flatten().collect();
         let opened = Opened {

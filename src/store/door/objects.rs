@@ -13,7 +13,7 @@ use crate::store::object::{Committed, Deletion, Object, Target};
 use crate::store::record::Copied;
 
 impl Store {
-    /// Begins to take a body of at most `limit_bytes`.
+    /// Begins to receive a body of at most `limit_bytes`.
     #[must_use]
     pub fn stage(&self, wanted: &Wanted, limit_bytes: u64) -> Staging {
         Staging::new(
@@ -35,7 +35,7 @@ impl Store {
         names
     }
 
-    /// The only way in which a key gets new bytes. When it answers `Ok`, they are on disk.
+    /// The only way to give a key new bytes. When it returns `Ok`, they are on disk.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -56,8 +56,9 @@ impl Store {
         Ok(Committed::new(etag, recorded.at, recorded.sequence))
     }
 
-    /// Makes the bytes of `source` (as it was looked up, even if it was replaced or deleted since) the object of another key, or of
-    /// its own with other metadata, without moving them. The copy has the source's `ETag` and its parts.
+    /// Makes the bytes of `source` the object of another key, or of its own key with other metadata, without moving
+    /// them. It uses `source` as it was looked up, even if it was replaced or deleted since. The copy has the source's
+    /// `ETag` and its parts.
     ///
     /// # Errors
     /// As [`Store::commit`].
@@ -70,7 +71,7 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         let parts = match self.object_parts(source).await {
             Ok(parts) => parts.map(|parts| parts.of_copy(source, &target.meta)),
-            // It was replaced since: its bytes are still there, and the list of its parts is gone.
+            // The source was replaced since: its bytes still exist, but its list of parts is gone.
             Err(StoreError::UploadChanged) => None,
             Err(error) => return Err(error),
         };
@@ -108,10 +109,10 @@ impl Store {
         self.vault.changes.delete(bucket, key, Which::Current).await
     }
 
-    /// Deletes exactly this object: not what took its place since it was looked up, and not with other tags.
+    /// Deletes exactly this object: not an object that replaced it since it was looked up, and not if its tags changed.
     ///
     /// # Errors
-    /// `PreconditionFailed` where another is there now.
+    /// `PreconditionFailed` if the key has another object now.
     pub async fn delete_this(&self, object: &Object) -> Result<Deletion, StoreError> {
         self.vault
             .changes
@@ -123,7 +124,8 @@ impl Store {
             .await
     }
 
-    /// Sets (or, with `None`, removes) an object's tags (`k=v&k2=v2`); nothing else of it changes, its sequence included.
+    /// Sets (or, with `None`, removes) an object's tags (`k=v&k2=v2`). Nothing else of it changes; it keeps its
+    /// sequence.
     ///
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`, …
@@ -136,10 +138,10 @@ impl Store {
         self.set_tags_of(bucket, key, Which::Current, tagging).await
     }
 
-    /// The same for exactly this object: not for what took its place since it was looked up, and not with other tags.
+    /// As `set_tags`, for exactly this object: not for an object that replaced it, and not if its tags changed.
     ///
     /// # Errors
-    /// `PreconditionFailed` where another is there now.
+    /// `PreconditionFailed` if the key has another object now.
     pub async fn set_tags_of_this(
         &self,
         object: &Object,

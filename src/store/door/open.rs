@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 impl Store {
-    /// Makes or opens the folder, takes its lock, migrates, replays the log.
+    /// Creates or opens the folder, takes its lock, migrates the index, and replays the log.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -40,8 +40,8 @@ impl Store {
         opened.map(|(store, _)| store)
     }
 
-    /// As [`Store::open`], with rows from another source than the existing index, which is set aside. `progress` counts
-    /// bytes of the log. Returns how the index was rebuilt, where it was.
+    /// As [`Store::open`], but builds the index from another source and sets the existing one aside. `progress` counts
+    /// bytes of the log. Returns how the index was rebuilt, if it was.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -67,7 +67,7 @@ impl Store {
             replayed = replay(&mut file).await;
         }
         if replayed.is_err() && file.damage.is_found() {
-            // The replay found the damage: from here on the index is rebuilt.
+            // The replay found the damage: the next attempt rebuilds the index.
             file.damage.try_again();
             replayed = replay(&mut file).await;
         }
@@ -77,7 +77,7 @@ impl Store {
             Err(_) if damage.is_found() => {}
             opened => return Ok((opened?, rebuilt)),
         }
-        // As above.
+        // As above: the next attempt rebuilds the damaged index.
         drop(damage);
         let mut file = IndexFile::of(&folder)
             .map_err(|error| refusal::database_trouble(&error, error::is_full(&error)))?;

@@ -16,7 +16,7 @@ impl Store {
     /// The current object of a key.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be queried.
     pub async fn object(
         &self,
         bucket: &BucketName,
@@ -37,10 +37,10 @@ impl Store {
         Ok(object)
     }
 
-    /// Reads a range of an object, verified (`None`: all of it).
+    /// Reads a range of an object, verified (`None`: the whole object).
     ///
     /// # Errors
-    /// `Damaged` when the first piece is; later damage comes in the stream.
+    /// `Damaged` when the first piece is damaged; the stream reports later damage.
     pub async fn read(
         &self,
         object: &Object,
@@ -54,13 +54,13 @@ impl Store {
         bodies.read(object.content.clone(), range).await
     }
 
-    /// An object's bytes for an answer that may be given again; `None` where it is not small.
+    /// An object's bytes for a response that may be cached; `None` if it is not small.
     #[must_use]
     pub fn small_body(&self, object: &Object) -> Option<SmallBody> {
         SmallBody::of(object, &self.vault.reads.bodies)
     }
 
-    /// Reads all of an object (or a range of it), verified, for digests that were not stored with it.
+    /// Reads a whole object (or a range of it), verified, for digests that were not stored with it.
     ///
     /// # Errors
     /// As [`Store::read`].
@@ -74,7 +74,7 @@ impl Store {
         let range = range.unwrap_or_else(|| object.whole());
         let bodies = self.vault.reads.bodies.clone();
         let digests = (bodies.digest(object.content.clone(), range, wanted)).await?;
-        // An object of parts has another tag.
+        // The `ETag` of a multipart object is not an MD5.
         let is_md5 = !object.etag.as_str().contains('-');
         if is_whole && is_md5 && ETag::from_md5(digests.md5) != object.etag {
             let why = "an object's bytes are not those that its ETag names";
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// # Errors
-    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
+    /// `NoSuchBucket`, or `Unavailable` when the index cannot be queried.
     pub async fn list(
         &self,
         bucket: &BucketName,

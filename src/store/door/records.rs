@@ -12,17 +12,17 @@ use futures_util::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Store {
-    /// For looking up rows of other modules.
+    /// Returns a view for looking up rows of other modules.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be queried.
     pub async fn read_view(&self) -> Result<ReadView, StoreError> {
         let connection = self.vault.reads.readers.acquire().await?;
         Ok(ReadView::pooled(connection))
     }
 
-    /// Deletes the object of a key, if there is one, together with a row of the caller's own: one record for both.
-    /// `rows` names those that `check` reads and changes; it runs as in [`Store::record`].
+    /// Deletes the object of a key, if there is one, together with a row of the caller: one record for both. `rows`
+    /// names the rows that `check` reads and changes; `check` runs as in [`Store::record`].
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -54,11 +54,11 @@ impl Store {
         Ok(self.ask(locks, work).await?.is_some())
     }
 
-    /// Changes rows of the caller's own. `rows` names those that it reads and changes; `check` runs in the writer's order
-    /// of arrival, against an index in which no change of those rows is under way.
+    /// Changes rows of the caller. `rows` names the rows that it reads and changes. `check` runs in the order in which
+    /// requests reach the writer, on an index without pending changes of those rows.
     ///
     /// # Errors
-    /// `Refused` with the answer of the check, or the store's own error.
+    /// `Refused` with the error of the check, or the store's own error.
     pub async fn record<T, E, C>(&self, rows: Vec<String>, check: C) -> Result<T, RecordError<E>>
     where
         T: Send + 'static,

@@ -24,13 +24,13 @@ impl Store {
         }
     }
 
-    /// Work beside requests. Cheap.
+    /// Background work on the vault. Cheap.
     #[must_use]
     pub fn upkeep(&self) -> Upkeep {
         Upkeep::of(self.vault.clone())
     }
 
-    /// By the store's clock.
+    /// The time by the store's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.vault.clock.now()
@@ -48,18 +48,18 @@ impl Store {
         self.vault.folder.home()
     }
 
-    /// Writes `run`, by which commands find the server that holds this folder.
+    /// Writes `run`, with which commands find the server that holds this folder.
     ///
     /// # Errors
     /// `Unavailable` or `Full`.
     pub async fn announce(&self, text: &str) -> Result<(), StoreError> {
         let index_files = &self.vault.index_files;
-        // A server has reported it in its log.
+        // The server has reported it in its log already.
         drop(index_files.take_found_at_start());
         index_files.announce(text).await
     }
 
-    /// Asks the writer for a change; `None`: there was nothing to record.
+    /// Sends a change to the writer; `None`: there was nothing to record.
     pub(super) async fn ask(
         &self,
         names: Vec<RowLock>,
@@ -68,7 +68,7 @@ impl Store {
         self.vault.changes.ask(names, work).await
     }
 
-    /// Asks for a change that is refused or recorded.
+    /// Sends a change that the writer either refuses or records.
     pub(super) async fn change(
         &self,
         names: Vec<RowLock>,

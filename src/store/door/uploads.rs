@@ -1,7 +1,7 @@
 //! Multipart uploads, until they are completed or aborted.
 //!
-//! A part's bytes are a body like any other; completing an upload is one record that makes the parts' bodies the extents
-//! of an object, and moves none. A part that was replaced, and the parts of an upload that was aborted, are released.
+//! A part's bytes are a body like any other. Completing an upload is one record, which makes the parts' bodies the
+//! extents of an object and moves no bytes. The bodies of replaced parts and of aborted uploads become unreferenced.
 
 use crate::s3::checksum::Wanted;
 use crate::s3::conditional::WritePrecondition;
@@ -22,7 +22,7 @@ use crate::store::upload::{
 };
 use std::sync::Arc;
 
-/// Most extents of one object: a record of so many is far below what a statement may take.
+/// The most extents of one object: the statement of a record with this many is far below its size limit.
 const EXTENTS_LIMIT: usize = 100_000;
 
 impl Store {
@@ -56,10 +56,10 @@ impl Store {
         })
     }
 
-    /// An upload under way.
+    /// An upload in progress.
     ///
     /// # Errors
-    /// `NoSuchUpload` where there is none of this id for this key.
+    /// `NoSuchUpload` if there is no upload with this id for this key.
     pub async fn upload(
         &self,
         bucket: &BucketName,
@@ -71,7 +71,7 @@ impl Store {
         upload.ok_or(StoreError::NoSuchUpload)
     }
 
-    /// Makes sealed bytes part `number` (1 to 10,000) of an upload, in the place of an earlier one.
+    /// Makes sealed bytes part `number` (1 to 10,000) of an upload, and replaces an earlier one.
     ///
     /// # Errors
     /// `NoSuchUpload`, …
@@ -102,8 +102,8 @@ impl Store {
         })
     }
 
-    /// Makes a range of an object part `number` of an upload, without moving bytes; they are read for the part's MD5 and
-    /// checksum.
+    /// Makes a range of an object part `number` of an upload, without moving bytes. The bytes are read for the part's
+    /// MD5 and checksum.
     ///
     /// # Errors
     /// `NoSuchUpload`, …
@@ -155,7 +155,7 @@ impl Store {
     /// The parts of an upload with numbers above `after`, in order, at most `max`.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be queried.
     pub async fn parts(
         &self,
         upload: &Upload,
@@ -174,10 +174,11 @@ impl Store {
         })
     }
 
-    /// Makes the parts named the object of the upload's key; the upload and its other parts are gone. No byte moves.
+    /// Makes the named parts the object of the upload's key, and deletes the upload with its other parts. No byte
+    /// moves.
     ///
     /// # Errors
-    /// `NoSuchUpload`, `UploadChanged` where one of the parts was replaced since it was read, `PreconditionFailed`,
+    /// `NoSuchUpload`, `UploadChanged` if one of the parts was replaced since it was read, `PreconditionFailed`,
     /// `TooManyPieces`, …
     pub async fn complete_upload(
         &self,
@@ -245,7 +246,7 @@ impl Store {
     }
 
     /// # Errors
-    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
+    /// `NoSuchBucket`, or `Unavailable` when the index cannot be queried.
     pub async fn list_uploads(
         &self,
         bucket: &BucketName,
@@ -254,10 +255,10 @@ impl Store {
         self.vault.reads.list_uploads(bucket, request).await
     }
 
-    /// The parts of an object that a multipart upload made (or a copy of one); `None` for any other.
+    /// The parts of an object that a multipart upload created (or of a copy of one); `None` for any other object.
     ///
     /// # Errors
-    /// `UploadChanged` where this very object is not there any more, `Unavailable` when the index does not answer.
+    /// `UploadChanged` if the key no longer has this very object, `Unavailable` when the index cannot be queried.
     pub async fn object_parts(&self, object: &Object) -> Result<Option<ObjectParts>, StoreError> {
         let mut connection = self.vault.reads.readers.acquire().await?;
         let parts = index::object_parts(&mut connection, object).await?;

@@ -1,11 +1,11 @@
-//! Which file systems keep what a sync promised.
+//! Which file systems keep synced data after a power cut.
 
 use crate::store::error::OpenError;
 use std::path::Path;
 
 #[cfg(target_os = "linux")]
 pub(in crate::store) fn check(home: &Path, allow_unsafe: bool) -> Result<(), OpenError> {
-    // linux/magic.h, and the kernels' own file systems where the header lacks them
+    // The numbers of linux/magic.h, and those of the kernel's file system sources where the header lacks them
     let Ok(stat) = rustix::fs::statfs(home) else {
         return Ok(());
     };

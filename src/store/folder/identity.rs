@@ -1,13 +1,13 @@
-//! What tells a file from a copy of it.
+//! How hangar distinguishes a file from a copy of it.
 
 use crate::store::dir::Dir;
 use std::io;
 
-/// A file by its inode and its times.
+/// The identity of a file: its inode and its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Identity {
     pub(in crate::store) inode: i64,
-    /// Nanoseconds; 0 where the file system does not tell.
+    /// Nanoseconds; 0 where the file system does not record it.
     pub(in crate::store) born: i64,
     pub(in crate::store) changed: i64,
 }
@@ -31,15 +31,15 @@ impl Identity {
         }
     }
 
-    /// The same file, whatever was written to it since.
+    /// Whether both are the same file, even if it was written to in between.
     pub(in crate::store) fn is_same_file(self, other: Self) -> bool {
         self.inode == other.inode && self.born == other.born
     }
 }
 
-/// `None`: there is no such file.
+/// Returns `None` if there is no such file.
 pub(in crate::store) fn identity(home: &Dir, name: &str) -> io::Result<Option<Identity>> {
-    // Not opened: closing a database's file anywhere in the process lets go of SQLite's locks on it.
+    // The file is not opened: closing a database's file anywhere in the process releases SQLite's locks on it.
     if home.length(name)?.is_none() {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! The data folder, held by its lock.
+//! The data folder while this process holds its lock.
 
 use crate::store::dir::Dir;
 use crate::store::error::{OpenError, Refusal};
@@ -14,14 +14,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A data folder whose own folders are made, before its lock is taken.
+/// A data folder whose subfolders exist, before its lock is taken.
 pub(in crate::store) struct MadeFolder<'a> {
     data_dir: &'a Path,
     home: Dir,
     log: Dir,
 }
 
-/// Whether a log was begun in a folder.
+/// Whether a folder has a log already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum LogState {
     Begun,
@@ -29,7 +29,7 @@ pub(in crate::store) enum LogState {
 }
 
 impl<'a> MadeFolder<'a> {
-    /// Makes what is missing of the data folder, its `@hangar` and the folder of its log.
+    /// Creates what is missing of the data folder, its `@hangar` and the folder of its log.
     pub(in crate::store) fn make(data_dir: &'a Path) -> Result<Self, OpenError> {
         let cannot = |error: &io::Error| unusable(data_dir, error);
         let path = data_dir.join("@hangar");
@@ -49,7 +49,7 @@ impl<'a> MadeFolder<'a> {
         &self.log
     }
 
-    /// Makes the folder of blobs where it is missing, and takes the lock.
+    /// Creates the folder of blobs where it is missing, and takes the lock.
     pub(in crate::store) fn lock(
         self,
         log_state: LogState,
@@ -67,7 +67,7 @@ impl<'a> MadeFolder<'a> {
         let blobs = home.make_folder(if lacks_blobs { NEW_BLOBS } else { BLOBS });
         let blobs = blobs.map_err(|error| cannot(&error))?;
         for folder in data_dir.parent().into_iter().chain([data_dir]) {
-            // A parent that is `""` is this folder; one that cannot be read was not made here.
+            // An empty parent (`""`) is the current folder. hangar did not create a parent that it cannot read.
             if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
                 tracing::debug!(%error, "could not sync a parent folder");
             }
@@ -90,20 +90,20 @@ impl<'a> MadeFolder<'a> {
     }
 }
 
-/// The data folder, held by its lock.
+/// The data folder while this process holds its lock.
 #[derive(Debug)]
 pub(in crate::store) struct Folder {
     home: Dir,
     places: Places,
-    /// There is a log, and no folder for its blobs. Tools that copy may leave out an empty one.
+    /// There is a log, but no folder for its blobs. Copy tools may skip an empty folder.
     lacks_blobs: bool,
     lock: Mutex<Option<File>>,
     space: Arc<Space>,
 }
 
 impl Folder {
-    /// Opens a folder that is there, for reading alone: nothing in it is made or changed. No other process may write to it
-    /// meanwhile. `blobs`: stands for the folder of blobs where there is none.
+    /// Opens an existing folder read-only: creates and changes nothing in it. No other process may write to it
+    /// meanwhile. `blobs` replaces the folder of blobs where that is missing.
     pub(in crate::store) fn look(
         data_dir: &Path,
         blobs: impl FnOnce() -> io::Result<Dir>,
@@ -134,7 +134,7 @@ impl Folder {
         refuse_links(&home).map_err(|error| cannot(&error))?;
         require(&home, Access::READ_OK).map_err(|error| cannot(&error))?;
         Ok(Self {
-            space: Arc::new(Space::beside(&home, Some(0))),
+            space: Arc::new(Space::read_only(&home, Some(0))),
             home,
             places: Places { log, blobs },
             lacks_blobs: false,
@@ -142,7 +142,7 @@ impl Folder {
         })
     }
 
-    /// Where the folder for blobs is missing: makes it, unless `has_bodies`, which says that there were some.
+    /// Creates the folder for blobs if it is missing. Fails if `has_bodies` (there were blobs).
     pub(in crate::store) fn make_missing_blobs(&self, has_bodies: bool) -> Result<(), OpenError> {
         if !self.lacks_blobs {
             return Ok(());
@@ -162,7 +162,7 @@ impl Folder {
         })
     }
 
-    /// Lets another hangar have it.
+    /// Releases the lock, so that another hangar can open the folder.
     pub(in crate::store) fn release(&self) {
         drop(
             self.lock
@@ -176,7 +176,7 @@ impl Folder {
         &self.space
     }
 
-    /// The folder that `@hangar` lies in.
+    /// The folder that contains `@hangar`.
     pub(in crate::store) fn data_dir(&self) -> PathBuf {
         let parent = self.home.path().parent();
         parent.map(Path::to_owned).unwrap_or_default()
@@ -202,8 +202,8 @@ impl Folder {
         &self.places.blobs
     }
 
-    /// Writes `run`, which tells commands where the running server's administration listener is: a new file, so that it
-    /// has an identity of its own.
+    /// Writes `run`, from which commands read the address of the running server's administration listener. It is a new
+    /// file each time, so that it has its own identity.
     pub(in crate::store) fn write_run(&self, text: &str) -> io::Result<Identity> {
         let mut file = self.home.make_anew("run")?;
         io::Write::write_all(&mut file, text.as_bytes())?;
@@ -215,7 +215,7 @@ impl Folder {
 
     pub(in crate::store) fn remove_run(&self) {
         let removed = match self.home.remove("run") {
-            // A power cut must not bring it back beside a database that knows it as gone.
+            // A power cut must not bring the file back: the database records that it is gone.
             Ok(true) => self.home.sync(),
             removed => removed.map(drop),
         };
@@ -224,8 +224,9 @@ impl Folder {
         }
     }
 
-    /// Moves the index aside with all that SQLite keeps beside it, and what of it is left; it is never trusted again, and
-    /// never removed by us. Answers the name of its folder. `None`: there was nothing.
+    /// Moves the index aside with all files that SQLite keeps next to it, also where only some of them are left.
+    /// hangar never trusts it again, and never removes it. Returns the name of its new folder; `None` if there were no
+    /// such files.
     pub(in crate::store) fn set_index_aside(&self, now_millis: i64) -> io::Result<Option<String>> {
         let mut names = Vec::new();
         for name in database_files(DATABASE) {
@@ -239,8 +240,8 @@ impl Folder {
         let aside = self.make_aside(&format!("aside-{now_millis}"))?;
         for name in names {
             self.home.rename(&name, &aside, &name)?;
-            // The database goes first and for sure: a journal alone is moved by the next start, and a database whose
-            // journal is gone would be taken for whole.
+            // The database moves first, and is synced before the journal moves. The next start moves a journal that was left
+            // alone; but it would take a database without its journal for complete.
             aside.sync()?;
             self.home.sync()?;
         }
@@ -248,7 +249,7 @@ impl Folder {
         Ok(Some(name.to_string_lossy().into_owned()))
     }
 
-    /// A new folder for what is set aside: what was set aside before stays.
+    /// Creates a new folder for files that are set aside. Folders that were set aside before stay.
     pub(in crate::store) fn make_aside(&self, name: &str) -> io::Result<Dir> {
         let mut wanted = name.to_owned();
         for count in 1.. {
@@ -261,7 +262,7 @@ impl Folder {
     }
 }
 
-/// SQLite would follow a link.
+/// Fails if a file is a link: SQLite would follow it.
 fn refuse_links(home: &Dir) -> io::Result<()> {
     for name in by_path() {
         home.length(&name)?;
@@ -269,7 +270,7 @@ fn refuse_links(home: &Dir) -> io::Result<()> {
     Ok(())
 }
 
-/// SQLite says of a file that is closed to this user no more than that it cannot be opened.
+/// Fails if this user may not access a file. SQLite would report only that the file cannot be opened.
 fn require(home: &Dir, access: Access) -> io::Result<()> {
     by_path().try_for_each(|name| home.require(&name, access))
 }

@@ -1,4 +1,4 @@
-//! Making folders that their owner alone may open.
+//! Creating folders that only their owner can open.
 
 use crate::store::dir::explained;
 use std::fs::DirBuilder;
@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-/// Makes a folder for its owner alone where it is missing.
+/// Creates a folder that only its owner can open, if it is missing.
 pub(in crate::store) fn make_private(folder: &Path) -> io::Result<()> {
     let made = match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
@@ -22,7 +22,7 @@ pub(in crate::store) fn make_private(folder: &Path) -> io::Result<()> {
     made.map_err(|error| explained(folder, error))
 }
 
-/// As [`make_private`]; a new one belongs to the owner of the folder that it lies in.
+/// As [`make_private`]; a new folder belongs to the owner of its parent folder.
 pub(in crate::store) fn make_in_folder(folder: &Path) -> io::Result<()> {
     let is_new = !folder.exists();
     make_private(folder)?;

@@ -1,6 +1,6 @@
-//! The data folder: what lies where, its lock, the room on its disk, and whether it is the folder that the index knows.
+//! The data folder: its layout, its lock, the free space on its disk, and whether it is the folder that the index records.
 //!
-//! All that hangar writes is in `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches. `DATA` and
+//! hangar writes only to `DATA/@hangar/`, a name that no bucket can have and that a shell's `*` matches. `DATA` and
 //! `@hangar` may be symbolic links; nothing in `@hangar` may be one ([`crate::store::dir::Dir`]).
 
 mod filesystem;

@@ -1,4 +1,4 @@
-//! Why a data folder cannot be used, and the way out of that.
+//! Why a data folder cannot be used, and what the operator can do about it.
 
 use crate::store::dir::Dir;
 use crate::store::error::{OpenError, Refusal, copy_of, is_full};
@@ -6,7 +6,7 @@ use crate::store::folder::layout::{BACKUP, RESTORING};
 use std::io;
 use std::path::Path;
 
-/// Why a folder cannot be used, and the way out of that.
+/// Why a folder cannot be used, and what the operator can do about it.
 pub(in crate::store) fn unusable(data_dir: &Path, error: &io::Error) -> OpenError {
     let shown = data_dir.display();
     if is_full(error) {
@@ -18,7 +18,7 @@ pub(in crate::store) fn unusable(data_dir: &Path, error: &io::Error) -> OpenErro
     OpenError::Refused(Refusal::because(what, copy_of(error)).way_out(way_out(error)))
 }
 
-/// What to do about an error of a data folder.
+/// What the operator can do about an error of a data folder.
 pub(in crate::store) fn way_out(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {

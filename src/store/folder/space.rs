@@ -1,8 +1,9 @@
-//! Room on the disk: how much must stay free, and a reserve that is let go so that a full disk can be emptied.
+//! Free space on the disk: how much must stay free, and a reserve that is released so that objects can be deleted when the
+//! disk is full.
 //!
-//! Deleting takes room too: a record of the log, and a page of the index's journal. So a file of [`Space::reserve_bytes`]
-//! lies in the data folder. Where a write finds the disk full the reserve goes first, and from then on nothing that
-//! brings bytes is taken until there is room to make the reserve again.
+//! Deleting needs space too: a record of the log, and a page of the index's journal. So a file of [`Space::reserve_bytes`]
+//! lies in the data folder. When a write finds the disk full, hangar first releases the reserve. From then on it accepts no
+//! uploads until there is space to create the reserve again.
 
 use crate::store::dir::Dir;
 use crate::store::error::is_full;
@@ -20,20 +21,21 @@ mod forecast;
 
 const MIB: u64 = 1 << 20;
 const RESERVE: &str = "reserve";
-/// Made and removed again to find out whether an upload would be taken.
+/// A file that is created and removed again to find out whether uploads can be written.
 const TRIAL: &str = "trial";
-/// What a small upload takes: a piece of the log, and pages of the index and its journal. With less free none is taken.
+/// What a small upload needs: a piece of the log, and pages of the index and its journal. With less free space hangar
+/// accepts no upload.
 const SMALL_UPLOAD_BYTES: u64 = 64 << 10;
-/// What the index's journal may need at once (a checkpoint moves it at 8000 pages), twice.
+/// Twice what the index's journal may need at once (a checkpoint starts at 8000 pages).
 const MOST_RESERVE_BYTES: u64 = 64 * MIB;
 const LEAST_RESERVE_BYTES: u64 = 4 * MIB;
-/// A reserve is no more than this part of a small disk.
+/// On a small disk the reserve is at most the disk's size divided by this.
 const MOST_RESERVE_PART: u64 = 16;
-/// Where `HANGAR_MIN_FREE` is not set: a hundredth of the disk, and no more than this.
+/// The default of `HANGAR_MIN_FREE` is a hundredth of the disk, and at most this.
 const MOST_DEFAULT_MIN_FREE_BYTES: u64 = 1 << 30;
-/// How long an answer of the file system is believed.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A warning begins where uploads will be refused within this, at the rate of the last day.
+/// How long a result of `statvfs` is used.
+const MEASURE_EVERY: Duration = Duration::from_millis(500);
+/// A warning begins when uploads will be refused within this time, at the rate of the last day.
 const WARNED_AHEAD: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
@@ -43,37 +45,37 @@ pub(in crate::store) struct Space {
     min_free_bytes: u64,
     reserve_bytes: u64,
     has_reserve: AtomicBool,
-    /// Of the last look.
+    /// Result of the last `statvfs`.
     free_bytes: AtomicU64,
     is_read_only: AtomicBool,
     began: Instant,
-    /// Milliseconds after `began`; 0: never.
-    looked: AtomicU64,
-    /// An upload met trouble of the disk: whether another would is not known until it was tried.
+    /// When that was, in milliseconds after `began`; 0: never.
+    measured: AtomicU64,
+    /// An upload failed because of the disk. Only a trial write shows whether another one would fail.
     in_doubt: AtomicBool,
-    /// Why a small upload is not taken, as the last trial found.
+    /// Why small uploads are not accepted, as the last trial found.
     trouble: Mutex<Option<Warning>>,
-    /// Held by whoever makes the reserve or a trial.
-    trying: Mutex<()>,
+    /// Locked while the reserve or the trial file is written.
+    file_lock: Mutex<()>,
     forecast: Mutex<Forecast>,
-    /// Milliseconds after `began` of the last time that [`Space::examine`] looked; 0: never.
+    /// When [`Space::examine`] last ran, in milliseconds after `began`; 0: never.
     examined: AtomicU64,
-    /// Something was found out that may be worth a warning.
+    /// Notified when something changed that may deserve a warning.
     news: Notify,
 }
 
 impl Space {
-    /// `min_free_bytes`: `None` for a hundredth of the disk.
+    /// `min_free_bytes`: `None` means a hundredth of the disk.
     pub(in crate::store) fn open(home: &Dir, min_free_bytes: Option<u64>) -> Self {
-        let space = Self::beside(home, min_free_bytes);
+        let space = Self::read_only(home, min_free_bytes);
         drop(home.remove(TRIAL));
         space.has_reserve.store(false, Ordering::Relaxed);
         space.recover();
         space
     }
 
-    /// For a look alone: nothing is made in the folder.
-    pub(in crate::store) fn beside(home: &Dir, min_free_bytes: Option<u64>) -> Self {
+    /// For a folder that is opened read-only: creates nothing in it.
+    pub(in crate::store) fn read_only(home: &Dir, min_free_bytes: Option<u64>) -> Self {
         let whole =
             statvfs(home.path()).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
         let hundredth = whole / 100;
@@ -88,53 +90,53 @@ impl Space {
             free_bytes: AtomicU64::new(u64::MAX),
             is_read_only: AtomicBool::new(false),
             began: Instant::now(),
-            looked: AtomicU64::new(0),
+            measured: AtomicU64::new(0),
             in_doubt: AtomicBool::new(false),
             trouble: Mutex::default(),
-            trying: Mutex::default(),
+            file_lock: Mutex::default(),
             forecast: Mutex::default(),
             examined: AtomicU64::new(0),
             news: Notify::new(),
         }
     }
 
-    /// Whether a body may be taken.
+    /// Whether hangar accepts uploads.
     pub(in crate::store) fn admits_bytes(&self) -> bool {
         !self.is_without_reserve() && !self.is_low()
     }
 
-    /// Whether the reserve was let go: room is short for deletes too.
+    /// Whether the reserve was released: space is short for deletes too.
     pub(in crate::store) fn is_without_reserve(&self) -> bool {
         !self.has_reserve.load(Ordering::Relaxed)
     }
 
-    /// Whether less is free than must stay free.
+    /// Whether less is free than `min_free_bytes`.
     pub(in crate::store) fn is_low(&self) -> bool {
-        self.look() < self.min_free_bytes
+        self.free_bytes() < self.min_free_bytes
     }
 
-    /// What is free, as it was half a second ago at most.
-    fn look(&self) -> u64 {
-        if self.is_time(&self.looked) {
-            self.look_now();
+    /// The free space, as it was at most half a second ago.
+    fn free_bytes(&self) -> u64 {
+        if self.is_due(&self.measured) {
+            self.measure();
         }
         self.free_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether the last time is long enough ago; then now is the last time.
-    fn is_time(&self, last: &AtomicU64) -> bool {
+    /// Whether enough time has passed since `last`; if so, sets `last` to now.
+    fn is_due(&self, last: &AtomicU64) -> bool {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
         let before = last.load(Ordering::Relaxed);
-        let every = u64::try_from(LOOK_EVERY.as_millis()).expect("half a second");
-        let is_time = before == 0 || now.saturating_sub(before) >= every;
-        if is_time {
+        let every = u64::try_from(MEASURE_EVERY.as_millis()).expect("half a second");
+        let is_due = before == 0 || now.saturating_sub(before) >= every;
+        if is_due {
             last.store(now, Ordering::Relaxed);
         }
-        is_time
+        is_due
     }
 
-    /// What this user may still write; a file system that does not tell has room.
-    fn look_now(&self) -> u64 {
+    /// How much this user may still write. A file system that does not report it counts as having space.
+    fn measure(&self) -> u64 {
         let (free_bytes, is_read_only) = match statvfs(self.home.path()) {
             Ok(stat) if stat.f_blocks == 0 => {
                 (u64::MAX, stat.f_flag.contains(StatVfsMountFlags::RDONLY))
@@ -150,10 +152,13 @@ impl Space {
         free_bytes
     }
 
-    /// Gives the reserve's room to whoever needs it now; `false`: it was gone already.
+    /// Releases the reserve's space for the caller's write; `false` if it was released already.
     pub(in crate::store) fn let_go(&self) -> bool {
-        // Else one that looks for the reserve meanwhile would take the file that is about to go for it.
-        let _trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without the lock, a concurrent `recover` could count the file that is about to be removed as the reserve.
+        let _guard = self
+            .file_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !self.has_reserve.swap(false, Ordering::Relaxed) {
             return false;
         }
@@ -168,13 +173,16 @@ impl Space {
         }
     }
 
-    /// Makes the reserve where it is not and there is room for two, so that the disk is not full again at once.
+    /// Creates the reserve again if it is missing and there is space for two, so that the disk is not full again at once.
     pub(in crate::store) fn recover(&self) {
-        let _trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self
+            .file_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !self.is_without_reserve() {
             return;
         }
-        // A copy of the folder may have it as a hole; what is no file of our own is made anew.
+        // In a copy of the folder the reserve may be a sparse file. Anything but a regular file of our own is replaced.
         let has = (self.home.stat(RESERVE)).is_ok_and(|file| {
             file.is_some_and(|file| {
                 let is_file = rustix::fs::FileType::from_raw_mode(file.st_mode)
@@ -185,7 +193,7 @@ impl Space {
         });
         let made = if has {
             Ok(())
-        } else if self.look_now() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
+        } else if self.measure() < (self.reserve_bytes * 2).saturating_add(self.min_free_bytes) {
             Err(io::ErrorKind::StorageFull.into())
         } else {
             fill(&self.home, RESERVE, self.reserve_bytes)
@@ -193,7 +201,7 @@ impl Space {
         match made {
             Ok(()) => self.has_reserve.store(true, Ordering::Relaxed),
             Err(error) => {
-                // Half a reserve would be room that nobody gets.
+                // Half a reserve would only waste space.
                 drop(self.home.remove(RESERVE));
                 if !is_full(&error) {
                     tracing::warn!(%error, "could not keep a reserve on the disk");
@@ -201,28 +209,29 @@ impl Space {
                 }
             }
         }
-        self.looked.store(0, Ordering::Relaxed);
+        self.measured.store(0, Ordering::Relaxed);
     }
 
-    /// An upload could not be written. Whether none can is found out by [`Space::examine`].
+    /// Records that an upload could not be written. [`Space::examine`] finds out whether others can.
     pub(in crate::store) fn doubt(&self) {
         self.in_doubt.store(true, Ordering::Relaxed);
         self.news.notify_one();
     }
 
-    /// Answers once something was found out that may be worth a warning.
+    /// Returns when something changed that may deserve a warning.
     pub(in crate::store) async fn news(&self) {
         self.news.notified().await;
     }
 
-    /// Whether there is anything to find out, and long enough after the last time: anybody may ask for readiness.
+    /// Whether there is anything to examine, and enough time has passed since the last time: any client may ask for
+    /// readiness.
     pub(in crate::store) fn wants_examining(&self) -> bool {
         (self.is_without_reserve() || self.in_doubt.load(Ordering::Relaxed))
-            && self.is_time(&self.examined)
+            && self.is_due(&self.examined)
     }
 
-    /// Finds out whether uploads are taken, where that is not known, and whether there is room again. It writes to the
-    /// disk, and waits for it.
+    /// Finds out whether uploads can be written, where that is in doubt, and whether there is space for the reserve
+    /// again. It writes to the disk and blocks.
     pub(in crate::store) fn examine(&self) {
         if self.is_without_reserve() {
             self.recover();
@@ -230,10 +239,10 @@ impl Space {
         if !self.in_doubt.load(Ordering::Relaxed) {
             return;
         }
-        let _trying = match self.trying.try_lock() {
-            Ok(trying) => trying,
+        let _guard = match self.file_lock.try_lock() {
+            Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Another one is about to know.
+            // Another thread is about to find out.
             Err(TryLockError::WouldBlock) => return,
         };
         let written = fill(&self.home, TRIAL, SMALL_UPLOAD_BYTES);
@@ -247,24 +256,25 @@ impl Space {
         };
         self.in_doubt.store(trouble.is_some(), Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-        self.looked.store(0, Ordering::Relaxed);
+        self.measured.store(0, Ordering::Relaxed);
     }
 
-    /// Remembers what is free now, for the rate at which it becomes less. `now` is of a clock that nobody sets.
+    /// Records the free space, for the rate at which it shrinks. `now` comes from the monotonic clock.
     pub(in crate::store) fn sample(&self, now: Duration) {
-        let free_bytes = self.look_now();
+        let free_bytes = self.measure();
         let mut forecast = self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
         forecast.sample(now, free_bytes);
     }
 
-    /// What the operator should know of the disk: the one thing that counts most.
+    /// The most important warning about the disk for the operator.
     pub(in crate::store) fn warning(&self) -> Option<Warning> {
-        let free_bytes = self.look();
+        let free_bytes = self.free_bytes();
         let min_free_bytes = self.min_free_bytes;
         if self.is_read_only.load(Ordering::Relaxed) {
             return Some(Warning::DiskReadOnly);
         }
-        // Where more than the reserve is free it is not there for lack of room beside what must stay free.
+        // If more than the reserve is free above `min_free_bytes`, the reserve is missing for another reason than a
+        // full disk.
         let is_full = self.is_without_reserve()
             && (free_bytes >= min_free_bytes || free_bytes < self.reserve_bytes);
         if is_full {
@@ -280,7 +290,7 @@ impl Space {
         if free_bytes < SMALL_UPLOAD_BYTES {
             return Some(Warning::DiskFull);
         }
-        // Where nothing has to stay free, the reserve's size is the measure.
+        // If `HANGAR_MIN_FREE` is 0, the reserve's size is the threshold.
         if free_bytes < (min_free_bytes.saturating_mul(2)).max(self.reserve_bytes) {
             return Some(Warning::DiskNearlyFull {
                 free_bytes,
@@ -293,7 +303,7 @@ impl Space {
     }
 }
 
-/// A file whose blocks are its own: a hole would be no reserve.
+/// Writes a file with allocated blocks: a sparse file would reserve nothing.
 fn fill(home: &Dir, name: &str, bytes: u64) -> io::Result<()> {
     let file = home.make_anew(name)?;
     match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
@@ -320,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reserve_is_let_go_once_and_made_again_when_there_is_room() {
+    fn the_reserve_is_released_once_and_created_again_when_there_is_space() {
         let dir = tempfile::tempdir().unwrap();
         let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
         assert!(space.admits_bytes());
@@ -348,7 +358,7 @@ mod tests {
             });
             for _ in 0..200 {
                 space.let_go();
-                let _trying = space.trying.lock().unwrap();
+                let _guard = space.file_lock.lock().unwrap();
                 let is_there = dir.path().join("reserve").exists();
                 if is_there == space.is_without_reserve() {
                     is_over.store(true, Ordering::Relaxed);
@@ -360,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_with_less_free_than_must_stay_free_takes_no_bytes() {
+    fn a_disk_with_less_than_the_minimum_free_accepts_no_uploads() {
         let dir = tempfile::tempdir().unwrap();
         let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(u64::MAX / 2));
         assert!(!space.admits_bytes());
@@ -370,11 +380,11 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_with_less_than_twice_what_must_stay_free_is_warned_of() {
+    fn less_than_twice_the_minimum_free_is_a_warning() {
         let dir = tempfile::tempdir().unwrap();
         let home = Dir::open(dir.path()).unwrap();
-        let free_bytes = Space::open(&home, Some(0)).look_now();
-        let space = Space::beside(&home, Some(free_bytes / 3 * 2));
+        let free_bytes = Space::open(&home, Some(0)).measure();
+        let space = Space::read_only(&home, Some(free_bytes / 3 * 2));
         assert!(space.admits_bytes());
         let warning = space.warning().unwrap();
         assert_eq!(warning.kind(), "disk-nearly-full");
@@ -382,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn after_an_upload_that_failed_a_trial_says_whether_another_would() {
+    fn after_a_failed_upload_a_trial_write_finds_out_whether_uploads_work() {
         let dir = tempfile::tempdir().unwrap();
         let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
         space.doubt();
@@ -391,7 +401,7 @@ mod tests {
         assert_eq!(space.warning(), None);
         assert!(!dir.path().join("trial").exists());
 
-        // In the way of the trial, as a folder that cannot be written would be.
+        // A folder of the trial's name makes the trial fail, as a read-only folder would.
         std::fs::create_dir_all(dir.path().join("trial/in-the-way")).unwrap();
         space.examine();
         assert_eq!(space.warning(), None, "nothing gave reason to try");
@@ -406,10 +416,10 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_will_be_full_within_a_day_is_warned_of() {
+    fn a_disk_that_will_be_full_within_a_day_is_a_warning() {
         let dir = tempfile::tempdir().unwrap();
         let space = Space::open(&Dir::open(dir.path()).unwrap(), Some(0));
-        let free_bytes = space.look_now();
+        let free_bytes = space.measure();
         let sampled = |hour, free_bytes| {
             let mut forecast = space.forecast.lock().unwrap();
             forecast.sample(Duration::from_hours(hour), free_bytes);

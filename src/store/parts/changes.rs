@@ -1,4 +1,4 @@
-//! What changes need: the way to the writer.
+//! What changes need: a channel to the writer.
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::error::{StoreError, overloaded, stopped};
@@ -16,17 +16,17 @@ use tokio::task::JoinHandle;
 /// How long a change waits for a place in the writer's queue.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The way to the writer, for as long as the vault is open.
+/// A channel to the writer, for as long as the vault is open.
 pub(in crate::store) struct Changes {
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     tasks: Mutex<Option<Tasks>>,
 }
 
-/// The writer and the indexer under way.
+/// The running writer and indexer.
 pub(in crate::store) struct Tasks {
-    /// Says that the writer has ended.
+    /// Resolves when the writer has ended.
     pub(in crate::store) writer: oneshot::Receiver<()>,
-    /// Hands back the connection to the index.
+    /// Returns the connection to the index.
     pub(in crate::store) indexer: JoinHandle<SqliteConnection>,
 }
 
@@ -38,7 +38,7 @@ impl Changes {
         }
     }
 
-    /// Without a writer: every change is refused.
+    /// Without a writer: refuses every change.
     pub(in crate::store) fn refused() -> Self {
         Self {
             requests: RwLock::new(None),
@@ -46,7 +46,7 @@ impl Changes {
         }
     }
 
-    /// Asks the writer for a change; `None`: there was nothing to record.
+    /// Sends a change to the writer; `None`: there was nothing to record.
     pub(in crate::store) async fn ask(
         &self,
         names: Vec<RowLock>,
@@ -68,7 +68,7 @@ impl Changes {
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Asks for a change that is refused or recorded.
+    /// Sends a change that the writer either refuses or records.
     pub(in crate::store) async fn change(
         &self,
         names: Vec<RowLock>,
@@ -94,7 +94,7 @@ impl Changes {
         })
     }
 
-    /// Aborts an upload under way.
+    /// Aborts an upload in progress.
     pub(in crate::store) async fn abort_upload(
         &self,
         bucket: BucketName,
@@ -110,7 +110,8 @@ impl Changes {
         self.ask(names, work).await.map(drop)
     }
 
-    /// Takes no more changes, and returns the tasks to wait for. `None`: there was no writer, or it was stopped before.
+    /// Accepts no more changes, and returns the tasks to wait for. `None`: there was no writer, or it was already
+    /// stopped.
     pub(in crate::store) fn stop(&self) -> Option<Tasks> {
         drop(
             self.requests

@@ -1,4 +1,4 @@
-//! The files of the index: the database, the note of its checkpoints, and its snapshots.
+//! The files of the index: the database, its checkpoint note, and its snapshots.
 
 use crate::clock::Clock;
 use crate::db::{self, CheckpointError, Checkpoints, Readers};
@@ -21,7 +21,7 @@ pub(in crate::store) struct IndexFiles {
     pub(in crate::store) readers: Readers,
     pub(in crate::store) renewal: tokio::sync::Mutex<Renewal>,
     pub(in crate::store) checkpoints: Arc<tokio::sync::Mutex<Checkpoints>>,
-    /// What was damaged of the index when the vault was opened, and is made again.
+    /// Damage of the index that was found when the vault was opened; the index is being rebuilt.
     pub(in crate::store) found_at_start: Mutex<Option<Found>>,
 }
 
@@ -31,7 +31,7 @@ impl IndexFiles {
         found.take()
     }
 
-    /// Makes a snapshot where one is due.
+    /// Takes a snapshot if one is due.
     pub(in crate::store) async fn renew_snapshot(&self) -> Result<(), StoreError> {
         let mut renewal = self.renewal.lock().await;
         if !self.state.space.admits_bytes() {
@@ -54,7 +54,7 @@ impl IndexFiles {
         Ok(())
     }
 
-    /// Puts a new snapshot in a damaged one's place, where there is room for one.
+    /// Replaces a damaged snapshot by a new one, if there is space for it.
     pub(in crate::store) async fn replace_snapshot(&self, damaged: &str) -> Result<(), StoreError> {
         let home = self.folder.home();
         let mut renewal = self.renewal.lock().await;
@@ -69,7 +69,7 @@ impl IndexFiles {
         folder::remove_database(home, damaged).map_err(|error| unavailable(&error))
     }
 
-    /// The last snapshot, where it does not take long.
+    /// Takes the last snapshot before the vault is closed, if that does not take long.
     pub(in crate::store) async fn leave_snapshot(&self, index: &mut SqliteConnection) {
         const PATIENCE: Duration = Duration::from_secs(3);
         let until = Instant::now() + PATIENCE;
@@ -85,7 +85,7 @@ impl IndexFiles {
         }
     }
 
-    /// Marks the database as left by a clean stop, and leaves it without a journal. A damaged one is left as it is.
+    /// Marks the database as cleanly stopped, and leaves it without a journal. A damaged database stays as it is.
     pub(in crate::store) async fn leave_index(
         &self,
         index: &mut SqliteConnection,
@@ -104,7 +104,7 @@ impl IndexFiles {
         Ok(())
     }
 
-    /// Writes `run`, and notes it in the index.
+    /// Writes `run`, and records its identity in the index.
     pub(in crate::store) async fn announce(&self, text: &str) -> Result<(), StoreError> {
         match self.write_run(text).await {
             Err(StoreError::Full) if self.folder.space().let_go() => self.write_run(text).await,
@@ -123,13 +123,14 @@ impl IndexFiles {
     }
 }
 
-/// Notes in the index which files it lies beside, and syncs it: a power cut must not make them look like copies.
+/// Records the identities of the index's files in the index, and syncs it: after a power cut they must not look like
+/// copies.
 pub(in crate::store) async fn remember(
     folder: &Folder,
     checkpoints: &tokio::sync::Mutex<Checkpoints>,
     run: Option<Identity>,
 ) -> Result<(), sqlx::Error> {
-    // No checkpoint moves what it did not note.
+    // A checkpoint may only move what it has noted.
     let mut checkpoints = checkpoints.lock().await;
     let owner = damage::owner(folder).map_err(sqlx::Error::Io)?;
     checkpoints.set_owner(owner).map_err(sqlx::Error::Io)?;

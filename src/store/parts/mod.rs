@@ -1,5 +1,5 @@
-//! The parts of an open vault, which its door and its upkeep share: what reads need, what changes need, and the files of the
-//! index.
+//! The parts of an open vault that its door and its upkeep share: what reads need, what changes need, and the files of
+//! the index.
 
 pub(in crate::store) mod changes;
 pub(in crate::store) mod config;

@@ -1,11 +1,11 @@
-//! What a vault that is opened read-only has besides.
+//! The additional parts of a vault that is opened read-only.
 
 use tempfile::TempDir;
 
-/// Of a vault that is opened read-only.
+/// The additional parts of a vault that is opened read-only.
 pub(in crate::store) struct ReadOnly {
     pub(in crate::store) index: IndexRead,
-    /// They are removed with the vault.
+    /// They are removed when the vault is dropped.
     _temporary: Vec<TempDir>,
 }
 
@@ -21,8 +21,8 @@ impl ReadOnly {
 /// Which index is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum IndexRead {
-    /// The folder's own.
-    AsItLies,
-    /// One in a temporary folder.
-    MadeAgain,
+    /// The folder's own index.
+    InPlace,
+    /// An index that was rebuilt in a temporary folder.
+    Rebuilt,
 }

@@ -15,7 +15,7 @@ use crate::store::record::segments::OpenSegments;
 use crate::store::upload::{Upload, UploadListPage, UploadListRequest};
 use std::sync::Arc;
 
-/// The most that rows of objects may take in memory, and what one usually takes.
+/// The limit of the cache of objects' rows, and the usual size of one row.
 const HOT_ROWS_BYTES: usize = 16 << 20;
 const HOT_ROW_BYTES: usize = 1024;
 
@@ -59,7 +59,7 @@ impl Reads {
     /// `max`. A page that is not full is the last.
     ///
     /// # Errors
-    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
+    /// `NoSuchBucket`, or `Unavailable` when the index cannot be queried.
     pub(in crate::store) async fn sweep_page(
         &self,
         bucket: &BucketName,
@@ -76,7 +76,7 @@ impl Reads {
     }
 
     /// # Errors
-    /// `NoSuchBucket`, or `Unavailable` when the index does not answer.
+    /// `NoSuchBucket`, or `Unavailable` when the index cannot be queried.
     pub(in crate::store) async fn list_uploads(
         &self,
         bucket: &BucketName,
@@ -87,10 +87,10 @@ impl Reads {
         Ok(upload_listing::list(&mut connection, bucket, request).await?)
     }
 
-    /// The oldest uploads under way that were begun before a time, at most `max`.
+    /// The oldest uploads in progress that began before a time, at most `max`.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be queried.
     pub(in crate::store) async fn uploads_before(
         &self,
         initiated_before: Timestamp,

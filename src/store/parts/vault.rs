@@ -1,4 +1,4 @@
-//! An open vault: its parts, put together.
+//! An open vault: all its parts together.
 
 use crate::clock::Clock;
 use crate::db::{Checkpoints, Readers};
@@ -28,11 +28,11 @@ pub(in crate::store) struct Vault {
     pub(in crate::store) blobs: Blobs,
     pub(in crate::store) staging_memory: StagingMemory,
     pub(in crate::store) index_files: IndexFiles,
-    /// `None`: it has a writer.
+    /// `None`: the vault has a writer.
     pub(in crate::store) read_only: Option<ReadOnly>,
 }
 
-/// What opening a folder, for writing or read-only, found and began.
+/// The result of opening a folder, for writing or read-only.
 pub(in crate::store) struct Opened {
     pub(in crate::store) folder: Arc<Folder>,
     pub(in crate::store) clock: Clock,
@@ -41,7 +41,7 @@ pub(in crate::store) struct Opened {
     pub(in crate::store) changes: Changes,
     pub(in crate::store) checkpoints: Arc<tokio::sync::Mutex<Checkpoints>>,
     pub(in crate::store) renewal: Renewal,
-    /// What was damaged of the index, and is made again.
+    /// Damage of the index that was found at the start; the index is being rebuilt.
     pub(in crate::store) found_at_start: Option<Found>,
     pub(in crate::store) read_only: Option<ReadOnly>,
 }

@@ -1,4 +1,4 @@
-//! Opening a data folder, and whether something is kept in a folder: both ask what lies in its log.
+//! Opening a data folder, and finding out whether a folder holds data: both read its log.
 
 use crate::store::dir::{Dir, explained};
 use crate::store::error::OpenError;
@@ -9,7 +9,7 @@ use crate::store::recovery::snapshot;
 use std::io;
 use std::path::Path;
 
-/// Makes what is missing of a data folder, and takes its lock.
+/// Creates what is missing of a data folder, and takes its lock.
 pub(in crate::store) fn open(
     data_dir: &Path,
     allow_unsafe_fs: bool,
@@ -23,11 +23,11 @@ pub(in crate::store) fn open(
     made.lock(log_state, allow_unsafe_fs, min_free_bytes)
 }
 
-/// Whether a folder is one of hangar's in which something is kept: a data folder, a backup, or what a restore left that was
-/// cut off. Nothing is made.
+/// Whether a folder belongs to hangar and holds data: it is a data folder, a backup, or the remains of an interrupted
+/// restore. Creates nothing.
 ///
 /// # Errors
-/// Where it is missing, is not a folder, or is closed to this user; the error names the file.
+/// When it is missing, is not a folder, or this user may not open it; the error names the file.
 pub fn holds_data(data_dir: &Path) -> io::Result<bool> {
     let folder = std::fs::metadata(data_dir).map_err(|error| explained(data_dir, error))?;
     if !folder.is_dir() {

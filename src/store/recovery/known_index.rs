@@ -1,4 +1,5 @@
-//! Whether the index that lies in the folder can be trusted: that it is whole, of this log, and of these very files.
+//! Whether the index in the folder can be trusted: whether it is whole, belongs to this log, and was left next to these
+//! files.
 
 use crate::db::{self, DatabaseError, Origin, Tables, Trust};
 use crate::store::error::{OpenError, is_full};
@@ -20,25 +21,25 @@ use sqlx::{Connection, SqliteConnection};
 /// The database's journal, which holds its newest pages.
 const JOURNAL: &str = "hangar.db-wal";
 
-/// What lies at the index's place.
+/// What is known of the index in the folder.
 pub(in crate::store) enum KnownIndex {
-    /// Nothing, or nothing that knows a log.
+    /// There is no index, or it records no log.
     None,
-    /// It belongs to this log, was left beside these very files, and is no further than the log.
+    /// It belongs to this log, was left next to these very files, and records no more than the log holds.
     Trusted {
         index: SqliteConnection,
         id: LogId,
         end: End,
     },
-    /// It knows a log, and not this one as it is; or it is damaged. `is_own`: it was left in this folder, so that the
+    /// It records a log, but not this one in this state; or it is damaged. `is_own`: it was left in this folder, so the
     /// folder was not copied.
     Untrusted { is_own: bool },
 }
 
-/// What an index records of itself.
+/// What an index records about itself.
 pub(in crate::store) struct IndexState {
     pub(in crate::store) tables: Tables,
-    /// Of the database, and of `run`.
+    /// The identities of the database and of `run`.
     pub(in crate::store) identities: (Option<Identity>, Option<Identity>),
     pub(in crate::store) position: Option<(LogId, End)>,
 }
@@ -61,7 +62,7 @@ pub(in crate::store) async fn read_state(
     })
 }
 
-/// The position that the database's own file records, without its journal; `None`: it cannot be read.
+/// The position that the database's own file records, without its journal; `None` if the file cannot be read.
 async fn position_in_main_file(folder: &Folder) -> Option<(LogId, End)> {
     let mut index = db::open_main_file(&folder.database()).await.ok()?;
     let said = read_state(&mut index).await;
@@ -81,7 +82,7 @@ pub(in crate::store) async fn known_index(
     let io_trouble = |error: std::io::Error| database_trouble(&error, is_full(&error));
     let look = |name: &str| identity(home, name).map_err(io_trouble);
     if let (Some(Origin::New), Found::Nothing) = (making, log) {
-        // The first start was cut off before its log was there: whatever lies in the index is of that start.
+        // The first start was interrupted before it had written the log: an index can only be its own.
         return Ok(KnownIndex::None);
     }
     if let Some(origin) = making
@@ -111,10 +112,10 @@ pub(in crate::store) async fn known_index(
         !is_under_way && was_changed_last(folder, database, journal).map_err(io_trouble)?;
     let is_distrusted = damage::is_distrusted(home).map_err(io_trouble)?;
     if was_changed_last && !is_distrusted {
-        // Opening the database touches the journal: the next start could not tell any more.
+        // Opening the database changes the journal's times, so the next start could not detect this any more.
         damage::distrust(home).map_err(io_trouble)?;
     }
-    // A hangar that wrote no notes left it: what lies in the database's own file is asked of that file.
+    // A hangar that wrote no checkpoint notes left this index: the database's own file shows its position.
     let in_main_file = match trust {
         Trust::NoNote if !has_checksums => position_in_main_file(folder).await,
         _ => None,
@@ -151,7 +152,8 @@ pub(in crate::store) async fn known_index(
         && known_run == look("run")?;
     let is_its_log = match log {
         Found::Log(found) => found == id,
-        // Its beginning cannot be read, and need not be: what follows the index is found by the index.
+        // The beginning of the log cannot be read, and need not be: the index knows where the records begin that it
+        // lacks.
         Found::Damaged => true,
         Found::Nothing => false,
     };
@@ -246,8 +248,8 @@ pub(in crate::store) async fn known_index(
     Ok(KnownIndex::Trusted { index, id, end })
 }
 
-/// Whether a database with a journal is a copy of another time, put into the place of the one that the journal is of: the
-/// journal is written first, and a checkpoint ends with its note.
+/// Whether a database with a journal is a copy from another time that replaced the journal's own database. Otherwise
+/// the database is never written last: the journal is written first, and a checkpoint ends with its note.
 fn was_changed_last(
     folder: &Folder,
     database: Identity,

@@ -1,8 +1,8 @@
-//! The index of a folder that is opened read-only: for commands on a folder that no server holds.
+//! The index of a folder that is opened read-only, for commands on a folder without a running server.
 //!
-//! Guarantees: no byte, name or time of the folder changes, and no row is read that the next start would not have. The index
-//! of a folder that was stopped cleanly is read as it lies. For every other folder (a crash, a copy, a damaged index) an index
-//! is built from a snapshot and the log, in a temporary folder.
+//! Guarantees: no byte, name or time in the folder changes, and a command reads no row that the next start would not
+//! have. The index of a folder that was stopped cleanly is read in place. For every other folder (a crash, a copy, a
+//! damaged index) an index is built from a snapshot and the log, in a temporary folder.
 
 use crate::db::{self, Checkpoints, DatabaseError, Noted, Owner, Readers, Tables, Trust, Verified};
 use crate::store::blocking::blocking;
@@ -25,42 +25,42 @@ use std::io;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// For this user alone, in TMPDIR. Its name tells the operator where it came from if a SIGKILL leaves it behind.
+/// A folder in TMPDIR that only this user can open. Its name tells the operator its origin if a SIGKILL leaves it.
 pub(in crate::store) fn temporary_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("hangar-look-").tempdir()
 }
 
-/// An index to read, and the temporary folder in which it lies where it was made for this.
+/// An index to read, and the temporary folder that holds it if it was rebuilt.
 pub(in crate::store) struct ReadIndex {
     pub(in crate::store) readers: Readers,
     pub(in crate::store) made_in: Option<TempDir>,
 }
 
-/// The state of a folder's index, found without opening it for writing.
-pub(in crate::store) enum AsItLies {
-    /// It holds all of the log, and its journal is empty.
+/// The state of a folder's index, determined without opening it for writing.
+pub(in crate::store) enum IndexInPlace {
+    /// It holds the whole log, and its journal is empty.
     Whole(Readers),
-    /// It is this folder's own, and has a damaged page.
+    /// It was left in this folder, and has a damaged page.
     Damaged(Found),
-    /// It is not there, not this folder's own, of an older hangar, or was not left by a clean stop.
+    /// It is missing, was not left in this folder, is from an older hangar, or was not left by a clean stop.
     Unknown,
 }
 
 /// `is_noted_own`: the note of the last checkpoint says that the index was left in this very folder.
-pub(in crate::store) async fn as_it_lies(
+pub(in crate::store) async fn index_in_place(
     folder: &Folder,
     id: LogId,
     noted: Noted,
     is_noted_own: bool,
-) -> Result<AsItLies, OpenError> {
+) -> Result<IndexInPlace, OpenError> {
     let (home, path) = (folder.home(), folder.database());
     let trouble = |error: io::Error| database_trouble(&error.into());
     let Some(database) = identity(home, DATABASE).map_err(trouble)? else {
-        return Ok(AsItLies::Unknown);
+        return Ok(IndexInPlace::Unknown);
     };
     let damaged = |offset| {
         let file = DATABASE.to_owned();
-        Ok(AsItLies::Damaged(Found { file, offset }))
+        Ok(IndexInPlace::Damaged(Found { file, offset }))
     };
     if damage::is_marked(home).map_err(trouble)? {
         return damaged(0);
@@ -79,21 +79,21 @@ pub(in crate::store) async fn as_it_lies(
         && !home.has("run").map_err(trouble)?
         && !damage::is_distrusted(home).map_err(trouble)?;
     if !was_stopped {
-        return Ok(AsItLies::Unknown);
+        return Ok(IndexInPlace::Unknown);
     }
     let file = home.read(DATABASE).map_err(trouble)?;
     let verified = blocking(move || db::verify(file).map_err(|error| unavailable(&error)));
     match verified.await {
         Ok(Verified::Damaged { page }) if is_noted_own => return damaged(db::offset_of(page)),
-        Ok(Verified::Damaged { .. }) => return Ok(AsItLies::Unknown),
+        Ok(Verified::Damaged { .. }) => return Ok(IndexInPlace::Unknown),
         Ok(Verified::Whole | Verified::WithoutChecksums) => {}
         Err(error) => return Err(refusal::database_trouble(&error, false)),
     }
-    let said = match ask(&path).await {
+    let said = match recorded_state(&path).await {
         Ok(said) => said,
         Err(DatabaseError::Newer) => return Err(refusal::newer("database")),
         Err(error) if error.is_damage() && is_noted_own => return damaged(0),
-        Err(error) if error.is_damage() => return Ok(AsItLies::Unknown),
+        Err(error) if error.is_damage() => return Ok(IndexInPlace::Unknown),
         Err(error) => return Err(database_trouble(&error)),
     };
     match said.position {
@@ -104,17 +104,17 @@ pub(in crate::store) async fn as_it_lies(
             let is_older =
                 matches!(noted.trust, Trust::Whole { sequence, .. } if end.sequence < sequence);
             if is_older || said.tables != Tables::Current || !ends_at(folder, id, end).await? {
-                return Ok(AsItLies::Unknown);
+                return Ok(IndexInPlace::Unknown);
             }
         }
-        _ => return Ok(AsItLies::Unknown),
+        _ => return Ok(IndexInPlace::Unknown),
     }
     let readers = db::open_main_file_readers(&path).await;
     let readers = readers.map_err(|error| database_trouble(&error.into()))?;
-    Ok(AsItLies::Whole(readers))
+    Ok(IndexInPlace::Whole(readers))
 }
 
-async fn ask(path: &Path) -> Result<IndexState, DatabaseError> {
+async fn recorded_state(path: &Path) -> Result<IndexState, DatabaseError> {
     let mut index = db::open_main_file(path).await?;
     let said = known_index::read_state(&mut index).await;
     index.close().await?;
@@ -126,7 +126,7 @@ fn is_own(said: &IndexState, database: Identity) -> bool {
     run.is_none() && known.is_some_and(|known| known.is_same_file(database))
 }
 
-/// Whether the log has no record after the one that the index knows last.
+/// Whether the log has no record after the last one that the index records.
 async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError> {
     let log = folder.log().clone();
     let looked = blocking(move || {
@@ -149,8 +149,9 @@ async fn ends_at(folder: &Folder, id: LogId, end: End) -> Result<bool, OpenError
     }
 }
 
-/// A start that trusts the index does not read what of the log the index holds already, and may go on where a look cannot.
-fn went_by_the_log(error: OpenError) -> OpenError {
+/// A start that trusts the index does not read the records that the index holds already. So it may succeed where a
+/// read-only open, which reads them, cannot.
+fn explain_read_only_refusal(error: OpenError) -> OpenError {
     match error {
         OpenError::Refused(refusal) => OpenError::Refused(
             format!(
@@ -164,8 +165,8 @@ fn went_by_the_log(error: OpenError) -> OpenError {
     }
 }
 
-/// Builds an index from the newest whole snapshot, or from nothing, and the log after it, in a temporary folder. `is_own`:
-/// whether the folder was not copied, where it is known from anything but the snapshots.
+/// Builds an index in a temporary folder, from the newest whole snapshot (or from nothing) and the log after it.
+/// `is_own`: whether the folder was not copied, if anything but the snapshots shows it.
 pub(in crate::store) async fn index_of_log(
     home: &Dir,
     places: &Places,
@@ -212,11 +213,11 @@ pub(in crate::store) async fn index_of_log(
     let progress = Progress::default();
     let log = (&places.log, reader, id);
     let mut replay = Replay::new(log, from, (&mut index, &mut notes), effects, &progress);
-    // A copy's log may end at damage; the start of a folder that was not copied stops there.
+    // The log of a copied folder may end at damage. In a folder that was not copied, damage stops the start.
     let is_copy = survey.is_own_by(is_own) == Some(false);
     let applied = replay.apply_all(is_copy).await;
     applied.map_err(|error| match is_own {
-        Some(true) => went_by_the_log(error),
+        Some(true) => explain_read_only_refusal(error),
         _ => error,
     })?;
     refusal::refuse_end_before(&survey, replay.sure_end())?;

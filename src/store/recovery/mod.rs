@@ -1,5 +1,5 @@
-//! Recovery: what a start does. The index is believed, taken from a snapshot or made anew; the log is replayed; rows whose
-//! bytes did not come along with a copied folder are salvaged.
+//! Recovery: what a start does. It trusts the index, restores it from a snapshot, or rebuilds it; it replays the log;
+//! and in a copied folder it salvages rows whose bytes are missing.
 
 pub(in crate::store) mod data_folder;
 pub(in crate::store) mod known_index;

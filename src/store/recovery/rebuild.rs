@@ -1,4 +1,4 @@
-//! The index made again: from the newest snapshot that the log reaches, or without rows.
+//! Rebuilding the index: from the newest snapshot that the log reaches, or from nothing.
 
 use crate::clock::Clock;
 use crate::db::{DatabaseError, Origin};
@@ -19,8 +19,8 @@ use crate::store::recovery::source::Source;
 use crate::telemetry::with_causes;
 use sqlx::SqliteConnection;
 
-/// An index from a snapshot or without rows, where the log goes on, the snapshot's last record, and what all snapshots say.
-/// `is_own`: by what is known of the index that was there.
+/// Returns an index from a snapshot or without rows, the position from which to replay the log, the snapshot's last
+/// record, and the survey of all snapshots. `is_own`: what is known from the previous index.
 pub(in crate::store) async fn rebuild(
     folder: &Folder,
     clock: &Clock,
@@ -53,7 +53,7 @@ pub(in crate::store) async fn rebuild(
         Source::Index | Source::Snapshot => snapshot::first_whole(home, &survey.reached()).await,
     };
     if source != Source::Index && is_own == Some(true) {
-        // The index that is there may be good, and is not given for one that could not be made.
+        // The existing index may be good. It must not be given up for one that cannot be built.
         let log = folder.log().clone();
         let read = tokio::task::spawn_blocking(move || read_through(&log, id, begin));
         let read = read.await.map_err(std::io::Error::other);
@@ -66,7 +66,7 @@ pub(in crate::store) async fn rebuild(
         Some(false) => Origin::Copy,
         None => Origin::Unknown,
     };
-    // From here on the note says that there is a log. A start that was killed may have left it to the system's memory alone.
+    // From here on the note says that there is a log. A killed start may have left the log in the page cache only.
     let first = folder.log().read(&segments::segment_name(begin.segment));
     let synced = first.and_then(|first| first.sync_all());
     let synced = synced.and_then(|()| folder.log().sync());
@@ -90,14 +90,14 @@ pub(in crate::store) async fn rebuild(
     Ok((new_index(folder).await?, begin, None, survey))
 }
 
-/// Whether the log can be read from a position to its end.
+/// Reads the log from a position to its end, to find out whether it can be read.
 fn read_through(log: &Dir, id: LogId, from: End) -> Result<(), ScanError> {
     let mut reader = Reader::new(log, id, from)?;
     while reader.next()?.is_some() {}
     Ok(())
 }
 
-/// An index without rows.
+/// Creates an index without rows.
 pub(in crate::store) async fn new_index(folder: &Folder) -> Result<SqliteConnection, OpenError> {
     index::open(folder)
         .await

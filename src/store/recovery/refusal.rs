@@ -1,4 +1,4 @@
-//! Why a folder is not opened, each as a sentence for the administrator.
+//! Reasons why a folder is not opened, each as a sentence for the operator.
 
 use crate::db;
 use crate::store::error::{OpenError, Refusal, copy_of, is_full};
@@ -11,9 +11,9 @@ use std::io;
 
 pub(in crate::store) const MAKE_DO: &str = "`hangar rebuild` makes do with what is left";
 
-/// Whether the snapshots of this folder say that its log was another one, or went on.
+/// Refuses the folder if its own snapshots show that it had another log, or a longer one.
 pub(in crate::store) fn refuse_lost_records(survey: &Survey) -> Result<(), OpenError> {
-    if let Some(name) = &survey.own_of_another {
+    if let Some(name) = &survey.own_of_another_log {
         return Err(lost(&format!(
             "is not the one that {name} was made from ({MAKE_DO})"
         )));
@@ -28,9 +28,9 @@ pub(in crate::store) fn refuse_lost_records(survey: &Survey) -> Result<(), OpenE
     }
 }
 
-/// Whether a snapshot that cannot be read says by its name that the log went on.
+/// Refuses the folder if the name of an unreadable snapshot shows that the log was longer.
 pub(in crate::store) fn refuse_end_before(survey: &Survey, end: End) -> Result<(), OpenError> {
-    match &survey.unread {
+    match &survey.unreadable {
         Some((name, sequence)) if *sequence > end.sequence => Err(lost(&format!(
             "ends before record {sequence}, which the name of {name} says ({MAKE_DO})"
         ))),
@@ -38,7 +38,7 @@ pub(in crate::store) fn refuse_end_before(survey: &Survey, end: End) -> Result<(
     }
 }
 
-/// Why an index that knows a record does not belong to the log that lies beside it; `None`: it does.
+/// Why an index that knows a record does not belong to the log next to it; `None` if it does.
 pub(in crate::store) fn not_before(before: Before, sequence: u64) -> Option<OpenError> {
     match before {
         Before::ThisLog => None,

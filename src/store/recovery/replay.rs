@@ -18,9 +18,9 @@ use crate::store::recovery::set_aside::set_rest_aside;
 use sqlx::SqliteConnection;
 use std::sync::atomic::Ordering;
 
-/// Records that are applied in one transaction.
+/// The most records that are applied in one transaction.
 const BATCH: usize = 1000;
-/// What these may list, together ([`Change::rows`]).
+/// The most rows that these may list together ([`Change::rows`]).
 const BATCH_ROWS: usize = 100_000;
 
 pub(in crate::store) struct Replay<'a> {
@@ -30,9 +30,9 @@ pub(in crate::store) struct Replay<'a> {
     effects: &'a [EffectKind],
     id: LogId,
     batch: Vec<Record>,
-    /// What the batch touches.
+    /// The rows that the batch changes.
     held: LockSet,
-    /// What the batch lists.
+    /// How many rows the batch lists.
     rows: usize,
     /// Where the last record of the batch ends.
     end: End,
@@ -69,7 +69,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Applies all that the log holds and answers where it ends, and how many records that were.
+    /// Applies the whole log, and returns where it ends and how many records were applied.
     pub(in crate::store) async fn run(
         mut self,
         ends_at_damage: bool,
@@ -82,7 +82,7 @@ impl<'a> Replay<'a> {
             set_rest_aside(folder, clock, end.segment)
                 .map_err(|error| log_trouble(&error.into()))?;
         }
-        // A crash may have come between the record and the deed.
+        // A crash may have come between the record and the freeing of its bodies.
         free_bytes(folder.places(), &self.freed);
         if self.applied > 0 {
             tracing::info!(records = self.applied, "replayed the log");
@@ -90,13 +90,13 @@ impl<'a> Replay<'a> {
         Ok((end, self.applied))
     }
 
-    /// Where the last whole record ends.
+    /// The end of the last whole record.
     pub(in crate::store) fn sure_end(&self) -> End {
         self.reader.sure_end()
     }
 
-    /// Applies all that the log holds to the index, and changes nothing else. `ends_at_damage`: the log ends at damage,
-    /// and this answers whether it did.
+    /// Applies the whole log to the index, and changes nothing else. With `ends_at_damage` a damaged record ends the
+    /// log, and the result says whether there was one.
     pub(in crate::store) async fn apply_all(
         &mut self,
         ends_at_damage: bool,

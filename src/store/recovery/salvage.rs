@@ -1,8 +1,8 @@
-//! Rows whose bytes did not come along with a copy of the folder.
+//! Repairs rows whose bytes are missing in a copied folder.
 //!
-//! Guarantees: each goes back to what the log says of its key last and whose bytes are there, where no deletion lies
-//! between; else it is dropped. A record of its own says so, so that the log alone tells the same again. Nothing that
-//! was deleted comes back.
+//! Guarantees: each such row goes back to the last version in the log whose bytes exist, if the key was not deleted
+//! since; otherwise the row is dropped. A record of its own says so, so that a replay of the log alone gives the same
+//! rows. Nothing that was deleted comes back.
 
 use crate::clock::Timestamp;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
@@ -27,17 +27,17 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Bodies that are looked at, and records that are written, together.
+/// How many bodies are checked, and records written, at a time.
 const PAGE: u32 = 500;
-/// Keys that are named in the server's log; the rest is counted.
+/// How many keys the server's log names; the others are only counted.
 const MOST_NAMED: usize = 20;
 
-/// What became of rows whose bytes are not there.
+/// What became of rows whose bytes are missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Salvaged {
-    /// Objects and parts that are again what they were before.
+    /// Objects and parts that went back to an earlier version.
     pub fell_back: u64,
-    /// Those of which nothing was left.
+    /// Objects and parts without an earlier version.
     pub dropped: u64,
 }
 
@@ -51,26 +51,26 @@ pub(in crate::store) enum SalvageError {
     Io(#[from] io::Error),
 }
 
-/// Bodies whose bytes are not there.
+/// Bodies whose bytes are missing.
 type Lost = BTreeMap<u64, Unreferenced>;
 
-/// What a body is named by.
+/// A row that references bodies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Row {
     Object(BucketName, ObjectKey),
     Part(BucketName, UploadId, u16),
 }
 
-/// Something that a row was at a time.
+/// An earlier or current version of a row.
 struct Version {
     sequence: u64,
     at: Timestamp,
     extents: Vec<Extent>,
-    /// The change that makes the row it again.
+    /// The change that restores the row to this version.
     change: Change,
 }
 
-/// Holds every body against the disk and mends the rows that name one which is not there.
+/// Checks that the bytes of every body exist, and repairs the rows that reference a missing one.
 pub(in crate::store) async fn salvage(
     places: &Places,
     index: &mut SqliteConnection,
@@ -109,7 +109,7 @@ pub(in crate::store) async fn salvage(
     for page in drafts.chunks(PAGE as usize) {
         record(index, log, effects, page).await?;
     }
-    // Now nothing names them.
+    // No row references them any more.
     let lost: Vec<Unreferenced> = lost.into_values().collect();
     for page in lost.chunks(PAGE as usize) {
         let bodies = page.to_vec();
@@ -139,8 +139,8 @@ async fn record(
     Ok(index::apply(index, &records, effects, log.id(), log.end()).await?)
 }
 
-/// The bodies whose bytes are not there: blobs that are missing or of another length, and bodies in the log that were
-/// punched out while it was copied.
+/// The bodies whose bytes are missing: blobs that are missing or have another length, and bodies in the log whose bytes
+/// were punched out while it was copied.
 async fn lost_bodies(places: &Places, index: &mut SqliteConnection) -> Result<Lost, SalvageError> {
     let mut lost = Lost::new();
     let mut segments: HashMap<u64, File> = HashMap::new();
@@ -177,7 +177,7 @@ async fn lost_bodies(places: &Places, index: &mut SqliteConnection) -> Result<Lo
     }
 }
 
-/// A body that was punched out is zeros, and few bodies that are not begin with them.
+/// Punched-out bytes read as zeros. Few other bodies begin with zeros, so only those are read whole.
 fn is_punched(file: &File, offset: u64, size_bytes: u64, crcs: &[u64]) -> bool {
     if size_bytes > INLINE_LIMIT_BYTES as u64 {
         return true;
@@ -196,14 +196,14 @@ fn is_punched(file: &File, offset: u64, size_bytes: u64, crcs: &[u64]) -> bool {
     !is_whole
 }
 
-/// The rows that name a body which is not there, and the record that made each.
+/// The rows that reference a lost body, with the sequence of the record that made each.
 async fn rows_of(
     index: &mut SqliteConnection,
     lost: &Lost,
 ) -> Result<BTreeMap<Row, u64>, SalvageError> {
     let lost: Vec<u64> = lost.keys().copied().collect();
     let mut rows = BTreeMap::new();
-    // Each page looks at every row there is.
+    // Each query scans every row.
     for page in lost.chunks(50_000) {
         for (bucket, key, sequence) in index::objects_of_bodies(index, page).await? {
             rows.insert(Row::Object(bucket, key), sequence);
@@ -215,7 +215,7 @@ async fn rows_of(
     Ok(rows)
 }
 
-/// What these rows were since they last were nothing, the oldest first.
+/// The versions of these rows since they last did not exist, the oldest first.
 fn history(
     dir: &Dir,
     id: LogId,
@@ -258,7 +258,7 @@ fn history(
     Ok(history)
 }
 
-/// What a record makes of which row.
+/// The row that a record makes, and its version.
 fn version(record: &Record) -> Option<(Row, Version)> {
     let (row, extents, change) = match &record.change {
         Change::Put(put) => {

@@ -1,4 +1,4 @@
-//! What a start moves away and keeps, so that it is never used again: an index, snapshots and the rest of a log.
+//! What a start sets aside, so that hangar never uses it again: an index, snapshots, or the rest of a log.
 
 use crate::clock::Clock;
 use crate::db::Origin;
@@ -8,7 +8,7 @@ use crate::store::index::damage::{self, IndexFile};
 use crate::store::record::segments;
 use crate::store::recovery::refusal::database_trouble;
 
-/// Moves the index away, so that the next one to be opened in its place is a new one.
+/// Moves the index aside, so that the next index that is opened is a new one.
 pub(in crate::store) fn set_index_aside(
     folder: &Folder,
     clock: &Clock,
@@ -28,7 +28,7 @@ pub(in crate::store) fn set_index_aside(
     set_aside().map_err(|error| database_trouble(&error, is_full(&error)))
 }
 
-/// Keeps snapshots that the log does not reach: once it has gone on, it would reach them with other records.
+/// Sets aside snapshots that the log does not reach. Once the log has grown, it would reach them with other records.
 pub(in crate::store) fn set_snapshots_aside(
     folder: &Folder,
     clock: &Clock,
@@ -46,7 +46,7 @@ pub(in crate::store) fn set_snapshots_aside(
     home.sync()
 }
 
-/// Keeps what lies behind the end of a copied log: the segment in which it ends as a copy, later ones as they are.
+/// Sets aside the part of a copied log after its end: copies the segment in which it ends, and moves later ones.
 pub(in crate::store) fn set_rest_aside(
     folder: &Folder,
     clock: &Clock,

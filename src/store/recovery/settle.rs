@@ -1,5 +1,5 @@
-//! The file of a trusted index before it is used: its journal moved into it, its pages verified, and checksums given to
-//! one that an older hangar made.
+//! Prepares the file of a trusted index before it is used: checkpoints its journal, verifies its pages, and adds
+//! checksums to an index that an older hangar made.
 
 use crate::db::{self, DatabaseError, Leaves, Verified};
 use crate::store::error::OpenError;
@@ -11,11 +11,11 @@ use crate::store::recovery::refusal::database_trouble;
 use crate::telemetry::with_causes;
 use sqlx::{Connection, SqliteConnection};
 
-/// A database of at most so many bytes is verified before it is served; a larger one beside serving.
+/// A database up to this size is verified before the server starts; a larger one in the background.
 const VERIFIED_AT_ONCE_BYTES: u64 = 16 << 20;
 
-/// Moves the journal that a crash left into the database, so that each page lies where it is to be, and verifies those
-/// where they are few. Answers the first damaged one.
+/// Checkpoints the journal that a crash left, so that all pages are in the database, and verifies them if the database
+/// is small. Returns the first damaged page.
 pub(in crate::store) async fn settle(
     folder: &Folder,
     index: &mut SqliteConnection,
@@ -47,8 +47,8 @@ pub(in crate::store) async fn settle(
     }
 }
 
-/// Puts a copy with checksums in the place of an index that an older hangar made. Where that cannot be, it stays as it is
-/// until the next start.
+/// Replaces an index that an older hangar made by a copy with checksums. If that fails, the index stays as it is until
+/// the next start.
 pub(in crate::store) async fn with_checksums(
     folder: &Folder,
     mut index: SqliteConnection,
@@ -86,7 +86,7 @@ pub(in crate::store) async fn with_checksums(
         return Ok(index);
     }
     let placed = async {
-        // What the journal held is in the database already.
+        // The journal's content is in the database already.
         db::set_checkpoint_on_close(&mut index, true).await?;
         index.close().await?;
         remove_journals(home, DATABASE)?;

@@ -1,8 +1,9 @@
-//! Snapshots: whole copies of the index, each as it stood at a position of the log, from which a folder starts whose own
-//! index cannot be trusted.
+//! Snapshots: whole copies of the index, each at a position of the log. A start uses one if the folder's own index
+//! cannot be trusted.
 //!
-//! Guarantees: a file of this name is a whole database on disk, that says up to where the log is in it; the one before
-//! the newest stays. A snapshot that cannot be made is no failure: the log alone makes the index again, only slower.
+//! Guarantees: a file with such a name is a whole database on disk, which records its position in the log; the snapshot
+//! before the newest one stays. A snapshot that cannot be taken is not a failure: the log alone rebuilds the index,
+//! only slower.
 
 use crate::db::{self, DatabaseError, Verified};
 use crate::faults;
@@ -19,20 +20,20 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The newest, and the one before it.
+/// The newest one, and the one before it.
 const KEPT: usize = 2;
 const NEW: &str = "snapshot.new";
 /// A snapshot is due when the log since the last one is longer than the index divided by this.
 const INDEX_PARTS: u64 = 4;
 
-/// A snapshot, and how far the log is in it.
+/// A snapshot, and its position in the log.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Snapshot {
-    /// In the folder where it lies.
+    /// In the folder that holds it.
     pub(in crate::store) name: String,
     pub(in crate::store) log: LogId,
     pub(in crate::store) end: End,
-    /// It was made in this folder, and not copied with it: the log has been here that goes so far.
+    /// It was made in this folder, and not copied with it: this folder's log has reached its position.
     pub(in crate::store) is_own: bool,
 }
 
@@ -52,14 +53,14 @@ impl SnapshotError {
     }
 }
 
-/// Copies the index at `database` into `home` as it stands, while others read and write it. `until`: it is given up then.
+/// Copies the index at `database` into `home`, while others read and write it. Gives up at `until`.
 pub(in crate::store) async fn take(
     database: &Path,
     home: &Dir,
     until: Option<Instant>,
 ) -> Result<Snapshot, SnapshotError> {
-    let taken = name_it(&make(database, home, until).await?, home)?;
-    // What names itself newer is another log's.
+    let taken = give_final_name(&make(database, home, until).await?, home)?;
+    // A snapshot with a newer name belongs to another log.
     let former = names(home)?.into_iter().filter(|name| *name <= taken.name);
     for old in former.skip(KEPT) {
         remove_database(home, &old)?;
@@ -67,7 +68,7 @@ pub(in crate::store) async fn take(
     Ok(taken)
 }
 
-/// As [`take`], without its name and with all former ones.
+/// As [`take`], but gives it no final name and removes no former ones.
 pub(in crate::store) async fn make(
     database: &Path,
     home: &Dir,
@@ -93,7 +94,7 @@ async fn finish(home: &Dir) -> Result<Snapshot, SnapshotError> {
     let position = index::position(&mut copy).await?;
     copy.close().await?;
     let (log, end) = position.ok_or(SnapshotError::NoLog)?;
-    put_on_disk(&home.read(NEW)?)?;
+    sync_and_drop_cache(&home.read(NEW)?)?;
     Ok(Snapshot {
         name: NEW.to_owned(),
         log,
@@ -102,18 +103,19 @@ async fn finish(home: &Dir) -> Result<Snapshot, SnapshotError> {
     })
 }
 
-/// A snapshot is not to be read, and should not take the system's memory from what is.
-fn put_on_disk(file: &std::fs::File) -> io::Result<()> {
+/// Syncs a snapshot and drops it from the page cache: it will not be read soon, and other files need the memory.
+fn sync_and_drop_cache(file: &std::fs::File) -> io::Result<()> {
     file.sync_all()?;
     drop(dir::forget(file, 0));
     Ok(())
 }
 
-/// From here on it counts.
-pub(in crate::store) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
+/// Gives a snapshot its final name. From then on it is valid.
+pub(in crate::store) fn give_final_name(new: &Snapshot, home: &Dir) -> io::Result<Snapshot> {
     let name = name(new.end.sequence);
     faults::step("snapshot-made");
-    // A journal that lay beside one of this name would be applied to it. The former one itself stays until it is replaced.
+    // SQLite would apply a leftover journal of this name to the snapshot. A former snapshot of this name stays until
+    // the rename.
     remove_journals(home, &name)?;
     home.rename(&new.name, home, &name)?;
     faults::step("snapshot-named");
@@ -124,11 +126,11 @@ pub(in crate::store) fn name_it(new: &Snapshot, home: &Dir) -> io::Result<Snapsh
     })
 }
 
-/// Copies a snapshot from one folder to another, under its own name, which it gets last.
+/// Copies a snapshot from one folder to another under the same name, which it gets last.
 pub(in crate::store) fn copy_to(from: &Dir, snapshot: &Snapshot, home: &Dir) -> io::Result<()> {
     remove_database(home, NEW)?;
-    put_on_disk(&from.copy(&snapshot.name, home, NEW)?)?;
-    name_it(
+    sync_and_drop_cache(&from.copy(&snapshot.name, home, NEW)?)?;
+    give_final_name(
         &Snapshot {
             name: NEW.to_owned(),
             ..snapshot.clone()
@@ -138,27 +140,27 @@ pub(in crate::store) fn copy_to(from: &Dir, snapshot: &Snapshot, home: &Dir) -> 
     Ok(())
 }
 
-/// The snapshots of a folder that can be read, the newest first. They are looked at, and nothing beside them is made.
+/// The readable snapshots of a folder, the newest first. Creates no file next to them.
 pub(in crate::store) async fn all(home: &Dir) -> io::Result<Vec<Snapshot>> {
-    Ok(all_and_unread(home).await?.0)
+    Ok(all_and_unreadable(home).await?.0)
 }
 
-/// As [`all`], and the names of the others.
-async fn all_and_unread(home: &Dir) -> io::Result<(Vec<Snapshot>, Vec<String>)> {
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
+/// As [`all`], with the names of unreadable ones.
+async fn all_and_unreadable(home: &Dir) -> io::Result<(Vec<Snapshot>, Vec<String>)> {
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for name in names(home)? {
         match look(home, &name).await {
             Ok(Some(snapshot)) => found.push(snapshot),
-            Ok(None) => unread.push(name),
+            Ok(None) => unreadable.push(name),
             Err(error) => {
                 let path = home.path_of(&name);
                 let error = with_causes(&error);
                 tracing::warn!(error, path = %path.display(), "a snapshot cannot be read");
-                unread.push(name);
+                unreadable.push(name);
             }
         }
     }
-    Ok((found, unread))
+    Ok((found, unreadable))
 }
 
 async fn look(home: &Dir, name: &str) -> Result<Option<Snapshot>, sqlx::Error> {
@@ -181,35 +183,37 @@ async fn look(home: &Dir, name: &str) -> Result<Option<Snapshot>, sqlx::Error> {
     looked
 }
 
-/// Opens a snapshot to be read, without the journal of another time that may lie beside it.
+/// Opens a snapshot for reading. Ignores a journal from another time that may lie next to it.
 pub(in crate::store) async fn open(
     home: &Dir,
     name: &str,
 ) -> Result<SqliteConnection, sqlx::Error> {
-    // SQLite opens by path, and would follow a link or wait for a pipe.
+    // SQLite opens by path: it would follow a link, or block on a pipe.
     home.length(name).map_err(sqlx::Error::Io)?;
     db::open_main_file(&home.path_of(name)).await
 }
 
-/// What the snapshots of a folder say of its log.
+/// What the snapshots of a folder show about its log.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Survey {
-    /// Those that belong to it, the newest first, and whether it reaches their position without a gap or damage before it.
+    /// The snapshots of this log, the newest first, and whether the log reaches their position without a gap or earlier
+    /// damage.
     pub(in crate::store) of_log: Vec<(Snapshot, bool)>,
-    /// One that was made in this folder and belongs to another log.
-    pub(in crate::store) own_of_another: Option<String>,
-    /// One that cannot be read, the newest by its name, and the record that the name says.
-    pub(in crate::store) unread: Option<(String, u64)>,
+    /// A snapshot that was made in this folder and belongs to another log.
+    pub(in crate::store) own_of_another_log: Option<String>,
+    /// Of the unreadable snapshots, the newest by name, and the sequence in its name.
+    pub(in crate::store) unreadable: Option<(String, u64)>,
 }
 
 impl Survey {
-    /// Whether the folder is the one in which one of them was made; `None`: there is none.
+    /// Whether one of the snapshots of this log was made in this folder; `None` if there are no such snapshots.
     pub(in crate::store) fn is_own(&self) -> Option<bool> {
         let own = self.of_log.iter().map(|(snapshot, _)| snapshot.is_own);
         own.reduce(|one, other| one || other)
     }
 
-    /// Whether the folder was not copied, by what is known of its index and by its snapshots; `None`: nothing tells.
+    /// Whether the folder was not copied, according to its index (`known`) and its snapshots; `None` if neither shows
+    /// it.
     pub(in crate::store) fn is_own_by(&self, known: Option<bool>) -> Option<bool> {
         match (known, self.is_own()) {
             (Some(true), _) | (_, Some(true)) => Some(true),
@@ -217,12 +221,15 @@ impl Survey {
         }
     }
 
-    /// Those that a log does not reach which ends with a record.
+    /// The snapshots that a log with this last record does not reach.
     pub(in crate::store) fn not_reached_by(&self, end: u64) -> Vec<String> {
         let of_log = self.of_log.iter().filter(|(_, is_reached)| !is_reached);
-        let unread = self.unread.iter().filter(|(_, sequence)| *sequence > end);
+        let unreadable = self
+            .unreadable
+            .iter()
+            .filter(|(_, sequence)| *sequence > end);
         (of_log.map(|(snapshot, _)| snapshot.name.clone()))
-            .chain(unread.map(|(name, _)| name.clone()))
+            .chain(unreadable.map(|(name, _)| name.clone()))
             .collect()
     }
 
@@ -237,12 +244,12 @@ pub(in crate::store) async fn survey(
     dir: &Dir,
     log: LogId,
 ) -> Result<Survey, ScanError> {
-    let (mut snapshots, unread) = all_and_unread(home).await?;
+    let (mut snapshots, unreadable) = all_and_unreadable(home).await?;
     let mut others = snapshots
         .iter()
         .filter(|snapshot| snapshot.log != log && snapshot.is_own);
-    let own_of_another = others.next().map(|snapshot| snapshot.name.clone());
-    let unread = unread.into_iter().find_map(|name| {
+    let own_of_another_log = others.next().map(|snapshot| snapshot.name.clone());
+    let unreadable = unreadable.into_iter().find_map(|name| {
         let sequence = sequence_of(&name)?;
         Some((name, sequence))
     });
@@ -250,8 +257,8 @@ pub(in crate::store) async fn survey(
     let newest = snapshots.iter().map(|snapshot| snapshot.end.sequence).max();
     let Some(newest) = newest else {
         return Ok(Survey {
-            own_of_another,
-            unread,
+            own_of_another_log,
+            unreadable,
             ..Survey::default()
         });
     };
@@ -261,13 +268,13 @@ pub(in crate::store) async fn survey(
     let reached = reached.await.map_err(io::Error::other)??;
     Ok(Survey {
         of_log: snapshots.into_iter().zip(reached).collect(),
-        own_of_another,
-        unread,
+        own_of_another_log,
+        unreadable,
     })
 }
 
-/// The first of these whose pages are what was written, and in which SQLite finds nothing wrong; the damaged ones before
-/// it are named in the log.
+/// The first of these whose checksums match and in which SQLite finds no error. Logs a warning for each damaged one
+/// before it.
 pub(in crate::store) async fn first_whole(home: &Dir, snapshots: &[Snapshot]) -> Option<Snapshot> {
     for snapshot in snapshots {
         let path = home.path_of(&snapshot.name);
@@ -285,8 +292,8 @@ pub(in crate::store) async fn first_whole(home: &Dir, snapshots: &[Snapshot]) ->
     None
 }
 
-/// The first page of a snapshot that is not what was written, with `pause` after each MiB that is read; `None` where all
-/// are, and where the snapshot was replaced meanwhile.
+/// The first page of a snapshot that does not match its checksum; pauses for `pause` after each MiB. `None` if all
+/// pages match, or if the snapshot was replaced meanwhile.
 pub(in crate::store) async fn verify(
     home: &Dir,
     name: &str,
@@ -302,7 +309,7 @@ pub(in crate::store) async fn verify(
     })
 }
 
-/// Whether its pages are what was written, and SQLite finds nothing wrong with it.
+/// Whether the checksums of its pages match and SQLite finds no error in it.
 pub(in crate::store) async fn is_whole(home: &Dir, name: &str) -> Result<bool, sqlx::Error> {
     let file = home.read(name)?;
     let verified = tokio::task::spawn_blocking(move || db::verify(file));
@@ -331,7 +338,7 @@ fn ends_reached(dir: &Dir, log: LogId, newest: u64, ends: &[End]) -> Result<Vec<
                     return Ok(reached);
                 }
             }
-            // What lies before the damage is handed out by the next calls.
+            // The next calls return the records before the damage.
             Err(ScanError::Damaged { .. }) => {}
             Ok(None) => return Ok(reached),
             Err(error) => return Err(error),
@@ -339,7 +346,7 @@ fn ends_reached(dir: &Dir, log: LogId, newest: u64, ends: &[End]) -> Result<Vec<
     }
 }
 
-/// Puts a snapshot in the index's place.
+/// Replaces the index by a snapshot.
 pub(in crate::store) async fn restore(
     snapshot: &Snapshot,
     folder: &Folder,
@@ -357,17 +364,17 @@ pub(in crate::store) async fn restore(
     index::open(folder).await
 }
 
-/// When a running server makes the next one.
+/// When a running server takes the next snapshot.
 #[derive(Debug)]
 pub(in crate::store) struct Renewal {
-    /// How far the log is in the newest one; `None`: there is none.
+    /// The position of the newest snapshot in the log; `None` if there is none.
     last: Option<End>,
-    /// By the monotonic clock.
+    /// Time of the last attempt, by the monotonic clock.
     taken: Option<Duration>,
 }
 
 impl Renewal {
-    /// Of a folder that is looked at: none is ever made.
+    /// For a folder that is opened read-only: no snapshot is ever taken.
     pub(in crate::store) fn none() -> Self {
         Self {
             last: None,
@@ -385,12 +392,12 @@ impl Renewal {
         }
     }
 
-    /// Whether the log has gone on.
+    /// Whether the log has grown since.
     pub(in crate::store) fn is_behind(&self, end: End) -> bool {
         self.last.is_none_or(|last| last.sequence < end.sequence)
     }
 
-    /// At most hourly, and when a replay of the log since the last one would cost more than a part of the index.
+    /// At most once an hour, and only if the log since the last one is longer than a fraction of the index.
     pub(in crate::store) fn is_due(
         &self,
         folder: &Folder,
@@ -426,7 +433,7 @@ pub(in crate::store) fn is_name(text: &str) -> bool {
     sequence_of(text).is_some()
 }
 
-/// The record that the name of a snapshot says; `None`: it is no such name.
+/// The sequence in the name of a snapshot; `None` if it is not such a name.
 fn sequence_of(text: &str) -> Option<u64> {
     let digits = text.strip_prefix("snapshot-")?.strip_suffix(".db")?;
     let sequence = digits.parse().ok()?;

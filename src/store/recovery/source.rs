@@ -1,26 +1,26 @@
-//! What the rows of a start are taken from, and how an index was made again.
+//! From what a start builds the index, and how it was rebuilt.
 
 use crate::store::recovery::salvage::Salvaged;
 use serde::{Deserialize, Serialize};
 
-/// What the rows of a start are taken from.
+/// From what a start builds the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The index that is there; where it cannot be trusted, a snapshot.
+    /// The existing index; if it cannot be trusted, a snapshot.
     Index,
-    /// The newest snapshot that the log reaches; where there is none, the log.
+    /// The newest snapshot that the log reaches; if there is none, the log.
     Snapshot,
     /// The log alone.
     Log,
 }
 
-/// How an index was made again.
+/// How an index was rebuilt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebuilt {
-    /// The snapshot's last record; `None`: the log alone.
+    /// The snapshot's last record; `None` if the log alone was used.
     pub snapshot: Option<u64>,
     /// Records of the log that were applied.
     pub records: u64,
-    /// Rows whose bytes did not come along with a copy of the folder.
+    /// Rows whose bytes are missing in a copied folder.
     pub salvaged: Salvaged,
 }

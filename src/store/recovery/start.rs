@@ -1,6 +1,6 @@
-//! The start: is this the folder that the index knows, and what does the log hold that the index lacks?
+//! The start: is this the folder that the index records, and which records of the log does the index lack?
 //!
-//! The same code serves a crash, a power cut, a folder that was copied, and an index that is gone.
+//! The same code handles a crash, a power cut, a copied folder, and a missing index.
 
 use crate::clock::Clock;
 use crate::db::{self, Origin, Trust};
@@ -26,15 +26,15 @@ use crate::store::recovery::snapshot::{self, Survey};
 use crate::store::recovery::source::{Rebuilt, Source};
 use sqlx::{Connection, SqliteConnection};
 
-/// The log's writing end and an index that holds all of it.
+/// The open end of the log, and an index that holds the whole log.
 pub(in crate::store) struct Started {
     pub(in crate::store) log: Log,
     pub(in crate::store) index: SqliteConnection,
-    /// The index is another than the one that was found; `None`: it is the same one.
+    /// How the index was rebuilt; `None` if the existing one is used.
     pub(in crate::store) rebuilt: Option<Rebuilt>,
 }
 
-/// Opens log and index and makes them one.
+/// Opens the log and the index, and applies to the index what it lacks.
 pub(in crate::store) async fn start(
     folder: &Folder,
     clock: &Clock,
@@ -48,14 +48,14 @@ pub(in crate::store) async fn start(
         .map_err(|error| database_trouble(&error, is_full(&error)))?;
     let noted = (file.trust(folder)).map_err(|error| database_trouble(&error, is_full(&error)))?;
     let (trust, _, making) = noted;
-    // No index is made of a log, and no checkpoint moves a record of one, where there never was one.
+    // If the note says that an index was made from a log, or that a checkpoint moved a record, then there was a log.
     let is_log_noted = match making {
         Some(Origin::New) => false,
         Some(Origin::Own | Origin::Copy | Origin::Unknown) => true,
         None => matches!(trust, Trust::Whole { sequence: 1.., .. }),
     };
     let mut known = known_index(folder, found, source, file, noted).await?;
-    // Half an index is nothing to keep either.
+    // A half-made index is not worth keeping either.
     let was_damaged = was_marked || file.damage.is_found() || making.is_some();
     let mut is_own = match known {
         KnownIndex::Trusted { .. } => Some(true),
@@ -104,8 +104,8 @@ pub(in crate::store) async fn start(
         (KnownIndex::Untrusted { .. }, Found::Nothing) => return Err(lost("is missing")),
         (_, Found::Damaged) => return Err(lost("is damaged where it begins")),
     };
-    // A log may end at damage where the folder was copied, or where nothing says whether it was and `hangar rebuild` is to
-    // take what is left.
+    // A log may end at damage if the folder was copied. It also may if nothing shows whether it was copied and `hangar
+    // rebuild` is to take what is left.
     let is_copy = !is_own.unwrap_or(source == Source::Index);
     let reader = Reader::new(folder.log(), id, from).map_err(|error| log_trouble(&error.into()))?;
     reader.sync().map_err(|error| log_trouble(&error.into()))?;
@@ -168,7 +168,7 @@ fn report(rebuilt: &Rebuilt, was_damaged: bool) {
     );
 }
 
-/// A log begins with a record that says so.
+/// Begins a new log with its first record.
 async fn begin(
     folder: &Folder,
     clock: &Clock,
@@ -191,7 +191,7 @@ async fn begin(
     Ok(log)
 }
 
-/// What only a folder has in which a log was begun, as a sentence's subject; `None`: nothing.
+/// A file that exists only in a folder with a log, as the subject of a sentence; `None` if there is no such file.
 fn trace_of_a_log(folder: &Folder) -> std::io::Result<Option<String>> {
     for name in folder.home().names()? {
         let name = name?;

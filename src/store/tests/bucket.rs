@@ -1,4 +1,4 @@
-//! Buckets and what is set of them; an object's tags; sweeps.
+//! Buckets and their settings, object tags, and sweeps.
 
 use super::multipart::{assert_references_hold, new_upload, put_part};
 use super::*;
@@ -19,7 +19,7 @@ async fn a_bucket_that_holds_an_object_is_not_deleted() {
 }
 
 #[tokio::test]
-async fn a_bucket_goes_with_its_uploads_and_settings() {
+async fn a_deleted_bucket_takes_its_uploads_and_settings_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let upload = store.create_upload(new_upload("a")).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_bucket_goes_with_its_uploads_and_settings() {
 }
 
 #[tokio::test]
-async fn what_is_set_of_a_bucket_stays_until_it_is_removed() {
+async fn bucket_settings_stay_until_they_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let set = async |store: &Store, setting, document: Option<&str>| {
@@ -70,7 +70,7 @@ async fn what_is_set_of_a_bucket_stays_until_it_is_removed() {
 }
 
 #[tokio::test]
-async fn of_a_racing_upload_and_delete_of_its_bucket_one_is_refused() {
+async fn when_an_upload_races_with_the_delete_of_its_bucket_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     for round in 0..20 {
@@ -97,7 +97,7 @@ async fn of_a_racing_upload_and_delete_of_its_bucket_one_is_refused() {
 }
 
 #[tokio::test]
-async fn tags_change_and_nothing_else_does() {
+async fn setting_tags_changes_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let committed = put(&store, "a", b"a").await;
@@ -194,7 +194,7 @@ async fn a_sweep_sees_every_object_under_its_prefix_once() {
 }
 
 #[tokio::test]
-async fn a_bucket_is_made_together_with_what_it_was_asked_to_be() {
+async fn a_bucket_is_created_together_with_its_settings() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let stated = |region: &str| [(BucketSetting::Location, region.to_owned())].into();

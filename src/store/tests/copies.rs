@@ -1,4 +1,4 @@
-//! Starts in a folder that was copied, or whose index is gone: snapshots, and rows whose bytes did not come along.
+//! Starts in a copied folder or without an index: snapshots, and rows whose bytes are missing.
 
 use super::history::copy_folder;
 use super::log::lose_index;
@@ -18,7 +18,7 @@ fn snapshots(dir: &Path) -> Vec<std::path::PathBuf> {
     paths
 }
 
-/// A copy of a folder, as `cp -a` makes it: other files.
+/// A copy of a folder, as `cp -a` makes it: its files have other inodes.
 fn copied(dir: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_folder(dir, copy.path());
@@ -31,13 +31,13 @@ fn lose_only_the_index(dir: &Path) {
     }
 }
 
-/// The blobs that are there now and were not before.
+/// The blobs of a folder.
 fn blobs(dir: &Path) -> std::collections::BTreeSet<std::path::PathBuf> {
     let blobs = std::fs::read_dir(dir.join("@hangar/blobs")).unwrap();
     blobs.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Puts a long body and answers its file.
+/// Puts a long body and returns its file.
 async fn put_blob(store: &Store, dir: &Path, at: &str, body: &[u8]) -> std::path::PathBuf {
     let before = blobs(dir);
     put(store, at, body).await;
@@ -50,7 +50,7 @@ async fn delete(store: &Store, at: &str) {
 }
 
 #[tokio::test]
-async fn a_clean_stop_leaves_a_snapshot_from_which_a_lost_index_is_made_again() {
+async fn a_lost_index_is_rebuilt_from_the_snapshot_of_a_clean_stop() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "a", b"a").await;
@@ -65,7 +65,7 @@ async fn a_clean_stop_leaves_a_snapshot_from_which_a_lost_index_is_made_again() 
     put(&store, "b", b"b").await;
     let known = dump(&store).await;
     store.close().await;
-    // The one before the newest stays, and no third.
+    // The two newest snapshots stay, not three.
     assert_eq!(snapshots(dir.path()).len(), 2);
     let (store, rebuilt) = open_from(dir.path(), Source::Index).await.unwrap();
     assert_eq!(rebuilt, None, "the index is trusted");
@@ -83,7 +83,7 @@ async fn a_clean_stop_leaves_a_snapshot_from_which_a_lost_index_is_made_again() 
 }
 
 #[tokio::test]
-async fn a_snapshot_that_the_log_does_not_reach_or_that_is_damaged_is_passed_over() {
+async fn an_unreached_or_damaged_snapshot_is_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "a", b"a").await;
@@ -125,7 +125,7 @@ async fn a_snapshot_that_the_log_does_not_reach_or_that_is_damaged_is_passed_ove
 }
 
 #[tokio::test]
-async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing() {
+async fn a_row_whose_bytes_are_missing_goes_back_to_an_earlier_version_or_is_dropped() {
     for alone in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let store = opened(dir.path()).await;
@@ -138,7 +138,7 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
             gone.push(put_blob(&store, dir.path(), at, &pattern(LONG + 1)).await);
         }
         put_blob(&store, dir.path(), "whole", &pattern(LONG + 2)).await;
-        // Twice gone: what it was before that is there.
+        // Two versions lost their bytes: the row goes back to the version before them.
         put(&store, "third", b"first").await;
         gone.push(put_blob(&store, dir.path(), "third", &pattern(LONG + 3)).await);
         gone.push(put_blob(&store, dir.path(), "third", &pattern(LONG + 4)).await);
@@ -157,7 +157,7 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
         } else {
             lose_only_the_index(dir.path());
         }
-        // Where nothing says that the folder was copied, rows without bytes stay until `hangar rebuild` takes what is left.
+        // If nothing shows that the folder was copied, rows without bytes stay until `hangar rebuild`.
         let source = if alone { Source::Log } else { Source::Index };
         let (store, rebuilt) = open_from(dir.path(), source).await.unwrap();
         let salvaged = Salvaged {
@@ -177,7 +177,7 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
             .await
             .unwrap();
         assert_eq!((checked.damages, checked.left_over), (0, 0));
-        // The log alone says the same.
+        // A replay of the log alone gives the same rows.
         let known = dump(&store).await;
         store.close().await;
         let (store, _) = open_from(dir.path(), Source::Log).await.unwrap();
@@ -187,7 +187,7 @@ async fn a_row_whose_bytes_did_not_come_along_is_what_it_was_before_or_nothing()
 }
 
 #[tokio::test]
-async fn a_body_that_was_punched_out_of_the_log_did_not_come_along() {
+async fn a_body_that_was_punched_out_of_the_log_counts_as_missing() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "zeros", &[0; 9000]).await;
@@ -212,7 +212,7 @@ async fn a_body_that_was_punched_out_of_the_log_did_not_come_along() {
 }
 
 #[tokio::test]
-async fn a_start_that_changes_the_tables_leaves_a_snapshot_of_what_they_were() {
+async fn a_start_that_migrates_the_index_leaves_a_snapshot_from_before() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     store.close().await;
@@ -259,7 +259,7 @@ async fn a_snapshot_is_made_when_the_log_has_grown_and_not_twice_in_an_hour() {
 }
 
 #[tokio::test]
-async fn everything_is_read_once_in_an_interval_and_damage_is_told() {
+async fn the_scrub_reads_everything_once_in_an_interval_and_reports_damage() {
     use std::time::Duration;
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
@@ -277,7 +277,7 @@ async fn everything_is_read_once_in_an_interval_and_damage_is_told() {
         [],
         "its turn has not come"
     );
-    // How far it is outlives a restart.
+    // The progress of a scrub survives a restart.
     let mut scrub = Scrub::default();
     store.upkeep().scrub(&mut scrub, hour, hour).await.unwrap();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Bytes that nothing names any more.
+//! Freeing unreferenced bytes.
 
 use super::*;
 use crate::store::{Freed, Janitor, Mode};
@@ -52,7 +52,7 @@ fn blobs(store: &Store) -> usize {
         .count()
 }
 
-/// 512-byte blocks that the log takes.
+/// The number of 512-byte blocks that the log uses.
 fn log_blocks(store: &Store) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let segments = std::fs::read_dir(store.home().join("log")).unwrap();
@@ -62,7 +62,7 @@ fn log_blocks(store: &Store) -> u64 {
 }
 
 #[tokio::test]
-async fn deleted_bytes_are_freed_after_a_grace_in_blobs_and_in_the_log() {
+async fn deleted_bytes_are_freed_after_the_grace_period_in_blobs_and_in_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = kept(dir.path()).await;
     put(&store, "long", &vec![1; LONG]).await;
@@ -92,7 +92,7 @@ async fn deleted_bytes_are_freed_after_a_grace_in_blobs_and_in_the_log() {
 }
 
 #[tokio::test]
-async fn what_was_looked_up_before_it_was_deleted_is_read_and_copied_whole() {
+async fn an_object_looked_up_before_its_deletion_can_be_read_and_copied() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = kept(dir.path()).await;
     for (at, length) in [("long", LONG), ("short", 1000)] {
@@ -101,7 +101,7 @@ async fn what_was_looked_up_before_it_was_deleted_is_read_and_copied_whole() {
         delete(&store, at).await;
         free(&mut janitor).await;
         clock.advance(DAY);
-        // Due, and in use.
+        // The grace period is over, but the object is in use.
         assert_eq!(free(&mut janitor).await.0, 0);
         copy(&store, &object, "copy").await;
         drop(object);
@@ -132,7 +132,7 @@ async fn a_copy_keeps_the_bytes_of_an_object_that_was_replaced() {
 }
 
 #[tokio::test]
-async fn an_upload_keeps_its_blob_however_long_it_takes_and_a_cut_off_one_is_left_over() {
+async fn a_running_upload_keeps_its_blob_and_an_interrupted_one_leaves_it() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = kept(dir.path()).await;
     let slow = sealed(&store, &vec![5; LONG]).await;
@@ -153,7 +153,7 @@ async fn an_upload_keeps_its_blob_however_long_it_takes_and_a_cut_off_one_is_lef
 }
 
 #[tokio::test]
-async fn the_wall_clock_frees_nothing_and_a_dry_run_neither() {
+async fn neither_the_wall_clock_nor_a_dry_run_frees_anything() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = kept(dir.path()).await;
     put(&store, "a", &vec![1; LONG]).await;
@@ -170,7 +170,7 @@ async fn the_wall_clock_frees_nothing_and_a_dry_run_neither() {
 }
 
 #[tokio::test]
-async fn a_crash_between_the_record_and_the_deed_leaves_nothing_behind() {
+async fn a_crash_between_recording_and_freeing_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = kept(dir.path()).await;
     put(&store, "a", &vec![1; LONG]).await;
@@ -183,7 +183,7 @@ async fn a_crash_between_the_record_and_the_deed_leaves_nothing_behind() {
     clock.advance(DAY);
     assert_eq!(free(&mut janitor).await, (1, 0, 0));
     store.close().await;
-    // As if the file had not been removed, and the index had not heard of the record.
+    // The state after a crash that came before the file was removed and the index had applied the record.
     std::fs::write(&path, vec![1; LONG]).unwrap();
     super::log::lose_index(dir.path());
     let store = open(dir.path()).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_crash_between_the_record_and_the_deed_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn parts_of_an_upload_that_was_given_up_are_freed() {
+async fn parts_of_an_aborted_upload_are_freed() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = kept(dir.path()).await;
     let new = NewUpload {

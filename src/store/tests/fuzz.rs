@@ -1,3 +1,3 @@
-//! What the log's readers make of any bytes.
+//! Fuzz tests of the log's readers with arbitrary bytes.
 mod damage;
 mod records;

@@ -1,4 +1,4 @@
-//! Random histories against maps, through restarts, lost indexes and copied folders.
+//! Random histories compared with maps, through restarts, lost indexes and copied folders.
 
 use super::multipart::{assert_references_hold, completion};
 use super::*;
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);
-/// Proptest's own.
+/// The default of proptest.
 const DEFAULT_CASES: u32 = 256;
 
-/// Keys 0 to 5 are those of the bucket `uploads`, 6 and 7 those of `side`, which comes and goes. Upload N is one of
-/// key 2 + N.
+/// Keys 0 to 5 are in the bucket `uploads`, keys 6 and 7 in the bucket `side`, which is created and deleted. Upload N
+/// is for key 2 + N.
 #[derive(Debug, Clone)]
 enum Step {
     Put {
@@ -67,22 +67,22 @@ enum Step {
         id: u8,
         text: u8,
     },
-    /// Several changes at once, so that they share groups.
+    /// Several changes at once, so that they are committed in groups.
     Together(Vec<Step>),
     Restart,
-    /// The process dies: nothing is closed.
+    /// The process is killed: nothing is closed.
     Kill,
     LoseIndex,
     CopyFolder,
-    /// Time passes, on both clocks.
+    /// Both clocks advance.
     Wait {
         hours: u32,
     },
-    /// Somebody sets the wall clock alone.
+    /// An operator sets the wall clock; the monotonic clock does not change.
     Jump {
         hours: i32,
     },
-    /// The janitor does what is due: uploads end by their age, and bytes that nothing names are freed.
+    /// The janitor deletes expired uploads and frees unreferenced bytes.
     Sweep,
 }
 
@@ -123,7 +123,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 impl Step {
-    /// What it touches; uploads go by a number of their own, since they have no id yet.
+    /// The rows that it changes. Uploads use a number of their own, since they have no id yet.
     fn names(&self) -> Vec<RowLock> {
         let id = |upload: &u8| UploadId::parse(&format!("{upload:032x}")).unwrap();
         let of_key = |key: &u8| RowLock::of_object(&bucket_of(*key), &key_of(*key));
@@ -158,7 +158,7 @@ fn key_of(at: u8) -> ObjectKey {
 
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Model {
-    /// By bucket and key: bytes and tags.
+    /// The bytes and tags of each object, by bucket and key.
     objects: BTreeMap<(BucketName, ObjectKey), (Vec<u8>, Option<String>)>,
     settings: BTreeMap<BucketName, BTreeMap<BucketSetting, String>>,
     notes: BTreeMap<String, String>,
@@ -179,7 +179,7 @@ impl Model {
             .insert((bucket_of(at), key_of(at)), (body, None));
     }
 
-    /// As far as the door shows it: of parts the tags.
+    /// The state as far as the store's interface shows it: for parts of uploads only their `ETag`s.
     fn seen(&self) -> Seen {
         let etag = |body: &Vec<u8>| {
             let mut hasher = Hasher::new(&Wanted::default());
@@ -209,7 +209,7 @@ struct Seen {
     uploads: BTreeMap<UploadId, Vec<(u16, ETag)>>,
 }
 
-/// A change under way, which answers the upload that it began.
+/// A change in progress. It resolves to the upload that it created.
 type Changing = BoxFuture<'static, Option<(u8, Upload)>>;
 
 struct World {
@@ -262,7 +262,7 @@ impl World {
     fn take(&mut self, step: Step) {
         match step {
             Step::Together(steps) => {
-                // Of what touches one row only the first takes part, so that the outcome does not depend on the race.
+                // Of the changes to one row only the first runs, so that the outcome does not depend on a race.
                 let mut held = LockSet::default();
                 let free = steps.into_iter().filter(|step| {
                     let names = step.names();
@@ -327,7 +327,7 @@ impl World {
         assert_eq!(self.seen(), self.model.seen());
     }
 
-    /// Carries changes out at once. What they read is what was there before all of them.
+    /// Runs changes concurrently. They read the state from before all of them.
     fn change(&mut self, steps: Vec<Step>) {
         let before = self.model.clone();
         let changes: Vec<Changing> = steps
@@ -665,7 +665,7 @@ fn target_of(at: u8) -> Target {
     }
 }
 
-/// That a change happened, or was refused for what is missing (or not empty).
+/// Asserts that a change succeeded, or was refused because something is missing (or not empty).
 fn expect<T: std::fmt::Debug>(happens: bool, result: Result<T, StoreError>) -> Option<T> {
     match result {
         Ok(done) if happens => Some(done),
@@ -692,7 +692,7 @@ pub(super) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// `PROPTEST_RNG_SEED` repeats a run, `PROPTEST_CASES` makes it longer than these.
+/// `PROPTEST_RNG_SEED` repeats a run; `PROPTEST_CASES` sets another number of cases than this.
 const CASES: u32 = 24;
 
 #[test]

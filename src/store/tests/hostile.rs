@@ -1,4 +1,4 @@
-//! Folders, snapshots and logs that were written to do harm.
+//! Malicious folders, snapshots and logs.
 
 use super::history::copy_folder;
 use super::*;
@@ -58,7 +58,7 @@ async fn say(snapshot: &Path, statements: &[&'static str]) {
 }
 
 #[tokio::test]
-async fn a_snapshot_with_a_blob_elsewhere_is_not_restored() {
+async fn a_snapshot_with_a_blob_outside_the_folder_is_not_restored() {
     let dir = stopped().await;
     for statement in [
         r#"UPDATE bodies SET place = '{"blob":{"id":"../../victim"}}' WHERE place LIKE '%blob%'"#,
@@ -87,7 +87,7 @@ async fn a_snapshot_with_a_blob_elsewhere_is_not_restored() {
 }
 
 #[tokio::test]
-async fn absurd_numbers_in_a_snapshot_are_damage_and_no_panic() {
+async fn absurd_numbers_in_a_snapshot_are_damage_and_cause_no_panic() {
     let dir = stopped().await;
     for statement in [
         "UPDATE bodies SET size_bytes = 4611686018427387904",
@@ -119,7 +119,7 @@ async fn absurd_numbers_in_a_snapshot_are_damage_and_no_panic() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_acts_by_itself_is_passed_over() {
+async fn a_snapshot_with_a_trigger_or_a_view_is_skipped() {
     let dir = stopped().await;
     for statement in [
         "CREATE TRIGGER act AFTER INSERT ON objects BEGIN DELETE FROM objects; END",
@@ -200,7 +200,7 @@ async fn folders_and_files_that_are_links_stop_the_start_and_are_not_written_thr
 }
 
 #[tokio::test]
-async fn a_log_that_has_another_name_elsewhere_is_not_written_to() {
+async fn a_log_with_a_second_hard_link_is_not_written_to() {
     let dir = stopped().await;
     let elsewhere = tempfile::tempdir().unwrap();
     let segment = dir.path().join("@hangar/log/00000000000000000001.log");
@@ -213,7 +213,7 @@ async fn a_log_that_has_another_name_elsewhere_is_not_written_to() {
 }
 
 #[tokio::test]
-async fn what_the_log_names_and_the_index_lost_is_never_taken_for_left_over() {
+async fn a_blob_that_only_the_log_names_is_never_removed_as_left_over() {
     let dir = stopped().await;
     let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
         .await
@@ -236,7 +236,7 @@ async fn what_the_log_names_and_the_index_lost_is_never_taken_for_left_over() {
 }
 
 #[tokio::test]
-async fn an_index_that_was_set_aside_in_part_is_set_aside_whole() {
+async fn an_index_that_was_partly_set_aside_is_set_aside_completely() {
     let dir = stopped().await;
     let store = open(dir.path()).await.unwrap();
     store.announce("{}").await.unwrap();
@@ -244,7 +244,7 @@ async fn an_index_that_was_set_aside_in_part_is_set_aside_whole() {
     let live = tempfile::tempdir().unwrap();
     copy_folder(dir.path(), live.path());
     store.close().await;
-    // Each order in which a crash may leave what is renamed one after the other.
+    // Every state in which a crash may leave files that are renamed one after the other.
     for moved in 0..=3_usize {
         let copy = tempfile::tempdir().unwrap();
         copy_folder(live.path(), copy.path());

@@ -1,4 +1,4 @@
-//! What ends by age.
+//! Expiry by age.
 
 use super::*;
 use crate::store::{Janitor, Mode, NewUpload, Swept, UploadListRequest};
@@ -7,7 +7,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// A store with the bucket `uploads` and these rules, its clock, and a janitor that has watched that for an hour.
+/// A store with the bucket `uploads` and these rules, its clock, and a janitor that has watched the clock for an hour.
 async fn ruled(dir: &Path, rules: &str) -> (Store, Clock, Janitor) {
     let clock = Clock::default();
     let store = open_at(dir, clock.clone()).await.unwrap();
@@ -18,7 +18,7 @@ async fn ruled(dir: &Path, rules: &str) -> (Store, Clock, Janitor) {
     (store, clock, janitor)
 }
 
-/// `None` while the clock is not believed.
+/// Returns `None` while the clock is not believed.
 async fn sweep(janitor: &mut Janitor) -> Result<Option<Swept>, StoreError> {
     match janitor.believed_now() {
         Some(now) => janitor.end_by_age(now, Mode::Do).await.map(Some),
@@ -70,7 +70,7 @@ async fn uploads(store: &Store) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn objects_end_by_their_age_and_not_before() {
+async fn objects_expire_at_their_age_and_not_before() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = ruled(dir.path(), LOGS_LIVE_TWO_DAYS).await;
     for at in ["a", "logs/a", "logs/b", "logs2"] {
@@ -79,12 +79,12 @@ async fn objects_end_by_their_age_and_not_before() {
     clock.advance(DAY);
     put(&store, "logs/later", b"x").await;
     assert_eq!(sweep(&mut janitor).await.unwrap(), Some(Swept::default()));
-    // Two days and what is left of the third.
+    // Two days, and the rest of the third.
     clock.advance(DAY * 2);
     let swept = sweep(&mut janitor).await.unwrap().unwrap();
     assert_eq!((swept.objects, swept.uploads), (2, 0));
     assert_eq!(keys(&store).await, ["a", "logs/later", "logs2"]);
-    // A replay sees deletions like any other.
+    // A replay applies these deletions like any other.
     let before = dump(&store).await;
     store.close().await;
     let store = open(dir.path()).await.unwrap();
@@ -92,7 +92,7 @@ async fn objects_end_by_their_age_and_not_before() {
 }
 
 #[tokio::test]
-async fn many_pages_of_objects_end_in_one_sweep() {
+async fn many_pages_of_objects_expire_in_one_sweep() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = ruled(dir.path(), LOGS_LIVE_TWO_DAYS).await;
     let puts = (0..2100).map(|at| {
@@ -107,7 +107,7 @@ async fn many_pages_of_objects_end_in_one_sweep() {
 }
 
 #[tokio::test]
-async fn nothing_ends_by_a_clock_that_jumped() {
+async fn nothing_expires_after_a_clock_jump() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = ruled(dir.path(), LOGS_LIVE_TWO_DAYS).await;
     put(&store, "logs/a", b"x").await;
@@ -136,7 +136,7 @@ async fn a_fresh_start_deletes_nothing_for_an_hour() {
 }
 
 #[tokio::test]
-async fn unfinished_uploads_end_by_rule_and_by_the_setting() {
+async fn unfinished_uploads_expire_by_rule_and_by_the_setting() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = ruled(
         dir.path(),
@@ -156,7 +156,7 @@ async fn unfinished_uploads_end_by_rule_and_by_the_setting() {
 }
 
 #[tokio::test]
-async fn what_was_put_again_lives_again() {
+async fn a_replaced_object_gets_a_new_lifetime() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = ruled(dir.path(), LOGS_LIVE_TWO_DAYS).await;
     put(&store, "logs/a", b"old").await;
@@ -167,7 +167,7 @@ async fn what_was_put_again_lives_again() {
 }
 
 #[tokio::test]
-async fn tags_and_sizes_choose_what_ends() {
+async fn rules_can_select_objects_by_tag_and_size() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock, mut janitor) = ruled(
         dir.path(),

@@ -1,4 +1,4 @@
-//! Pages joined are the sorted keys, with prefixes rolled up as a naive walk would.
+//! The pages of a listing, joined, are the sorted keys, with prefixes rolled up as a naive listing does.
 
 use super::*;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn naive(keys: &[String], request: &ListRequest) -> Names {
     sorted.dedup();
     for key in sorted {
         let common = roll_up(key);
-        // What was given before is a key, or a common prefix with all that it covers.
+        // The marker of the last page is a key, or a common prefix that covers all its keys.
         if after.is_some_and(|after| key.as_str() <= after || common.as_deref() == Some(after)) {
             continue;
         }
@@ -34,7 +34,7 @@ fn naive(keys: &[String], request: &ListRequest) -> Names {
 
 async fn in_pages(store: &Store, mut request: ListRequest) -> Names {
     let mut all = (Vec::new(), Vec::new());
-    // The first page may begin within a common prefix, and give that.
+    // The first page may begin within a common prefix, and return that prefix.
     let mut before = None;
     loop {
         let page = store.list(&name("uploads"), &request).await.unwrap();
@@ -100,7 +100,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_page_of_none_is_empty_and_ends() {
+async fn a_page_of_zero_entries_is_empty_and_the_last() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).await;
     put(&store, "a", b"x").await;

@@ -1,4 +1,4 @@
-//! What a start makes of a log that is cut, damaged or of another time.
+//! Starts with a log that is cut, damaged or from another time.
 
 use super::*;
 use crate::s3::checksum::crc64_nvme;
@@ -7,7 +7,7 @@ use rstest::rstest;
 
 const SEGMENT: &str = "@hangar/log/00000000000000000001.log";
 
-/// Drops the index and its snapshots, so that the next start reads the log from its beginning.
+/// Removes the index and its snapshots, so that the next start reads the log from its beginning.
 pub(super) fn lose_index(dir: &Path) {
     for name in ["hangar.db", "hangar.db-wal", "hangar.db-shm"] {
         drop(std::fs::remove_file(dir.join("@hangar").join(name)));
@@ -20,7 +20,7 @@ pub(super) fn lose_index(dir: &Path) {
     }
 }
 
-/// Where each record begins, by its magic.
+/// The position of each record, found by its magic.
 fn starts(log: &[u8]) -> Vec<usize> {
     (0..log.len())
         .step_by(8)
@@ -55,7 +55,7 @@ async fn a_log_cut_at_every_byte_of_its_last_records_holds_every_whole_record() 
             whole.then(|| pattern(1000)),
             "cut at {cut}"
         );
-        // It goes on from there, and once more.
+        // The log continues from there, and the next start reads that too.
         put(&store, "body", b"again").await;
         store.close().await;
         lose_index(copy.path());
@@ -66,7 +66,7 @@ async fn a_log_cut_at_every_byte_of_its_last_records_holds_every_whole_record() 
 }
 
 #[tokio::test]
-async fn a_first_start_that_was_cut_off_is_repeated_whatever_it_left_of_the_index() {
+async fn an_interrupted_first_start_is_repeated_whatever_index_it_left() {
     let other = tempfile::tempdir().unwrap();
     opened(other.path()).await.close().await;
     let mut damaged = std::fs::read(other.path().join("@hangar/hangar.db")).unwrap();
@@ -85,15 +85,15 @@ async fn a_first_start_that_was_cut_off_is_repeated_whatever_it_left_of_the_inde
         let store = open(dir.path()).await.unwrap();
         assert_eq!(get(&store, "key").await.unwrap(), b"body");
         store.close().await;
-        // Once something was answered, a log that is gone is a loss.
+        // After the first response, a missing log is a loss.
         std::fs::remove_file(dir.path().join(SEGMENT)).unwrap();
         assert!(refusal(dir.path()).await.contains("is missing"));
     }
 }
 
-/// Nothing but the note of checkpoints tells that there was a log.
+/// Only the checkpoint note shows that there was a log.
 #[tokio::test]
-async fn a_log_that_is_lost_with_its_index_is_not_begun_anew() {
+async fn a_log_that_is_lost_with_its_index_is_not_replaced_by_a_new_one() {
     use db::Origin::{Copy, Own, Unknown};
     for half_made in [None, Some(Own), Some(Copy), Some(Unknown)] {
         let dir = tempfile::tempdir().unwrap();
@@ -117,7 +117,7 @@ async fn a_log_that_is_lost_with_its_index_is_not_begun_anew() {
 }
 
 #[tokio::test]
-async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_off() {
+async fn damage_before_the_synced_end_stops_the_start_and_damage_after_it_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "first", &pattern(100)).await;
@@ -134,8 +134,8 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
         std::fs::write(copy.path().join(SEGMENT), log).unwrap();
         copy
     };
-    // The head of the second record: the log ends there where it was copied, or where `hangar rebuild` takes what is
-    // left, and what lies behind is set aside.
+    // The head of the second record: in a copied folder, or with `hangar rebuild`, the log ends there, and the rest is
+    // set aside.
     let copy = flipped(starts[3] + HEAD_BYTES + 3);
     let sentence = refusal(copy.path()).await;
     assert!(sentence.contains("record 4 is damaged"), "{sentence}");
@@ -151,7 +151,7 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
         aside.iter().any(|name| name.starts_with("aside-log-")),
         "{aside:?}"
     );
-    // A body before the synced end is left to its reader.
+    // A damaged body before the synced end does not stop the start; its reader gets an error.
     let head: &[u8; HEAD_BYTES] = log[starts[3]..starts[3] + HEAD_BYTES].try_into().unwrap();
     let head = Head::parse(head, Head::log_id(head).unwrap()).unwrap();
     let body = usize::try_from(head.body_offset(starts[3] as u64)).unwrap();
@@ -168,7 +168,7 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
     ));
     assert!(get(&store, "third").await.is_some());
     store.close().await;
-    // In the last record both are the torn tail.
+    // In the last record, damage to the head or the body is a torn write.
     let copy = flipped(body + starts[4] - starts[3] + 5);
     let store = open(copy.path()).await.unwrap();
     assert!(get(&store, "second").await.is_some());
@@ -176,8 +176,8 @@ async fn damage_before_what_was_synced_stops_the_start_and_damage_behind_is_cut_
     store.close().await;
 }
 
-/// A folder whose record 6 is damaged, behind three of one row: those are applied one after the other, so that an index is
-/// half made when the damage is met.
+/// A folder whose record 6 is damaged, after three records of one row. These are applied in separate transactions, so
+/// the index is half-made when the replay finds the damage.
 async fn damaged_behind_applied_records() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
@@ -198,7 +198,7 @@ async fn damaged_behind_applied_records() -> tempfile::TempDir {
 #[case::of_which_nothing_is_known(false)]
 #[case::that_is_its_own(true)]
 #[tokio::test]
-async fn a_start_that_was_refused_half_way_is_refused_again_and_sets_nothing_of_the_log_aside(
+async fn a_start_that_was_refused_halfway_is_refused_again_and_sets_no_log_aside(
     #[case] is_own: bool,
 ) {
     let dir = damaged_behind_applied_records().await;
@@ -234,7 +234,7 @@ async fn a_start_that_was_refused_half_way_is_refused_again_and_sets_nothing_of_
 }
 
 #[tokio::test]
-async fn a_rebuild_that_the_log_does_not_allow_leaves_the_index_that_is_there() {
+async fn a_rebuild_that_the_log_does_not_allow_keeps_the_existing_index() {
     let dir = damaged_behind_applied_records().await;
     for _ in 0..2 {
         let progress = Progress::default();
@@ -274,7 +274,7 @@ async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence()
         .open(dir.path().join(SEGMENT))
         .unwrap();
     segment.write_all_at(b"x", first as u64 + 20).unwrap();
-    // The index as it stood before both.
+    // The index as it was before both changes.
     let mut index = db::open_writer(&dir.path().join("@hangar/hangar.db"))
         .await
         .unwrap();
@@ -285,7 +285,7 @@ async fn damage_in_what_the_index_has_not_seen_stops_the_start_with_a_sentence()
         .unwrap();
     db::set_checkpoint_on_close(&mut index, true).await.unwrap();
     index.close().await.unwrap();
-    // With the note of the checkpoint that it had then.
+    // With the checkpoint note of that time.
     let folder = crate::store::recovery::data_folder::open(dir.path(), true, Some(0)).unwrap();
     let mut file = IndexFile::of(&folder).unwrap();
     file.checkpoints.begin_anew(None).unwrap();
@@ -341,7 +341,7 @@ async fn a_log_or_a_database_of_a_newer_hangar_stops_the_start() {
 }
 
 #[test]
-fn a_body_that_looks_like_a_record_is_none_without_the_logs_id() {
+fn a_body_that_looks_like_a_record_is_not_one_without_the_logs_id() {
     let mut forged = [0; HEAD_BYTES];
     forged[..8].copy_from_slice(&MAGIC);
     let log = crate::store::record::LogId::random();
@@ -358,7 +358,7 @@ fn copy_identical(from: &Path, to: &Path) {
     std::fs::copy(from.join(SEGMENT), to.join(SEGMENT)).unwrap();
 }
 
-/// As `hangar rebuild --from-log` does it.
+/// As `hangar rebuild --from-log` does.
 async fn rebuilt(dir: &Path) -> Store {
     open_from(dir, Source::Log).await.unwrap().0
 }
@@ -381,7 +381,7 @@ async fn a_log_whose_first_bytes_are_damaged_is_never_begun_anew(#[case] bytes: 
     put(&store, "kept", &pattern(bytes)).await;
     store.close().await;
     let whole = std::fs::read(dir.path().join(SEGMENT)).unwrap();
-    // The magic, then the id: neither is needed while the index stands behind them.
+    // In the magic, and in the id: neither is needed as long as the index is intact.
     for at in [0, 30] {
         let mut log = whole.clone();
         log[at] ^= 1;
@@ -389,7 +389,7 @@ async fn a_log_whose_first_bytes_are_damaged_is_never_begun_anew(#[case] bytes: 
         let store = open(dir.path()).await.unwrap();
         assert!(get(&store, "kept").await.is_some());
         store.close().await;
-        // Without the index nobody can tell what the log holds.
+        // Without the index the start cannot know what the log holds.
         let copy = tempfile::tempdir().unwrap();
         copy_identical(dir.path(), copy.path());
         let sentence = refusal(copy.path()).await;
@@ -412,7 +412,7 @@ async fn an_index_without_its_log_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_first_record_that_was_never_whole_is_begun_again() {
+async fn an_incomplete_first_record_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(dir.path().join("@hangar/log")).unwrap();
     std::fs::write(dir.path().join(SEGMENT), &MAGIC[..5]).unwrap();
@@ -423,7 +423,7 @@ async fn a_first_record_that_was_never_whole_is_begun_again() {
 }
 
 #[tokio::test]
-async fn a_damaged_database_is_made_again_from_the_log() {
+async fn a_damaged_database_is_rebuilt_from_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "kept", b"kept").await;
@@ -434,7 +434,7 @@ async fn a_damaged_database_is_made_again_from_the_log() {
 }
 
 #[tokio::test]
-async fn an_effect_that_nobody_here_knows_stops_the_replay() {
+async fn an_unknown_effect_stops_the_replay() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let tomorrow = Effect {

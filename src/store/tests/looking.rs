@@ -1,4 +1,4 @@
-//! A store that is looked at: it tells what the next start tells, and takes no change.
+//! Read-only stores: they return what the next start would, and refuse changes.
 
 use super::parts::files_in;
 use super::*;
@@ -33,7 +33,7 @@ async fn a_store_opened_for_reading_reads_everything_and_refuses_changes() {
     assert_eq!((checked.damages, checked.objects), (0, 2));
     looked.close().await;
     assert!(files_in(dir.path()) == before);
-    // Others may look too, and no server starts meanwhile.
+    // Other commands may open it read-only too, and no server starts meanwhile.
     let another = look(dir.path()).await.unwrap();
     assert!(matches!(open(dir.path()).await, Err(OpenError::Locked(_))));
     drop((looked, another));
@@ -44,7 +44,7 @@ async fn a_store_opened_for_reading_reads_everything_and_refuses_changes() {
 }
 
 #[tokio::test]
-async fn a_look_at_a_folder_with_nothing_in_it_makes_nothing() {
+async fn opening_an_empty_folder_read_only_creates_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let none = dir.path().join("none");
     for path in ["none", "empty", "home/@hangar", "log/@hangar/log"] {
@@ -73,9 +73,9 @@ async fn a_look_at_a_folder_with_nothing_in_it_makes_nothing() {
     assert!(!dir.path().join("log/@hangar/blobs").exists());
 }
 
-/// The rows that no snapshot has are the log's.
+/// Rows that no snapshot has come from the log.
 #[tokio::test]
-async fn a_look_at_a_folder_that_was_not_closed_tells_what_its_next_start_tells() {
+async fn a_read_only_store_of_an_unclosed_folder_returns_what_its_next_start_returns() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "kept", b"kept").await;
@@ -86,7 +86,7 @@ async fn a_look_at_a_folder_that_was_not_closed_tells_what_its_next_start_tells(
     put(&store, "kept", b"replaced").await;
     let deleted = store.delete(name("uploads"), key("gone"));
     deleted.await.unwrap();
-    // As a killed server leaves it.
+    // The folder as a killed server leaves it.
     let copy = tempfile::tempdir().unwrap();
     for (path, bytes) in files_in(dir.path()) {
         let path = copy.path().join("@hangar").join(path);
@@ -109,7 +109,7 @@ async fn a_look_at_a_folder_that_was_not_closed_tells_what_its_next_start_tells(
 }
 
 #[tokio::test]
-async fn a_look_is_refused_where_the_next_start_is_for_a_log_that_ends_too_early() {
+async fn opening_read_only_is_refused_if_the_next_start_is_for_a_log_that_ends_too_early() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "kept", b"kept").await;
@@ -120,7 +120,7 @@ async fn a_look_is_refused_where_the_next_start_is_for_a_log_that_ends_too_early
     let home = dir.path().join("@hangar");
     let log = std::fs::OpenOptions::new().write(true).open(&segment);
     log.unwrap().set_len(shorter).unwrap();
-    // Of the snapshot its name alone is left.
+    // Only the name of the snapshot is left.
     std::fs::remove_file(home.join("hangar.db")).unwrap();
     for entry in std::fs::read_dir(&home).unwrap() {
         let path = entry.unwrap().path();

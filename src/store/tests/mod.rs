@@ -1,4 +1,4 @@
-//! The vault, driven through its door.
+//! Tests of the vault through its public interface.
 
 mod bucket;
 mod copies;
@@ -78,12 +78,12 @@ async fn open_at(dir: &Path, clock: Clock) -> Result<Store, OpenError> {
     Store::open(config(dir), clock, notes().into()).await
 }
 
-/// As `hangar token list` does it where no server runs.
+/// As `hangar token list` does without a running server.
 async fn look(dir: &Path) -> Result<Store, OpenError> {
     Store::look(&config(dir), Clock::default(), notes()).await
 }
 
-/// As `hangar rebuild` does it, or a start.
+/// As `hangar rebuild` does, or a start.
 async fn open_from(dir: &Path, source: Source) -> Result<(Store, Option<Rebuilt>), OpenError> {
     let progress = Progress::default();
     Store::open_from(
@@ -150,14 +150,14 @@ async fn read(
     Ok(bytes)
 }
 
-/// Bytes that differ from block to block.
+/// Bytes that differ in each block.
 fn pattern(length: usize) -> Vec<u8> {
     (0..length)
         .map(|at| u8::try_from((at / 7 + at / 1_000_003) % 251).unwrap())
         .collect()
 }
 
-/// Every row of every table that the log makes, as text.
+/// Every row of every table that the log determines, as text.
 async fn dump(store: &Store) -> Vec<String> {
     let mut view = store.read_view().await.unwrap();
     let connection = view.connection();
@@ -179,7 +179,7 @@ async fn dump(store: &Store) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn changes_of_one_key_past_a_number_are_refused_and_keep_no_other_waiting() {
+async fn too_many_queued_changes_of_one_key_are_refused_and_block_no_other_key() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let mut writes = Vec::new();
@@ -267,7 +267,7 @@ async fn a_range_of_a_large_body_is_that_part_of_it() {
 }
 
 #[tokio::test]
-async fn readers_who_wait_share_what_they_hold_and_all_get_the_whole() {
+async fn waiting_readers_share_buffers_and_each_gets_the_whole_body() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "large", &pattern(2_500_000)).await;
@@ -289,9 +289,8 @@ async fn readers_who_wait_share_what_they_hold_and_all_get_the_whole() {
 }
 
 #[tokio::test]
-async fn first_pieces_that_wait_for_slow_readers_are_bounded_and_read_again_where_they_were_dropped()
- {
-    /// Of `store::read`: a MiB of 128 bodies, and first pieces of others.
+async fn first_pieces_for_slow_readers_are_bounded_and_dropped_ones_are_read_again() {
+    /// The limit: 64 KiB for each of 128 bodies, and 32 MiB for the first pieces of others.
     const MOST_BYTES: usize = (128 << 16) + (32 << 20);
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
@@ -299,7 +298,7 @@ async fn first_pieces_that_wait_for_slow_readers_are_bounded_and_read_again_wher
     put(&store, "large", &content).await;
     let large = store.object(&name("uploads"), &key("large")).await;
     let large = large.unwrap().unwrap();
-    // The last piece of a block is never kept with its block.
+    // The last piece of a block is never cached with its block.
     let part = ByteRange {
         start: 240_000,
         end: 300_000,
@@ -410,7 +409,7 @@ async fn what_is_not_sealed_or_not_committed_leaves_nothing_behind() {
     let bytes = sealed(&store, &pattern(600_000)).await;
     let refused = store.commit(nowhere, bytes, WritePrecondition::None).await;
     assert!(matches!(refused, Err(StoreError::NoSuchBucket)));
-    // Files are unlinked beside the caller: the runtime has ended when all of them are gone.
+    // A background task unlinks the files: when the runtime has ended, all of them are gone.
     let blobs = dir.path().join("@hangar/blobs");
     for _ in 0..1000 {
         if std::fs::read_dir(&blobs).unwrap().next().is_none() {
@@ -422,7 +421,7 @@ async fn what_is_not_sealed_or_not_committed_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn an_exact_limit_passes_and_checksums_must_hold() {
+async fn a_body_of_exactly_the_limit_passes_and_checksums_must_match() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let wanted = Wanted {
@@ -482,7 +481,7 @@ async fn of_racing_writes_that_want_an_absent_key_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn a_judge_sees_what_was_recorded_before_it_and_its_refusal_reaches_its_caller() {
+async fn a_check_sees_earlier_changes_and_its_refusal_reaches_its_caller() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     store.record_new(note("count", "0")).await.unwrap();
@@ -532,7 +531,7 @@ async fn a_second_store_on_one_folder_is_refused() {
 }
 
 #[tokio::test]
-async fn deleting_says_whether_there_was_something() {
+async fn a_delete_reports_whether_there_was_an_object() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "a", b"a").await;

@@ -1,4 +1,4 @@
-//! Uploads in parts, and what shares bodies with them.
+//! Multipart uploads, and objects that share their bodies.
 
 use super::*;
 use crate::clock::Timestamp;
@@ -49,7 +49,8 @@ async fn object(store: &Store, at: &str) -> Object {
     object.unwrap()
 }
 
-/// That each body counts exactly the extents that name it, and each extent names a body that is there.
+/// Asserts that each body counts exactly the extents that reference it, and that each extent references an existing
+/// body.
 pub(super) async fn assert_references_hold(store: &Store) {
     let mut view = store.read_view().await.unwrap();
     let connection = view.connection();
@@ -70,7 +71,7 @@ pub(super) async fn assert_references_hold(store: &Store) {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Bytes that some object or part names.
+/// The bytes that objects and parts reference.
 async fn referred_bytes(store: &Store) -> i64 {
     let mut view = store.read_view().await.unwrap();
     let connection = view.connection();
@@ -131,7 +132,7 @@ async fn parts_in_any_order_become_one_object() {
 }
 
 #[tokio::test]
-async fn parts_are_given_in_pages() {
+async fn parts_are_listed_in_pages() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let upload = store.create_upload(new_upload("a")).await.unwrap();
@@ -156,7 +157,7 @@ async fn parts_are_given_in_pages() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_given_up_lets_its_bodies_go() {
+async fn an_aborted_upload_releases_its_bodies() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let upload = store.create_upload(new_upload("a")).await.unwrap();
@@ -196,7 +197,7 @@ async fn a_part_that_was_replaced_since_it_was_read_is_not_completed() {
 }
 
 #[tokio::test]
-async fn of_two_parts_of_one_number_the_later_stays() {
+async fn the_later_of_two_parts_with_one_number_stays() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let upload = store.create_upload(new_upload("a")).await.unwrap();
@@ -213,7 +214,7 @@ async fn of_two_parts_of_one_number_the_later_stays() {
 }
 
 #[tokio::test]
-async fn of_racing_ends_of_an_upload_exactly_one_wins() {
+async fn exactly_one_of_racing_completes_and_aborts_wins() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     for round in 0..20 {
@@ -239,7 +240,7 @@ async fn of_racing_ends_of_an_upload_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn a_part_that_comes_during_a_complete_is_whole_in_it_or_refused() {
+async fn a_part_that_arrives_during_a_complete_is_included_whole_or_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     for round in 0..20 {
@@ -327,7 +328,7 @@ async fn a_copy_shares_the_bytes_and_outlives_its_source() {
     let delete = store.delete(name("uploads"), key("b"));
     delete.await.unwrap();
     assert_eq!(referred_bytes(&store).await, 0);
-    // As it was looked up, whatever became of it since.
+    // The copy uses the source as it was looked up, even if it changed since.
     store
         .copy(&source, target("c"), WritePrecondition::Absent, None)
         .await
@@ -444,7 +445,7 @@ async fn ranges_copied_as_parts_are_the_sources_bytes_with_their_digests() {
     complete(&store, &upload, &parts).await.unwrap();
     let copy = object(&store, "copy").await;
     assert_eq!(read(&store, &copy, None).await.unwrap(), body);
-    // What lies together in one body is one extent again.
+    // Adjacent ranges of one body become one extent again.
     assert_eq!(copy.content.extents, source.content.extents);
     assert_eq!(copy.meta.checksum_type, checksum.checksum_type);
     let delete = store.delete(name("uploads"), key("source"));
@@ -593,7 +594,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn after_a_key_without_an_upload_come_only_later_keys() {
+async fn a_marker_without_an_upload_is_followed_by_later_keys_only() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let mut ids = Vec::new();

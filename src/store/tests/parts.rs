@@ -1,13 +1,14 @@
-//! Folders of which a part is missing, older, cut off, or from elsewhere, as an administrator, a copy, a restore or a file
-//! system leaves them: each file in each state, and hundreds of pairs.
+//! Folders with a part that is missing, older, cut off, or from another folder, as an operator, a copy, a restore or a
+//! file system leaves them: each file in each state, and hundreds of pairs.
 //!
-//! The law: every change that was answered is there, or the start is refused with a sentence, and has changed nothing
-//! then. It still holds when `gc` has freed all that it would, and when the database is made again from the log alone.
-//! A body whose own bytes were taken may be damaged: then its reader gets an error, and never other bytes.
+//! The invariant: every acknowledged change is there, or the start is refused with a sentence and has changed nothing.
+//! It still holds after `gc` has freed everything that it can, and after the database was rebuilt from the log alone. A
+//! body whose own bytes were removed may be damaged: then its reader gets an error, and never other bytes.
 //!
-//! One thing cannot be known: where the log is older, and nothing newer that knows it is left (no database, no snapshot
-//! past its end), the folder is a whole folder of that time. Then it holds what it held then, to the last change. And a
-//! folder whose database or snapshots say that it was copied is a copy: what its rows become is judged in `copies`.
+//! One case cannot be detected: if the log is older, and nothing newer is left that knows it (no database, and no
+//! snapshot past its end), the folder is a complete folder of that time. Then it holds what it held then, to the last
+//! change. And a folder whose database or snapshots say that it was copied is a copy: `copies` tests what becomes of
+//! its rows.
 
 use super::*;
 use crate::store::dir::Dir;
@@ -17,29 +18,29 @@ use std::sync::OnceLock;
 
 const LONG: usize = 300 * 1024;
 
-/// Files of `@hangar` by their path in it.
+/// Files in `@hangar`, by their relative path.
 type Files = BTreeMap<String, Vec<u8>>;
-/// Keys and their bodies; `None`: the body is damaged, and its reader gets an error.
+/// Keys and their bodies; `None` means that the body is damaged, and its reader gets an error.
 type Objects = BTreeMap<String, Option<Vec<u8>>>;
 
-/// A folder at several times of its life.
+/// A folder at several points in time.
 struct Life {
-    /// After a clean stop, before most of its life.
+    /// After a clean stop, early in its life.
     early: Files,
-    /// While the start after that ran.
+    /// During the start after that.
     second_start: Files,
-    /// While the last start ran: before its journal was moved into the database, before the last changes, and at its end.
+    /// During the last start: before the checkpoint of its journal, before the last changes, and at its end.
     before_checkpoint: Files,
     before_last: Files,
     crashed: Files,
-    /// As after `crashed`, with a clean stop.
+    /// As `crashed`, but after a clean stop.
     stopped: Files,
-    /// What it holds after each record.
+    /// The objects that it holds after each record.
     history: BTreeMap<u64, Objects>,
 }
 
 impl Life {
-    /// What it holds when the log ends with a record.
+    /// The objects that it holds when the log ends with this record.
     fn objects(&self, end: u64) -> &Objects {
         self.history.range(..=end).next_back().unwrap().1
     }
@@ -57,7 +58,7 @@ pub(super) fn files_in(dir: &Path) -> Files {
             if entry.file_type().unwrap().is_dir() {
                 read(&entry.path(), &format!("{name}/"), files);
             } else if !matches!(&*name, "reserve" | "lock") {
-                // SQLite may just be removing its journal.
+                // SQLite may remove its journal at this moment.
                 if let Ok(bytes) = std::fs::read(entry.path()) {
                     files.insert(name, bytes);
                 }
@@ -69,7 +70,7 @@ pub(super) fn files_in(dir: &Path) -> Files {
     files
 }
 
-/// The last record that a store's index knows.
+/// The last record that a store's index has applied.
 async fn end(store: &Store) -> u64 {
     let mut view = store.read_view().await.unwrap();
     let connection = view.connection();
@@ -180,7 +181,7 @@ fn lives() -> &'static [Life; 2] {
     })
 }
 
-/// How the last start before the one that is judged ended.
+/// How the process before the tested start ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Crash,
@@ -207,14 +208,14 @@ enum Part {
     NewSnapshot,
 }
 
-/// What became of it. What is put in its place is written into the file that is there, so that it keeps its inode, or is
+/// The state of a part. Replaced content is written to the existing file, so that it keeps its inode, or it is in
 /// another file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Became {
     Absent,
     Empty,
     CutInHalf,
-    /// The same bytes in another file.
+    /// The same bytes in another file (another inode).
     Copied,
     Early,
     OfSecondStart,
@@ -258,7 +259,7 @@ impl Part {
         }
     }
 
-    /// A file that may be where none was.
+    /// A file that may appear although the folder had none.
     fn stray(self, files: &Files) -> Option<String> {
         Some(match self {
             Self::Journal => "hangar.db-wal".to_owned(),
@@ -286,7 +287,7 @@ impl std::fmt::Display for Case {
     }
 }
 
-/// Writes a folder whose database and snapshots know themselves as its own, as they were left.
+/// Writes a folder whose database and snapshots record their own identities, as a process left them.
 async fn lay_out(dir: &Path, files: &Files, end: End) {
     let home = dir.join("@hangar");
     for folder in ["", "log", "blobs"] {
@@ -312,7 +313,7 @@ async fn lay_out(dir: &Path, files: &Files, end: End) {
         .await
         .unwrap();
     if end == End::Crash {
-        // As a killed process leaves both: the journal was written last.
+        // A killed process leaves both like this: the journal was written last.
         let files = ["hangar.db", "hangar.db-wal"]
             .map(|name| (home.join(name), std::fs::read(home.join(name)).unwrap()));
         index.close().await.unwrap();
@@ -324,7 +325,7 @@ async fn lay_out(dir: &Path, files: &Files, end: End) {
     }
 }
 
-/// Returns when a file that is written now is newer than `path`.
+/// Returns when a newly written file is newer than `path`.
 fn wait_until_newer_than(path: &Path) {
     use std::os::unix::fs::MetadataExt;
     let Ok(before) = std::fs::metadata(path) else {
@@ -369,7 +370,7 @@ fn change(dir: &Path, files: &Files, (part, became): Change) {
             Became::OfSecondStart => at(&life.second_start, &path),
             Became::BeforeCheckpoint => at(&life.before_checkpoint, &path),
             Became::BeforeLast => at(&life.before_last, &path),
-            // Its names are others.
+            // The files of another folder have other names.
             Became::OfAnother => other
                 .crashed
                 .iter()
@@ -389,14 +390,14 @@ fn change(dir: &Path, files: &Files, (part, became): Change) {
     }
 }
 
-/// Whether the bytes of bodies were taken, so that their readers may be told so.
+/// Whether the change removes bytes of bodies, so that their readers may get an error.
 fn takes_bytes((part, became): Change) -> bool {
     let is_log = matches!(part, Part::Log | Part::FirstSegment | Part::LastSegment);
     matches!(part, Part::Blobs | Part::OneBlob) && became != Became::Copied || is_log
 }
 
-/// The last record that something in the folder knows of, though the log may have lost it: the database, or a snapshot
-/// that was made there, by what it says or by its name.
+/// The last record that a file in the folder shows to exist, even if the log has lost it: the database, or a snapshot
+/// that was made there, by its content or its name.
 fn known_end(case: &Case, files: &Files, end: u64) -> u64 {
     let changed = |parts: &[Part]| case.changes.iter().any(|(part, _)| parts.contains(part));
     if !changed(&[Part::Database, Part::Index, Part::Journal, Part::Run]) {
@@ -451,19 +452,19 @@ enum Outcome {
     Refused,
 }
 
-/// In memory where the system has it: thousands of syncs are not what is judged.
+/// A folder in memory if the system has one, because these tests need no durable syncs and make thousands of them.
 fn temporary() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-/// What was acknowledged and must stay: the log and the blobs.
+/// The acknowledged data that must stay: the log and the blobs.
 fn bodies(dir: &Path) -> Files {
     let is_kept = |path: &String| path.starts_with("log/") || path.starts_with("blobs/");
     let files = files_in(dir).into_iter();
     files.filter(|(path, _)| is_kept(path)).collect()
 }
 
-async fn judge(case: &Case) -> Result<Outcome, String> {
+async fn start_and_check(case: &Case) -> Result<Outcome, String> {
     let life = &lives()[0];
     let files = match case.end {
         End::Crash => &life.crashed,
@@ -517,7 +518,7 @@ async fn judge(case: &Case) -> Result<Outcome, String> {
             store.close().await;
             holds(case, "from the log alone", &found, expected)?;
         }
-        // What stood behind a damaged log stays as it is.
+        // The records after the damage in a log stay as they are.
         Err(OpenError::Refused(_)) if case.changes.iter().any(|change| takes_bytes(*change)) => {}
         Err(other) => return Err(format!("from the log alone: {other}")),
     }
@@ -620,7 +621,7 @@ fn others() -> Vec<Option<Change>> {
     .concat()
 }
 
-/// Each of these with each of those.
+/// Every combination of one change of each list.
 fn pairs(one: &[Option<Change>], other: &[Option<Change>]) -> Vec<Vec<Change>> {
     let pair = |first: &Option<Change>| {
         let first = *first;
@@ -631,7 +632,7 @@ fn pairs(one: &[Option<Change>], other: &[Option<Change>]) -> Vec<Vec<Change>> {
     one.iter().flat_map(pair).collect()
 }
 
-fn judge_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> {
+fn start_and_check_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> {
     cases.sort_by_key(|case| format!("{case:?}"));
     cases.dedup();
     lives();
@@ -642,7 +643,7 @@ fn judge_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> 
     let (mut outcomes, mut wrong) = (BTreeMap::new(), Vec::new());
     for changes in cases {
         let case = Case { end, changes };
-        match runtime.block_on(judge(&case)) {
+        match runtime.block_on(start_and_check(&case)) {
             Ok(outcome) => *outcomes.entry(outcome).or_default() += 1,
             Err(what) => wrong.push(format!("{case}: {what}")),
         }
@@ -658,8 +659,8 @@ fn judge_all(end: End, mut cases: Vec<Vec<Change>>) -> BTreeMap<Outcome, usize> 
 }
 
 #[test]
-fn a_crashed_folder_whose_index_is_in_parts_holds_all_or_says_why_not() {
-    let outcomes = judge_all(
+fn a_crashed_folder_with_changed_index_files_is_complete_or_refused_with_a_reason() {
+    let outcomes = start_and_check_all(
         End::Crash,
         [
             pairs(&databases(), &journals()),
@@ -669,14 +670,14 @@ fn a_crashed_folder_whose_index_is_in_parts_holds_all_or_says_why_not() {
         ]
         .concat(),
     );
-    // The log has it all, and so has the start: whatever the index is.
+    // The log is complete, so the start is complete, whatever state the index is in.
     assert_eq!(outcomes.keys().collect::<Vec<_>>(), [&Outcome::Whole]);
     assert!(outcomes[&Outcome::Whole] > 150);
 }
 
 #[test]
-fn a_crashed_folder_whose_log_is_in_parts_holds_all_or_says_why_not() {
-    let outcomes = judge_all(
+fn a_crashed_folder_with_changed_log_files_is_complete_or_refused_with_a_reason() {
+    let outcomes = start_and_check_all(
         End::Crash,
         [pairs(&logs(), &databases()), pairs(&logs(), &journals())].concat(),
     );
@@ -685,7 +686,7 @@ fn a_crashed_folder_whose_log_is_in_parts_holds_all_or_says_why_not() {
 }
 
 #[test]
-fn a_crashed_folder_whose_bodies_or_snapshots_are_in_parts_holds_all_or_says_why_not() {
+fn a_crashed_folder_with_changed_blobs_or_snapshots_is_complete_or_refused_with_a_reason() {
     let absent = [
         Some((Part::Index, Became::Absent)),
         Some((Part::Database, Became::Absent)),
@@ -699,14 +700,14 @@ fn a_crashed_folder_whose_bodies_or_snapshots_are_in_parts_holds_all_or_says_why
     for case in pairs(&logs(), &snapshots()) {
         cases.push(absent[0].into_iter().chain(case).collect());
     }
-    let outcomes = judge_all(End::Crash, cases);
+    let outcomes = start_and_check_all(End::Crash, cases);
     assert!(outcomes[&Outcome::Refused] > 50, "{outcomes:?}");
     assert!(outcomes[&Outcome::Whole] > 50, "{outcomes:?}");
 }
 
 #[test]
-fn a_stopped_folder_in_parts_holds_all_or_says_why_not() {
-    let outcomes = judge_all(
+fn a_stopped_folder_with_changed_files_is_complete_or_refused_with_a_reason() {
+    let outcomes = start_and_check_all(
         End::CleanStop,
         [
             pairs(&databases(), &journals()),

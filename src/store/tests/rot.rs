@@ -1,5 +1,5 @@
-//! Bits of the index that flip, in each of the files that it lies in: no wrong byte, no wrong header, no key that is not
-//! found, and in the end everything as it was.
+//! Flipped bits in each file of the index: no wrong byte, no wrong header, no key that is not found, and in the end the
+//! store is as it was before.
 
 use super::parts::files_in;
 use super::*;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 const KEYS: u32 = 120;
 
-/// All that is known of a key.
+/// Everything that the store knows about a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     body: Vec<u8>,
@@ -19,18 +19,19 @@ struct Known {
     meta: ObjectMeta,
 }
 
-/// A folder as it was left, to be put back before each flip. Its files stay the same ones, so that it is no copy.
+/// A folder as a process left it. It is restored before each flip. Its files keep their inodes, so that it is not a
+/// copy.
 struct Left {
     dir: tempfile::TempDir,
     files: BTreeMap<PathBuf, Vec<u8>>,
     known: BTreeMap<String, Known>,
 }
 
-/// How the folder was left.
+/// How the process left the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     Stop,
-    /// With a journal of which the first part was moved into the database already.
+    /// With a journal whose first part is in the database already.
     Kill,
 }
 
@@ -84,7 +85,7 @@ async fn left(by: By) -> Left {
     store.close().await;
     let store = open(dir.path()).await.unwrap();
     change(&store, (0..KEYS).step_by(5)).await;
-    // Keeps the journal from beginning anew behind the checkpoint.
+    // An open reader keeps SQLite from restarting the journal after the checkpoint.
     let mut reader = db::open_reader(&store.vault.folder.database())
         .await
         .unwrap();
@@ -148,7 +149,7 @@ impl Left {
         }
     }
 
-    /// The file whose name ends so.
+    /// The file whose name ends with `ends`.
     fn file(&self, ends: &str) -> PathBuf {
         let mut paths = self.files.keys().rev();
         paths
@@ -166,7 +167,7 @@ fn flip(path: &Path, random: &mut StdRng) -> usize {
     bit
 }
 
-/// What is damaged, and what the start leans on.
+/// Which file is damaged, and which file the start uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rot {
     Index,
@@ -175,7 +176,7 @@ enum Rot {
     Snapshot,
 }
 
-/// Flips bits of a file at rest, each followed by a start.
+/// Flips bits of a file of a stopped store, and starts after each flip.
 async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
     let seed: u64 = rand::random();
     println!("seed {seed}");
@@ -190,7 +191,7 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
     for _ in 0..rounds {
         folder.put_back();
         let bit = flip(&path, &mut random);
-        // Rot changes no times: the start must not see that this file was written last.
+        // Bit rot changes no file times: the start must not see that this file was written last.
         for (other, bytes) in folder.files.iter().filter(|(other, _)| **other != path) {
             std::fs::write(other, bytes).unwrap();
         }
@@ -222,7 +223,7 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
             .check(Arc::default(), Repair::default())
             .await
             .unwrap();
-        // A damaged snapshot that was not needed is found by the check itself, and replaced.
+        // The check itself finds a damaged snapshot that the start did not use, and replaces it.
         assert!(
             checked
                 .findings
@@ -239,33 +240,33 @@ async fn flips_at_rest(by: By, rot: Rot, rounds: usize) {
         store.close().await;
     }
     println!("{made_again} of {rounds} were found by the start");
-    // A part of the journal that was moved already is needed whole.
+    // The whole journal is needed, including the part that is in the database already.
     assert!(made_again > 0 || rot != Rot::Journal, "seed {seed}");
 }
 
 #[tokio::test]
-async fn a_flipped_bit_of_the_index_is_found_by_the_start_which_makes_it_again() {
+async fn a_start_finds_a_flipped_bit_of_the_index_and_rebuilds_it() {
     flips_at_rest(By::Stop, Rot::Index, 60).await;
 }
 
 #[tokio::test]
-async fn a_flipped_bit_of_the_index_beside_its_journal_hurts_no_key() {
+async fn a_flipped_bit_of_an_index_with_a_journal_damages_no_key() {
     flips_at_rest(By::Kill, Rot::Index, 60).await;
 }
 
 #[tokio::test]
-async fn a_flipped_bit_of_a_journal_hurts_no_key() {
+async fn a_flipped_bit_of_a_journal_damages_no_key() {
     flips_at_rest(By::Kill, Rot::Journal, 60).await;
 }
 
 #[tokio::test]
-async fn a_flipped_bit_of_a_snapshot_hurts_no_key() {
+async fn a_flipped_bit_of_a_snapshot_damages_no_key() {
     flips_at_rest(By::Stop, Rot::Snapshot, 60).await;
 }
 
 #[tokio::test]
 #[ignore = "takes minutes: to be run by hand"]
-async fn thousands_of_flipped_bits_hurt_no_key() {
+async fn thousands_of_flipped_bits_damage_no_key() {
     for (by, rot) in [
         (By::Stop, Rot::Index),
         (By::Kill, Rot::Index),
@@ -276,10 +277,9 @@ async fn thousands_of_flipped_bits_hurt_no_key() {
     }
 }
 
-/// What flips under a store that is open is an error for its readers, until it is closed and opened again.
+/// Damage under an open store is an error for its readers, until the store is closed and opened again.
 #[tokio::test]
-async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_opening_makes_the_index_again()
-{
+async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_open_rebuilds_the_index() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -330,7 +330,7 @@ async fn a_flipped_bit_under_an_open_store_is_an_error_and_the_next_opening_make
 }
 
 #[tokio::test]
-async fn a_change_that_meets_damage_is_refused_and_is_there_whole_or_not_at_all_afterwards() {
+async fn a_change_that_meets_damage_is_refused_and_afterwards_complete_or_absent() {
     let folder = left(By::Stop).await;
     let store = open(folder.dir.path()).await.unwrap();
     let database = folder.file("hangar.db");
@@ -347,20 +347,20 @@ async fn a_change_that_meets_damage_is_refused_and_is_there_whole_or_not_at_all_
     store.upkeep().index_is_damaged().await;
     store.close().await;
     let store = open(folder.dir.path()).await.unwrap();
-    // The answer was no success, so both are right; what is there is whole.
+    // The change was not acknowledged, so both outcomes are correct; but an existing object is whole.
     assert!([None, Some(b"new".to_vec())].contains(&get(&store, "new").await));
     assert!(known(&store).await.unwrap() == folder.known);
     store.close().await;
 }
 
 #[tokio::test]
-async fn damage_that_a_start_meets_in_a_large_index_is_made_right_by_that_start() {
+async fn a_start_repairs_the_damage_that_it_meets_in_a_large_index() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "kept", b"kept").await;
     store.close().await;
     let path = dir.path().join("@hangar/hangar.db");
-    // More than is verified before it is served.
+    // A database above the limit for verification before the start.
     let mut index = db::open_writer(&path).await.unwrap();
     for statement in [
         "CREATE TABLE filler (bytes BLOB)",
@@ -385,7 +385,7 @@ async fn damage_that_a_start_meets_in_a_large_index_is_made_right_by_that_start(
 }
 
 #[tokio::test]
-async fn damage_that_a_check_finds_right_before_the_store_is_closed_is_not_forgotten() {
+async fn damage_found_just_before_the_store_is_closed_is_not_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let path = dir.path().join("@hangar/hangar.db");
@@ -420,9 +420,9 @@ async fn damage_that_a_check_finds_right_before_the_store_is_closed_is_not_forgo
     store.close().await;
 }
 
-/// A key whose bytes rotted must not be taken for one whose bytes never came, which is what it was before, or nothing.
+/// A key with rotted bytes is not one whose bytes were never copied, which would go back to an earlier version.
 #[tokio::test]
-async fn a_blob_that_rotted_in_a_backup_is_an_error_to_its_reader_once_it_is_restored() {
+async fn a_rotted_blob_of_a_restored_backup_is_an_error_for_its_reader() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     put(&store, "replaced", b"before").await;
@@ -459,7 +459,7 @@ async fn a_blob_that_rotted_in_a_backup_is_an_error_to_its_reader_once_it_is_res
         let body = read(&store, &object.unwrap(), None).await;
         assert!(matches!(body, Err(StoreError::Damaged(_))), "{at}");
     }
-    // And it can be made whole.
+    // A repair makes it whole.
     let repair = Repair {
         wanted: true,
         from: Some(dir.path().to_owned()),
@@ -473,7 +473,7 @@ async fn a_blob_that_rotted_in_a_backup_is_an_error_to_its_reader_once_it_is_res
 }
 
 #[tokio::test]
-async fn indexes_that_were_set_aside_for_damage_are_few() {
+async fn only_a_few_damaged_indexes_are_kept() {
     let mut random = StdRng::seed_from_u64(3);
     let folder = left(By::Stop).await;
     for _ in 0..6 {
@@ -492,7 +492,7 @@ async fn indexes_that_were_set_aside_for_damage_are_few() {
 }
 
 #[tokio::test]
-async fn an_index_of_a_hangar_that_knew_no_checksums_gets_them() {
+async fn an_index_of_an_older_hangar_without_checksums_gets_them() {
     let folder = left(By::Stop).await;
     let database = folder.file("hangar.db");
     let old = folder.dir.path().join("old.db");

@@ -1,10 +1,10 @@
-//! Small bodies that are answered again and again: from memory, or as the system's memory has them.
+//! Small bodies that are sent again and again: from the cache, or from the page cache.
 
 use super::*;
 use std::os::unix::fs::FileExt;
 
-/// `None` where the system does not say what it has in memory: some file systems do not.
-async fn opened_where_memory_is_told(dir: &Path) -> Option<Store> {
+/// Returns `None` if the system does not report the page cache; some file systems do not.
+async fn opened_if_the_page_cache_is_reported(dir: &Path) -> Option<Store> {
     let path = dir.join("asked");
     std::fs::write(&path, b"x").unwrap();
     let file = std::fs::File::open(path).unwrap();
@@ -15,7 +15,7 @@ async fn opened_where_memory_is_told(dir: &Path) -> Option<Store> {
     Some(opened(dir).await)
 }
 
-/// A small object's bytes, and the object; they have been read once.
+/// A small object and its bytes, which were read once.
 async fn known(store: &Store, at: &str, bytes: &[u8]) -> (Object, SmallBody) {
     put(store, at, bytes).await;
     let object = store.object(&name("uploads"), &key(at)).await;
@@ -34,9 +34,9 @@ fn is_in_memory(store: &Store, object: &Object) -> bool {
 }
 
 #[tokio::test]
-async fn a_body_that_memory_let_go_is_read_at_once() {
+async fn a_body_that_left_the_cache_is_read_at_once() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
+    let Some(store) = opened_if_the_page_cache_is_reported(dir.path()).await else {
         return;
     };
     for (at, size) in [("a byte", 1), ("a picture", 50_000), ("a page", 4096)] {
@@ -52,9 +52,9 @@ async fn a_body_that_memory_let_go_is_read_at_once() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_read_again_and_again_comes_to_stay_in_memory() {
+async fn a_body_that_is_read_repeatedly_is_cached() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
+    let Some(store) = opened_if_the_page_cache_is_reported(dir.path()).await else {
         return;
     };
     let (object, body) = known(&store, "a", &pattern(50_000)).await;
@@ -70,7 +70,7 @@ async fn a_body_that_is_read_again_and_again_comes_to_stay_in_memory() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_damaged_is_left_to_the_reader_who_tells() {
+async fn a_damaged_body_is_left_to_the_verifying_reader() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(dir.path()).await;
     let (object, body) = known(&store, "a", &pattern(50_000)).await;
@@ -89,9 +89,9 @@ async fn a_body_that_is_damaged_is_left_to_the_reader_who_tells() {
 }
 
 #[tokio::test]
-async fn bodies_that_slow_readers_hold_leave_no_place_for_more() {
+async fn bodies_held_by_slow_readers_count_towards_the_limit() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
+    let Some(store) = opened_if_the_page_cache_is_reported(dir.path()).await else {
         return;
     };
     let size = usize::try_from(crate::store::bodies::kept::SMALL_BYTES).unwrap();
@@ -110,9 +110,9 @@ async fn bodies_that_slow_readers_hold_leave_no_place_for_more() {
 }
 
 #[tokio::test]
-async fn a_short_body_is_not_read_to_a_long_space() {
+async fn a_short_body_is_not_read_into_a_long_buffer() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(store) = opened_where_memory_is_told(dir.path()).await else {
+    let Some(store) = opened_if_the_page_cache_is_reported(dir.path()).await else {
         return;
     };
     let (_, long) = known(&store, "long", &pattern(60_000)).await;

@@ -1,8 +1,8 @@
 //! Verifies everything that is stored: every record of the log, every body, every object.
 //!
-//! Guarantees: a flipped byte, a missing or a truncated body, a damaged record and an object whose bytes do not add up are
-//! each found and named, with the keys that they affect; rows that are changed or freed meanwhile are no finding. It
-//! changes nothing unless a repair is wanted: then damaged bytes are replaced by the same bytes from elsewhere.
+//! Guarantees: the check finds every flipped byte, missing or truncated body, damaged record, and object whose bytes do
+//! not add up, and reports it with the keys that it affects. Rows that are changed or freed meanwhile are not findings.
+//! It changes nothing unless a repair is wanted: then it replaces damaged bytes by the same bytes from elsewhere.
 
 use crate::db::{self, Readers, Verified};
 use crate::store::blocking::blocking;
@@ -29,12 +29,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Bodies, or objects, that are looked up together.
+/// How many bodies, or objects, are looked up at a time.
 const PAGE: u32 = 500;
 
 impl Upkeep {
     /// # Errors
-    /// When the index, or the folder, does not answer.
+    /// When the index or the folder cannot be read.
     pub async fn check(
         &self,
         progress: Arc<Progress>,
@@ -56,24 +56,24 @@ impl Upkeep {
     }
 }
 
-/// A check under way.
+/// A check in progress.
 pub(in crate::store) struct Check {
     readers: Readers,
     home: Dir,
-    /// `None`: it is a backup.
+    /// `None` for a backup.
     vault: Option<Arc<Vault>>,
     places: Places,
-    /// Blobs that uploads hold; `None`: there are no uploads.
+    /// Blobs that uploads are still writing; `None` if there are no uploads.
     uploads: Option<Blobs>,
     repair: Repair,
     progress: Arc<Progress>,
     checked: Checked,
-    /// The body of a finding, and which finding it is.
+    /// Damaged bodies, each with the number of its finding.
     affected: Vec<(u64, usize)>,
 }
 
 impl Check {
-    /// Of a backup, in which nothing is repaired.
+    /// A check of a backup. It repairs nothing.
     pub(in crate::store) fn of_backup(
         home: Dir,
         places: Places,
@@ -108,7 +108,7 @@ impl Check {
             let damage = vault.state.index_damage.clone();
             damage.report_later(page);
             tokio::spawn(async move {
-                /// The command is answered first: the report ends the server's run.
+                /// The command gets its result first, because the report stops the server.
                 const PATIENCE: Duration = Duration::from_secs(2);
                 tokio::time::sleep(PATIENCE).await;
                 damage.report_postponed();
@@ -124,7 +124,7 @@ impl Check {
         Ok(())
     }
 
-    /// Each page of the index. Returns a damaged one: the index is rebuilt once everything else is checked.
+    /// Verifies each page of the index. Returns a damaged one: the index is rebuilt after everything else is checked.
     async fn index(&mut self) -> Result<Option<u32>, StoreError> {
         let Some(vault) = self.vault.clone() else {
             return Ok(None);
@@ -132,8 +132,8 @@ impl Check {
         if let Some(Found { file, offset }) = vault.index_files.take_found_at_start() {
             self.found_in_index(file, offset);
         }
-        // The folder's own index is not used: the next start rebuilds it.
-        if (vault.read_only.as_ref()).is_some_and(|it| it.index == IndexRead::MadeAgain) {
+        // The folder's own index was not used, and the next start rebuilds it.
+        if (vault.read_only.as_ref()).is_some_and(|it| it.index == IndexRead::Rebuilt) {
             return Ok(None);
         }
         let file = vault.state.index_damage.file();
@@ -146,7 +146,8 @@ impl Check {
         Ok(Some(page))
     }
 
-    /// Each page of the snapshots. A damaged one is replaced, but in a backup, and not from a damaged index.
+    /// Verifies each page of the snapshots. Replaces a damaged one, but not in a backup, in a read-only vault, or from
+    /// a damaged index.
     async fn snapshots(&mut self, is_index_damaged: bool) -> Result<(), StoreError> {
         for name in snapshot::names(&self.home).map_err(|error| unavailable(&error))? {
             let page = snapshot::verify(&self.home, &name, Duration::ZERO).await;
@@ -164,7 +165,7 @@ impl Check {
         Ok(())
     }
 
-    /// Counted as mended where a repair is wanted: the index is, or will at once be, rebuilt.
+    /// With a repair it counts as mended: the index or snapshot is rebuilt now or right after the check.
     fn found_in_index(&mut self, file: String, offset: u64) {
         if self.repair.wanted {
             self.checked.index_mended += 1;
@@ -198,7 +199,7 @@ impl Check {
         }
     }
 
-    /// Every record that the index has taken in.
+    /// Verifies every record up to the index's position.
     async fn records(&mut self) -> Result<(), StoreError> {
         let mut connection = self.readers.acquire().await?;
         let position = index::position(&mut connection).await?;
@@ -244,7 +245,7 @@ impl Check {
         let Some((damage, at)) = damage else {
             return Ok(());
         };
-        // It may have been freed meanwhile.
+        // The body may have been freed meanwhile.
         let mut connection = self.readers.acquire().await?;
         let is_there = index::has_body(&mut connection, id).await?;
         drop(connection);
@@ -257,7 +258,7 @@ impl Check {
         Ok(())
     }
 
-    /// Whether it is whole again, by a body that has the same bytes, or by the backup.
+    /// Repairs a body from another body with the same bytes, or from the backup. Returns whether it is whole again.
     async fn mend(&self, id: u64, body: Body) -> Result<bool, StoreError> {
         let home = self.places.clone();
         let mut connection = self.readers.acquire().await?;
@@ -275,7 +276,7 @@ impl Check {
             .await
     }
 
-    /// Whether the bodies that objects name exist and add up.
+    /// Verifies that the bodies that objects reference exist and add up.
     async fn objects(&mut self) -> Result<(), StoreError> {
         let mut after: Option<(String, String)> = None;
         loop {

@@ -1,11 +1,11 @@
-//! The damage that a check, a backup or a restore reports, and what a repair is asked for.
+//! The damage that a check, a backup or a restore reports, and the options of a repair.
 
 use crate::store::content::Place;
 use crate::store::record::segments;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Later ones are only counted.
+/// Findings after this many are only counted.
 pub(in crate::store) const MOST_FINDINGS: usize = 1000;
 
 /// Counts of a check, and its findings.
@@ -15,15 +15,16 @@ pub struct Checked {
     pub bodies: u64,
     pub bytes: u64,
     pub objects: u64,
-    /// Files in `blobs/` that no body names, as a crash leaves them: no damage, and cleared away in time.
+    /// Files in `blobs/` that no body references, left by a crash. They are not damage, and the janitor removes them
+    /// later.
     pub left_over: u64,
-    /// Bodies that were damaged and are whole again.
+    /// Bodies that were damaged and were repaired.
     pub mended: u64,
-    /// Files of the index that were damaged and are made again from the log.
+    /// Damaged files of the index that are rebuilt from the log.
     #[serde(default)]
     pub index_mended: u64,
     pub damages: u64,
-    /// The first 1000.
+    /// The first 1000 of them.
     pub findings: Vec<Finding>,
 }
 
@@ -31,38 +32,38 @@ pub struct Checked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
-    /// The server that was asked, by itself.
+    /// The server that was asked does it by itself.
     Server,
-    /// The folder was only looked at: the next start, or a repair.
+    /// The folder was opened read-only: the next start or repair does it.
     NextStart,
-    /// It is a snapshot in a backup: the next backup to the same folder.
+    /// It is a snapshot in a backup: the next backup to the same folder does it.
     NextBackup,
 }
 
-/// Whether damaged bytes are to be made whole, and from what beside the folder itself.
+/// Whether to repair damaged bytes, and which source to use in addition to the folder itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
     pub wanted: bool,
-    /// A backup.
+    /// A backup as an additional source.
     pub from: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub damage: Damage,
-    /// Within `@hangar/`.
+    /// The path of the file, relative to `@hangar/`.
     pub file: String,
-    /// Where in the file it begins, bytes.
+    /// Where the damage begins in the file, in bytes.
     pub offset: u64,
-    /// `BUCKET/KEY` of the objects that it affects; `BUCKET/KEY (upload)` of uploads under way.
+    /// `BUCKET/KEY` of affected objects; `BUCKET/KEY (upload)` of affected uploads in progress.
     pub hurts: Vec<String>,
-    /// Of damage to the index.
+    /// Only for damage to the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
 }
 
 impl Finding {
-    /// `at`: within the body.
+    /// `at`: offset in the body.
     pub(in crate::store) fn of(damage: Damage, place: &Place, at: u64, hurts: Vec<String>) -> Self {
         let (file, offset) = match place {
             Place::Log { segment, offset } => (segment_file(*segment), offset + at),
@@ -83,21 +84,21 @@ impl Finding {
 pub enum Damage {
     /// The bytes differ from those that were stored.
     Changed,
-    /// The file is not there.
+    /// The file does not exist.
     Missing,
     /// The file ends too early.
     Truncated,
     /// A record of the log cannot be read.
     Record,
-    /// An object names bytes that the index does not have, or too few of them.
+    /// An object references bytes that the index does not have, or too few bytes.
     Reference,
     /// The file cannot be read at all.
     Unreadable,
-    /// A page of the index, or of a snapshot of it, is not what was written: it is rebuilt from the log.
+    /// A page of the index or of a snapshot does not match its checksum; the file is rebuilt from the log.
     Index,
 }
 
-/// Within `@hangar/`.
+/// The path of a segment, relative to `@hangar/`.
 pub(in crate::store) fn segment_file(segment: u64) -> String {
     format!("log/{}", segments::segment_name(segment))
 }

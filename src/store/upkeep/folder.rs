@@ -1,4 +1,4 @@
-//! Looks at the data folder from outside: other programs' files in it, and how full its disk is.
+//! Checks of the data folder for the operator: other programs' files in it, and free space on its disk.
 
 use crate::store::dir::Dir;
 use crate::store::folder::space::Space;
@@ -7,16 +7,16 @@ use crate::store::upkeep::minio_files;
 use crate::warnings::Warning;
 use std::path::Path;
 
-/// What the operator should know of a folder. A server may hold it, and nothing in it is changed.
+/// Warnings about a folder for the operator. A server may hold its lock; nothing in the folder is changed.
 #[must_use]
 pub fn folder_warnings(config: &StoreConfig) -> Vec<Warning> {
     let home = Dir::open(&config.data_dir.join("@hangar")).ok();
-    let of_disk = home.and_then(|home| Space::beside(&home, config.min_free_bytes).warning());
+    let of_disk = home.and_then(|home| Space::read_only(&home, config.min_free_bytes).warning());
     let warnings = [of_disk, foreign_files(&config.data_dir)];
     warnings.into_iter().flatten().collect()
 }
 
-/// A warning of other programs' files in the data folder.
+/// A warning about other programs' files in the data folder.
 pub(in crate::store) fn foreign_files(data_dir: &Path) -> Option<Warning> {
     let found = minio_files::find(data_dir)?;
     Some(Warning::MinioFiles {

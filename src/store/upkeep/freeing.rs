@@ -1,9 +1,10 @@
 //! Unreferenced bytes: one sweep finds them, a later one frees them.
 //!
-//! Guarantees: a body goes only when two sweeps, a grace apart by the monotonic clock, found it unreferenced, when the
-//! writer finds it so once more, in its own order, and when no reader or copy uses it; a synced record says so before a
-//! byte of it is touched. The grace is for copies of the folder that are being made meanwhile. A blob that no body names,
-//! no upload holds and no record of the log names was left by a crash, and is removed the same way, without a record.
+//! Guarantees: a body is freed only when two sweeps, a grace period apart by the monotonic clock, found it
+//! unreferenced, when the writer finds it unreferenced once more, in the order of its changes, and when no reader or
+//! copy uses it; a synced record says so before a byte of it is touched. The grace period is for copies of the folder
+//! that are being made meanwhile. A blob that no body references, no upload is writing and no record of the log names
+//! was left by a crash. It is removed the same way, without a record.
 
 use crate::faults;
 use crate::store::bodies::blobs;
@@ -23,30 +24,30 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Bodies that are looked at, and named in one record.
+/// How many bodies are looked up at a time, and freed by one record.
 const PAGE: u32 = 500;
-/// The grace while the disk is nearly full.
+/// The grace period while the disk is nearly full.
 const SHORT_GRACE: Duration = Duration::from_mins(1);
 
-/// What was freed, or would be, and what waits for its grace.
+/// What was freed or would be freed, and what waits for its grace period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freed {
     pub bodies: u64,
     pub bytes: u64,
-    /// Files of uploads that a crash cut off.
+    /// Files of uploads that a crash interrupted.
     pub left_over: u64,
     pub left_over_bytes: u64,
-    /// Bodies and files that were found, and whose grace is not over.
+    /// Bodies and files that were found, and whose grace period is not over.
     pub waiting: u64,
     pub waiting_bytes: u64,
 }
 
 impl Janitor {
-    /// Frees what was unreferenced for a grace. `at_once`: without waiting for the grace, since no other
-    /// program can use the folder.
+    /// Frees bytes that were unreferenced for a grace period. `at_once`: without waiting for it, since no other program
+    /// can use the folder.
     ///
     /// # Errors
-    /// `Unavailable`, … The next sweep does what is left.
+    /// `Unavailable`, … The next sweep frees what is left.
     pub async fn free(&mut self, mode: Mode, at_once: bool) -> Result<Freed, StoreError> {
         let vault = &self.vault;
         vault.state.caches.evict_stale();
@@ -105,7 +106,7 @@ impl Janitor {
         Ok(())
     }
 
-    /// Returns those that were freed.
+    /// Returns the bodies that were freed.
     async fn record_and_free(
         &self,
         due: Vec<Unreferenced>,
@@ -129,7 +130,7 @@ impl Janitor {
         .map_err(|_| stopped())
     }
 
-    /// Blobs that no body names.
+    /// Removes blobs that no body references.
     async fn remove_left_over(
         &mut self,
         mode: Mode,
@@ -157,7 +158,7 @@ impl Janitor {
             let known = index::known_blobs(&mut connection, &page).await?;
             drop(connection);
             page.retain(|id| !known.contains(id));
-            // Where writing has failed a record may name what the index does not.
+            // After a failed write, a record may name a blob that the index does not know.
             if vault.state.failure().is_some() {
                 break;
             }
@@ -190,7 +191,7 @@ impl Janitor {
         Ok(())
     }
 
-    /// Keeps the blobs that a record of the log names, even if the index does not: then the index is wrong.
+    /// Keeps blobs that a record of the log names and the index does not know: in that case the index is wrong.
     async fn without_named(&mut self, mut due: Vec<BlobId>) -> Result<Vec<BlobId>, StoreError> {
         if due.is_empty() {
             return Ok(due);
@@ -226,8 +227,8 @@ impl Janitor {
     }
 }
 
-/// Those of these blobs that a record names and no record frees, in the log and in parts of it that were set aside. Records
-/// behind damage are searched too.
+/// The blobs among these that a record names and no record frees, in the log and in parts of it that were set aside.
+/// Records after damage are searched too.
 fn named_in_log(
     home: &Dir,
     log: &Dir,

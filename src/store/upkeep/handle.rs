@@ -4,7 +4,7 @@ use crate::store::parts::vault::Vault;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Work beside requests. Cheap to clone.
+/// Background work on a vault. Cheap to clone.
 #[derive(Clone)]
 pub struct Upkeep {
     pub(in crate::store) vault: Arc<Vault>,
@@ -21,7 +21,7 @@ impl Upkeep {
         self.vault.grace
     }
 
-    /// Clears the caches whenever the server has been idle for a while, for as long as it is polled.
+    /// Clears the caches whenever the server has been idle for a while. Runs for as long as it is polled.
     pub async fn clear_caches_when_idle(&self) {
         self.vault.state.caches.clear_when_idle().await;
     }

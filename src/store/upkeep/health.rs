@@ -7,12 +7,12 @@ use crate::store::upkeep::folder::foreign_files;
 use crate::store::upkeep::handle::Upkeep;
 use crate::warnings::Warning;
 
-/// The state that readiness is decided by.
+/// The state that decides readiness.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    /// Why nothing can be written until a restart.
+    /// Why no write is possible until a restart.
     pub failed: Option<String>,
-    /// Of the folder and its disk.
+    /// Warnings about the folder and its disk.
     pub warnings: Vec<Warning>,
 }
 
@@ -25,13 +25,13 @@ impl Upkeep {
         }
     }
 
-    /// The buckets whose policies open them to everybody, and what each of them opens.
+    /// The buckets whose policies make them public, and what each policy allows.
     #[must_use]
     pub fn open_buckets(&self) -> Vec<(BucketName, Opening)> {
         self.vault.state.open_buckets()
     }
 
-    /// Whether the index answers a query now.
+    /// Whether the index can be queried now.
     pub async fn index_is_reachable(&self) -> bool {
         match self.vault.reads.readers.acquire().await {
             Ok(mut connection) => index::buckets(&mut connection).await.is_ok(),
@@ -39,14 +39,13 @@ impl Upkeep {
         }
     }
 
-    /// Whether less is free than `HANGAR_MIN_FREE`, or the disk was found full.
+    /// Whether less is free than `HANGAR_MIN_FREE`, or a write found the disk full.
     #[must_use]
     pub fn is_nearly_full(&self) -> bool {
         !self.vault.state.space.admits_bytes()
     }
 
-    /// Tries a write where a failed upload has made it doubtful that uploads are taken. To be called before
-    /// [`Upkeep::health`].
+    /// Tries a write if a failed upload has put further uploads in doubt. Callers call it before [`Upkeep::health`].
     pub async fn examine_disk(&self) {
         let space = self.vault.state.space.clone();
         if space.wants_examining() {
@@ -54,7 +53,7 @@ impl Upkeep {
         }
     }
 
-    /// Looks at what changes without hangar: how much is free on the disk, and what else lies in the data folder.
+    /// Checks what changes without hangar: the free space on the disk, and other programs' files in the data folder.
     pub async fn look_at_folder(&self) {
         self.examine_disk().await;
         let (vault, now) = (self.vault.clone(), self.vault.clock.elapsed());
@@ -66,7 +65,7 @@ impl Upkeep {
         drop(tokio::task::spawn_blocking(look).await);
     }
 
-    /// Returns once the state of the disk has changed in a way that may be worth a warning.
+    /// Returns when the state of the disk has changed in a way that may deserve a warning.
     pub async fn disk_news(&self) {
         self.vault.state.space.news().await;
     }

@@ -7,13 +7,13 @@ use crate::store::upkeep::handle::Upkeep;
 use std::time::Duration;
 
 impl Upkeep {
-    /// Holds the index and its snapshots against their checksums, gently. A damaged index is reported
-    /// ([`Upkeep::index_is_damaged`]); a damaged snapshot is replaced by a new one.
+    /// Verifies the index and its snapshots by their checksums, slowly. Reports a damaged index
+    /// ([`Upkeep::index_is_damaged`]), and replaces a damaged snapshot by a new one.
     ///
     /// # Errors
-    /// When the folder cannot be read, or takes no snapshot.
+    /// When the folder cannot be read, or a snapshot cannot be written.
     pub async fn verify_index(&self) -> Result<(), StoreError> {
-        /// After each MiB.
+        /// The pause after each MiB.
         const PAUSE: Duration = Duration::from_millis(10);
         let (folder, damage) = (&self.vault.folder, &self.vault.state.index_damage);
         let database = folder.database();
@@ -37,10 +37,10 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Makes a snapshot of the index where one is due, for a start that cannot trust the index.
+    /// Takes a snapshot of the index if one is due, for a start that cannot trust the index.
     ///
     /// # Errors
-    /// When there is no room for it, or the folder does not take it.
+    /// When there is no space for it, or it cannot be written.
     pub async fn renew_snapshot(&self) -> Result<(), StoreError> {
         self.vault.index_files.renew_snapshot().await
     }
@@ -50,7 +50,7 @@ impl Upkeep {
         self.vault.state.index_damage.is_found()
     }
 
-    /// Returns once damage of the index is found: then the store must be closed, and opened again.
+    /// Returns when damage of the index is found: then the store must be closed and opened again.
     pub async fn index_is_damaged(&self) {
         self.vault.state.index_damage.wait().await;
     }

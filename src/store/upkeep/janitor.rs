@@ -1,9 +1,9 @@
-//! Expiry by age: objects and unfinished uploads by a bucket's lifecycle, any unfinished upload by
-//! `HANGAR_MULTIPART_EXPIRES`.
+//! Expiry by age: a bucket's lifecycle for objects and unfinished uploads, and `HANGAR_MULTIPART_EXPIRES` for every
+//! unfinished upload.
 //!
-//! Guarantees: nothing expires by a clock that jumped, until the wall clock has kept step with the monotonic one for an
-//! hour; what was replaced since it was looked at stays; work comes in pages, so that others' requests pass. An object
-//! is deleted as a client would delete it: by a record of the log.
+//! Guarantees: after the wall clock jumped, nothing expires until it has kept step with the monotonic clock for an
+//! hour; an object that was replaced since it was looked up stays; work is done in pages, so that clients' requests are
+//! not blocked. An object is deleted as a client would delete it: by a record of the log.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html>
 
 use crate::clock::Timestamp;
@@ -22,9 +22,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Objects, or uploads, that are looked at together.
+/// How many objects, or uploads, are looked up at a time.
 const PAGE: u32 = 200;
-/// Deletions under way at one time: enough for the log to write them in groups, few enough not to be in the way.
+/// Concurrent deletions: enough for the log to write them in groups, and few enough not to slow down clients.
 const AT_ONCE: usize = 16;
 
 /// Deletes expired objects and uploads, and frees unreferenced bytes. One for each store.
@@ -39,11 +39,11 @@ pub struct Janitor {
 pub(in crate::store) struct Seen {
     pub(in crate::store) bodies: BTreeMap<u64, Duration>,
     pub(in crate::store) blobs: HashMap<BlobId, Duration>,
-    /// Blobs that a record names and the index does not know.
+    /// Blobs that a record names although the index does not know them.
     pub(in crate::store) named: HashSet<BlobId>,
 }
 
-/// Whether a sweep does what it finds, or only counts it.
+/// Whether a sweep acts on what it finds, or only counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Do,
@@ -59,7 +59,7 @@ pub struct Swept {
 }
 
 impl Upkeep {
-    /// Its clock is watched from now on.
+    /// Returns the store's janitor, which watches the clock from now on.
     #[must_use]
     pub fn janitor(&self) -> Janitor {
         let clock = &self.vault.clock;
@@ -72,7 +72,7 @@ impl Upkeep {
 }
 
 impl Janitor {
-    /// What time it is, if the wall clock has kept step with the monotonic one for an hour.
+    /// The time, if the wall clock has kept step with the monotonic one for an hour.
     pub fn believed_now(&mut self) -> Option<Timestamp> {
         let clock = &self.vault.clock;
         let now = clock.now();
@@ -124,7 +124,7 @@ impl Janitor {
     }
 }
 
-/// A bucket's lifecycle as it is carried out.
+/// A bucket's lifecycle rules, as the sweep applies them.
 struct Rules<'a> {
     vault: &'a Vault,
     bucket: &'a BucketName,
@@ -133,7 +133,7 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Whether they are the bucket's rules still: what was changed in the meantime is for the next sweep.
+    /// Whether the bucket still has these rules. If they were changed meanwhile, the next sweep applies the new ones.
     fn hold(&self) -> bool {
         let bucket = self.vault.state.bucket(self.bucket);
         bucket.is_some_and(|bucket| bucket.lifecycle() == Some(self.lifecycle))
@@ -224,7 +224,7 @@ async fn delete_this(vault: &Vault, object: Object) -> Result<Deletion, StoreErr
     changes.delete(object.bucket, object.key, which).await
 }
 
-/// Aborts these uploads, and returns how many of them were still under way.
+/// Aborts these uploads, and returns how many of them were still in progress.
 async fn abort(vault: &Vault, uploads: Vec<Upload>, mode: Mode) -> Result<u64, StoreError> {
     if mode == Mode::Tell {
         return Ok(uploads.len() as u64);
@@ -252,7 +252,7 @@ fn count_or_log(bucket: &BucketName, ended: Result<u64, StoreError>) -> u64 {
     })
 }
 
-/// `None` where another client removed or replaced it first.
+/// Returns `None` if another client removed or replaced it first.
 fn unless_gone<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -266,19 +266,19 @@ fn unless_gone<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError
     }
 }
 
-/// The wall clock, held against the monotonic one.
+/// Compares the wall clock with the monotonic one.
 #[derive(Debug)]
 struct WallClock {
     /// How far the wall clock is ahead of the monotonic one, in milliseconds.
     ahead_millis: i64,
-    /// Since when, by the monotonic clock, they have kept step.
+    /// Since when they have kept step, by the monotonic clock.
     in_step_since: Duration,
 }
 
 impl WallClock {
-    /// How long they must have kept step.
+    /// How long they must keep step before the wall clock is believed.
     const PROBATION: Duration = Duration::from_hours(1);
-    /// How far the wall clock may be slewed between two looks.
+    /// How far the wall clock may be slewed between two comparisons.
     const TOLERATED_MILLIS: u64 = 60_000;
 
     fn watch(wall: Timestamp, monotonic: Duration) -> Self {

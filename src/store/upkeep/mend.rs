@@ -1,6 +1,6 @@
 //! Replaces damaged bytes by the same bytes from elsewhere: from another body with the same checksums, or from a backup.
 //!
-//! Guarantees: only bytes that hold against the damaged body's own checksums take the place of its bytes.
+//! Guarantees: only bytes that match the damaged body's own checksums replace its bytes.
 
 use crate::s3::checksum::CRC_BLOCK_BYTES;
 use crate::store::content::{Body, Place};
@@ -25,7 +25,7 @@ fn open(place: &Place, places: &Places) -> io::Result<(File, u64)> {
     }
 }
 
-/// Whether the body is whole now, by one of `sources`: places where the same bytes should be.
+/// Tries to repair the body from `sources`, places where the same bytes should be. Returns whether it is whole now.
 pub(in crate::store) fn mend(
     body: &Body,
     home: &Places,

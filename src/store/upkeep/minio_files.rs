@@ -1,9 +1,9 @@
-//! Whether MinIO's files lie in the data folder, beside `@hangar`.
+//! Whether MinIO's files lie in the data folder, next to `@hangar`.
 //!
-//! Nothing of them is read here but names: no file is opened and no access time of one changes. Links are not followed.
-//! A folder counts where MinIO's own `.minio.sys` holds anything (or lies beside folders that may be its buckets), or
-//! where an object's `xl.meta` lies in a folder beside `@hangar`. An empty `.minio.sys` alone, which a start of MinIO that
-//! failed leaves behind, is nothing that could be missed.
+//! It reads only names: it opens no file, and changes no access time of a file. It does not follow links. A folder
+//! counts as MinIO's if its `.minio.sys` holds anything (or lies next to folders that may be its buckets), or if an
+//! object's `xl.meta` lies in a folder next to `@hangar`. An empty `.minio.sys` alone does not count: a failed start of
+//! MinIO leaves one behind.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -13,20 +13,20 @@ use std::path::{Path, PathBuf};
 const SYSTEM: &str = ".minio.sys";
 /// MinIO's metadata of one object: a file in the folder that has the object's name.
 const OBJECT: &str = "xl.meta";
-/// Folders at the top that are no buckets of MinIO's.
+/// Top-level folders that are not MinIO's buckets.
 const NO_BUCKETS: [&str; 3] = ["@hangar", "lost+found", "minio"];
-/// Entries that are looked at for an `xl.meta`: a folder may hold millions of files that are none of MinIO's.
+/// How many entries are searched for an `xl.meta`: a folder may hold millions of files that are not MinIO's.
 const MOST_ENTRIES: usize = 2_000;
 const NAMED_BUCKETS: usize = 3;
 
-/// Folders that look like MinIO's buckets: some of their names, sorted, and how many there are.
+/// Folders that look like MinIO's buckets: some of their names, sorted, and the number of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::store) struct MinioFiles {
     pub(in crate::store) buckets: Vec<String>,
     pub(in crate::store) count: usize,
 }
 
-/// `None`: there are none, or the folder cannot be read.
+/// `None` if there are none, or if the folder cannot be read.
 pub(in crate::store) fn find(data_dir: &Path) -> Option<MinioFiles> {
     let mut system = None;
     let mut buckets = Vec::new();
@@ -53,7 +53,7 @@ pub(in crate::store) fn find(data_dir: &Path) -> Option<MinioFiles> {
     })
 }
 
-/// One that another user keeps to itself holds something.
+/// Whether a folder holds anything. A folder that this user may not read counts as holding something.
 fn holds_anything(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
@@ -61,8 +61,8 @@ fn holds_anything(folder: &Path) -> bool {
     }
 }
 
-/// Whether one of the first entries below these folders is an object's metadata. Level by level, so that one deep folder
-/// hides no other.
+/// Whether one of the first entries in these folders is an object's metadata. Searches breadth-first, so that one deep
+/// folder does not use up the limit.
 fn has_object(mut folders: VecDeque<PathBuf>) -> bool {
     let mut left = MOST_ENTRIES;
     while let Some(folder) = folders.pop_front() {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    /// What is found in a folder that holds these, beside `@hangar`; a name that ends in `/` is a folder.
+    /// The result for a folder with these files next to `@hangar`; a name that ends in `/` is a folder.
     fn found(holds: &[&str]) -> Option<MinioFiles> {
         let folder = tempfile::tempdir().unwrap();
         for name in holds.iter().chain(&["@hangar/log/", "@hangar/xl.meta"]) {
@@ -130,7 +130,7 @@ mod tests {
     #[case::a_stray_system_folder(&[".minio.sys/", ".Trash-1000/", "lost+found/"])]
     #[case::other_files(&["notes/a.txt", "xl.meta", "photos/2026/"])]
     #[case::a_folder_of_that_name(&["uploads/xl.meta/part.1"])]
-    fn other_files_are_not_taken_for_minios(#[case] holds: &[&str]) {
+    fn other_files_do_not_count_as_minios(#[case] holds: &[&str]) {
         assert_eq!(found(holds), None);
     }
 

@@ -1,4 +1,4 @@
-//! Upkeep: work beside requests. Deleting expired objects and uploads and freeing their bytes, checking and mending stored
+//! Upkeep: background work. Deleting expired objects and uploads and freeing their bytes, checking and repairing stored
 //! bytes, backups, and watching the folder and its disk. Its verbs are those of [`Upkeep`](handle::Upkeep).
 
 pub(in crate::store) mod backup;

@@ -1,4 +1,4 @@
-//! The scrub: every stored body is read slowly in the background and verified, each once in an interval.
+//! The scrub: a slow background task that reads and verifies every stored body once in an interval.
 
 use crate::store::blocking::blocking;
 use crate::store::dir::Dir;
@@ -10,29 +10,29 @@ use crate::store::upkeep::handle::Upkeep;
 use crate::store::upkeep::verify::verify_body;
 use std::time::Duration;
 
-/// The file that says how far it is.
+/// The file that records the progress of the scrub.
 const PLACE: &str = "scrub";
-/// What a body costs beside its bytes.
+/// The cost of a body in addition to its bytes.
 const LEAST_BYTES: u64 = 4096;
 
-/// How far a scrub is.
+/// The progress of a scrub.
 #[derive(Debug, Default)]
 pub struct Scrub {
     /// The last body that was read.
     after: u64,
-    /// What a round reads, about.
+    /// About how many bytes a round reads.
     total: u64,
-    /// What may be read by now, as time of which the next body takes its part.
+    /// The time that has accrued for reading. Each body uses up its part of it.
     owed: Duration,
     damages: u64,
 }
 
 impl Upkeep {
-    /// Reads as much as falls to `elapsed` when everything is to be read once in `interval`. Damage is reported in the
-    /// server's log, and by readiness.
+    /// Reads the part that falls to `elapsed`, if everything is to be read once in `interval`. Reports damage in the
+    /// server's log and in readiness.
     ///
     /// # Errors
-    /// When the index does not answer.
+    /// When the index cannot be queried.
     pub async fn scrub(
         &self,
         scrub: &mut Scrub,
@@ -107,7 +107,7 @@ impl Upkeep {
         Ok(())
     }
 
-    /// All bodies were read.
+    /// Ends a round, in which all bodies were read.
     fn end_round(&self, scrub: &mut Scrub) {
         let damages = scrub.damages;
         tracing::info!(
@@ -115,13 +115,13 @@ impl Upkeep {
             "all stored bytes were read and held against their checksums"
         );
         self.vault.state.report_damages(damages);
-        // The next round begins when its time comes, not at once.
+        // The next round begins when it is due, not at once.
         *scrub = Scrub::default();
         drop(self.vault.folder.home().remove(PLACE));
     }
 }
 
-/// 0 where it is not known.
+/// 0 if it is unknown.
 fn read_place(home: &Dir) -> u64 {
     let text = home.read_short(PLACE, 64).ok().flatten();
     let text = text.and_then(|text| String::from_utf8(text).ok());

@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
-/// Verifies each block of a body by its CRC. The error is the damage and where in the body it begins.
+/// Verifies each block of a body by its CRC. The error is the damage and the offset in the body where it begins.
 pub(in crate::store) fn verify_body(
     body: &Body,
     places: &Places,
@@ -52,8 +52,8 @@ pub(in crate::store) fn verify_body(
     damage.map_or(Ok(()), Err)
 }
 
-/// How many records could be read up to `until`, and where (segment, byte) others could not: after one the rest of its
-/// segment is not reached.
+/// Returns how many records could be read up to `until`, and the positions (segment, byte) of those that could not.
+/// After such a position the rest of its segment is skipped.
 pub(in crate::store) fn verify_records(
     dir: &Dir,
     id: LogId,

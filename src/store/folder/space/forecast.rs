@@ -1,22 +1,22 @@
 //! When the disk will be full, by what was used of it in the last day.
 //!
-//! Free bytes are sampled beside a clock that nobody sets, so a jump of the wall clock moves nothing. The rate is what
-//! became less between the oldest sample of the last 24 hours and the newest one. Before six hours were watched there is
-//! no forecast: the first minutes of an import would be taken for every day's use. (Six hours is also the window of
-//! kube-prometheus' `NodeFilesystemSpaceFillingUp`.) A restart forgets the samples.
+//! Free bytes are sampled with the monotonic clock, so a jump of the wall clock has no effect. The rate is the decrease from
+//! the oldest sample of the last 24 hours to the newest one. In the first six hours there is no forecast: otherwise the
+//! first minutes of an import would be extrapolated to a whole day. (Six hours is also the window of kube-prometheus'
+//! `NodeFilesystemSpaceFillingUp`.) A restart discards the samples.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 const WINDOW: Duration = Duration::from_hours(24);
-/// Less was not watched for long enough.
+/// With samples over a shorter time there is no forecast.
 const LEAST_WATCHED: Duration = Duration::from_hours(6);
-/// Samples nearer to each other than this replace each other, so that a day of them is some hundred.
+/// A sample that is closer than this replaces the one before, so that a day has some hundred samples.
 const APART: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Default)]
 pub(super) struct Forecast {
-    /// The oldest first: when, and how many bytes were free. The last one is newer than `APART` says.
+    /// The oldest first: the time, and the free bytes. The last one may be closer to its predecessor than `APART`.
     samples: VecDeque<(Duration, u64)>,
 }
 
@@ -39,8 +39,8 @@ impl Forecast {
         }
     }
 
-    /// How long it takes, at the rate of the last day, until only `least_bytes` are free; `None`: that cannot be said, or
-    /// nothing becomes less.
+    /// How long it takes, at the rate of the last day, until only `least_bytes` are free. `None` if that is unknown, or
+    /// if free space does not shrink.
     pub(super) fn time_until(&self, least_bytes: u64) -> Option<Duration> {
         let ((began, before), (now, free)) = (*self.samples.front()?, *self.samples.back()?);
         let watched = now.saturating_sub(began);
@@ -63,7 +63,7 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
 
-    /// Sampled each minute: what is free after so many minutes.
+    /// A forecast with a sample for each minute; `free` returns the free bytes after that many minutes.
     fn watched(minutes: u64, free: impl Fn(u64) -> u64) -> Forecast {
         let mut forecast = Forecast::default();
         for minute in 0..=minutes {
@@ -83,13 +83,13 @@ mod tests {
     #[case::too_short(6 * 60 - 1, None)]
     #[case::nothing_yet(0, None)]
     fn the_rate_is_that_of_the_last_day(#[case] minutes: u64, #[case] hours: Option<u64>) {
-        // 1 GiB an hour, of 100
+        // 1 GiB an hour, of 100 GiB
         let forecast = watched(minutes, |minute| 100 * GIB - minute * GIB / 60);
         assert_eq!(hours_until_full(&forecast), hours);
     }
 
     #[test]
-    fn what_was_used_before_the_last_day_does_not_count() {
+    fn use_before_the_last_day_does_not_count() {
         let forecast = watched(48 * 60, |minute| {
             if minute < 60 {
                 (300 - minute * 4) * GIB
@@ -103,7 +103,7 @@ mod tests {
     #[rstest]
     #[case::nothing_used(|_| 50 * GIB)]
     #[case::more_room(|minute| 50 * GIB + minute)]
-    fn a_disk_that_does_not_fill_has_no_end(#[case] free: fn(u64) -> u64) {
+    fn a_disk_that_does_not_fill_has_no_forecast(#[case] free: fn(u64) -> u64) {
         assert_eq!(watched(24 * 60, free).time_until(GIB), None);
     }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_went_back_adds_nothing() {
+    fn a_clock_that_went_back_adds_no_sample() {
         let mut forecast = watched(12 * 60, |minute| 100 * GIB - minute);
         let before = forecast.time_until(GIB);
         forecast.sample(Duration::ZERO, GIB);

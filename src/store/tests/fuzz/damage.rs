@@ -15,10 +15,10 @@ use bytes::Bytes;
 use std::sync::OnceLock;
 
 const ID: LogId = LogId(*b"sixteen bytes id");
-/// First sequence of the second segment.
+/// The first sequence of the second segment.
 const SECOND: u64 = 6;
 
-/// Eight records in two segments, and their files' bytes.
+/// Eight records in two segments, and the bytes of the segments' files.
 struct Written {
     records: Vec<String>,
     segments: [Vec<u8>; 2],
@@ -87,13 +87,13 @@ fn written() -> &'static Written {
         let read = |segment| std::fs::read(dir.path_of(&segments::segment_name(segment))).unwrap();
         Written {
             segments: [read(1), read(SECOND)],
-            records: handed_out(dir).iter().map(shown).collect(),
+            records: returned_records(dir).iter().map(shown).collect(),
         }
     })
 }
 
-/// All that a reader hands out, and goes on to hand out behind a damage.
-fn handed_out(dir: &Dir) -> Vec<Record> {
+/// All records that a reader returns, also after damage.
+fn returned_records(dir: &Dir) -> Vec<Record> {
     let mut records = Vec::new();
     let Some(from) = segments::begin(dir).unwrap() else {
         return records;
@@ -116,8 +116,8 @@ fn handed_out(dir: &Dir) -> Vec<Record> {
     }
 }
 
-/// Carries out one line: `cut SEGMENT OFFSET`, `set SEGMENT OFFSET HEX`, `copy SEGMENT FROM LENGTH TO`, `add SEGMENT HEX`
-/// or `drop SEGMENT`. `None`: it is no such line.
+/// Applies one line: `cut SEGMENT OFFSET`, `set SEGMENT OFFSET HEX`, `copy SEGMENT FROM LENGTH TO`,
+/// `add SEGMENT HEX` or `drop SEGMENT`. Returns `None` if the line is invalid.
 fn damage(line: &str, segments: &mut [Option<Vec<u8>>; 2]) -> Option<()> {
     const LONGEST_BYTES: usize = 100_000;
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -153,7 +153,7 @@ fn damage(line: &str, segments: &mut [Option<Vec<u8>>; 2]) -> Option<()> {
 }
 
 #[test]
-fn of_a_damaged_log_only_records_are_handed_out_that_were_written_and_in_their_order() {
+fn a_reader_of_a_damaged_log_returns_only_written_records_in_order() {
     fuzz::check(module_path!(), |input| {
         let written = written();
         assert_eq!(written.records.len(), 8);
@@ -164,7 +164,7 @@ fn of_a_damaged_log_only_records_are_handed_out_that_were_written_and_in_their_o
             if damage(line, &mut segments).is_some() {
                 continue;
             }
-            // A file that lies there and is none of the log's.
+            // A file in the folder of the log that does not belong to the log.
             if let Some(stray) = line.strip_prefix("stray ").map(str::trim)
                 && !stray.contains(['/', '\0'])
             {
@@ -176,7 +176,7 @@ fn of_a_damaged_log_only_records_are_handed_out_that_were_written_and_in_their_o
                 std::fs::write(dir.path_of(&segments::segment_name(first)), bytes).unwrap();
             }
         }
-        let records: Vec<String> = handed_out(dir).iter().map(shown).collect();
+        let records: Vec<String> = returned_records(dir).iter().map(shown).collect();
         let starts: Vec<&String> = written.records.iter().collect();
         let first = records
             .first()

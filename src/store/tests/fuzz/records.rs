@@ -11,13 +11,13 @@ fn draft(change: Change) -> Draft {
     Draft::new(Timestamp::from_millis(1), change, None)
 }
 
-/// A record's bytes in two: its head, and its statement.
+/// Splits a record's bytes into its head and its statement.
 fn parted(record: &[u8]) -> (&[u8; HEAD_BYTES], &[u8]) {
     record.split_first_chunk().unwrap()
 }
 
 #[test]
-fn a_statement_that_is_read_is_written_as_it_was() {
+fn a_statement_survives_reading_and_writing() {
     fuzz::check(module_path!(), |statement| {
         let mut head = *parted(&record::write(&draft(Change::Domain), ID, 1, 0)).0;
         head[12..16].copy_from_slice(&u32::try_from(statement.len()).unwrap().to_le_bytes());
@@ -46,14 +46,14 @@ fn a_statement_that_is_read_is_written_as_it_was() {
 }
 
 #[test]
-fn a_head_that_is_believed_claims_no_more_than_a_record_may_hold() {
+fn a_valid_head_states_no_more_than_a_record_may_hold() {
     fuzz::check(module_path!(), |input| {
         let mut head = *parted(&record::write(&draft(Change::Domain), ID, 1, 0)).0;
         let taken = input.len().min(HEAD_BYTES);
         head[..taken].copy_from_slice(&input[..taken]);
         let foreign = Head::parse(&head, ID);
         assert!(foreign.is_err() || head[24..40] == ID.0);
-        // Of the right log, with everything else as it came.
+        // With the right magic and log id; all other bytes are the input's.
         head[..8].copy_from_slice(&record::MAGIC);
         head[24..40].copy_from_slice(&ID.0);
         if let Ok(parsed) = Head::parse(&head, ID) {

@@ -1,4 +1,4 @@
-//! Checking a backup in its place.
+//! Checking a backup in place.
 
 use crate::db;
 use crate::store::dir::Dir;
@@ -16,11 +16,11 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Checks a backup. Nothing in it is changed or made, not even for a moment. `None`: it is a data folder, to be opened or
-/// looked at and checked.
+/// Checks a backup. Creates and changes nothing in it, not even temporarily. Returns `None` if it is a data folder,
+/// which the caller opens (for writing or read-only) and checks instead.
 ///
 /// # Errors
-/// `Refused` in words where it cannot be read.
+/// `Refused` with a sentence when it cannot be read.
 pub async fn check_backup(
     data_dir: &Path,
     effects: &[EffectKind],
@@ -44,7 +44,7 @@ pub async fn check_backup(
             readers: db::open_main_file_readers(&home.path_of(&snapshot.name)).await?,
             made_in: None,
         },
-        // A restore goes by the log then, and so does this.
+        // In this case a restore uses the log, and so does this check.
         None => match reader::find(&places.log) {
             Ok(reader::Found::Log(id)) if was_written(&home).map_err(|it| cannot(&it))? => {
                 let made = look::index_of_log(&home, &places, id, None, effects).await;
@@ -69,7 +69,7 @@ pub async fn check_backup(
 
 #[derive(Debug, thiserror::Error)]
 pub enum BackupCheckError {
-    /// One sentence that says what to do.
+    /// One sentence that says what the operator can do.
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]

@@ -20,20 +20,20 @@ pub struct Copies {
     /// Records of the log that the copy holds.
     pub records: u64,
     pub blobs: u64,
-    /// Of blobs and of the log.
+    /// Bytes of blobs and of the log.
     pub bytes: u64,
-    /// Blobs that existed already.
+    /// Blobs that the copy had already.
     pub kept: u64,
-    /// Bodies that existed already and had rotted, and are whole again.
+    /// Bodies that the copy had already, had rotted, and were copied again.
     #[serde(default)]
     pub renewed: u64,
-    /// Bodies that existed already and were not read.
+    /// Bodies that the copy had already, and that were not read.
     #[serde(default)]
     pub unverified: u64,
-    /// Unreferenced blobs.
+    /// Blobs that were removed from the copy because the backup no longer references them.
     pub removed: u64,
-    /// Damaged bodies of the folder that was copied.
+    /// Damaged bodies of the source folder.
     pub damages: u64,
-    /// The first 1000.
+    /// The first 1000 of them.
     pub findings: Vec<Finding>,
 }

@@ -1,4 +1,4 @@
-//! Copying one blob, or one segment of the log, and verifying what exists already.
+//! Copying one blob or one segment of the log, and verifying blobs and bodies that the copy has already.
 
 use crate::s3::checksum::{CRC_BLOCK_BYTES, crc64_nvme};
 use crate::store::content::{BlobId, Body};
@@ -16,21 +16,21 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// What happens to a damaged blob of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rotted {
-    /// It is not copied: a whole one may be there already, or come with a later backup.
-    StaysBehind,
-    /// It is copied as it is: without it its key would be taken for one whose bytes never came.
-    ComesAlong,
+pub(super) enum OnDamage {
+    /// It is not copied: the copy may have a whole one already, or get one with a later backup.
+    Skip,
+    /// It is copied as it is: if it were missing, a start would treat its key as one whose bytes were never copied.
+    Copy,
 }
 
 pub(super) enum Outcome {
     Copied,
     Kept,
-    /// It was there before, had rotted, and was copied again.
+    /// It existed, had rotted, and was copied again.
     Renewed,
-    /// It was there before, and its length is right.
+    /// It existed, and its length is right.
     Unverified,
-    /// What of the source, and where in the body.
+    /// The damage of the source, and its offset in the body.
     Damaged(Damage, u64),
 }
 
@@ -54,13 +54,13 @@ pub(super) fn check_in_log(
     Ok(Outcome::Damaged(damage, at))
 }
 
-/// A blob gets its name when all of it is on disk and what it should be.
+/// Copies a blob. It gets its final name only when it is completely on disk and verified.
 pub(super) fn copy_blob(
     id: BlobId,
     body: &Body,
     (from, to): (&Places, &Places),
     verify: Verify,
-    rotted: Rotted,
+    on_damage: OnDamage,
 ) -> io::Result<Outcome> {
     let (name, new) = (id.to_string(), format!("{id}.new"));
     let was_there = to
@@ -106,7 +106,7 @@ pub(super) fn copy_blob(
     }
     let is_taken = match damage {
         None => true,
-        Some((damage, _)) => damage == Damage::Changed && rotted == Rotted::ComesAlong,
+        Some((damage, _)) => damage == Damage::Changed && on_damage == OnDamage::Copy,
     };
     if is_taken {
         file.sync_data()?;
@@ -124,7 +124,8 @@ pub(super) fn copy_blob(
     })
 }
 
-/// Goes on with a segment of which the first `whole` bytes are there, where there are so many. Answers how much it copied.
+/// Continues a segment whose first `whole` bytes were copied before, if the copy has that many. Returns how many bytes
+/// it copied.
 pub(super) fn copy_segment(
     from: &Dir,
     to: &Dir,
@@ -136,7 +137,7 @@ pub(super) fn copy_segment(
     let mut source = from.read(&name)?;
     let until = until.map_or_else(|| source.metadata().map(|file| file.len()), Ok)?;
     let whole = whole.min(until);
-    // Backups that are kept in turn may share files (`cp -al`): the older one must not change.
+    // Earlier backups may share files with this one as hard links (`cp -al`): they must not change.
     let is_shared = to.stat(&name)?.is_some_and(|file| file.st_nlink > 1);
     let mut copy = if is_shared {
         to.make_anew(&name)?

@@ -1,4 +1,4 @@
-//! What can go wrong in a backup or a restore, and the way out of it.
+//! Errors of a backup or a restore, and what the operator can do about them.
 
 use crate::store::dir::Dir;
 use crate::store::error::{StoreError, is_full};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// One sentence that says what to do.
+    /// One sentence that says what the operator can do.
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
@@ -18,7 +18,7 @@ pub enum BackupError {
     Copy(PathBuf, #[source] io::Error),
 }
 
-/// What went wrong in a folder that is copied, and the way out.
+/// One sentence about an error in a folder that is copied, and what the operator can do about it.
 fn sentence(path: &Path, error: &io::Error) -> String {
     let shown = path.display();
     if is_full(error) {
@@ -46,7 +46,7 @@ impl BackupError {
     pub fn sentence(&self) -> String {
         match self {
             Self::Store(error) => with_causes(error),
-            // Its text holds the cause, before what to do.
+            // The text contains the cause already, before what the operator can do.
             Self::Refused(_) | Self::Copy(..) => self.to_string(),
         }
     }

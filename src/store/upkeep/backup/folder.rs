@@ -1,4 +1,4 @@
-//! The folder of a backup, and one that is restored into: where it may lie, its lock, and how it is made.
+//! The folder of a backup, and the target folder of a restore: where it may be, its lock, and how it is created.
 
 use crate::owner::Owner;
 use crate::store::dir::Dir;
@@ -10,19 +10,20 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// While it is there, a backup is being written, or was cut off: past its snapshot its log is not to be relied on.
+/// While this file exists, a backup is being written or was interrupted: the log after its snapshot cannot be relied
+/// on.
 pub(super) const BACKING_UP: &str = "backing-up";
 
-/// The file with the key pair is much shorter.
+/// The limit for reading the file with the key pair, which is much shorter.
 const MOST_KEYS_BYTES: u64 = 64 << 10;
 
-/// Whether a backup here was written to its end.
+/// Whether the backup in this folder is complete.
 pub(super) fn was_written(home: &Dir) -> io::Result<bool> {
     Ok(!home.has(BACKING_UP)? && !snapshot::names(home)?.is_empty())
 }
 
-/// Whether a path, of which the last parts need not be there, is `folder` or in it.
-pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
+/// Whether a path is `folder` or inside it. The last parts of the path need not exist.
+pub(super) fn is_inside(path: &Path, folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else {
         return false;
     };
@@ -33,9 +34,9 @@ pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
     there.is_some_and(|there| there.starts_with(&folder))
 }
 
-/// Makes a folder where it is missing, and those that lead to it. New ones that root makes are given to `owner`, who could
-/// not come to it otherwise.
-pub(super) fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError> {
+/// Creates a folder and its parents where they are missing. If root creates them, they are given to `owner`, who could
+/// not access them otherwise.
+pub(super) fn make_owned_by(folder: &Path, owner: Owner) -> Result<(), BackupError> {
     let missing = folder.ancestors();
     let missing: Vec<_> = missing
         .take_while(|part| !part.as_os_str().is_empty() && !part.exists())
@@ -50,7 +51,7 @@ pub(super) fn make_given(folder: &Path, owner: Owner) -> Result<(), BackupError>
 pub(super) fn make_home(to: &Path, owner: Owner) -> Result<(Dir, Places), BackupError> {
     let path = to.join("@hangar");
     for folder in [to, &path] {
-        make_given(folder, owner)?;
+        make_owned_by(folder, owner)?;
     }
     let made = Dir::open(&path).and_then(|home| {
         let places = Places {
@@ -64,7 +65,7 @@ pub(super) fn make_home(to: &Path, owner: Owner) -> Result<(Dir, Places), Backup
     made.map_err(at(&path))
 }
 
-/// No other hangar writes there meanwhile.
+/// Locks the folder, so that no other hangar writes to it meanwhile.
 pub(super) fn lock(to: &Path, home: &Dir) -> Result<File, BackupError> {
     let file = home.make("lock").map_err(at_dir(home))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
@@ -76,7 +77,7 @@ pub(super) fn lock(to: &Path, home: &Dir) -> Result<File, BackupError> {
     Ok(file)
 }
 
-/// Keeps others from writing to a folder that is read, as far as it has a lock: nothing is made.
+/// Takes a shared lock on a folder that is read, if it has a lock file. Creates nothing.
 pub(super) fn lock_to_read(home: &Dir, shown: &Path) -> Result<Option<File>, BackupError> {
     let file = match home.read("lock") {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -90,12 +91,12 @@ pub(super) fn lock_to_read(home: &Dir, shown: &Path) -> Result<Option<File>, Bac
                 "another hangar is writing to {shown}: wait until it ends; beside a server `hangar backup` makes a copy"
             )))
         }
-        // A file system without locks is read without one.
+        // On a file system without locks, the folder is read without one.
         Err(_) => Ok(None),
     }
 }
 
-/// The key pair that the folder made for itself.
+/// Copies the key pair that hangar generated for the folder.
 pub(super) fn copy_keys(from: &Dir, to: &Dir) -> Result<(), BackupError> {
     let text = from.read_short("keys", MOST_KEYS_BYTES);
     let Some(text) = text.map_err(at_dir(from))? else {

@@ -1,12 +1,13 @@
-//! A copy of the data folder for another place, made while others use it; and the way back.
+//! Backup and restore: copying the data folder to another place while others use it, and copying it back.
 //!
-//! A backup is a folder as a data folder is: a snapshot of the index, the log up to it, and the blobs that it names. Bytes
-//! are copied, never linked, and all that the backup relies on is held against its checksum, what was there before too
-//! ([`Verify`](copies::Verify)). The snapshot gets its name last: until then the backup is the one before. What is there
-//! already and whole is not copied again, so that a backup of the next day is short and one that was cut off goes on.
+//! A backup has the layout of a data folder: a snapshot of the index, the log up to it, and the blobs that it
+//! references. Bytes are copied, never linked. Everything that the backup relies on is verified by its checksum,
+//! including what it held before ([`Verify`](copies::Verify)). The snapshot gets its name last: until then the previous
+//! backup is valid. Whole files that exist already are not copied again, so the next day's backup is short and an
+//! interrupted one continues.
 //!
-//! A restore takes a plain copy of a data folder too, and ends where its log ends, or refuses. What it reads is another's:
-//! no text in it becomes a path, no file of it is written or made.
+//! A restore also accepts a plain copy of a data folder. It restores up to the end of its log, or refuses. The source
+//! is not trusted: no text in it becomes a path, and the restore writes and creates no file in it.
 
 pub(in crate::store) mod check;
 pub(in crate::store) mod copies;

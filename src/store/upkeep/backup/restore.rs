@@ -1,4 +1,4 @@
-//! Restoring a backup into a data folder that holds nothing yet.
+//! Restoring a backup into an empty data folder.
 
 use crate::store::dir::Dir;
 use crate::store::folder::{DATABASE, Places, RESTORING, remove_database};
@@ -7,19 +7,20 @@ use crate::store::progress::Progress;
 use crate::store::record::segments;
 use crate::store::recovery::snapshot;
 use crate::store::upkeep::backup::copies::{Copies, Verify};
-use crate::store::upkeep::backup::copying::Rotted;
+use crate::store::upkeep::backup::copying::OnDamage;
 use crate::store::upkeep::backup::error::{BackupError, at, at_dir};
-use crate::store::upkeep::backup::folder::{copy_keys, lies_in, lock, make_given, make_home};
+use crate::store::upkeep::backup::folder::{copy_keys, is_inside, lock, make_home, make_owned_by};
 use crate::store::upkeep::backup::source::Source;
 use crate::store::upkeep::backup::transfer::Transfer;
 use std::io;
 use std::path::Path;
 
-/// Puts a backup, or a plain copy of a data folder, into a data folder that holds nothing yet, or what a restore that was
-/// cut off left. It holds all that the log there does, or, where a backup was cut off, all of the one before.
+/// Restores a backup, or a plain copy of a data folder, into a data folder that is empty or holds the remains of an
+/// interrupted restore. It restores everything in the source's log; if a backup there was interrupted, everything of
+/// the backup before.
 ///
 /// # Errors
-/// `Refused` where there is no backup, where its log is damaged, or where the folder holds data.
+/// `Refused` when there is no backup, when its log is damaged, or when the folder holds data.
 pub async fn restore(
     from: &Path,
     config: &StoreConfig,
@@ -28,7 +29,7 @@ pub async fn restore(
     let source = Source::open(from).await?;
     let to = &config.data_dir;
     let path = to.join("@hangar");
-    if lies_in(to, source.home.path()) {
+    if is_inside(to, source.home.path()) {
         return Err(refused_restore(to, "is in the backup's own files"));
     }
     if path.exists() {
@@ -38,26 +39,27 @@ pub async fn restore(
             return Err(refused_restore(to, "holds data already"));
         }
     }
-    // Root restores for the user whose backup it is, unless the folder was made for another one.
+    // If root restores, the files belong to the owner of the backup, unless the target folder was created for another
+    // user.
     let made_for = Dir::open(to).and_then(|to| to.owner()).ok();
     let owner = match made_for.filter(|owner| !owner.is_root()) {
         Some(owner) => owner,
         None => source.home.owner().map_err(at_dir(&source.home))?,
     };
-    // The marker first: what follows is no data folder until it is gone.
-    make_given(to, owner)?;
-    make_given(&path, owner)?;
+    // The marker comes first: until it is removed, the folder is not a data folder.
+    make_owned_by(to, owner)?;
+    make_owned_by(&path, owner)?;
     let home = Dir::open(&path).map_err(at(&path))?;
     let marked = home.make(RESTORING).and_then(|file| file.sync_all());
     marked.and_then(|()| home.sync()).map_err(at_dir(&home))?;
     let (home, places) = make_home(to, owner)?;
     let lock = lock(to, &home)?;
-    clear_away(&home, &places).map_err(at_dir(&home))?;
+    remove_remains(&home, &places).map_err(at_dir(&home))?;
     let transfer = Transfer {
         from: &source.places,
         to: &places,
         verify: Verify::All,
-        rotted: Rotted::ComesAlong,
+        on_damage: OnDamage::Copy,
         progress,
         copies: Copies::default(),
     };
@@ -79,8 +81,8 @@ fn refused_restore(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-/// Removes what a restore that was cut off left and another one may not find: its log and its snapshot.
-fn clear_away(home: &Dir, places: &Places) -> io::Result<()> {
+/// Removes the remains of an interrupted restore that the next restore must not use: its log and its snapshot.
+fn remove_remains(home: &Dir, places: &Places) -> io::Result<()> {
     for segment in segments::segments(&places.log)? {
         places.log.remove(&segments::segment_name(segment))?;
     }

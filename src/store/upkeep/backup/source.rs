@@ -1,4 +1,4 @@
-//! The folder that is restored: a backup, or a plain copy of a data folder, and where its log ends.
+//! The source of a restore: a backup, or a plain copy of a data folder, and where its log ends.
 
 use crate::store::blocking::blocking;
 use crate::store::content::{Body, Place};
@@ -16,24 +16,24 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// The folder that is restored.
+/// The source of a restore.
 pub(super) struct Source {
     pub(super) home: Dir,
     pub(super) places: Places,
     pub(super) snapshot: Option<Snapshot>,
-    /// Where the log ends that is to be copied.
+    /// Where the part of the log ends that is to be copied.
     pub(super) end: End,
-    /// What the log says after the snapshot.
+    /// What the log records after the snapshot.
     pub(super) after: After,
     _lock: Option<File>,
 }
 
-/// Bodies of records that a snapshot does not know.
+/// Bodies of records after the snapshot.
 #[derive(Default)]
 pub(super) struct After {
-    /// In blobs, each with the row that it was brought for.
+    /// Bodies in blobs, each with the name of the row that it was uploaded for.
     pub(super) blobs: Vec<(u64, Body, String)>,
-    /// Bodies whose bytes may be gone.
+    /// Bodies whose bytes may be freed.
     pub(super) freed: HashSet<u64>,
 }
 
@@ -64,7 +64,7 @@ impl Source {
         let has = |name: &str| home.has(name).map_err(at_dir(&home));
         let (is_backup, is_cut_off) = (has(BACKUP)?, has(BACKING_UP)?);
         let damaged = |what: &str| {
-            // No server starts where that file is.
+            // No server starts in a folder with that file.
             let without = if is_backup {
                 " without its file @hangar/backup"
             } else {
@@ -81,7 +81,7 @@ impl Source {
             Found::Damaged => return Err(damaged("is damaged where it begins")),
         };
         for name in snapshot::names(&home).map_err(at_dir(&home))? {
-            // Not a damaged one, but a link or a pipe in its place.
+            // Refuses a link or a pipe in the place of a snapshot; a damaged snapshot is fine.
             home.length(&name).map_err(at_dir(&home))?;
         }
         let survey = snapshot::survey(&home, &places.log, id).await;
@@ -95,7 +95,7 @@ impl Source {
             )));
         }
         let snapshot = snapshot::first_whole(&home, &survey.reached()).await;
-        // Without a snapshot the log alone is enough, but not where a backup was being written. One that was written has a
+        // Without a snapshot the log alone is enough, but not if a backup was interrupted. A complete backup has a
         // snapshot, whole or damaged.
         let is_log_enough = if is_backup {
             !snapshot::names(&home).map_err(at_dir(&home))?.is_empty()
@@ -112,7 +112,7 @@ impl Source {
         let (log, base) = (places.log.clone(), snapshot.as_ref().map(|it| it.end));
         let read = blocking(move || Ok(read_after(&log, id, base, until)));
         let (end, after) = read.await?.map_err(|error| damaged(&error.to_string()))?;
-        if let Some((name, sequence)) = &survey.unread
+        if let Some((name, sequence)) = &survey.unreadable
             && *sequence > end.sequence
         {
             return Err(damaged(&format!(
@@ -130,7 +130,7 @@ impl Source {
     }
 }
 
-/// Reads the log from its beginning and answers where it ends, and what it says after `base`.
+/// Reads the log from its beginning. Returns where it ends, and what it records after `base`.
 fn read_after(
     log: &Dir,
     id: LogId,
@@ -147,7 +147,7 @@ fn read_after(
         let (record, next) = match reader.next() {
             Ok(Some(read)) => read,
             Ok(None) => break,
-            // It may lie behind: then what is before it is handed out, and the end is reached.
+            // The damage may be after `until`: then the reader returns the records before it, up to `until`.
             Err(ScanError::Damaged { .. }) if until.is_some() => continue,
             Err(error) => return Err(error),
         };

@@ -10,9 +10,9 @@ use crate::store::progress::Progress;
 use crate::store::record::reader::{self, Found};
 use crate::store::recovery::snapshot::{self, Snapshot, SnapshotError};
 use crate::store::upkeep::backup::copies::{Copies, Verify};
-use crate::store::upkeep::backup::copying::Rotted;
+use crate::store::upkeep::backup::copying::OnDamage;
 use crate::store::upkeep::backup::error::{BackupError, at_dir};
-use crate::store::upkeep::backup::folder::{BACKING_UP, copy_keys, lies_in, lock, make_home};
+use crate::store::upkeep::backup::folder::{BACKING_UP, copy_keys, is_inside, lock, make_home};
 use crate::store::upkeep::backup::transfer::Transfer;
 use crate::store::upkeep::findings::Damage;
 use crate::store::upkeep::handle::Upkeep;
@@ -20,14 +20,15 @@ use sqlx::Connection;
 use std::io;
 use std::path::Path;
 
-/// Blobs that are looked up together.
+/// How many blobs are looked up at a time.
 const PAGE: usize = 500;
 
 impl Upkeep {
-    /// Copies all that the index has now to a folder of its own. `progress` counts bytes of bodies.
+    /// Copies everything that the index holds now to a folder of its own. `progress` counts bytes of bodies.
     ///
     /// # Errors
-    /// `Refused` where the folder is something else; what was copied until another error stays for the next time.
+    /// `Refused` when the folder is something else. After any other error the next backup continues with what was
+    /// copied.
     pub async fn backup(
         &self,
         to: &Path,
@@ -35,22 +36,22 @@ impl Upkeep {
         progress: &Progress,
     ) -> Result<Copies, BackupError> {
         let folder = &self.vault.folder;
-        if lies_in(to, folder.home().path()) {
+        if is_inside(to, folder.home().path()) {
             return Err(refused(to, "is in the data folder's own files"));
         }
         let path = to.join("@hangar");
-        if lies_in(&path, folder.home().path()) {
+        if is_inside(&path, folder.home().path()) {
             return Err(refused(to, "is the data folder itself"));
         }
         if path.join(DATABASE).exists() || path.join("run").exists() {
             return Err(refused(to, "holds a data folder, not a backup"));
         }
-        // Later backups are made by the server, as the owner of its folder.
+        // The server makes later backups, and it runs as the owner of its folder.
         let owner = folder.home().owner().map_err(at_dir(folder.home()))?;
         let (home, places) = make_home(to, owner)?;
         let _lock = lock(to, &home)?;
         let former = snapshot::all(&home).await.map_err(at_dir(&home))?;
-        // Nothing is freed from here on.
+        // From here on the server frees no bytes.
         let _held = self.vault.state.hold_bytes();
         let new = snapshot::make(&folder.database(), &home, None).await;
         let new = new.map_err(|error| match error {
@@ -74,14 +75,14 @@ impl Upkeep {
             from: folder.places(),
             to: &places,
             verify,
-            rotted: Rotted::StaysBehind,
+            on_damage: OnDamage::Skip,
             progress,
             copies: Copies::default(),
         };
         let copies = transfer.back_up(&home, &new, former.first()).await?;
         let lost = (copies.findings.iter()).find(|it| it.damage == Damage::Record);
         if let (Some(lost), Some(former)) = (lost, former.first()) {
-            // No restore would take the new one.
+            // No restore would accept the new snapshot.
             remove_database(&home, &new.name).map_err(at_dir(&home))?;
             return Err(BackupError::Refused(format!(
                 "{} stays the backup that it was, up to record {}: a record of the data folder's log that came since is \
@@ -94,8 +95,8 @@ impl Upkeep {
             )));
         }
         copy_keys(folder.home(), &home)?;
-        let new = snapshot::name_it(&new, &home).map_err(at_dir(&home))?;
-        // Those that cannot be read too.
+        let new = snapshot::give_final_name(&new, &home).map_err(at_dir(&home))?;
+        // This includes snapshots that cannot be read.
         for old in snapshot::names(&home).map_err(at_dir(&home))? {
             if old != new.name {
                 remove_database(&home, &old).map_err(at_dir(&home))?;
@@ -115,7 +116,7 @@ fn refused(to: &Path, what: &str) -> BackupError {
     ))
 }
 
-/// Removes blobs that the backup no longer names.
+/// Removes blobs that the backup no longer references.
 async fn prune(
     home: &Dir,
     places: &Places,

@@ -11,7 +11,7 @@ use crate::store::record::segments::{self, End};
 use crate::store::recovery::snapshot::{self, Snapshot};
 use crate::store::upkeep::backup::copies::{Copies, Verify};
 use crate::store::upkeep::backup::copying::{
-    Outcome, Rotted, check_in_log, copy_blob, copy_segment,
+    OnDamage, Outcome, check_in_log, copy_blob, copy_segment,
 };
 use crate::store::upkeep::backup::error::{BackupError, at_dir};
 use crate::store::upkeep::backup::source::Source;
@@ -21,21 +21,21 @@ use sqlx::{Connection, SqliteConnection};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-/// Bodies that are copied together.
+/// How many bodies are copied at a time.
 const PAGE: u32 = 500;
 
-/// A copy under way.
+/// A copy in progress.
 pub(super) struct Transfer<'a> {
     pub(super) from: &'a Places,
     pub(super) to: &'a Places,
     pub(super) verify: Verify,
-    pub(super) rotted: Rotted,
+    pub(super) on_damage: OnDamage,
     pub(super) progress: &'a Progress,
     pub(super) copies: Copies,
 }
 
 impl Transfer<'_> {
-    /// `former`: up to where the log there was whole.
+    /// `former`: the snapshot up to which the copy's log was whole before.
     pub(super) async fn back_up(
         mut self,
         home: &Dir,
@@ -93,7 +93,7 @@ impl Transfer<'_> {
 
     async fn log(&mut self, end: End, covered: Option<End>) -> Result<(), BackupError> {
         for segment in segments::segments(&self.from.log).map_err(at_dir(&self.from.log))? {
-            // The former snapshot says nothing about later bytes that exist there.
+            // The former snapshot does not vouch for later bytes that the copy has.
             let whole = match covered {
                 Some(covered) if segment < covered.segment => u64::MAX,
                 Some(covered) if segment == covered.segment => covered.offset,
@@ -106,7 +106,7 @@ impl Transfer<'_> {
         self.to.log.sync().map_err(at_dir(&self.to.log))
     }
 
-    /// Goes on with a segment of which the first `whole` bytes are there.
+    /// Continues a segment whose first `whole` bytes were copied before.
     async fn segment(&mut self, segment: u64, end: End, whole: u64) -> Result<(), BackupError> {
         let until = (segment == end.segment).then_some(end.offset);
         let (from, to) = (self.from.log.clone(), self.to.log.clone());
@@ -115,7 +115,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Verifies the copied records, and copies a segment again where one has rotted.
+    /// Verifies the copied records, and copies a segment with damaged ones again.
     async fn records(&mut self, snapshot: &Snapshot) -> Result<(), BackupError> {
         if self.verify == Verify::New {
             return Ok(());
@@ -160,7 +160,7 @@ impl Transfer<'_> {
                     continue;
                 };
                 let users = index::users_of_bodies(index, &[id]).await?;
-                // Unreferenced bodies may be gone.
+                // The bytes of unreferenced bodies may be freed.
                 if !users.is_empty() && !gone.contains(&id) {
                     let hurts = users.into_iter().map(|(_, name)| name).collect();
                     self.found(Finding::of(damage, &body.place, at, hurts));
@@ -169,14 +169,14 @@ impl Transfer<'_> {
         }
     }
 
-    /// Copies bodies that are blobs, and looks at those in the log. `covered`: up to this body the log was there before.
+    /// Copies bodies in blobs, and verifies bodies in the log. `covered`: the last body that the copy's log had before.
     async fn copy(
         &self,
         bodies: Vec<(u64, Body)>,
         covered: u64,
     ) -> Result<Vec<(u64, Body, Outcome)>, BackupError> {
         let (from, to) = (self.from.clone(), self.to.clone());
-        let (verify, rotted) = (self.verify, self.rotted);
+        let (verify, on_damage) = (self.verify, self.on_damage);
         let outcomes = blocking(move || {
             let copied = bodies.into_iter().map(|(id, body)| {
                 let outcome = match body.place {
@@ -184,7 +184,7 @@ impl Transfer<'_> {
                         Ok(Outcome::Unverified)
                     }
                     Place::Log { .. } => check_in_log(&body, &from, &to, id <= covered),
-                    Place::Blob { id } => copy_blob(id, &body, (&from, &to), verify, rotted),
+                    Place::Blob { id } => copy_blob(id, &body, (&from, &to), verify, on_damage),
                 };
                 (id, body, outcome)
             });
