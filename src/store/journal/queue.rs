@@ -1,7 +1,8 @@
 //! Changes that wait for the writer, in their order of arrival.
 //!
-//! Guarantees: a change is taken only if none of its rows is locked, and no change before it waits for one of them; no
-//! two changes of a group change the same row; and changes of one row alone can never fill the queue.
+//! Guarantees: a change is taken only if its locks conflict neither with a lock that is held nor with one that an earlier
+//! change waits for; no two changes of a group change the same row; and changes of one row alone can never fill the
+//! queue.
 
 use crate::store::journal::locks::{LockSet, RowLock};
 use crate::store::journal::request::Request;
@@ -61,8 +62,8 @@ impl Queue {
         self.waiting.drain(..)
     }
 
-    /// Takes the changes whose locks are free, and that need no lock of a change that waits before them. Takes their
-    /// locks.
+    /// Takes the next group of changes and their locks. A change is passed over if its locks conflict with a lock that is
+    /// held, or with a lock that an earlier change waits for.
     pub(in crate::store) fn take_group(&mut self, held: &mut LockSet) -> Vec<Request> {
         let mut group = Vec::new();
         let mut bytes = 0;
