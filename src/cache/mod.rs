@@ -1,8 +1,9 @@
-//! What is kept in memory: rows that were looked up, bodies that were read, and answers that were made of them.
+//! Caches in memory: rows that were looked up, bodies that were read, and responses that were made from them.
 //!
-//! Two caches, for two kinds of sources. [`VersionedCache`] keeps what is made of rows of the index: an entry is valid
-//! while no row that it was read from has changed ([`VersionStamp`]). [`TwoGenerationCache`] keeps what can never be
-//! outdated, or what is forgotten all at once. Both are bounded, and neither knows what it holds.
+//! There are two caches, for two kinds of sources. [`VersionedCache`] holds values that are made from rows of the
+//! index: an entry is valid while no row that it was read from has changed ([`VersionStamp`]). [`TwoGenerationCache`]
+//! holds values that never become stale, or that are invalidated all at once. Both are bounded, and neither knows what
+//! it holds.
 
 mod two_generations;
 mod versioned;

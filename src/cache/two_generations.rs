@@ -1,13 +1,14 @@
-//! A bounded cache of what was looked up lately, in two generations.
+//! A bounded cache of recently used values, in two generations.
 //!
-//! Guarantees: never more than twice its capacity; what is looked up again stays; and a value that was read before a
-//! [`TwoGenerationCache::forget_all`] cannot be put in after it. It knows nothing of what it holds.
+//! Guarantees: it never holds more than twice its capacity; an entry that is looked up again stays; and a value that
+//! was read before a [`TwoGenerationCache::forget_all`] cannot be inserted after it. It refuses to know what it holds.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A hit moves an entry to the young generation. When that is full it becomes the old one, and the old one is dropped.
+/// A hit moves an entry to the young generation. When the young generation is full, it becomes the old one, and the
+/// previous old one is dropped.
 #[derive(Debug)]
 pub(crate) struct TwoGenerationCache<K, V> {
     generations: Mutex<Generations<K, V>>,
@@ -19,7 +20,7 @@ struct Generations<K, V> {
     old: HashMap<K, V>,
     epoch: u64,
 }
-/// Whether a value was read before or after all was forgotten.
+/// The number of times that all entries were dropped, by which a value that was read before the last time is recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
 
@@ -46,12 +47,12 @@ impl<K: Eq + Hash, V: Clone> TwoGenerationCache<K, V> {
         Some(value)
     }
 
-    /// Take it before the source of a value is read.
+    /// The current epoch. Take it before the source of a value is read.
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch(self.generations().epoch)
     }
 
-    /// Keeps a value, unless all was forgotten since `epoch`.
+    /// Inserts a value, unless all entries were dropped since `epoch`.
     pub(crate) fn insert_since(&self, epoch: Epoch, key: K, value: V) {
         let mut generations = self.generations();
         if generations.epoch == epoch.0 {
@@ -59,7 +60,7 @@ impl<K: Eq + Hash, V: Clone> TwoGenerationCache<K, V> {
         }
     }
 
-    /// Keeps a value that can never be outdated.
+    /// Inserts a value that never becomes stale.
     pub(crate) fn insert(&self, key: K, value: V) {
         self.keep(&mut self.generations(), key, value);
     }
@@ -78,7 +79,7 @@ impl<K: Eq + Hash, V: Clone> TwoGenerationCache<K, V> {
         generations.young.insert(key, value);
     }
 
-    /// No code under this lock can panic half-way through a change, so a poisoned one is whole.
+    /// No code can panic under this lock in the middle of a change, so a poisoned mutex still holds a consistent value.
     fn generations(&self) -> MutexGuard<'_, Generations<K, V>> {
         self.generations
             .lock()
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_that_is_looked_up_again_outlives_a_flood() {
+    fn an_entry_that_is_looked_up_again_is_not_evicted_by_a_flood() {
         let cache = TwoGenerationCache::new(4);
         cache.insert(0, "kept");
         for other in 1..100 {
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_read_before_all_was_forgotten_is_not_kept() {
+    fn a_value_read_before_the_cache_was_cleared_is_not_inserted() {
         let cache = TwoGenerationCache::new(4);
         let epoch = cache.epoch();
         cache.forget_all();

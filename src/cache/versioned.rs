@@ -1,8 +1,8 @@
-//! The cache of what is made of rows.
+//! The cache of values that are made from rows of the index.
 //!
-//! Guarantees: an entry is given only while no row that it was read from has changed since ([`VersionStamp`]), and a change
-//! counts before its caller hears of it; the memory of all entries is bounded; and all caches are cleared after
-//! [`IDLE_BEFORE_CLEARING`] without a lookup.
+//! Guarantees: an entry is returned only while no row that it was read from has changed ([`VersionStamp`]), and entries
+//! become stale before the caller of the change gets its result; the memory of all entries is bounded; and all caches
+//! are cleared after [`IDLE_BEFORE_CLEARING`] without a lookup.
 
 use crate::cache::versions::{VersionStamp, Versions};
 use quick_cache::sync::Cache;
@@ -12,25 +12,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// Without a lookup for so long, all caches are cleared.
+/// All caches are cleared after this long without a lookup.
 const IDLE_BEFORE_CLEARING: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(1);
-/// Ticks after that at which the allocator is reminded ([`have_allocator_give_back`]).
-const REMINDERS: u32 = 4;
+/// In how many ticks after that the allocator is made to return memory ([`have_allocator_return_memory`]).
+const TICKS_AFTER_CLEARING: u32 = 4;
 /// Ticks between evictions of stale entries that no lookup has met.
 const TICKS_PER_EVICTION: u32 = 60;
 
 /// About how many bytes of memory an entry takes.
 pub type Weight<K, V> = fn(&K, &V) -> usize;
 
-/// Entries of one kind by their keys. Those that are looked up again and again stay.
+/// Entries of one kind by their keys. Entries that are looked up often stay longest.
 pub struct VersionedCache<K, V> {
     entries: Cache<K, (VersionStamp, V), ByWeight<K, V>>,
     was_read: Arc<AtomicBool>,
 }
 
 impl<K: Eq + Hash, V: Clone> VersionedCache<K, V> {
-    /// The value, where it is current.
+    /// The value, if it is current.
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
         if !self.was_read.load(Ordering::Relaxed) {
             self.was_read.store(true, Ordering::Relaxed);
@@ -39,7 +39,7 @@ impl<K: Eq + Hash, V: Clone> VersionedCache<K, V> {
         stamp.is_current().then_some(value)
     }
 
-    /// Keeps a value that was read after `stamp` was taken.
+    /// Inserts a value that was read after `stamp` was taken.
     pub fn keep(&self, key: K, stamp: VersionStamp, value: V) {
         if stamp.is_current() {
             self.entries.insert(key, (stamp, value));
@@ -72,7 +72,8 @@ pub(crate) struct Caches {
 }
 
 impl Caches {
-    /// A new cache, whose entries together take about `most_bytes` at most; `usual_bytes` is the usual weight of one.
+    /// A new cache, whose entries together take about `most_bytes` at most; `usual_bytes` is the usual weight of an
+    /// entry.
     pub(crate) fn cache<K, V>(
         &self,
         most_bytes: usize,
@@ -118,14 +119,14 @@ impl Caches {
         }
     }
 
-    /// Clears all caches whenever nothing was looked up for a while, for as long as it is polled.
+    /// Clears all caches whenever nothing was looked up for [`IDLE_BEFORE_CLEARING`]. Runs for as long as it is polled.
     pub(crate) async fn clear_when_idle(&self) {
-        let (mut idle, mut since_eviction, mut reminders) = (Duration::ZERO, 0, 0);
+        let (mut idle, mut since_eviction, mut purges) = (Duration::ZERO, 0, 0);
         loop {
             tokio::time::sleep(TICK).await;
-            if reminders > 0 {
-                reminders -= 1;
-                have_allocator_give_back();
+            if purges > 0 {
+                purges -= 1;
+                have_allocator_return_memory();
             }
             if self.was_read.swap(false, Ordering::Relaxed) {
                 idle = Duration::ZERO;
@@ -140,17 +141,17 @@ impl Caches {
                 idle += TICK;
                 if idle >= IDLE_BEFORE_CLEARING {
                     self.clear();
-                    reminders = REMINDERS;
+                    purges = TICKS_AFTER_CLEARING;
                 }
             }
         }
     }
 }
 
-/// mimalloc keeps freed memory for a second (`purge_delay`) and gives it back at the next occasion: that a thread frees a
-/// whole page of the allocator's. Where all rest there is none, so this makes one.
-fn have_allocator_give_back() {
-    /// Longer than what shares a page, and no longer than that: this piece is what it keeps.
+/// mimalloc keeps freed memory for a second (`purge_delay`) and returns it to the system at the next time that a thread
+/// frees a whole page of the allocator's. While all threads are idle that never happens, so this frees one.
+fn have_allocator_return_memory() {
+    /// Just longer than the pieces that share a page: mimalloc keeps this piece.
     const BYTES: usize = 640 << 10;
     drop(std::hint::black_box(Vec::<u8>::with_capacity(BYTES)));
 }
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_read_before_a_change_is_not_kept_after_it() {
+    fn a_value_read_before_a_change_is_not_inserted_after_it() {
         let caches = Caches::default();
         let cache = cache(&caches);
         let before = caches.versions.stamp(rows("a"));

@@ -1,13 +1,13 @@
-//! Versions of rows: counters that a change advances, and stamps that say whether any has been advanced since.
+//! Versions of rows: counters that a change increments, and stamps that say whether any of them was incremented since.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Rows share counters: a change makes entries about one in so many other rows stale too.
+/// Rows share counters: a change of one row also makes the entries of about one in this many other rows stale.
 const COUNTERS: usize = 1 << 14;
 
-/// How often rows have changed.
+/// How often rows have changed, by the hashes of their names.
 #[derive(Debug)]
 pub(crate) struct Versions {
     counters: Box<[AtomicU64]>,
@@ -29,14 +29,15 @@ impl Versions {
         usize::try_from(hash % COUNTERS as u64).expect("it is below the number of counters")
     }
 
-    /// Call it when the index has the change, and before the caller of the change is answered.
+    /// Makes the entries of these rows stale. Call it once the index has the change, and before the caller of the
+    /// change gets its result.
     pub(crate) fn have_changed<'r>(&self, rows: impl Iterator<Item = &'r str>) {
         for row in rows {
             self.counters[self.counter(row)].fetch_add(1, Ordering::Release);
         }
     }
 
-    /// Take it before the rows are read.
+    /// A stamp of the current versions of these rows. Take it before the rows are read.
     pub(crate) fn stamp<'r>(self: &Arc<Self>, rows: impl Iterator<Item = &'r str>) -> VersionStamp {
         let at = |row: &str| {
             let counter = self.counter(row);
@@ -49,11 +50,11 @@ impl Versions {
     }
 }
 
-/// The versions of some rows at a moment: whether any of them has changed since.
+/// The versions of some rows at one moment, which say whether any of the rows has changed since.
 #[derive(Debug, Clone)]
 pub struct VersionStamp {
     versions: Arc<Versions>,
-    /// Counters, and where they stood.
+    /// The counters of the rows, and their values at that moment.
     seen: Arc<[(usize, u64)]>,
 }
 
@@ -65,7 +66,7 @@ impl VersionStamp {
         seen.all(|(counter, at)| counters[*counter].load(Ordering::Acquire) == *at)
     }
 
-    /// A stamp of the rows of both.
+    /// A stamp of the rows of both stamps.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self {

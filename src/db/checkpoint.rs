@@ -1,11 +1,12 @@
-//! Checkpoints: the journal's pages are moved into the database when the journal is long, never by SQLite itself.
+//! Checkpoints: when the journal is long, this module moves its pages into the database. SQLite itself makes no
+//! checkpoints.
 //!
-//! SQLite recovers as much of a journal as is whole, and says nothing of the rest. Where a checkpoint had moved pages of
-//! that rest into the database already, old pages and new ones would make one index, and no page of it would be wrong. So
-//! before each checkpoint a note is put on disk that says which journal it moves, and how much of it; a start trusts the
-//! index only where the journal can still be recovered as far as the note says, or where the checkpoint was done.
+//! SQLite recovers as much of a journal as is whole, and does not report the rest. If a checkpoint had already moved
+//! pages of that rest into the database, the index would mix old pages and new ones, each with a correct checksum. So
+//! before each checkpoint a note is synced that states which journal it moves, and how much of it. A start trusts the
+//! index only if the journal can still be recovered as far as the note states, or if the checkpoint was completed.
 
-use crate::db::journal::{self, Index, Recoverable, Salts, Standing};
+use crate::db::journal::{self, Index, JournalState, Recoverable, Salts};
 use crate::telemetry::with_causes;
 use rustix::fs::OFlags;
 use sqlx::{Row, SqliteConnection};
@@ -14,42 +15,43 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A journal of so many pages is moved into the database.
-const LONG: u32 = 8000;
-/// Where readers kept it from being moved, or from beginning anew: how many pages later it is tried again.
-const PAUSE: u32 = 1000;
+/// A journal of this many pages is moved into the database.
+const CHECKPOINT_AT_PAGES: u32 = 8000;
+/// If readers blocked a checkpoint, or the restart of the journal, the checkpoint is retried when the journal is this
+/// many pages longer.
+const RETRY_AFTER_PAGES: u32 = 1000;
 const MAGIC: &[u8; 8] = b"HGRckpt1";
 const NOTE_BYTES: usize = 64;
 const SUM_AT: usize = NOTE_BYTES - 8;
-/// What tells the folder of a note from a copy of it.
+/// Distinguishes the folder of a note from a copy of that folder.
 pub(crate) type Owner = [u8; 16];
 
-/// Whether a checkpoint that was noted has moved all that it was to move.
+/// Whether a noted checkpoint has moved everything that it was to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Begun = 1,
     Done = 2,
 }
 
-/// Of which folder a start took an index to be that it began to make. A start that finds that index half made goes by it:
-/// what a half-made index says of itself is not enough.
+/// What a start knew of its folder when it began to make an index. A later start that finds the index unfinished relies
+/// on this note: an unfinished index does not state enough about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The folder is its own.
+    /// The folder was not copied.
     Own = 1,
     /// The folder was copied.
     Copy = 2,
     Unknown = 3,
-    /// The folder had no log: nothing was ever answered from it.
+    /// The folder had no log: no client ever got a response from it.
     New = 4,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Note {
     phase: Phase,
-    /// The index is being made and is not whole yet.
+    /// `Some`: the index is being made and is not complete yet.
     making: Option<Origin>,
-    /// The log's sequence that the database may hold.
+    /// The last sequence of the log that the database may hold.
     sequence: u64,
     salts: Salts,
     frames: u32,
@@ -102,29 +104,30 @@ fn sum_of(note: &[u8; NOTE_BYTES]) -> u64 {
     crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &note[..SUM_AT])
 }
 
-/// What a note says of the database and the journal that lie beside it.
+/// Whether the database and its journal can be trusted, according to the note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// They make one index, which holds the log at least up to here. `is_under_way`: a checkpoint was stopped, and the
-    /// journal holds all that it was to move.
+    /// They belong together, and hold the log at least up to `sequence`. `is_under_way`: a checkpoint was interrupted,
+    /// and the journal still holds everything that it was to move.
     Whole { sequence: u64, is_under_way: bool },
     /// There is no note.
     NoNote,
-    /// They do not, or it cannot be known.
+    /// They do not belong together, or that cannot be known.
     Broken(&'static str),
 }
 
-/// What a note says.
+/// The content of a note, and whether the database can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Noted {
     pub(crate) trust: Trust,
-    /// Of which folder the note is.
+    /// The folder that the note was written in.
     pub(crate) owner: Option<Owner>,
-    /// The index is half made.
+    /// `Some`: the index is unfinished.
     pub(crate) making: Option<Origin>,
 }
 
-/// Judges before SQLite opens the database, for opening it changes the journal.
+/// Checks whether the database and its journal can be trusted. Call it before SQLite opens the database, because opening
+/// changes the journal.
 pub(crate) fn trust(database: &Path, note: &Path) -> io::Result<Noted> {
     let nothing = |trust| Noted {
         trust,
@@ -139,13 +142,13 @@ pub(crate) fn trust(database: &Path, note: &Path) -> io::Result<Noted> {
         return Ok(nothing(Trust::Broken(why)));
     };
     Ok(Noted {
-        trust: judge(note, journal::recoverable(database)?),
+        trust: trust_of(note, journal::recoverable(database)?),
         owner: Some(note.owner),
         making: note.making,
     })
 }
 
-/// `None`: there is none; `Some(None)`: it is damaged.
+/// Reads a note. `None`: there is none; `Some(None)`: it is damaged.
 #[expect(clippy::option_option, reason = "missing and damaged are two things")]
 fn read(note: &Path) -> io::Result<Option<Option<Note>>> {
     let mut bytes = Vec::new();
@@ -156,7 +159,7 @@ fn read(note: &Path) -> io::Result<Option<Option<Note>>> {
     Ok(Some(Note::parse(&bytes)))
 }
 
-fn judge(note: Note, journal: Option<Recoverable>) -> Trust {
+fn trust_of(note: Note, journal: Option<Recoverable>) -> Trust {
     let whole = Trust::Whole {
         sequence: note.sequence,
         is_under_way: false,
@@ -168,7 +171,7 @@ fn judge(note: Note, journal: Option<Recoverable>) -> Trust {
                 is_under_way: note.phase == Phase::Begun,
             }
         }
-        // A journal begins anew only once all of the former is in the database.
+        // SQLite restarts a journal only once all of its previous content is in the database.
         Some(journal) if journal.salts != note.salts => whole,
         Some(Recoverable { frames: 1.., .. }) => {
             Trust::Broken("its journal (-wal) is damaged where it was in the database already")
@@ -183,9 +186,9 @@ fn judge(note: Note, journal: Option<Recoverable>) -> Trust {
 /// How a checkpoint leaves the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leaves {
-    /// As it is: it begins anew with the next change.
+    /// The journal stays as long as it is. SQLite restarts it with the next change.
     Journal,
-    /// Empty, its room given back.
+    /// The journal is empty, and its space is freed.
     Nothing,
 }
 
@@ -197,22 +200,22 @@ pub(crate) enum CheckpointError {
     Sql(#[from] sqlx::Error),
 }
 
-/// One for each database that is open. While it is borrowed no other checkpoint is made.
+/// Makes the checkpoints of one open database. While it is borrowed, no other checkpoint is made.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
     database: PathBuf,
     note: PathBuf,
     owner: Owner,
-    /// Until [`Checkpoints::is_made`].
+    /// `Some` until [`Checkpoints::is_made`].
     making: Option<Origin>,
     file: Option<File>,
     index: Option<Index>,
-    /// How long the journal was at the last try, until it begins anew.
+    /// The length of the journal at the last try, in frames; 0 after the journal was restarted.
     tried: u32,
 }
 
 impl Checkpoints {
-    /// `note`: where notes are kept.
+    /// `note`: the path of the note.
     pub(crate) fn of(database: PathBuf, note: PathBuf, owner: Owner) -> Self {
         Self {
             database,
@@ -225,8 +228,8 @@ impl Checkpoints {
         }
     }
 
-    /// For a database that is about to be made, or put there from a snapshot: it needs no journal. `making`: it is not
-    /// whole before [`Checkpoints::is_made`].
+    /// Writes the note of a database that is about to be made, or restored from a snapshot, and needs no journal.
+    /// `making`: the database is not complete before [`Checkpoints::is_made`].
     pub(crate) fn begin_anew(&mut self, making: Option<Origin>) -> io::Result<()> {
         self.index = None;
         self.tried = 0;
@@ -241,7 +244,7 @@ impl Checkpoints {
         })
     }
 
-    /// The database holds all that it is to hold, and says so itself.
+    /// Notes that the database is complete. From then on the database itself states what it holds.
     pub(crate) fn is_made(&mut self) -> io::Result<()> {
         self.making = None;
         match read(&self.note)? {
@@ -253,7 +256,7 @@ impl Checkpoints {
         }
     }
 
-    /// From here on the note names this owner.
+    /// From now on the note names this owner.
     pub(crate) fn set_owner(&mut self, owner: Owner) -> io::Result<()> {
         self.owner = owner;
         match read(&self.note)? {
@@ -262,25 +265,27 @@ impl Checkpoints {
         }
     }
 
-    /// Makes a checkpoint where the journal is long. `connection` is the one that writes, outside of a transaction;
-    /// `sequence` is what it has committed.
+    /// Makes a checkpoint if the journal is long. `connection` is the one that writes, outside of a transaction;
+    /// `sequence` is the last sequence that it has committed.
     pub(crate) async fn after_commit(&mut self, connection: &mut SqliteConnection, sequence: u64) {
-        let standing = match self.standing() {
-            Ok(standing) => standing,
+        let state = match self.state() {
+            Ok(state) => state,
             Err(error) => {
                 tracing::debug!(%error, "the length of the index's journal is not known");
                 return;
             }
         };
-        let Some(standing) = standing else { return };
-        if standing.frames < self.tried {
+        let Some(state) = state else { return };
+        if state.frames < self.tried {
             self.tried = 0;
         }
-        if standing.frames < LONG || standing.frames < self.tried.saturating_add(PAUSE) {
+        if state.frames < CHECKPOINT_AT_PAGES
+            || state.frames < self.tried.saturating_add(RETRY_AFTER_PAGES)
+        {
             return;
         }
-        // The journal begins anew with the next change, unless readers keep it.
-        self.tried = standing.frames;
+        // SQLite restarts the journal with the next change, unless readers block that.
+        self.tried = state.frames;
         let made = self.checkpoint(connection, sequence, Leaves::Journal);
         if let Err(error) = made.await {
             let error = with_causes(&error);
@@ -291,15 +296,15 @@ impl Checkpoints {
         }
     }
 
-    /// Moves what the journal holds into the database, as much as readers allow. Answers whether that was all.
+    /// Moves the content of the journal into the database, as far as readers allow. Returns whether all of it was moved.
     pub(crate) async fn checkpoint(
         &mut self,
         connection: &mut SqliteConnection,
         sequence: u64,
         leaves: Leaves,
     ) -> Result<bool, CheckpointError> {
-        let standing = self.standing().map_err(CheckpointError::Note)?;
-        let Some(Standing { salts, frames }) = standing else {
+        let state = self.state().map_err(CheckpointError::Note)?;
+        let Some(JournalState { salts, frames }) = state else {
             return Ok(false);
         };
         let (owner, making) = (self.owner, self.making);
@@ -312,7 +317,8 @@ impl Checkpoints {
             owner,
         };
         if frames > 0 {
-            // A note that a power cut leaves without what it names would look like damage.
+            // The journal is synced first: if a power cut left the note without the journal that it names, that would
+            // look like damage.
             journal::sync(&self.database)
                 .and_then(|()| self.write(note(Phase::Begun)))
                 .map_err(CheckpointError::Note)?;
@@ -329,7 +335,7 @@ impl Checkpoints {
         }
         if leaves == Leaves::Nothing {
             if frames > 0 {
-                // Before the journal goes that a checkpoint under way would need.
+                // The note is synced before the journal is emptied, which an unfinished checkpoint would need.
                 self.file()
                     .and_then(File::sync_data)
                     .map_err(CheckpointError::Note)?;
@@ -342,12 +348,12 @@ impl Checkpoints {
         Ok(true)
     }
 
-    fn standing(&mut self) -> io::Result<Option<Standing>> {
+    fn state(&mut self) -> io::Result<Option<JournalState>> {
         let index = match self.index.take() {
             Some(index) => index,
             None => Index::open(&self.database)?,
         };
-        self.index.insert(index).standing()
+        self.index.insert(index).state()
     }
 
     fn write(&mut self, note: Note) -> io::Result<()> {

@@ -17,10 +17,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Readers(SqlitePool);
 
 impl Readers {
-    /// A connection to read with. Keep it for one statement; never hold it over an await of something else.
+    /// A connection for reading. Keep it for one statement, and never hold it while awaiting anything else.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If no connection can be opened or becomes free in time, or the pool is closed.
     pub async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, sqlx::Error> {
         self.0.acquire().await
     }
@@ -33,7 +33,7 @@ impl Readers {
 /// Opens the file for writing and brings its tables up to date.
 ///
 /// # Errors
-/// [`DatabaseError::Newer`] where a later hangar has migrated it.
+/// [`DatabaseError::Newer`] if a later version of hangar has migrated it.
 pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, DatabaseError> {
     let mut connection = open_as_it_is(path).await?;
     match bring_up_to_date(&mut connection).await {
@@ -45,9 +45,9 @@ pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, Databas
     }
 }
 
-/// Opens the file for writing with the tables that it has, for [`bring_up_to_date`].
+/// Opens the file for writing without migrating it: [`bring_up_to_date`] does that.
 pub(crate) async fn open_as_it_is(path: &Path) -> Result<SqliteConnection, DatabaseError> {
-    // A new file need not survive a power cut: without it, or with half of it, it is made again from the log.
+    // A new file need not survive a power cut: if it is missing or incomplete, it is rebuilt from the log.
     let synchronous = if path.exists() {
         SqliteSynchronous::Normal
     } else {
@@ -56,24 +56,24 @@ pub(crate) async fn open_as_it_is(path: &Path) -> Result<SqliteConnection, Datab
     Ok(connect_writer(path, synchronous).await?)
 }
 
-/// A file that [`copy_whole`] made, or that is to be read as it is.
+/// Opens a file that [`copy_whole`] made, or one that is read without migrating it.
 pub(crate) async fn open_copy(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     connect(options(path)?).await
 }
 
-/// The database's own file as it is, without its journal, read only: nothing is made or locked beside it.
+/// Opens the database's own file read only and without its journal: no other file is made, and nothing is locked.
 pub(crate) async fn open_main_file(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     let options = options(path)?.read_only(true).immutable(true);
     connect(options).await
 }
 
-/// As [`open_main_file`], for several readers.
+/// Like [`open_main_file`], for several readers.
 pub(crate) async fn open_main_file_readers(path: &Path) -> Result<Readers, sqlx::Error> {
     let options = options(path)?.read_only(true).immutable(true);
     pool(options).await
 }
 
-/// A second connection that writes, to a file that [`open_writer`] has opened, whose commits survive a power cut.
+/// Opens a second connection for writing, to a file that [`open_writer`] has opened. Its commits survive a power cut.
 pub(crate) async fn open_durable(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     connect_writer(path, SqliteSynchronous::Full).await
 }
@@ -85,7 +85,7 @@ pub(super) async fn connect_writer(
     let options = options(path)?.synchronous(synchronous);
     let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
     if is_new {
-        // Room for checksums is left before the first page is made, which a journal needs.
+        // Room for checksums is reserved before SQLite writes the first page, which it does when it turns the journal on.
         let mut connection = connect(options.clone().create_if_missing(true)).await?;
         let begun = pages::begin(&mut connection).await;
         connection.close().await?;
@@ -107,13 +107,13 @@ pub(super) async fn connect(
     Ok(connection)
 }
 
-/// Sets on every connection what no pragma can set.
+/// Sets the options of every connection that no pragma can set.
 pub(super) async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     set_checkpoint_on_close(connection, false).await
 }
 
-/// Whether the last connection moves the journal into the database when it is closed, and removes it. By itself none does:
-/// a checkpoint is noted first.
+/// Sets whether the last connection moves the journal into the database when it is closed, and removes the journal. By
+/// default no connection does that, because each checkpoint must be noted first.
 pub(crate) async fn set_checkpoint_on_close(
     connection: &mut SqliteConnection,
     is_on: bool,
@@ -123,7 +123,7 @@ pub(crate) async fn set_checkpoint_on_close(
         .map_err(|code| pages::failed("checkpoints cannot be set", code))
 }
 
-/// One more connection that reads, for the writer's judgements.
+/// Opens one more connection for reading, for the planner.
 pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     connect(options(path)?.pragma("query_only", "ON")).await
 }

@@ -1,4 +1,4 @@
-//! Whole copies of the index's file.
+//! Makes whole copies of the index's file.
 
 use crate::db::connection::{connect, options};
 use crate::db::error::DatabaseError;
@@ -8,15 +8,15 @@ use sqlx::Connection;
 use std::path::Path;
 use std::time::Instant;
 
-/// Copies a file that others read and write as it stands, without what deleted rows left, to a path where nothing is.
-/// The copy is not synced. `until`: it is given up then.
+/// Copies a database that other connections may read and write, in one consistent state and without the remains of
+/// deleted rows, to a path where no file is. The copy is not synced. `until`: the copy is aborted at this time.
 pub(crate) async fn copy_whole(
     path: &Path,
     to: &Path,
     until: Option<Instant>,
 ) -> Result<(), sqlx::Error> {
-    /// Instructions of SQLite's machine between two looks at the time.
-    const LOOK_EVERY: i32 = 10_000;
+    /// Instructions of SQLite's virtual machine between two checks of the time.
+    const INSTRUCTIONS_PER_CHECK: i32 = 10_000;
     let to_path = to;
     let to = to.to_str().ok_or(std::io::ErrorKind::InvalidFilename);
     let to = to.map_err(|kind| sqlx::Error::Io(kind.into()))?;
@@ -26,7 +26,7 @@ pub(crate) async fn copy_whole(
         // The copy has checksums even where the database has none.
         pages::reserve(&mut handle)?;
         if let Some(until) = until {
-            handle.set_progress_handler(LOOK_EVERY, move || Instant::now() < until);
+            handle.set_progress_handler(INSTRUCTIONS_PER_CHECK, move || Instant::now() < until);
         }
     }
     let copied = sqlx::query("VACUUM INTO ?1")
@@ -39,10 +39,10 @@ pub(crate) async fn copy_whole(
     pages::complete(to_path).await
 }
 
-/// Makes a copy with checksums of a database that has none, at a path where nothing is. It is not synced.
+/// Copies a database without checksums into one with checksums, at a path where no file is. The copy is not synced.
 ///
 /// # Errors
-/// When the database is damaged, or the disk has no room for the copy.
+/// If the database is damaged, or the disk has no room for the copy.
 pub(crate) async fn copy_with_checksums(path: &Path, to: &Path) -> Result<(), DatabaseError> {
     copy_whole(path, to, None).await?;
     let mut copy = connect(options(to)?).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn copy_with_checksums(path: &Path, to: &Path) -> Result<(), Da
     Ok(marked?)
 }
 
-/// A copy as hangar made databases before their pages had checksums.
+/// Makes a copy in the form that hangar's databases had before their pages had checksums.
 #[cfg(test)]
 pub(crate) async fn make_without_checksums(path: &Path, of: &Path) -> Result<(), sqlx::Error> {
     use crate::db::migrations::MIGRATIONS;

@@ -1,4 +1,4 @@
-//! What goes wrong with the index's file: a full disk and damage are told from all other trouble.
+//! The errors of the index's file. A full disk and damage are distinguished from all other errors.
 
 use sqlx::migrate::MigrateError;
 
@@ -26,7 +26,7 @@ impl DatabaseError {
         }
     }
 
-    /// Whether the file is no database any more, rather than out of reach for now.
+    /// Whether the file is damaged. Else it may only be inaccessible for now.
     pub(crate) fn is_damage(&self) -> bool {
         let (Self::Sql(error) | Self::Migrate(MigrateError::Execute(error))) = self else {
             return false;
@@ -35,9 +35,9 @@ impl DatabaseError {
     }
 }
 
-/// Whether the file is not what was written.
+/// Whether the file differs from what was written.
 pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
-    /// A page whose checksum does not hold.
+    /// A page whose checksum does not match.
     const SQLITE_IOERR_DATA: u32 = 8202;
     // SQLITE_CORRUPT and SQLITE_NOTADB, in the low byte of extended codes. <https://sqlite.org/rescode.html>
     code(error).is_some_and(|code| matches!(code & 0xff, 11 | 26) || code == SQLITE_IOERR_DATA)

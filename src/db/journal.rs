@@ -1,4 +1,5 @@
-//! SQLite's `-wal` and `-shm`, read as files: how much of a journal SQLite will recover, and how long it is now.
+//! The journal: SQLite's `-wal` and `-shm`, read as files. How much of a journal SQLite will recover, and how long it
+//! is now.
 //!
 //! <https://sqlite.org/fileformat2.html#walformat>, <https://sqlite.org/walformat.html>
 
@@ -7,22 +8,22 @@ use std::io::{self, BufReader, ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Of one generation of a journal: SQLite takes others when the journal begins anew.
+/// Identify one generation of a journal: SQLite chooses other salts whenever it restarts the journal.
 pub(super) type Salts = [u8; 8];
 
-/// What can be recovered of a journal: whole transactions from its beginning on.
+/// The part of a journal that can be recovered: whole transactions from its beginning on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Recoverable {
     pub(super) salts: Salts,
-    /// Up to the last one that ends a transaction.
+    /// The number of frames, up to the last one that ends a transaction.
     pub(super) frames: u32,
 }
 
-/// Where the journal stands that connections are writing to.
+/// The state of a journal that connections are writing to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct JournalState {
     pub(super) salts: Salts,
-    /// Committed ones.
+    /// The number of committed frames.
     pub(super) frames: u32,
 }
 
@@ -30,12 +31,12 @@ pub(super) fn wal(database: &Path) -> PathBuf {
     beside(database, "-wal")
 }
 
-/// Puts on disk what lies in the journal.
+/// Syncs the journal.
 pub(super) fn sync(database: &Path) -> io::Result<()> {
     File::open(wal(database))?.sync_data()
 }
 
-/// Whether the database alone holds everything.
+/// Whether the journal is empty or missing, so that the database's own file holds everything.
 pub(crate) fn is_empty(database: &Path) -> bool {
     std::fs::metadata(wal(database)).map_or(true, |file| file.len() == 0)
 }
@@ -46,11 +47,11 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// `None`: there is no journal, or its header is not whole.
+/// Reads how much of the journal can be recovered. `None`: there is no journal, or its header is not whole.
 pub(super) fn recoverable(database: &Path) -> io::Result<Option<Recoverable>> {
     const HEADER: usize = 32;
     const FRAME_HEADER: usize = 24;
-    /// Its last bit says in which order the checksums take bytes.
+    /// Its last bit states the byte order of the checksums.
     const MAGIC: u32 = 0x377f_0682;
     let file = match File::open(wal(database)) {
         Ok(file) => file,
@@ -67,7 +68,7 @@ pub(super) fn recoverable(database: &Path) -> io::Result<Option<Recoverable>> {
     };
     let page_bytes = number(&header, 8) as usize;
     let is_page = page_bytes.is_power_of_two() && (512..=65536).contains(&page_bytes);
-    let mut sum = Sum {
+    let mut sum = Checksum {
         is_big_endian: number(&header, 0) & 1 == 1,
         sums: (0, 0),
     };
@@ -106,13 +107,13 @@ fn read_whole(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     }
 }
 
-/// SQLite's checksum of a journal, over all that was added.
-struct Sum {
+/// SQLite's checksum of a journal, over all bytes that were added.
+struct Checksum {
     is_big_endian: bool,
     sums: (u32, u32),
 }
 
-impl Sum {
+impl Checksum {
     /// `bytes`: a multiple of 8.
     fn add(&mut self, bytes: &[u8]) {
         let (mut first, mut second) = self.sums;
@@ -133,7 +134,7 @@ impl Sum {
     }
 }
 
-/// The index of a journal that is in use: one small read answers where it stands.
+/// The index of a journal that is in use (`-shm`): one small read tells the state of the journal.
 #[derive(Debug)]
 pub(super) struct Index {
     shm: File,
@@ -145,15 +146,15 @@ impl Index {
         Ok(Self { shm })
     }
 
-    /// `None` while it is being changed.
-    pub(super) fn standing(&self) -> io::Result<Option<Standing>> {
-        /// Of each of two copies of a header, which are equal while nothing is changed.
+    /// The state of the journal; `None` while a connection is changing it.
+    pub(super) fn state(&self) -> io::Result<Option<JournalState>> {
+        /// The length of each of the two copies of the header, which are equal unless a connection is changing them.
         const HEADER: usize = 48;
         let mut both = [0; 2 * HEADER];
         self.shm.read_exact_at(&mut both, 0)?;
         let (one, other) = both.split_at(HEADER);
         let is_initialized = one[12] != 0;
-        Ok((is_initialized && one == other).then(|| Standing {
+        Ok((is_initialized && one == other).then(|| JournalState {
             frames: u32::from_ne_bytes(one[16..20].try_into().expect("four bytes")),
             salts: one[32..40].try_into().expect("eight bytes"),
         }))

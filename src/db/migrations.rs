@@ -6,7 +6,7 @@ use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use std::sync::LazyLock;
 
-/// Names and texts of `migrations/*.sql`.
+/// The names and texts of `migrations/*.sql`.
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {
         [$(($name, include_str!(concat!("../../migrations/", $name, ".sql")))),+]

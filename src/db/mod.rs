@@ -1,10 +1,11 @@
 //! The index file: connections, pragmas, migrations, checksums and checkpoints.
 //!
-//! The log is the truth and this is its index, so `synchronous=NORMAL` is enough: what a power cut takes from it is
-//! applied again from the log. One connection writes; the others only read.
+//! The log is the source of truth, and this database is its index, so `synchronous=NORMAL` is enough: changes that a
+//! power cut takes from it are applied again from the log. One connection writes; the others only read.
 //!
-//! Each page has a checksum, and a page that is not what was written is an error ([`is_damage`]) and never a row
-//! (`pages`). The journal is moved into the database here and never by SQLite itself (`checkpoint`).
+//! Each page has a checksum. A page that differs from what was written is an error ([`is_damage`]) and never read as rows
+//! (`pages`). This module makes all checkpoints, which move the journal (SQLite's write-ahead log, `-wal`) into the
+//! database; SQLite itself makes none (`checkpoint`).
 
 mod checkpoint;
 mod connection;

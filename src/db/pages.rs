@@ -1,4 +1,4 @@
-//! The checksums of a database's pages: where they are made, how a file is held against them, and what hears of damage.
+//! The checksums of a database's pages: making them, verifying a file against them, and reporting damage.
 
 use page_checksums::{APPLICATION_ID, Hole, Pages, Protection, VFS_NAME};
 use sqlx::sqlite::LockedSqliteHandle;
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 pub(crate) use page_checksums::{Damage, Watch};
 
-/// A file's pages held against their checksums.
+/// The result of verifying a file's pages against their checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verified {
     Whole,
-    /// It was written by a hangar that knew no checksums.
+    /// The file was written by a version of hangar that made no checksums.
     WithoutChecksums,
-    /// The first page that is not what was written; where the file has the wrong length, the one past its end.
+    /// The first page that differs from what was written; if only the length of the file is wrong, the page past its end.
     Damaged {
         page: u32,
     },
@@ -28,14 +28,14 @@ pub(crate) fn offset_of(page: u32) -> u64 {
     u64::from(page.saturating_sub(1)) * PAGE_BYTES
 }
 
-/// All databases that hangar makes have SQLite's default.
+/// The size of a page: hangar makes all databases with SQLite's default.
 const PAGE_BYTES: u64 = 4096;
-/// Pages that are looked at before other work has its turn.
-const TOGETHER: u32 = 256;
-/// How often a page is read again that a checkpoint may be writing.
-const READINGS: u32 = 5;
+/// The number of pages that are verified before a pause.
+const PAGES_PER_BATCH: u32 = 256;
+/// How often a damaged page is read again, because a checkpoint may be writing it.
+const REREADS: u32 = 5;
 
-/// The name of the VFS, made known to SQLite.
+/// Registers the VFS with SQLite, and returns its name.
 pub(super) fn vfs() -> Result<&'static str, sqlx::Error> {
     page_checksums::register().map_err(|code| failed("the VFS is not taken", code))?;
     Ok(VFS_NAME)
@@ -49,13 +49,13 @@ pub(super) fn reserve(handle: &mut LockedSqliteHandle<'_>) -> Result<(), sqlx::E
     page_checksums::reserve_bytes(handle).map_err(|code| failed("pages have no room", code))
 }
 
-/// Has a database that has no page yet get checksums.
+/// Turns checksums on for a database that has no page yet.
 pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     reserve(&mut connection.lock_handle().await?)?;
     mark(connection).await
 }
 
-/// Says in the header that pages have checksums.
+/// States in the header that pages have checksums.
 pub(super) async fn mark(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let statement = format!("PRAGMA application_id = {APPLICATION_ID}");
     sqlx::query(AssertSqlSafe(statement))
@@ -64,7 +64,7 @@ pub(super) async fn mark(connection: &mut SqliteConnection) -> Result<(), sqlx::
         .map(drop)
 }
 
-/// Reports damage that connections to this database meet, at once and by the thread that reads.
+/// Reports damage that connections to this database meet. The thread that reads a damaged page calls `report` at once.
 pub(crate) fn watch(
     database: &Path,
     report: impl Fn(Damage) + Send + Sync + 'static,
@@ -72,7 +72,7 @@ pub(crate) fn watch(
     Ok(page_checksums::watch(resolved(database)?, report))
 }
 
-/// As SQLite knows it: without links.
+/// The path of the database as SQLite resolves it: without links.
 fn resolved(database: &Path) -> io::Result<PathBuf> {
     let folder = database.parent().ok_or(io::ErrorKind::InvalidFilename)?;
     let name = database.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
@@ -80,10 +80,11 @@ fn resolved(database: &Path) -> io::Result<PathBuf> {
     Ok(whole.canonicalize().unwrap_or(whole))
 }
 
-/// Holds a file at rest against its checksums, and its length against its header.
+/// Verifies a file that no connection is writing: its pages against their checksums, and its length against its header.
 ///
-/// A file that connections of this process have open is to be kept open until they are closed: closing it anywhere in the
-/// process lets go of SQLite's locks on it. <https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>
+/// If connections of this process have the file open, the caller keeps it open until they are closed: closing it
+/// anywhere in the process releases SQLite's locks on it.
+/// <https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>
 pub(crate) fn verify(file: impl Into<Arc<File>>) -> io::Result<Verified> {
     let pages = Pages::of(file)?;
     if pages.protection() != Protection::Checksums {
@@ -100,8 +101,8 @@ pub(crate) fn verify(file: impl Into<Arc<File>>) -> io::Result<Verified> {
     })
 }
 
-/// Holds a database that is in use against its checksums, with `pause` after each MiB. Pages that are in the journal alone
-/// are not looked at. As to its file see [`verify`].
+/// Verifies a database that is in use against its checksums, with `pause` after each MiB. Pages that are only in the
+/// journal are not verified. For how long the caller keeps `file` open, see [`verify`].
 pub(crate) async fn verify_in_use(file: Arc<File>, pause: Duration) -> io::Result<Verified> {
     let opened = tokio::task::spawn_blocking(move || Pages::of(file));
     let mut pages = opened.await.map_err(io::Error::other)??;
@@ -120,18 +121,18 @@ pub(crate) async fn verify_in_use(file: Arc<File>, pause: Duration) -> io::Resul
         if let Some(page) = damaged {
             return Ok(Verified::Damaged { page });
         }
-        from = from.saturating_add(TOGETHER);
+        from = from.saturating_add(PAGES_PER_BATCH);
         tokio::time::sleep(pause).await;
     }
     Ok(Verified::Whole)
 }
 
-/// A page that is written at this moment is whole in the next.
+/// The first damaged page of a batch. A page that looks damaged is read again, because a checkpoint may be writing it.
 fn first_damaged(pages: &Pages, from: u32) -> io::Result<Option<u32>> {
     const PAUSE: Duration = Duration::from_millis(20);
     let mut begin = from;
-    let end = from.saturating_add(TOGETHER);
-    for _ in 0..READINGS {
+    let end = from.saturating_add(PAGES_PER_BATCH);
+    for _ in 0..REREADS {
         match pages.first_damaged(begin, end - begin, Hole::Allowed)? {
             None => return Ok(None),
             Some(page) => begin = page,
@@ -147,7 +148,7 @@ pub(crate) fn has_checksums(path: &Path) -> io::Result<bool> {
     Ok(pages.protection() == Protection::Checksums)
 }
 
-/// Gives what SQLite left as holes in a copy its checksum, and holds all of it against them.
+/// Adds the checksums of pages that SQLite left as holes in a copy, and verifies all pages.
 pub(super) async fn complete(path: &Path) -> Result<(), sqlx::Error> {
     let path = path.to_owned();
     let filled = tokio::task::spawn_blocking(move || {
@@ -164,7 +165,8 @@ pub(super) async fn complete(path: &Path) -> Result<(), sqlx::Error> {
     }
 }
 
-/// Whether its pages and rows are what SQLite left, and it does nothing by itself: we keep no triggers and no views.
+/// Whether `quick_check` finds no fault, and the schema has only tables and indexes: a stored trigger or view, of which
+/// hangar makes none, would run statements of its own.
 pub(crate) async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     let acting = "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')";
     let acting: i64 = sqlx::query_scalar(acting)

@@ -1,4 +1,4 @@
-//! The tables of the index's file, brought up to date.
+//! Migrates the tables of the index's file.
 
 use crate::db::error::DatabaseError;
 use crate::db::migrations::MIGRATIONS;
@@ -15,7 +15,7 @@ pub(crate) async fn bring_up_to_date(
     Ok(())
 }
 
-/// Of which time the tables of a file are.
+/// The version of the tables of a file, compared with this hangar's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tables {
     None,
@@ -24,7 +24,7 @@ pub(crate) enum Tables {
 }
 
 /// # Errors
-/// [`DatabaseError::Newer`] where a later hangar has migrated it.
+/// [`DatabaseError::Newer`] if a later version of hangar has migrated it.
 pub(crate) async fn tables(connection: &mut SqliteConnection) -> Result<Tables, DatabaseError> {
     let applied = connection
         .list_applied_migrations("_sqlx_migrations")

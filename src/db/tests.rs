@@ -63,7 +63,7 @@ fn header(path: &Path) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_new_database_has_a_checksum_on_each_page_and_says_so_twice() {
+async fn a_new_database_has_a_checksum_on_each_page_and_states_it_twice() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.db");
     filled(&path).await;
@@ -107,7 +107,7 @@ async fn any_flipped_bit_of_a_database_is_found_and_never_read() {
 }
 
 #[tokio::test]
-async fn a_database_that_ends_too_early_or_too_late_or_has_pages_in_others_places_is_damaged() {
+async fn a_database_with_a_wrong_length_or_with_swapped_or_zeroed_pages_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.db");
     filled(&path).await;
@@ -135,7 +135,7 @@ async fn a_database_that_ends_too_early_or_too_late_or_has_pages_in_others_place
 }
 
 #[tokio::test]
-async fn copies_have_checksums_whatever_was_copied() {
+async fn copies_have_checksums_even_if_their_source_has_none() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.db");
     filled(&path).await;
@@ -147,7 +147,7 @@ async fn copies_have_checksums_whatever_was_copied() {
     );
     assert!(all(&copy).await.unwrap() == all(&path).await.unwrap());
 
-    // As hangar made them before.
+    // A database from before pages had checksums.
     let old = dir.path().join("old.db");
     let mut without = SqliteConnectOptions::new()
         .filename(&old)
@@ -275,14 +275,14 @@ async fn damage_is_reported_while_it_is_read_in_the_database_and_in_its_journal(
         .await
         .unwrap();
     let found: Arc<Mutex<Vec<Damage>>> = Arc::default();
-    let told = found.clone();
-    let _watch = watch(&path, move |damage| told.lock().unwrap().push(damage)).unwrap();
+    let reported = found.clone();
+    let _watch = watch(&path, move |damage| reported.lock().unwrap().push(damage)).unwrap();
     for suffix in ["-wal", ""] {
         let mut file = path.clone().into_os_string();
         file.push(suffix);
         let whole = std::fs::read(&file).unwrap();
         let mut changed = whole.clone();
-        // Of each page behind the first, which holds the schema and the checksum of the header.
+        // One byte of each page after the first, which holds the schema and the checksum of the header.
         for at in (4096 + 200..changed.len()).step_by(if suffix.is_empty() { 4096 } else { 4120 }) {
             changed[at] ^= 4;
         }
@@ -300,7 +300,7 @@ async fn damage_is_reported_while_it_is_read_in_the_database_and_in_its_journal(
     writer.close().await.unwrap();
 }
 
-/// A database with a long journal, of which `moved` says how much a checkpoint has moved; as a kill leaves them.
+/// A database with a long journal, as a kill leaves them. `moved` says how much of the journal a checkpoint has moved.
 async fn killed(dir: &Path, moved: Moved) -> (PathBuf, PathBuf) {
     let (path, note) = (dir.join("a.db"), dir.join("note"));
     filled(&path).await;
@@ -310,7 +310,7 @@ async fn killed(dir: &Path, moved: Moved) -> (PathBuf, PathBuf) {
     for round in 1..=8 {
         change(&mut writer, round).await;
     }
-    // Keeps the journal from beginning anew.
+    // A reader keeps SQLite from restarting the journal.
     let mut reader = open_reader(&path).await.unwrap();
     if moved == Moved::All {
         sqlx::query("BEGIN").execute(&mut reader).await.unwrap();
@@ -347,13 +347,13 @@ fn copy_files(from: &Path, to: &Path) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moved {
     Nothing,
-    /// All that was there when it was made; the journal went on behind it.
+    /// Everything that the journal held then. Later changes were appended to it.
     All,
-    /// As [`Moved::All`], and the journal began anew.
-    AllAndAnew,
+    /// As [`Moved::All`], and SQLite restarted the journal.
+    AllAndRestarted,
 }
 
-/// The names of all things, by number and by the index of names.
+/// The names of all things by number, read from the table and, to compare, from the index of names.
 async fn names(path: &Path) -> Result<Vec<(i64, String)>, sqlx::Error> {
     let mut connection = open_reader(path).await?;
     let mut found = Vec::new();
@@ -374,8 +374,8 @@ async fn names(path: &Path) -> Result<Vec<(i64, String)>, sqlx::Error> {
 }
 
 #[tokio::test]
-async fn a_flipped_bit_of_a_journal_leaves_a_state_that_was_or_is_not_trusted() {
-    for moved in [Moved::Nothing, Moved::All, Moved::AllAndAnew] {
+async fn a_journal_with_a_flipped_bit_is_not_trusted_or_recovers_an_earlier_state() {
+    for moved in [Moved::Nothing, Moved::All, Moved::AllAndRestarted] {
         let dir = tempfile::tempdir().unwrap();
         let (path, note) = killed(dir.path(), moved).await;
         let journal = journal::wal(&path);
@@ -406,7 +406,7 @@ async fn a_flipped_bit_of_a_journal_leaves_a_state_that_was_or_is_not_trusted() 
                 continue;
             }
             trusted += 1;
-            // Each change is there whole or not at all, and with those before it.
+            // Each change is there completely or not at all, and all earlier changes are there too.
             let found = names(&path).await.unwrap();
             let is_a_state = (0..=12).any(|newest| {
                 found.iter().all(|(id, name)| {
@@ -421,7 +421,7 @@ async fn a_flipped_bit_of_a_journal_leaves_a_state_that_was_or_is_not_trusted() 
 }
 
 #[tokio::test]
-async fn a_note_that_is_damaged_is_not_trusted_and_one_that_is_missing_is_said() {
+async fn a_damaged_note_is_not_trusted_and_a_missing_note_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let (path, note) = killed(dir.path(), Moved::All).await;
     let whole = std::fs::read(&note).unwrap();

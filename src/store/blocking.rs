@@ -1,9 +1,9 @@
-//! Blocking work, moved off the threads that answer requests.
+//! Runs blocking work in other threads than the ones that serve requests.
 
 use crate::store::error::{StoreError, stopped};
 
 /// # Errors
-/// The work's own, or `Unavailable` where the server stops before it is done.
+/// The error of the work, or `Unavailable` if the server stops before the work is done.
 pub(in crate::store) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

@@ -1,7 +1,7 @@
-//! A bucket, and what is set of it.
+//! A bucket and its settings.
 //!
-//! Its documents are kept as text. What the edge asks of them at every request is read once, and again when they are
-//! set anew.
+//! The documents of the settings are kept as text. What the edge needs of them for every request is parsed once, and
+//! again after a document was replaced.
 
 use crate::clock::Timestamp;
 use crate::s3::bucket_policy::{BucketPolicy, Opening};
@@ -56,16 +56,16 @@ impl Bucket {
         *self = Self::new(self.name.clone(), self.created_at, documents);
     }
 
-    /// A document of this bucket, as it was set.
+    /// A document of this bucket, as the client set it.
     #[must_use]
     pub fn setting(&self, setting: BucketSetting) -> Option<&str> {
         self.settings.documents.get(&setting).map(AsRef::as_ref)
     }
 
-    /// What it allows everybody, and denies even those who sign.
+    /// The policy: what it allows the public, and what it denies even to signed requests.
     ///
     /// # Errors
-    /// Where it cannot be read, though it was judged when it was set: nobody knows whom it denies what.
+    /// If the document cannot be parsed, though it was checked when it was set: it is unknown what it denies to whom.
     pub fn policy(&self) -> Result<Option<&BucketPolicy>, &S3Error> {
         let read = || {
             let document = self.setting(BucketSetting::Policy);
@@ -76,7 +76,7 @@ impl Bucket {
         policy.map(Option::as_ref)
     }
 
-    /// What it blocks; nothing until it is said.
+    /// The public access that is blocked; nothing until it is set.
     #[must_use]
     pub fn public_access_block(&self) -> PublicAccessBlock {
         self.setting(BucketSetting::PublicAccessBlock)
@@ -84,11 +84,11 @@ impl Bucket {
             .unwrap_or_default()
     }
 
-    /// What everybody may do in it; `None`: nothing.
+    /// What the public may do in the bucket; `None`: nothing.
     #[must_use]
     pub fn opening(&self) -> Option<&Opening> {
         let read = || {
-            // One that cannot be read allows nothing.
+            // A policy that cannot be parsed allows nothing.
             let policy = self.policy().ok()??;
             let is_restricted = self.public_access_block().restrict_public_buckets;
             policy.opening(&self.name).filter(|_| !is_restricted)
@@ -96,15 +96,15 @@ impl Bucket {
         self.settings.opening.get_or_init(read).as_ref()
     }
 
-    /// Its rules of cross-origin access.
+    /// The rules of cross-origin access.
     #[must_use]
     pub fn cors(&self) -> Option<&CorsRules> {
-        // What cannot be read was never set: documents are judged before.
+        // A document that cannot be parsed was never set: documents are checked before.
         let read = || CorsRules::parse(self.setting(BucketSetting::Cors)?).ok();
         self.settings.cors.get_or_init(read).as_ref()
     }
 
-    /// Which of its objects and uploads end when.
+    /// The rules that say when objects and uploads expire.
     #[must_use]
     pub fn lifecycle(&self) -> Option<&Lifecycle> {
         let read = || Lifecycle::parse(self.setting(BucketSetting::Lifecycle)?).ok();
@@ -121,7 +121,7 @@ mod tests {
     const POLICY: &str = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::uploads/*"}}"#;
 
     #[test]
-    fn a_policy_is_read_once_and_one_that_cannot_be_read_is_no_absent_one() {
+    fn a_policy_is_parsed_once_and_an_unreadable_one_is_an_error() {
         let name = BucketName::parse("uploads").unwrap();
         let mut bucket = Bucket::new(name, Timestamp::from_secs(0), BTreeMap::new());
         assert!(bucket.policy().unwrap().is_none());
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_read_anew_when_it_is_set_anew() {
+    fn a_document_is_parsed_again_after_it_was_replaced() {
         let name = BucketName::parse("uploads").unwrap();
         let mut bucket = Bucket::new(name, Timestamp::from_secs(0), BTreeMap::new());
         assert!(bucket.cors().is_none());

@@ -1,21 +1,21 @@
-//! Where an object's bytes lie: runs of bodies, one after the other.
+//! Content: the places of an object's bytes, as runs of bodies, one after the other.
 
 use crate::s3::range::ByteRange;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// `length` bytes of a body from `start` on. Records and rows have it as `[body, start, length]`.
+/// `length` bytes of a body from `start` on. Records and rows store it as `[body, start, length]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "(u64, u64, u64)", into = "(u64, u64, u64)")]
 pub(in crate::store) struct Extent {
-    /// Sequence of the record that brought the body.
+    /// The sequence of the record that brought the body.
     pub(in crate::store) body: u64,
     pub(in crate::store) start: u64,
     /// Never 0.
     pub(in crate::store) length: u64,
 }
 
-/// No place in a file, and no length, is beyond this: sums of thousands of them are numbers still.
+/// The limit of offsets and lengths: sums of thousands of them do not overflow.
 const FARTHEST: u64 = 1 << 48;
 
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ impl From<Extent> for (u64, u64, u64) {
 }
 
 impl Extent {
-    /// All of a body; none where it has no bytes.
+    /// The extent that covers a whole body; `None`: the body has no bytes.
     pub(in crate::store) fn whole(body: u64, length: u64) -> Option<Self> {
         (length > 0).then_some(Self {
             body,
@@ -55,7 +55,7 @@ impl Extent {
     }
 }
 
-/// Where a body lies, as the index has it.
+/// Where a body lies, as the index stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::store) enum Place {
@@ -81,7 +81,7 @@ pub(in crate::store) struct Body {
     pub(in crate::store) block_crcs: Vec<u64>,
 }
 
-/// The name of a blob: 32 lower-case hex digits, and nothing else can be one.
+/// The name of a blob: exactly 32 lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "std::borrow::Cow<'_, str>", into = "String")]
 pub(in crate::store) struct BlobId(u128);
@@ -125,7 +125,7 @@ impl From<BlobId> for String {
     }
 }
 
-/// The bytes of an object, and all that is needed to read them.
+/// The extents of an object, and everything that a reader needs to read their bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct Content {
     pub(in crate::store) extents: Vec<Extent>,
@@ -133,7 +133,7 @@ pub(in crate::store) struct Content {
     pub(in crate::store) bodies: BTreeMap<u64, Body>,
 }
 
-/// The extents that a range of these covers.
+/// The parts of these extents that a range covers.
 pub(in crate::store) fn cut(extents: &[Extent], range: ByteRange) -> Vec<Extent> {
     let mut position = 0;
     let mut within = Vec::new();
@@ -152,7 +152,7 @@ pub(in crate::store) fn cut(extents: &[Extent], range: ByteRange) -> Vec<Extent>
     within
 }
 
-/// Makes one of what lies together in one body: ranges of one source, copied part by part, are one extent again.
+/// Joins adjacent extents of one body: ranges of one source that were copied part by part become one extent again.
 pub(in crate::store) fn joined(extents: impl IntoIterator<Item = Extent>) -> Vec<Extent> {
     let mut joined: Vec<Extent> = Vec::new();
     for extent in extents {
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Which byte of which body each byte is.
+    /// For each byte, its body and its offset in the body.
     fn bytes(extents: &[Extent]) -> Vec<(u64, u64)> {
         let each = |extent: &Extent| {
             (extent.start..extent.start + extent.length)

@@ -1,9 +1,9 @@
-//! A folder that is held open, and the files directly in it: the only way in which files of `@hangar` are opened.
+//! A folder that is kept open, and the files directly in it: files of `@hangar` are opened only in this way.
 //!
-//! Guarantees: a name is one component, looked up from the open folder, and never followed where it is a symbolic link;
-//! what is opened is a regular file; nothing here waits for a pipe or a device. So no text from a log, an index, a
-//! snapshot or a backup leads out of the folder, and a folder that is moved meanwhile stays the same folder. Only the
-//! root (`DATA/@hangar`) may be reached by a link: the operator chose it.
+//! Guarantees: a name is one component that is looked up in the open folder, and a symbolic link is never followed; only
+//! regular files are opened; nothing here waits for a pipe or a device. So no text from a log, an index, a snapshot or a
+//! backup leads out of the folder, and a folder that is moved meanwhile stays the same folder. Only the root
+//! (`DATA/@hangar`) may be reached through a link: the operator chose it.
 //!
 //! `openat2(RESOLVE_BENEATH)` would allow whole paths. One component and `O_NOFOLLOW` need no recent kernel.
 
@@ -23,7 +23,7 @@ const PIECE_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Dir {
     folder: Arc<OwnedFd>,
-    /// Where it was opened: for texts, and for SQLite, which opens by path.
+    /// The path under which it was opened: for messages, and for SQLite, which opens by path.
     path: Arc<PathBuf>,
 }
 
@@ -31,7 +31,7 @@ impl Dir {
     /// Opens the root. Links in `path` are followed.
     ///
     /// # Errors
-    /// When it is missing, no folder, or out of reach.
+    /// If the folder is missing, is not a folder, or cannot be accessed.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty());
@@ -56,7 +56,7 @@ impl Dir {
         })
     }
 
-    /// Makes a folder in this one where it is missing, for this one's owner alone, and opens it.
+    /// Opens a folder in this one. If it is missing, makes it first, with access for this folder's owner alone.
     pub(in crate::store) fn make_folder(&self, name: &str) -> io::Result<Self> {
         match rustix::fs::mkdirat(&self.folder, component(name)?, PRIVATE_FOLDER) {
             Ok(()) => {
@@ -69,7 +69,7 @@ impl Dir {
         }
     }
 
-    /// Who owns it.
+    /// The owner of the folder.
     pub(in crate::store) fn owner(&self) -> io::Result<Owner> {
         Owner::of(&self.folder)
     }
@@ -79,7 +79,7 @@ impl Dir {
         &self.path
     }
 
-    /// For texts, and for SQLite.
+    /// The path of a file in it, for messages and for SQLite.
     pub(in crate::store) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -87,15 +87,15 @@ impl Dir {
     /// Opens a file for reading.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidData` where it is a link, a folder, a pipe or a device.
+    /// `NotFound`; `InvalidData` if it is a link, a folder, a pipe or a device.
     pub fn read(&self, name: &str) -> io::Result<File> {
         self.open_file(name, OFlags::RDONLY)
     }
 
-    /// Opens a file that is there for reading and writing.
+    /// Opens an existing file for reading and writing.
     pub(in crate::store) fn write(&self, name: &str) -> io::Result<File> {
         let file = self.open_file(name, OFlags::RDWR)?;
-        // Written in place, it would change under its other name too.
+        // Writing would also change the file under its other name.
         if rustix::fs::fstat(&file)?.st_nlink > 1 {
             let path = self.path_of(name);
             return Err(invalid(format!(
@@ -106,7 +106,7 @@ impl Dir {
         Ok(file)
     }
 
-    /// Opens a file for writing, and makes it where it is missing. What it holds stays.
+    /// Opens a file for writing, and makes it if it is missing. Its content stays.
     pub(in crate::store) fn make(&self, name: &str) -> io::Result<File> {
         match self.make_new(name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.write(name),
@@ -114,17 +114,17 @@ impl Dir {
         }
     }
 
-    /// Makes a file, for the folder's owner alone, where there is nothing of that name.
+    /// Makes a new file, with access for the folder's owner alone.
     ///
     /// # Errors
-    /// `AlreadyExists`, a link included.
+    /// `AlreadyExists` if anything has that name, also a link.
     pub fn make_new(&self, name: &str) -> io::Result<File> {
         let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
         owner::follow(&file, &self.folder);
         Ok(file)
     }
 
-    /// Makes an empty file in the place of what has that name.
+    /// Makes an empty file. A file that has the name is removed first.
     pub(in crate::store) fn make_anew(&self, name: &str) -> io::Result<File> {
         self.remove(name)?;
         self.make_new(name)
@@ -159,7 +159,7 @@ impl Dir {
         invalid(format!("{} is not a {what}", self.path_of(name).display()))
     }
 
-    /// What is there; `None`: nothing. A link is not followed.
+    /// The status of a file; `None`: nothing has that name. A link is not followed.
     pub(in crate::store) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.folder, component(name)?, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
@@ -168,10 +168,10 @@ impl Dir {
         }
     }
 
-    /// How long a file is, bytes; `None`: there is none.
+    /// The length of a file, bytes; `None`: there is no such file.
     ///
     /// # Errors
-    /// `InvalidData` where something else than a regular file has the name.
+    /// `InvalidData` if something other than a regular file has the name.
     pub(in crate::store) fn length(&self, name: &str) -> io::Result<Option<u64>> {
         match self.stat(name)? {
             None => Ok(None),
@@ -182,8 +182,8 @@ impl Dir {
         }
     }
 
-    /// Whether this user may use a file so; one that is missing is no trouble. It is not opened: to close a database's
-    /// file would end SQLite's locks on it.
+    /// Requires that this user has the given access to a file. A missing file is no error. The file is not opened,
+    /// because closing a database's file would release SQLite's locks on it.
     pub(in crate::store) fn require(&self, name: &str, access: Access) -> io::Result<()> {
         match rustix::fs::accessat(&self.folder, component(name)?, access, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
@@ -196,29 +196,29 @@ impl Dir {
         Ok(self.stat(name)?.is_some())
     }
 
-    /// Removes a file; `false`: there was none.
+    /// Removes a file; `false`: there was no such file.
     ///
     /// # Errors
-    /// A folder of that name stays.
+    /// If the name is a folder's: the folder stays. If the system refuses the removal.
     pub fn remove(&self, name: &str) -> io::Result<bool> {
         match rustix::fs::unlinkat(&self.folder, component(name)?, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::NOENT) => Ok(false),
-            // It is the folder that must be writable.
+            // The folder must be writable, so the error names the folder.
             Err(error) => Err(explained(self.path(), error.into())),
         }
     }
 
-    /// Gives a file another name, in this folder or in another; what has that name is replaced.
+    /// Renames a file, in this folder or into another. A file that has the new name is replaced.
     ///
     /// # Errors
-    /// `NotFound`, …
+    /// `NotFound`, or the error of the system.
     pub fn rename(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
         let (name, new) = (component(name)?, component(new)?);
         Ok(rustix::fs::renameat(&self.folder, name, &to.folder, new)?)
     }
 
-    /// What is in it, in no order. A name that is not UTF-8 is not one of ours, and is left out.
+    /// The names in the folder, in no order. Names that are not UTF-8 are left out: hangar makes none.
     pub(in crate::store) fn names(
         &self,
     ) -> io::Result<impl Iterator<Item = io::Result<String>> + use<>> {
@@ -232,15 +232,15 @@ impl Dir {
         }))
     }
 
-    /// Puts on disk which names are in it.
+    /// Syncs the folder: its names are on the disk then.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// If the sync fails.
     pub fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.folder)?)
     }
 
-    /// Copies a file to a new one in the place of what has that name there, and syncs it.
+    /// Copies a file, and syncs the copy. A file that has the new name is removed first.
     pub(in crate::store) fn copy(&self, name: &str, to: &Self, new: &str) -> io::Result<File> {
         let mut source = self.read(name)?;
         let mut copy = to.make_anew(new)?;
@@ -255,10 +255,10 @@ impl Dir {
         Ok(copy)
     }
 
-    /// Reads a short file; `None`: there is none.
+    /// Reads a short file; `None`: there is no such file.
     ///
     /// # Errors
-    /// `InvalidData` where it is longer than `most_bytes`, or no regular file.
+    /// `InvalidData` if it is longer than `most_bytes`, or not a regular file.
     pub fn read_short(&self, name: &str, most_bytes: u64) -> io::Result<Option<Vec<u8>>> {
         let file = match self.read(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -274,7 +274,8 @@ impl Dir {
     }
 }
 
-/// Where this user may not do what it wants: an error of the same kind that names the file, its owner and this user.
+/// For a denied permission or a read-only file system: an error of the same kind that names the file, and for a denied
+/// permission also its owner and this user. Any other error is returned unchanged.
 pub(in crate::store) fn explained(path: &Path, error: io::Error) -> io::Error {
     let kind = error.kind();
     let text = match kind {
@@ -287,7 +288,7 @@ pub(in crate::store) fn explained(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(kind, text)
 }
 
-/// The first part of a path that cannot be looked at is what denies.
+/// The text names the deepest part of the path that can still be examined, since that part denies the access.
 fn denied(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
     let user = owner::user();
@@ -311,7 +312,7 @@ fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// A name that cannot lead elsewhere.
+/// Checks that a name is one component, which cannot lead out of the folder.
 fn component(name: &str) -> io::Result<&str> {
     let leads_elsewhere = matches!(name, "" | "." | "..") || name.contains(['/', '\0']);
     if leads_elsewhere {
@@ -320,9 +321,9 @@ fn component(name: &str) -> io::Result<&str> {
     Ok(name)
 }
 
-/// Lets go of what the system holds of a file in memory from a byte on, where that is on the disk.
+/// Drops the pages of a file from the page cache, from offset `from` on, as far as they are on the disk.
 pub(in crate::store) fn forget(file: &File, from: u64) -> io::Result<()> {
-    // A page that is named in part is not forgotten.
+    // A page that is named only in part would not be dropped.
     #[cfg(target_os = "linux")]
     rustix::fs::fadvise(file, from - from % 4096, None, rustix::fs::Advice::DontNeed)?;
     #[cfg(not(target_os = "linux"))]
@@ -357,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_neither_followed_nor_waited_for() {
+    fn only_regular_files_are_opened_and_links_and_pipes_are_refused() {
         let temporary = tempfile::tempdir().unwrap();
         let victim = temporary.path().join("victim");
         std::fs::write(&victim, "precious").unwrap();

@@ -1,7 +1,8 @@
-//! Changes of other modules, which travel in the vault's records.
+//! Effects: changes of other modules that the vault's records carry.
 //!
-//! An effect is data: a kind and what it changes. The statements of its kind apply it, at a commit and again at replay. No
-//! kind needs code: each statement gets the effects of one group as one JSON array, and no effect computes anything.
+//! An effect is data: a kind, and what it changes. The statements of its kind apply it, at a commit and again at a
+//! replay. No kind needs code: each statement gets the effects of one group as one JSON array, and no effect computes
+//! anything.
 
 /// A change of another module's own kind, recorded together with a change of the store and applied in the same
 /// transaction. It holds outcomes (ids, times, texts), nothing to compute again.
@@ -17,7 +18,7 @@ pub struct Effect {
 
 impl Effect {
     /// # Panics
-    /// Where `data` has a map with keys that are no texts.
+    /// If `data` contains a map whose keys are not texts.
     #[must_use]
     pub fn new(kind: &'static str, rows: Vec<String>, data: &impl serde::Serialize) -> Self {
         let data = serde_json::to_value(data).expect("an effect of texts, numbers and ids is JSON");
@@ -45,7 +46,7 @@ impl EffectKind {
         }
     }
 
-    /// The statements run for those effects alone whose data has this field. A kind may be registered more than once.
+    /// The statements run only for effects whose data has this field. A kind may be registered more than once.
     #[must_use]
     pub const fn only_with(mut self, field: &'static str) -> Self {
         self.only_with = Some(field);
@@ -53,7 +54,7 @@ impl EffectKind {
     }
 }
 
-/// What a check decides: the effect to record (`None`: nothing changes), and the caller's answer.
+/// The decision of a check: the effect to record (`None`: nothing changes), and the result for the caller.
 #[derive(Debug)]
 pub struct Decision<T> {
     pub effect: Option<Effect>,

@@ -1,6 +1,7 @@
-//! What can go wrong at the vault's door.
+//! The errors of the vault.
 //!
-//! An error's text leaves its cause out; the cause is its source. [`with_causes`] joins them where a person reads them.
+//! The text of an error does not contain its cause, which is its source. [`with_causes`] joins both where a person reads
+//! them.
 
 use crate::s3::checksum::ChecksumAlgorithm;
 use crate::telemetry::with_causes;
@@ -17,7 +18,7 @@ pub enum OpenError {
     /// Another hangar holds the folder's lock.
     #[error(transparent)]
     Locked(Refusal),
-    /// There is no room on the disk, and no reserve left to free.
+    /// The disk is full, and there is no reserve left to free.
     #[error(transparent)]
     Full(Refusal),
 }
@@ -31,7 +32,7 @@ impl OpenError {
     }
 }
 
-/// What cannot be done with a data folder, why, and what the administrator can do about it.
+/// The operation that failed on a data folder, why it failed, and what the administrator can do about it.
 #[derive(Debug, Default, thiserror::Error)]
 #[error("{what}{}", .way_out.as_ref().map(|way_out| format!("; {way_out}")).unwrap_or_default())]
 pub struct Refusal {
@@ -97,7 +98,8 @@ pub enum StoreError {
     NoSuchKey,
     #[error("there is no such upload")]
     NoSuchUpload,
-    /// A part was replaced between looking and completing, or an object while it was looked at: look again.
+    /// A part was replaced between its look-up and the completion, or an object while it was read: the caller looks it
+    /// up again.
     #[error("what was looked at has changed")]
     UploadChanged,
     /// An object is made of at most 100,000 runs of bytes.
@@ -111,12 +113,12 @@ pub enum StoreError {
     /// 503 with Retry-After: overload, a failed sync, a folder that cannot be written.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// 500: the stored bytes are not what was stored.
+    /// 500: the bytes on the disk differ from what was stored.
     #[error(transparent)]
     Damaged(#[from] DamagedBytes),
 }
 
-/// A cause that many callers of one change share.
+/// A cause that the callers of one group share.
 type Cause = Arc<dyn Error + Send + Sync>;
 
 /// Why nothing can be read or written for now.
@@ -128,7 +130,7 @@ pub struct Unavailable {
     cause: Option<Cause>,
 }
 
-/// Which stored bytes are not what was stored.
+/// The bytes on the disk that differ from what was stored.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("stored bytes are damaged: {what}")]
 pub struct DamagedBytes {
@@ -186,7 +188,7 @@ impl From<sqlx::Error> for StoreError {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// More than the limit: nothing of it is kept.
+    /// The body exceeds the limit, and nothing of it is kept.
     #[error("the body is longer than {limit_bytes} bytes")]
     TooLong { limit_bytes: u64 },
     #[error("the body has {actual_bytes} bytes, fewer than {min_bytes}")]
@@ -213,7 +215,7 @@ pub enum RecordError<E> {
     Store(StoreError),
 }
 impl<E: From<StoreError>> RecordError<E> {
-    /// The caller's own error, which knows the store's.
+    /// Converts into the caller's own error type.
     pub fn into_refusal(self) -> E {
         match self {
             Self::Refused(refusal) => refusal,
@@ -235,7 +237,7 @@ pub(in crate::store) fn given_up() -> StageError {
     StoreError::from(Unavailable::from("the upload was given up")).into()
 }
 
-/// A full disk is 507; all other trouble of the disk is 503.
+/// A full disk is 507; every other error of the disk is 503.
 pub(in crate::store) fn unavailable(error: &io::Error) -> StoreError {
     if is_full(error) {
         StoreError::Full
@@ -245,7 +247,7 @@ pub(in crate::store) fn unavailable(error: &io::Error) -> StoreError {
     }
 }
 
-/// The same error once more: one of the system by its number, any other by its kind and text.
+/// A copy of an error: an error of the system by its number, any other by its kind and text.
 pub(in crate::store) fn copy_of(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(number) => io::Error::from_raw_os_error(number),

@@ -1,14 +1,15 @@
 //! The vault: objects in buckets, kept in an append-only log with SQLite as its index.
 //!
-//! **An answer of success means: it is on disk.** Every change is one record of the log (`record`), written and synced in
-//! groups by one task (`journal`) and then applied to the `index` in one transaction. A crash, a power cut or a cut
-//! connection leave the old state or the new one. At start the log is replayed from where the index stands (`recovery`).
+//! **A successful result means that the change is on the disk.** Every change is one record of the log (`record`). One
+//! writer appends and syncs records in groups (`journal`), and then each group is applied to the `index` in one
+//! transaction. A crash, a power cut or a broken connection leaves the old state or the new one. A start replays the log
+//! from the position of the index on (`recovery`).
 //!
-//! What it refuses to know: assets, users, tokens. Their changes travel in the same records as [`Effect`]s and are
-//! applied by the statements that their modules registered.
+//! What it refuses to know: assets, users, tokens. Their changes are [`Effect`]s in the same records, and are applied by
+//! the statements that their modules registered.
 //!
 //! Its rooms import one way: `door` → `upkeep` → `parts` → `recovery` → `journal` → `index` → `bodies` →
-//! `record`. All may import the files beside them, which import no room.
+//! `record`. All rooms may import the files of this folder, which import no room.
 
 mod blocking;
 mod bodies;

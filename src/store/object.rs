@@ -1,4 +1,4 @@
-//! What the vault keeps, and what is asked of it.
+//! Objects and their metadata, and the values of requests to the vault.
 
 use crate::clock::Timestamp;
 use crate::s3::checksum::{Checksum, ChecksumType, Digests};
@@ -10,7 +10,7 @@ use crate::store::error::StageError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What is stored with an object's bytes and given back with them.
+/// The metadata that is stored with an object's bytes and returned with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ObjectMeta {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,19 +27,19 @@ pub struct ObjectMeta {
     pub expires: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
-    /// Where a website would send those who ask for the object; here it is only given back.
+    /// The URL that a website endpoint would redirect to. It is only stored and returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub website_redirect: Option<String>,
-    /// Names lower case, without `x-amz-meta-`.
+    /// User metadata. Names are lower case, without `x-amz-meta-`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub user: BTreeMap<String, String>,
-    /// `k=v&k2=v2`, URL-encoded, as `x-amz-tagging` has it.
+    /// `k=v&k2=v2`, URL-encoded, as in `x-amz-tagging`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tagging: Option<String>,
-    /// Checksums to hand out under `x-amz-checksum-mode: ENABLED`.
+    /// Checksums that are returned for `x-amz-checksum-mode: ENABLED`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checksums: Vec<Checksum>,
-    /// Of those checksums.
+    /// The type of those checksums.
     #[serde(default, skip_serializing_if = "is_default")]
     pub checksum_type: ChecksumType,
 }
@@ -49,7 +49,7 @@ fn is_default(checksum_type: &ChecksumType) -> bool {
     *checksum_type == ChecksumType::default()
 }
 
-/// Where new bytes go.
+/// The key that new bytes are stored under, and their metadata.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub bucket: BucketName,
@@ -71,7 +71,7 @@ impl Committed {
         }
     }
 }
-/// An object as its row has it. Cheap to clone.
+/// An object, as read from its row. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Object {
     pub bucket: BucketName,
@@ -91,7 +91,7 @@ impl Object {
         }
     }
 }
-/// Where an object is, for looking it up in memory.
+/// A bucket and a key, to look an object up in the cache without cloning them.
 #[derive(Hash)]
 pub(in crate::store) struct At<'a>(
     pub(in crate::store) &'a BucketName,
@@ -105,7 +105,7 @@ impl quick_cache::Equivalent<(BucketName, ObjectKey)> for At<'_> {
 }
 
 impl Object {
-    /// What it takes in memory, more or less.
+    /// About how many bytes of memory an entry of the cache takes.
     pub(in crate::store) fn weight_bytes(
         (_, key): &(BucketName, ObjectKey),
         object: &Self,
@@ -139,7 +139,7 @@ impl Object {
             + object.content.extents.len() * 24
     }
 
-    /// As a lifecycle's rules look at it.
+    /// The properties that the rules of a lifecycle match against.
     #[must_use]
     pub fn as_subject(&self) -> Subject<'_> {
         Subject {
@@ -160,18 +160,18 @@ pub enum Deletion {
     Deleted,
     WasAbsent,
 }
-/// What a listing asks for. Order: UTF-8 bytes.
+/// A request for a page of a listing. Keys are in the order of their UTF-8 bytes.
 #[derive(Debug, Clone, Default)]
 pub struct ListRequest {
     pub prefix: String,
     pub delimiter: Option<String>,
-    /// Strictly after this key or common prefix.
+    /// The listing begins strictly after this key or common prefix.
     pub after: Option<String>,
-    /// Not before this text, which is behind all that was given.
+    /// The listing begins at this text, which is after everything that earlier pages held.
     pub from: Option<String>,
     pub max: u32,
 }
-/// What must hold of staged bytes before they are sealed.
+/// What a client announced of a body, and staged bytes must fulfil before they are sealed.
 #[derive(Debug, Clone, Default)]
 pub struct Expected {
     /// Bytes, at least.
@@ -184,7 +184,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Compares what was computed of a body with what was announced.
+    /// Compares the computed digests of a body with the announced ones.
     ///
     /// # Errors
     /// The first digest that differs.
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_older_log_says_of_an_object_is_read_and_written_as_it_was() {
+    fn metadata_of_an_older_log_is_read_and_written_unchanged() {
         let older = r#"{"content_type":"image/png","user":{"a":"b"},"tagging":"k=v"}"#;
         let meta: ObjectMeta = serde_json::from_str(older).unwrap();
         assert_eq!(meta.website_redirect, None);

@@ -1,4 +1,4 @@
-//! The progress of long work.
+//! The progress of long operations.
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,4 +1,4 @@
-//! Multipart uploads: what is known of them and of their parts.
+//! Multipart uploads and their parts.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 
 use crate::clock::Timestamp;
@@ -23,7 +23,7 @@ impl UploadId {
         Self(uuid::Uuid::new_v7(at).simple().to_string().into())
     }
 
-    /// `None` where it cannot be the id of an upload.
+    /// `None` if the text cannot be the id of an upload.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let form = text.len() == 32
@@ -39,19 +39,19 @@ impl UploadId {
     }
 }
 
-/// The checksum that an upload was begun with: each part has one of this algorithm.
+/// The checksum that was requested when an upload was begun: each part has one of this algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UploadChecksum {
     pub algorithm: ChecksumAlgorithm,
     pub checksum_type: ChecksumType,
 }
 
-/// What a new upload is to become.
+/// The object that a new upload is to become.
 #[derive(Debug, Clone)]
 pub struct NewUpload {
     pub bucket: BucketName,
     pub key: ObjectKey,
-    /// Without checksums: those are known at its end.
+    /// Without checksums, which are known only when the upload is completed.
     pub meta: ObjectMeta,
     pub checksum: Option<UploadChecksum>,
 }
@@ -77,7 +77,7 @@ pub struct Part {
     pub size_bytes: u64,
     pub last_modified: Timestamp,
     pub checksums: Vec<Checksum>,
-    /// That of the record that brought it.
+    /// The sequence of the record that brought the part.
     pub(in crate::store) sequence: u64,
     pub(in crate::store) extents: Vec<Extent>,
 }
@@ -89,7 +89,7 @@ pub struct PartPage {
     pub is_truncated: bool,
 }
 
-/// A part of an object that a multipart upload made. Records and rows have it as `[number, bytes, checksums]`.
+/// A part of an object that was made by a multipart upload. Records and rows store it as `[number, bytes, checksums]`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(from = "(u16, u64, Vec<Checksum>)", into = "(u16, u64, Vec<Checksum>)")]
 pub struct ObjectPart {
@@ -114,7 +114,8 @@ impl From<ObjectPart> for (u16, u64, Vec<Checksum>) {
     }
 }
 
-/// What made an object of parts: kept with the object for `partNumber`, `GetObjectAttributes` and a repeated Complete.
+/// The parts that an object was made of, and its upload. They are stored with the object for `partNumber`,
+/// `GetObjectAttributes` and a repeated Complete.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ObjectParts {
     /// `None` for a copy.
@@ -124,7 +125,8 @@ pub struct ObjectParts {
 }
 
 impl ObjectParts {
-    /// What a copy keeps: the parts' checksums only where the whole keeps those that are made of them.
+    /// The parts of a copy. They keep their checksums only if the copy keeps the checksums of the whole, which are
+    /// computed from them.
     pub(in crate::store) fn of_copy(self, source: &Object, copy: &ObjectMeta) -> Self {
         let keeps = copy.checksums == source.meta.checksums;
         let mut parts = self.parts;
@@ -136,12 +138,12 @@ impl ObjectParts {
     }
 }
 
-/// Which uploads are listed. Order: key (UTF-8 bytes), then creation.
+/// A request for a page of uploads. They are in the order of their keys (UTF-8 bytes), then of their creation.
 #[derive(Debug, Clone, Default)]
 pub struct UploadListRequest {
     pub prefix: String,
     pub delimiter: Option<String>,
-    /// Only keys (or common prefixes) after this one; with `after_upload` also later uploads of this very key.
+    /// Only keys (or common prefixes) after this one; with `after_upload` also later uploads of this key.
     pub after_key: Option<String>,
     pub after_upload: Option<String>,
     pub max: u32,
@@ -151,17 +153,17 @@ pub struct UploadListRequest {
 pub struct UploadListPage {
     pub uploads: Vec<Upload>,
     pub common_prefixes: Vec<String>,
-    /// Key (or common prefix) and upload id of the last entry, where more follow.
+    /// The key (or common prefix) and the upload id of the last entry, if more follow.
     pub next: Option<(String, String)>,
 }
 
-/// What makes an object of an upload's parts.
+/// A request to make an object from an upload's parts.
 #[derive(Debug, Clone)]
 pub struct Completion {
-    /// In order of their numbers, as they were read from the vault.
+    /// In the order of their numbers, as they were read from the vault.
     pub parts: Vec<Part>,
     /// `md5(md5s)-N`
     pub etag: ETag,
-    /// Checksums of the whole, of the upload's type.
+    /// Checksums of the whole object, of the type that the upload has.
     pub checksums: Vec<Checksum>,
 }

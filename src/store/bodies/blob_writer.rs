@@ -1,4 +1,5 @@
-//! Writing a long body to its blob: each buffer is hashed and written at once, and the disk is synced while more comes.
+//! Writes a long body to its blob: each buffer is hashed while it is written, and the blob is synced early, while more of
+//! the body comes.
 
 use crate::faults;
 use crate::s3::checksum::{Digests, Md5Hasher, OtherHasher, Wanted};
@@ -14,17 +15,17 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-/// So much of a blob is on its way to the disk while more of it comes, else its last sync would have all to wait for.
+/// After this many bytes a blob is synced early, so that its last sync does not have to wait for the whole body.
 const SYNC_BYTES: usize = 32 << 20;
 
-/// A buffer that is hashed and written, beside each other: MD5 takes as long as the rest.
+/// A buffer that is being hashed and written. Two threads work on it: MD5 takes as long as the other digests and the write.
 pub(in crate::store::bodies) struct Writing {
     pub(in crate::store::bodies) buffer: Arc<StagedBuffer>,
     md5: JoinHandle<Md5Hasher>,
     rest: JoinHandle<std::io::Result<BlobWriter>>,
 }
 
-/// Bytes, and what they take of the memory that staged bodies share: given back together.
+/// Bytes, and their permits of the memory that staged bodies share. Both are released together.
 pub(in crate::store::bodies) struct StagedBuffer {
     pub(in crate::store::bodies) bytes: Vec<u8>,
     permits: Permits,
@@ -49,7 +50,8 @@ impl Writing {
         }
     }
 
-    /// Gives the buffer back, to be filled again; a body's first is of what it held in memory, and goes.
+    /// Waits for both threads. Returns the buffer, to be filled again; the first buffer of a body, which it was staged in
+    /// while it was in memory, is freed instead.
     pub(in crate::store::bodies) async fn end(
         self,
     ) -> Result<(Md5Hasher, BlobWriter, Vec<u8>), StageError> {
@@ -68,7 +70,7 @@ pub(in crate::store::bodies) struct BlobWriter {
     blob: NewBlob,
     file: Arc<File>,
     hasher: Box<OtherHasher>,
-    /// Bytes behind the last sync that was begun.
+    /// Bytes written since the last sync was begun.
     unsynced: usize,
     syncing: Option<JoinHandle<std::io::Result<()>>>,
     syncs: Arc<Semaphore>,
@@ -98,7 +100,7 @@ impl BlobWriter {
         self.unsynced += buffer.len();
         if self.unsynced >= SYNC_BYTES && self.syncing.as_ref().is_none_or(JoinHandle::is_finished)
         {
-            // What a sync has reported no later one reports again.
+            // An error that one sync has reported is not reported by a later one.
             if let Some(ended) = self.syncing.take().and_then(FutureExt::now_or_never) {
                 ended.map_err(std::io::Error::other)??;
             }
@@ -110,7 +112,7 @@ impl BlobWriter {
         Ok(self)
     }
 
-    /// All of it is on the disk then, and as it was expected.
+    /// Returns once the whole body is on the disk, with the expected digests.
     pub(in crate::store::bodies) async fn finish(
         mut self,
         md5: [u8; 16],
@@ -128,8 +130,8 @@ impl BlobWriter {
     }
 }
 
-/// With a turn, of a body that goes on: the system then lets go of what is on the disk of it. What comes finds memory that
-/// is free, and what others read stays in theirs.
+/// A sync with a turn is an early one: more of the body comes. The synced bytes are then dropped from the system's page
+/// cache, so that the next bytes find free memory, and files that other requests read stay in the page cache.
 fn sync(file: Arc<File>, turn: Permits) -> JoinHandle<std::io::Result<()>> {
     tokio::task::spawn_blocking(move || {
         faults::call("blob-sync")?;

@@ -1,6 +1,8 @@
-//! Bodies that are files of their own: `blobs/<random id>`, written at their final name. No record, no object.
+//! Blobs: bodies that are files of their own, `blobs/<random id>`, written under their final name. A blob without a record
+//! is no object.
 //!
-//! An id is a [`BlobId`] wherever it comes from, so that no text of a log, an index or a backup becomes another file name.
+//! Every id is a [`BlobId`], wherever it comes from, so that no text in a log, an index or a backup can become another file
+//! name.
 
 use crate::faults;
 use crate::store::content::BlobId;
@@ -10,7 +12,7 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The folder of blobs, and which of them the index cannot know yet. Cheap to clone.
+/// The folder of blobs, and the ids of blobs that the index cannot know yet. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Blobs {
     dir: Dir,
@@ -29,8 +31,8 @@ impl Blobs {
         &self.dir
     }
 
-    /// Whether an upload holds it, or a record that the index lacks names it. Ask the index after this, not before: what
-    /// is let go here is there.
+    /// Whether an upload holds the blob, or a record names it that the index does not have yet. Ask the index after this,
+    /// not before: a blob that is no longer under way is in the index, if a record names it.
     pub(in crate::store) fn is_under_way(&self, id: BlobId) -> bool {
         self.lock().contains(&id)
     }
@@ -61,7 +63,7 @@ impl Blobs {
     }
 }
 
-/// A blob that the index cannot know yet; it can once this is dropped, or never will.
+/// Marks a blob that the index cannot know yet. Once this is dropped, the index knows the blob, or never will.
 #[derive(Debug)]
 pub(in crate::store) struct UnderWay {
     blobs: Blobs,
@@ -78,7 +80,7 @@ impl Drop for UnderWay {
 #[derive(Debug)]
 pub(in crate::store) struct NewBlob {
     id: BlobId,
-    /// `None` once it is kept.
+    /// `None` once a record names the blob.
     under_way: Option<UnderWay>,
 }
 
@@ -87,7 +89,7 @@ impl NewBlob {
         self.id
     }
 
-    /// A record names it: it stays. What comes back is to be held until the index has that record.
+    /// Keeps the file, because a record names it now. The caller holds the returned mark until the index has that record.
     pub(in crate::store) fn keep(mut self) -> Option<UnderWay> {
         self.under_way.take()
     }
@@ -112,7 +114,7 @@ impl Drop for NewBlob {
     }
 }
 
-/// The blobs of a folder, `most` at a time; what has another name is none.
+/// The blobs of a folder, `most` at a time. A file whose name is no blob id is skipped.
 pub(in crate::store) fn pages(
     dir: &Dir,
     most: usize,

@@ -1,4 +1,4 @@
-//! Giving the bytes of bodies back to the file system.
+//! Frees the bytes of bodies: punches holes in the log and removes blobs.
 
 use crate::store::content::{BlobId, Place};
 use crate::store::dir::Dir;
@@ -6,7 +6,7 @@ use crate::store::folder::Places;
 use crate::store::record::{Unreferenced, segments};
 use std::io;
 
-/// Frees the bytes of bodies whose record says that they may go; what is gone already is no trouble.
+/// Frees the bytes of bodies whose record says that they may be freed. A body that is already gone is no error.
 pub(in crate::store) fn free_bytes(places: &Places, bodies: &[Unreferenced]) {
     for free in bodies {
         match &free.place {
@@ -22,7 +22,7 @@ pub(in crate::store) fn free_bytes(places: &Places, bodies: &[Unreferenced]) {
     }
 }
 
-/// Whether it is gone.
+/// Removes a blob. Returns whether it is gone.
 pub(in crate::store) fn remove(blobs: &Dir, id: BlobId) -> bool {
     match blobs.remove(&id.to_string()) {
         Ok(_) => true,

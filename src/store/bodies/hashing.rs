@@ -1,7 +1,7 @@
-//! The MD5 of small bodies, computed for all that wait for it at once.
+//! The MD5 of small bodies, computed in batches.
 //!
-//! A body's MD5 takes longer than everything else that is computed of it, and hashing several bodies together takes hardly
-//! longer than hashing one ([`md5_of_each`]). So a task with a body yields to the other tasks that are ready on its thread,
+//! A body's MD5 takes longer than all its other digests, and hashing several bodies together takes hardly longer than
+//! hashing one ([`md5_of_each`]). So a task with a body yields to the other tasks that are ready on its thread,
 //! for as long as that brings more bodies. The first task to run again then hashes all of them. No task waits for a body
 //! that is still being received.
 
@@ -10,14 +10,14 @@ use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-/// With so many waiting bodies no task yields any more.
-const ENOUGH: usize = 16;
+/// Once this many bodies wait, no task yields any more.
+const FULL_BATCH: usize = 16;
 
-/// Waiting bodies of all threads.
+/// The bodies that wait to be hashed, of all threads.
 static WAITING: Mutex<Vec<Waiting>> = Mutex::new(Vec::new());
 
 struct Waiting {
-    /// Dropped when its owner gave up.
+    /// Cannot be upgraded once the caller has given up.
     body: Weak<Bytes>,
     answer: oneshot::Sender<[u8; 16]>,
 }
@@ -33,11 +33,11 @@ pub(in crate::store) async fn md5(body: Bytes) -> [u8; 16] {
         });
         waiting.len()
     };
-    while count < ENOUGH {
+    while count < FULL_BATCH {
         tokio::task::yield_now().await;
         match answered.try_recv() {
             Ok(md5) => return md5,
-            // The task that took it failed.
+            // The task that took the batch failed.
             Err(TryRecvError::Closed) => return alone(&body),
             Err(TryRecvError::Empty) => {}
         }
@@ -49,7 +49,7 @@ pub(in crate::store) async fn md5(body: Bytes) -> [u8; 16] {
     }
     let group = std::mem::take(&mut *waiting());
     hash(group);
-    // Another thread may be about to answer.
+    // Another thread may be about to send the MD5.
     answered.await.unwrap_or_else(|_| alone(&body))
 }
 
@@ -68,7 +68,7 @@ fn hash(group: Vec<Waiting>) {
         .unzip();
     let bytes: Vec<&[u8]> = bodies.iter().map(|body| &***body).collect();
     for (answer, md5) in answers.into_iter().zip(md5_of_each(&bytes)) {
-        // A caller that gave up meanwhile does not need it.
+        // Sending fails if the caller has given up meanwhile.
         let _ = answer.send(md5);
     }
 }

@@ -1,4 +1,4 @@
-//! Small bodies in memory: those that are kept while they are asked for, and what the system has of files in its own.
+//! The cache of small bodies, and reading from the system's page cache.
 
 use crate::cache::{Caches, VersionStamp, VersionedCache};
 use crate::store::bodies::share;
@@ -8,26 +8,27 @@ use std::fs::File;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Objects that are read whole, and kept in memory while there is place.
+/// Objects of up to this size are read whole, and cached in memory while there is room.
 pub(in crate::store) const SMALL_BYTES: u64 = INLINE_LIMIT_BYTES as u64;
-/// What is kept, and what may be held together with what was let go or only read and a reader still has.
-const KEPT_BODIES_BYTES: usize = 48 << 20;
+/// The limit of the cache.
+const CACHED_BODIES_BYTES: usize = 48 << 20;
+/// The limit of cached bodies together with bodies that readers still hold: evicted ones, and ones that were only read.
 const HELD_BODIES_BYTES: usize = 64 << 20;
 const USUAL_BODY_BYTES: usize = 32 << 10;
 
-/// Bodies in memory, by the record that brought them.
+/// Cached bodies, by the sequence number of the object's record.
 pub(in crate::store) struct KeptBodies {
     bodies: Arc<VersionedCache<u64, Bytes>>,
     always: VersionStamp,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl KeptBodies {
     pub(in crate::store) fn new(caches: &Caches) -> Self {
         Self {
-            bodies: caches.cache(KEPT_BODIES_BYTES, USUAL_BODY_BYTES, |_, body| body.len()),
+            bodies: caches.cache(CACHED_BODIES_BYTES, USUAL_BODY_BYTES, |_, body| body.len()),
             always: caches.versions.stamp(std::iter::empty()),
-            places: Arc::new(Semaphore::new(HELD_BODIES_BYTES)),
+            permits: Arc::new(Semaphore::new(HELD_BODIES_BYTES)),
         }
     }
 
@@ -35,10 +36,10 @@ impl KeptBodies {
         self.bodies.get(&sequence)
     }
 
-    /// Place for so many bytes, where there is.
+    /// Permits for this many bytes, if there is room.
     pub(in crate::store) fn place(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let bytes = u32::try_from(bytes).ok()?;
-        self.places.clone().try_acquire_many_owned(bytes).ok()
+        self.permits.clone().try_acquire_many_owned(bytes).ok()
     }
 
     pub(in crate::store) fn keep(
@@ -54,7 +55,8 @@ impl KeptBodies {
     }
 }
 
-/// Whether all of it was in the system's memory, and that could say so.
+/// Fills `bytes` from the system's page cache. `false`: the page cache did not have all of them, or the system cannot read
+/// from it alone.
 #[cfg(target_os = "linux")]
 pub(in crate::store) fn read_cached(file: &File, bytes: &mut [u8], at: u64) -> bool {
     use rustix::io::{ReadWriteFlags, preadv2};

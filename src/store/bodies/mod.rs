@@ -3,9 +3,9 @@
 //!
 //! What it refuses to know: keys, buckets, SQL, and the order of changes.
 //!
-//! **Where bodies go** is one narrow seam with four operations: store a body whole (`staging`, `blobs`), read a range of it,
-//! verified (`read`), delete it (`free`), and list what is stored (`blobs`). A body is named by its place alone, and never
-//! changes. A second kind of place for bodies needs these four and nothing else.
+//! **The storage interface of bodies** is narrow and has four operations: store a whole body (`staging`, `blobs`), read a
+//! range of it, verified (`read`), delete it (`free`), and list what is stored (`blobs`). A body is identified by its place
+//! alone, and never changes. A second kind of place for bodies needs these four operations and nothing else.
 
 mod blob_writer;
 pub(in crate::store) mod blobs;

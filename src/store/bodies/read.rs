@@ -1,8 +1,9 @@
-//! Reading an object's bytes: whole MiB blocks of its bodies, each held against its CRC before a byte of it is given.
+//! Reads an object's bytes: whole blocks of 1 MiB of its bodies, each checked against its CRC before any of its bytes is
+//! returned.
 //!
-//! Guarantees: what readers hold is bounded, however many and slow they are. A block is kept for its reader while there
-//! is place for it ([`KEPT_BLOCKS`]); else its reader gets a piece of it, and the block is read again for the next. What
-//! is small goes by way of [`crate::store::bodies::small`].
+//! Guarantees: the memory of readers is bounded, however many and slow they are. A block is cached for its reader while
+//! there is room for it ([`CACHED_BLOCKS`]); else its reader gets one piece of it, and the block is read again for the next
+//! piece. Small objects are read through [`crate::store::bodies::small`].
 
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests, Hasher, Wanted, crc64_nvme};
 use crate::s3::range::ByteRange;
@@ -23,16 +24,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const BLOCK: u64 = CRC_BLOCK_BYTES as u64;
-/// What a reader is given at once.
+/// The most that a reader gets at once, bytes.
 const PIECE: u64 = 64 * 1024;
-/// Blocks kept for readers that have taken a part of them, in MiB.
-const KEPT_BLOCKS: usize = 128;
-/// First pieces that wait for their readers without a block that is kept, in bytes.
+/// Blocks cached for readers that have taken a part of them, in MiB.
+const CACHED_BLOCKS: usize = 128;
+/// First pieces that wait for their readers and are not part of a cached block, in bytes.
 const FIRST_PIECES: usize = 32 << 20;
-/// Blocks under way from the disk, in MiB.
+/// Blocks that are being read from the disk, in MiB.
 const READ_BLOCKS: usize = 32;
 
-/// Opens bodies.
+/// Opens and reads bodies.
 pub(in crate::store) struct BodyReader {
     pub(in crate::store) places: Places,
     pub(in crate::store) segments: OpenSegments,
@@ -43,7 +44,7 @@ pub(in crate::store) struct BodyReader {
 /// The memory that all readers share.
 #[derive(Debug)]
 pub(in crate::store) struct ReadMemory {
-    kept: Arc<Semaphore>,
+    cached_blocks: Arc<Semaphore>,
     first_pieces: Arc<Semaphore>,
     turns: Semaphore,
 }
@@ -51,7 +52,7 @@ pub(in crate::store) struct ReadMemory {
 impl Default for ReadMemory {
     fn default() -> Self {
         Self {
-            kept: Arc::new(Semaphore::new(KEPT_BLOCKS)),
+            cached_blocks: Arc::new(Semaphore::new(CACHED_BLOCKS)),
             first_pieces: Arc::new(Semaphore::new(FIRST_PIECES)),
             turns: Semaphore::new(READ_BLOCKS),
         }
@@ -74,21 +75,21 @@ pub(in crate::store) struct FirstAgain {
     is_wanted: Arc<AtomicBool>,
 }
 
-/// A first piece, and what it takes of the memory that all of them share.
-struct HeldFirst {
+/// A first piece, and its permits of the memory that all first pieces share.
+struct FirstPiece {
     bytes: Bytes,
     _memory: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for HeldFirst {
+impl AsRef<[u8]> for FirstPiece {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 impl Reading {
-    /// For a reader that may be long in taking what was read first. Where there is no room for that, it is dropped, and
-    /// read again when the reader asks for it.
+    /// Prepares for a reader that may take its first piece late. If there is no room to hold that piece, it is dropped,
+    /// and read again when the reader asks for it.
     #[must_use]
     pub fn for_slow_reader(mut self) -> Self {
         let Some(again) = self.first_again.take() else {
@@ -96,7 +97,7 @@ impl Reading {
         };
         let length = u32::try_from(self.first.len()).unwrap_or(u32::MAX);
         let memory = again.memory.try_acquire_many_owned(length).ok();
-        let held = memory.map(|memory| HeldFirst {
+        let held = memory.map(|memory| FirstPiece {
             bytes: std::mem::take(&mut self.first),
             _memory: memory,
         });
@@ -111,10 +112,10 @@ impl Reading {
 struct Piece {
     body: u64,
     block: u64,
-    /// Within the block.
+    /// Offset within the block.
     from: u64,
     to: u64,
-    /// The next piece is of this block too.
+    /// Whether the next piece is of this block too.
     goes_on: bool,
 }
 
@@ -126,7 +127,7 @@ fn pieces(
     most: u64,
 ) -> impl Iterator<Item = Piece> + Send {
     let mut at = range.start;
-    // The extent that holds it, and where that begins in the object.
+    // The index of the extent that holds `at`, and where that extent begins in the object.
     let (mut index, mut begins) = (0, 0);
     std::iter::from_fn(move || {
         if at >= range.end {
@@ -157,7 +158,7 @@ fn pieces(
 }
 
 impl BodyReader {
-    /// Of an object of at most [`SMALL_BYTES`](crate::store::kept::SMALL_BYTES).
+    /// Reads an object of at most [`SMALL_BYTES`](crate::store::bodies::kept::SMALL_BYTES).
     pub(in crate::store) async fn read_small(
         self: Arc<Self>,
         object: &Object,
@@ -167,7 +168,7 @@ impl BodyReader {
             body
         } else {
             let Some(place) = self.kept.place(object.size_bytes) else {
-                // Slow readers hold all of it.
+                // Slow readers hold all the memory.
                 return self.read(object.content.clone(), range).await;
             };
             let body = self.clone().read_whole(object).await?;
@@ -189,14 +190,14 @@ impl BodyReader {
     }
 
     async fn read_whole(self: Arc<Self>, object: &Object) -> Result<Bytes, StoreError> {
-        let mut open = Open::new(self, object.content.clone());
+        let mut open = PieceReader::new(self, object.content.clone());
         let mut pieces = pieces(object.content.clone(), object.whole(), BLOCK).peekable();
         let mut all = Vec::new();
         while let Some(piece) = pieces.next() {
             let bytes = if let Some(read) = open.read_at_once(piece) {
                 read?
             } else {
-                let (given_back, bytes) = blocking(open, piece, Open::read).await?;
+                let (given_back, bytes) = blocking(open, piece, PieceReader::read).await?;
                 open = given_back;
                 bytes
             };
@@ -222,9 +223,10 @@ impl BodyReader {
             });
         };
         let memory = Arc::clone(&self.memory.first_pieces);
-        let (open, first) = blocking(Open::new(self, content), piece, Open::read).await?;
-        // A piece of a block that is kept takes no memory of its own.
-        let first_again = open.kept.is_none().then(|| FirstAgain {
+        let (open, first) =
+            blocking(PieceReader::new(self, content), piece, PieceReader::read).await?;
+        // A piece of a cached block takes no memory of its own.
+        let first_again = open.cached.is_none().then(|| FirstAgain {
             memory,
             is_wanted: Arc::default(),
         });
@@ -235,9 +237,9 @@ impl BodyReader {
             let Some(piece) = again.map(|(_, piece)| piece).or_else(|| pieces.next()) else {
                 return Ok(None);
             };
-            let (open, bytes) = match open.kept(piece) {
+            let (open, bytes) = match open.take_cached(piece) {
                 Some(bytes) => (open, bytes),
-                None => blocking(open, piece, Open::read).await?,
+                None => blocking(open, piece, PieceReader::read).await?,
             };
             Ok(Some((bytes, (open, pieces, None))))
         });
@@ -248,14 +250,14 @@ impl BodyReader {
         })
     }
 
-    /// Reads a range for its digests alone.
+    /// Reads a range only to compute its digests.
     pub(in crate::store) async fn digest(
         self: Arc<Self>,
         content: Arc<Content>,
         range: ByteRange,
         wanted: &Wanted,
     ) -> Result<Digests, StoreError> {
-        let mut open = Open::new(self, content.clone());
+        let mut open = PieceReader::new(self, content.clone());
         let mut hasher = Box::new(Hasher::new(wanted));
         for piece in pieces(content, range, BLOCK) {
             (open, hasher) = blocking(open, piece, move |open, piece| {
@@ -277,12 +279,12 @@ impl BodyReader {
     }
 }
 
-/// Does what blocks with one piece, and gives the reader back.
+/// Runs a blocking operation on one piece in another thread, and returns the reader with the result.
 async fn blocking<T: Send + 'static>(
-    mut open: Open,
+    mut open: PieceReader,
     piece: Piece,
-    with: impl FnOnce(&mut Open, Piece) -> Result<T, StoreError> + Send + 'static,
-) -> Result<(Open, T), StoreError> {
+    with: impl FnOnce(&mut PieceReader, Piece) -> Result<T, StoreError> + Send + 'static,
+) -> Result<(PieceReader, T), StoreError> {
     let reader = open.reader.clone();
     let _turn = reader.memory.turns.acquire().await;
     tokio::task::spawn_blocking(move || with(&mut open, piece).map(|done| (open, done)))
@@ -290,45 +292,45 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|_| Err(Unavailable::from("a read was given up").into()))
 }
 
-/// Reads one piece after the other; a body stays open while its pieces are read.
-struct Open {
+/// Reads one piece after the other; a body's file stays open while its pieces are read.
+struct PieceReader {
     reader: Arc<BodyReader>,
     content: Arc<Content>,
     file: Option<(u64, Arc<File>, u64)>,
-    /// The last block, where its reader has not had all of it and there was place.
-    kept: Option<Kept>,
+    /// The last block, if the reader has not yet had all of it and there was room to cache it.
+    cached: Option<CachedBlock>,
 }
 
-struct Kept {
+struct CachedBlock {
     body: u64,
     block: u64,
     bytes: Bytes,
     _place: OwnedSemaphorePermit,
 }
 
-impl Open {
+impl PieceReader {
     fn new(reader: Arc<BodyReader>, content: Arc<Content>) -> Self {
         Self {
             reader,
             content,
             file: None,
-            kept: None,
+            cached: None,
         }
     }
 
-    /// A piece of the block that was kept, which is let go with its last.
-    fn kept(&mut self, piece: Piece) -> Option<Bytes> {
-        let kept = self
-            .kept
-            .take_if(|kept| (kept.body, kept.block) == (piece.body, piece.block))?;
-        let bytes = kept.bytes.slice(within_block(piece));
+    /// A piece of the cached block. The block is dropped with its last piece.
+    fn take_cached(&mut self, piece: Piece) -> Option<Bytes> {
+        let cached = self
+            .cached
+            .take_if(|cached| (cached.body, cached.block) == (piece.body, piece.block))?;
+        let bytes = cached.bytes.slice(within_block(piece));
         if piece.goes_on {
-            self.kept = Some(kept);
+            self.cached = Some(cached);
         }
         Some(bytes)
     }
 
-    /// Where the system has the bytes in memory: reads without waiting for the disk.
+    /// Reads without waiting for the disk. `None`: the system does not have the bytes in its page cache.
     fn read_at_once(&mut self, piece: Piece) -> Option<Result<Bytes, StoreError>> {
         let body = self.content.bodies.get(&piece.body)?;
         let Place::Log { segment, .. } = &body.place else {
@@ -353,7 +355,7 @@ impl Open {
         piece: Piece,
         fill: impl Fn(&File, &mut [u8], u64) -> io::Result<Option<()>>,
     ) -> Result<Option<Bytes>, StoreError> {
-        self.kept = None;
+        self.cached = None;
         let Some(body) = self.content.bodies.get(&piece.body) else {
             return Err(DamagedBytes::from(format!("body {} is gone", piece.body)).into());
         };
@@ -362,7 +364,7 @@ impl Open {
             _ => self
                 .reader
                 .open(&body.place)
-                .map_err(|error| trouble(&body.place, &error))?,
+                .map_err(|error| read_error(&body.place, &error))?,
         };
         let block_start = piece.block * BLOCK;
         let length = BLOCK.min(body.size_bytes.saturating_sub(block_start));
@@ -371,7 +373,7 @@ impl Open {
             .and_then(|at| body.block_crcs.get(at));
         let mut bytes = vec![0; usize::try_from(length).expect("at most a MiB")];
         let filled = fill(&file, &mut bytes, offset + block_start)
-            .map_err(|error| trouble(&body.place, &error))?;
+            .map_err(|error| read_error(&body.place, &error))?;
         if filled.is_none() {
             return Ok(None);
         }
@@ -389,12 +391,12 @@ impl Open {
                 Bytes::copy_from_slice(&bytes[within])
             }));
         }
-        let Ok(place) = self.reader.memory.kept.clone().try_acquire_owned() else {
+        let Ok(place) = self.reader.memory.cached_blocks.clone().try_acquire_owned() else {
             return Ok(Some(Bytes::copy_from_slice(&bytes[within])));
         };
         let bytes = Bytes::from(bytes);
         let given = bytes.slice(within);
-        self.kept = Some(Kept {
+        self.cached = Some(CachedBlock {
             body: piece.body,
             block: piece.block,
             bytes,
@@ -409,7 +411,7 @@ fn within_block(piece: Piece) -> Range<usize> {
     from.expect("below a MiB")..to.expect("at most a MiB")
 }
 
-fn trouble(place: &Place, error: &io::Error) -> StoreError {
+fn read_error(place: &Place, error: &io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => {
             DamagedBytes::because(format!("{place:?} cannot be read"), copy_of(error)).into()

@@ -1,8 +1,8 @@
-//! Bytes that hold a permit of a shared memory limit until their last slice is dropped.
+//! Bytes that hold a permit of a shared memory limit until the last slice of them is dropped.
 
 use bytes::Bytes;
 
-/// The same bytes; `share` is released when their last slice is dropped.
+/// Returns the same bytes; `share` is released when the last slice of them is dropped.
 pub(in crate::store) fn holding<S: Send + 'static>(bytes: Bytes, share: S) -> Bytes {
     Bytes::from_owner(Shared {
         bytes,

@@ -1,8 +1,8 @@
-//! Small objects' bytes: kept in memory while they are asked for, else read where that needs no waiting for the disk.
+//! The bytes of small objects: cached in memory while requests ask for them, else read from the system's page cache.
 //!
-//! Guarantees: what is read is held against its CRC each time; what is kept was held against it once, and never changes;
-//! all of them share one bound, also while readers still hold them. It refuses to wait: a reader that gets nothing here
-//! reads in the ordinary way ([`BodyReader`]).
+//! Guarantees: bytes that are read are checked against their CRC each time; cached bytes were checked once, and never
+//! change; all of them share one limit, and bytes that a reader still holds count. This module never waits for the disk: a
+//! reader that gets nothing here reads in the ordinary way ([`BodyReader`]).
 
 use crate::s3::checksum::crc64_nvme;
 use crate::store::bodies::kept::{SMALL_BYTES, read_cached};
@@ -16,22 +16,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Of the times that a body was not in memory one in so many puts it there: where more are read in turn than there is
-/// place for, each would only drive out another.
-const READS_FOR_A_PLACE: u32 = 8;
+/// One in this many cache misses of a body puts it into the cache: if more bodies are read in turn than the cache holds,
+/// each insertion would only evict another body.
+const MISSES_PER_INSERTION: u32 = 8;
 
-/// A small object's bytes, to be read again and again without looking the object up.
+/// The body of a small object, which can be read repeatedly without looking the object up again.
 pub struct SmallBody {
     reader: Arc<BodyReader>,
     sequence: u64,
     size_bytes: u64,
-    /// Where it is one run of bytes.
+    /// `Some` if the object is one run of bytes in the log.
     run: Option<Run>,
-    /// How often it was not in memory.
-    missed: AtomicU32,
+    /// Cache misses.
+    misses: AtomicU32,
 }
 
-/// All of an object, in the log.
+/// A whole object as one run of bytes in the log.
 struct Run {
     segment: u64,
     offset: u64,
@@ -57,41 +57,41 @@ impl Run {
 }
 
 impl SmallBody {
-    /// `None`: it is not small.
+    /// `None`: the object is not small.
     pub(in crate::store) fn of(object: &Object, reader: &Arc<BodyReader>) -> Option<Self> {
         (object.size_bytes <= SMALL_BYTES).then(|| Self {
             reader: reader.clone(),
             sequence: object.sequence,
             size_bytes: object.size_bytes,
             run: Run::of(object),
-            missed: AtomicU32::new(0),
+            misses: AtomicU32::new(0),
         })
     }
 
-    /// The bytes, where they are in memory, hangar's or the system's. `None`: they are to be read in the ordinary way,
-    /// which waits for the disk, and tells what is damaged.
+    /// The bytes, if they are in hangar's cache or in the system's page cache. `None`: the caller reads them in the
+    /// ordinary way, which waits for the disk and reports damage.
     #[must_use]
     pub fn at_once(&self) -> Option<SmallBytes> {
-        if let Some(kept) = self.reader.kept.get(self.sequence) {
-            return Some(SmallBytes(Held::Kept(kept)));
+        if let Some(cached) = self.reader.kept.get(self.sequence) {
+            return Some(SmallBytes(Source::Cached(cached)));
         }
         let run = self.run.as_ref()?;
         let file = self.reader.segments.opened(run.segment)?;
-        let place = self.reader.kept.place(self.size_bytes)?;
-        let mut space = Space::of(usize::try_from(self.size_bytes).ok()?);
-        let is_read = read_cached(&file, space.bytes_mut(), run.offset);
-        if !is_read || crc64_nvme(space.bytes()) != run.crc {
+        let permit = self.reader.kept.place(self.size_bytes)?;
+        let mut buffer = ReadBuffer::of(usize::try_from(self.size_bytes).ok()?);
+        let is_read = read_cached(&file, buffer.bytes_mut(), run.offset);
+        if !is_read || crc64_nvme(buffer.bytes()) != run.crc {
             return None;
         }
-        let missed = self.missed.fetch_add(1, Ordering::Relaxed);
+        let misses = self.misses.fetch_add(1, Ordering::Relaxed);
         Some(SmallBytes(
-            if missed % READS_FOR_A_PLACE == READS_FOR_A_PLACE - 1 {
-                let bytes = Bytes::copy_from_slice(space.bytes());
-                Held::Kept(self.reader.kept.keep(self.sequence, bytes, place))
+            if misses % MISSES_PER_INSERTION == MISSES_PER_INSERTION - 1 {
+                let bytes = Bytes::copy_from_slice(buffer.bytes());
+                Source::Cached(self.reader.kept.keep(self.sequence, bytes, permit))
             } else {
-                Held::Read {
-                    space,
-                    _place: place,
+                Source::Read {
+                    buffer,
+                    _permit: permit,
                 }
             },
         ))
@@ -99,23 +99,23 @@ impl SmallBody {
 }
 
 /// The bytes of a small object.
-pub struct SmallBytes(Held);
+pub struct SmallBytes(Source);
 
-enum Held {
-    Kept(Bytes),
+enum Source {
+    Cached(Bytes),
     Read {
-        space: Space,
-        _place: OwnedSemaphorePermit,
+        buffer: ReadBuffer,
+        _permit: OwnedSemaphorePermit,
     },
 }
 
 #[cfg(test)]
 impl SmallBytes {
-    /// What is held for them.
+    /// The memory that they take, bytes.
     pub(in crate::store) fn held_bytes(&self) -> usize {
         match &self.0 {
-            Held::Kept(bytes) => bytes.len(),
-            Held::Read { space, .. } => space.space.len(),
+            Source::Cached(bytes) => bytes.len(),
+            Source::Read { buffer, .. } => buffer.buffer.len(),
         }
     }
 }
@@ -125,17 +125,17 @@ impl Deref for SmallBytes {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Held::Kept(bytes) => bytes,
-            Held::Read { space, .. } => space.bytes(),
+            Source::Cached(bytes) => bytes,
+            Source::Read { buffer, .. } => buffer.bytes(),
         }
     }
 }
 
-/// Where bytes are read to: most are sent at once, and the next are read to the same place, which the processor has near.
-/// The last of each thread is kept, and lent to what fills half of it or more: readers hold at most twice what they have
-/// place for.
-struct Space {
-    space: Vec<u8>,
+/// A buffer to read into. Most bytes are sent at once, so each thread keeps its last buffer, and the next bytes are read
+/// into the same memory, which is still in the processor's cache. A buffer is reused only for bytes that fill half of it or
+/// more, so that readers hold at most twice the memory that they have permits for.
+struct ReadBuffer {
+    buffer: Vec<u8>,
     length: usize,
 }
 
@@ -143,30 +143,30 @@ thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-impl Space {
+impl ReadBuffer {
     fn of(length: usize) -> Self {
         let spare = SPARE.take();
-        let space = if (length..=2 * length).contains(&spare.len()) {
+        let buffer = if (length..=2 * length).contains(&spare.len()) {
             spare
         } else {
             SPARE.set(spare);
             vec![0; length]
         };
-        Self { space, length }
+        Self { buffer, length }
     }
 
     fn bytes(&self) -> &[u8] {
-        &self.space[..self.length]
+        &self.buffer[..self.length]
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.space[..self.length]
+        &mut self.buffer[..self.length]
     }
 }
 
-impl Drop for Space {
+impl Drop for ReadBuffer {
     fn drop(&mut self) {
-        // At the end of a thread there is nobody to spare it for.
-        let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.space)));
+        // At the end of a thread the buffer is freed.
+        let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.buffer)));
     }
 }

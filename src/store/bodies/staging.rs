@@ -1,8 +1,9 @@
-//! Bytes on their way in: hashed in one pass, held in memory while they are few and in their blob when not.
+//! Staging: receiving the bytes of a body. They are hashed in one pass, and held in memory while the body is small, else
+//! written to its blob.
 //!
-//! Small bodies of all uploads share [`StagingMemory`]; what does not fit there goes to a blob however small it is,
-//! so memory does not grow with files nor with uploads. Nothing staged is ever an object: that takes a [`Sealed`] and a
-//! record.
+//! Small bodies of all uploads share [`StagingMemory`]; a body that does not fit there goes to a blob, however small it is,
+//! so memory grows neither with the size of files nor with the number of uploads. Staged bytes are never an object: that
+//! takes a [`Sealed`] and a record.
 
 use crate::faults;
 use crate::s3::ETag;
@@ -11,7 +12,7 @@ use crate::store::bodies::blob_writer::{BlobWriter, Writing};
 use crate::store::bodies::blobs::{Blobs, NewBlob};
 use crate::store::bodies::hashing;
 use crate::store::bodies::staging_memory::{
-    Gathering, Permits, SMALL_WRITE_BYTES, StagingMemory, fits,
+    BufferShare, Permits, SMALL_WRITE_BYTES, StagingMemory, fits,
 };
 use crate::store::error::{StageError, StoreError, given_up};
 use crate::store::folder::space::Space;
@@ -20,12 +21,12 @@ use crate::store::record::INLINE_LIMIT_BYTES;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// The buffer that an announced body gets at once; a longer body grows its buffer.
-const FIRST_PLACE_BYTES: u64 = 64 * 1024;
-/// How much of a body's start is kept for judging what it is.
+/// The size of the buffer that a body of announced length gets at once; a longer body grows its buffer.
+const FIRST_BUFFER_BYTES: u64 = 64 * 1024;
+/// How much of a body's start is kept to detect its type.
 const HEAD_KEPT_BYTES: usize = 512;
 
-/// Bytes on their way in. Dropping it removes what was staged.
+/// A body that is being received. Dropping it removes what was staged.
 pub struct Staging {
     memory: StagingMemory,
     blobs: Blobs,
@@ -35,19 +36,19 @@ pub struct Staging {
     announced_bytes: u64,
     size_bytes: u64,
     head: Vec<u8>,
-    place: Place,
+    state: State,
 }
 
-enum Place {
-    /// Hashed when it is whole.
+enum State {
+    /// Hashed once the body is complete.
     Memory { buffer: Vec<u8>, permits: Permits },
     Blob {
         buffer: Vec<u8>,
-        gathering: Gathering,
+        buffer_share: BufferShare,
         writing: Writing,
     },
-    /// A write failed: the error was returned once, and nothing more is accepted.
-    Given,
+    /// A write failed: its error was returned once, and nothing more is accepted.
+    Failed,
 }
 
 impl Staging {
@@ -58,7 +59,7 @@ impl Staging {
         wanted: Wanted,
         limit_bytes: u64,
     ) -> Self {
-        let place = Place::Memory {
+        let state = State::Memory {
             buffer: Vec::new(),
             permits: None,
         };
@@ -71,12 +72,13 @@ impl Staging {
             announced_bytes: 0,
             size_bytes: 0,
             head: Vec::new(),
-            place,
+            state,
         }
     }
 
-    /// About how much will come, where that is known: a body that is too long for memory is not begun there, and one that
-    /// is not gets its place at once, for buffers that grow leave as much behind as they hold.
+    /// States about how many bytes will come, if the caller knows. A body that is too long for memory then never starts
+    /// there, and a shorter one gets its whole buffer at once: a buffer that grows leaves as much freed memory behind as it
+    /// holds.
     #[must_use]
     pub fn announced(mut self, bytes: Option<u64>) -> Self {
         self.announced_bytes = bytes.unwrap_or(0);
@@ -88,42 +90,42 @@ impl Staging {
         self.size_bytes
     }
 
-    /// The first bytes of the body, once the 512 are there that are kept to judge what it is.
+    /// The first 512 bytes of the body, by which its type is detected; `None` until all 512 have come.
     #[must_use]
     pub fn whole_head(&self) -> Option<&[u8]> {
         (self.head.len() == HEAD_KEPT_BYTES).then_some(&self.head)
     }
 
     /// # Errors
-    /// `TooLong` past the limit, or the disk's trouble. After an error nothing of it is kept.
+    /// `TooLong` past the limit, or the error of the disk. After an error nothing of the body is kept.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StageError> {
-        let written = self.take(bytes).await;
-        note_trouble(&self.space, &written);
+        let written = self.append(bytes).await;
+        note_failure(&self.space, &written);
         written
     }
 
-    async fn take(&mut self, bytes: Bytes) -> Result<(), StageError> {
+    async fn append(&mut self, bytes: Bytes) -> Result<(), StageError> {
         self.size_bytes += bytes.len() as u64;
         if self.size_bytes > self.limit_bytes {
-            self.place = Place::Given;
+            self.state = State::Failed;
             return Err(StageError::TooLong {
                 limit_bytes: self.limit_bytes,
             });
         }
         if !self.space.admits_bytes() {
-            self.place = Place::Given;
+            self.state = State::Failed;
             return Err(StoreError::Full.into());
         }
         let missing = HEAD_KEPT_BYTES
             .saturating_sub(self.head.len())
             .min(bytes.len());
         self.head.extend_from_slice(&bytes[..missing]);
-        if let Place::Memory { buffer, permits } = &mut self.place {
+        if let State::Memory { buffer, permits } = &mut self.state {
             let is_long = self.announced_bytes > INLINE_LIMIT_BYTES as u64;
             let first = if is_long || self.memory.is_scarce() {
                 0
             } else {
-                usize::try_from(self.announced_bytes.min(FIRST_PLACE_BYTES)).unwrap_or(0)
+                usize::try_from(self.announced_bytes.min(FIRST_BUFFER_BYTES)).unwrap_or(0)
             };
             let held = buffer.len() + bytes.len();
             if is_long && held >= SMALL_WRITE_BYTES || !fits(&self.memory, held.max(first), permits)
@@ -133,22 +135,24 @@ impl Staging {
                 buffer.reserve_exact(first.saturating_sub(buffer.len()));
             }
         }
-        match &mut self.place {
-            Place::Memory { buffer, .. } => buffer.extend_from_slice(&bytes),
-            Place::Blob { .. } => self.gather(bytes).await?,
-            Place::Given => return Err(given_up()),
+        match &mut self.state {
+            State::Memory { buffer, .. } => buffer.extend_from_slice(&bytes),
+            State::Blob { .. } => self.fill_buffer(bytes).await?,
+            State::Failed => return Err(given_up()),
         }
         Ok(())
     }
 
-    /// Fills the buffer of a blob, and hands it to the disk whenever it is full.
-    async fn gather(&mut self, mut bytes: Bytes) -> Result<(), StageError> {
-        while let Place::Blob {
-            buffer, gathering, ..
-        } = &mut self.place
+    /// Fills the buffer of a blob, and starts writing it to the disk whenever it is full.
+    async fn fill_buffer(&mut self, mut bytes: Bytes) -> Result<(), StageError> {
+        while let State::Blob {
+            buffer,
+            buffer_share,
+            ..
+        } = &mut self.state
             && !bytes.is_empty()
         {
-            let full = gathering.bytes;
+            let full = buffer_share.bytes;
             let room = full - buffer.len();
             buffer.reserve_exact(room);
             buffer.extend_from_slice(&bytes.split_to(room.min(bytes.len())));
@@ -160,11 +164,11 @@ impl Staging {
     }
 
     /// # Errors
-    /// The first thing of `expected` that does not hold. Nothing is kept then.
+    /// The first expectation of `expected` that does not hold. Nothing of the body is kept then.
     pub async fn seal(self, expected: &Expected) -> Result<Sealed, StageError> {
         let space = self.space.clone();
         let sealed = self.finish(expected).await;
-        note_trouble(&space, &sealed);
+        note_failure(&space, &sealed);
         sealed
     }
 
@@ -184,8 +188,8 @@ impl Staging {
             });
         }
         let head = std::mem::take(&mut self.head);
-        match std::mem::replace(&mut self.place, Place::Given) {
-            Place::Memory { buffer, permits } => {
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Memory { buffer, permits } => {
                 let bytes = Bytes::from(buffer);
                 let md5 = hashing::md5(bytes.clone()).await;
                 let digests = Digests::of_whole(&self.wanted, &bytes, md5);
@@ -196,7 +200,7 @@ impl Staging {
                     body: SealedBody::Memory { bytes, permits },
                 })
             }
-            Place::Blob {
+            State::Blob {
                 buffer, writing, ..
             } => {
                 let (md5, writer, _) = writing.end().await?;
@@ -210,12 +214,12 @@ impl Staging {
                     body: SealedBody::Blob(blob),
                 })
             }
-            Place::Given => Err(given_up()),
+            State::Failed => Err(given_up()),
         }
     }
 
     fn move_to_blob(&mut self) -> Result<(), StageError> {
-        let Place::Memory { buffer, permits } = std::mem::replace(&mut self.place, Place::Given)
+        let State::Memory { buffer, permits } = std::mem::replace(&mut self.state, State::Failed)
         else {
             return Err(given_up());
         };
@@ -225,42 +229,42 @@ impl Staging {
             let (blob, file) = blobs.create()?;
             BlobWriter::new(blob, file, &wanted, syncs).write(first)
         });
-        self.place = Place::Blob {
+        self.state = State::Blob {
             buffer: Vec::new(),
-            gathering: self.memory.gathering(),
+            buffer_share: self.memory.buffer_share(),
             writing,
         };
         Ok(())
     }
 
-    /// Hands the buffer to the disk; waits for the one before, so that at most two are held.
+    /// Starts writing the buffer to the disk. Waits for the previous one first, so that a body has at most two buffers.
     async fn write_out(&mut self) -> Result<(), StageError> {
-        let Place::Blob {
+        let State::Blob {
             buffer,
-            gathering,
+            buffer_share,
             writing,
-        } = std::mem::replace(&mut self.place, Place::Given)
+        } = std::mem::replace(&mut self.state, State::Failed)
         else {
             return Err(given_up());
         };
         let (md5, writer, emptied) = writing.end().await?;
-        self.place = Place::Blob {
+        self.state = State::Blob {
             buffer: emptied,
-            gathering,
+            buffer_share,
             writing: Writing::start(buffer, None, md5, |full| writer.write(full)),
         };
         Ok(())
     }
 }
 
-/// Where the disk did not take a body, it may take none: a quota, a folder that became read-only.
-fn note_trouble<T>(space: &Space, staged: &Result<T, StageError>) {
+/// If the disk refused a body, it may refuse every body: a quota, or a folder that became read-only.
+fn note_failure<T>(space: &Space, staged: &Result<T, StageError>) {
     if matches!(staged, Err(StageError::Store(_))) && space.admits_bytes() {
         space.doubt();
     }
 }
 
-/// Proof: these bytes are staged whole and their length and checksums held. Only [`Staging::seal`] makes it.
+/// Proof that these bytes are staged completely and have the expected length and checksums. Only [`Staging::seal`] makes it.
 pub struct Sealed {
     head: Vec<u8>,
     pub(in crate::store) digests: Digests,
@@ -283,7 +287,7 @@ impl Sealed {
         self.digests.size_bytes
     }
 
-    /// What it takes of memory until it is written, bytes.
+    /// The memory that it takes until it is written, bytes.
     pub(in crate::store) fn memory_bytes(&self) -> usize {
         match &self.body {
             SealedBody::Memory { bytes, .. } => bytes.len(),
@@ -291,7 +295,7 @@ impl Sealed {
         }
     }
 
-    /// The first bytes of the body (up to 512), to judge what it is.
+    /// The first bytes of the body (up to 512), to detect its type.
     #[must_use]
     pub fn head(&self) -> &[u8] {
         &self.head
@@ -325,9 +329,9 @@ mod tests {
                 .await
                 .unwrap();
         }
-        // Others gather.
-        for places in &staging.memory.buffers {
-            places.forget_permits(places.available_permits());
+        // Other bodies hold all write buffers.
+        for permits in &staging.memory.buffers {
+            permits.forget_permits(permits.available_permits());
         }
         let small = staging.memory.small.clone();
         assert_eq!(
@@ -339,17 +343,17 @@ mod tests {
             staging.write(piece.clone()).await.unwrap();
         }
         assert_eq!(small.available_permits(), ALL);
-        let Place::Blob {
+        let State::Blob {
             buffer,
-            gathering,
+            buffer_share,
             writing,
-        } = &staging.place
+        } = &staging.state
         else {
             panic!("it is in memory still");
         };
         for held in [buffer, &writing.buffer.bytes] {
             assert!(
-                held.capacity() <= gathering.bytes,
+                held.capacity() <= buffer_share.bytes,
                 "{} bytes",
                 held.capacity()
             );
@@ -374,12 +378,12 @@ mod tests {
             .write(vec![1; SMALL_WRITE_BYTES].into())
             .await
             .unwrap();
-        assert!(matches!(staging.place, Place::Blob { .. }));
+        assert!(matches!(staging.state, State::Blob { .. }));
         assert_eq!(staging.memory.small.available_permits(), ALL);
     }
 
     #[tokio::test]
-    async fn where_memory_is_scarce_a_body_has_no_more_of_it_than_it_fills() {
+    async fn while_memory_is_scarce_a_body_takes_only_what_it_fills() {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path()).await.unwrap();
         let mut announced = Vec::new();
@@ -388,7 +392,7 @@ mod tests {
                 .stage(&Wanted::default(), u64::MAX)
                 .announced(Some(200_000));
             staging.write(vec![1].into()).await.unwrap();
-            assert!(matches!(staging.place, Place::Memory { .. }));
+            assert!(matches!(staging.state, State::Memory { .. }));
             announced.push(staging);
         }
     }

@@ -1,27 +1,28 @@
-//! The memory that staged bodies share, in permits: a body that gets none of it is written to its blob.
+//! The memory that staged bodies share, in permits: a body that gets no permits is written to its blob.
 
 use crate::store::record::INLINE_LIMIT_BYTES;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What all bodies that are staged in memory may take together.
+/// The limit for all bodies together that are staged in memory.
 pub(in crate::store::bodies) const MEMORY_LIMIT_BYTES: usize = 16 << 20;
 pub(in crate::store::bodies) const PERMIT_BYTES: usize = 4096;
-/// What is gathered before it is hashed and written to a blob: a long body has two such buffers, one that fills and one
-/// that is written. How long they may be, and of how many bodies at a time.
-pub(in crate::store::bodies) const WRITE_BYTES: [(usize, usize); 2] =
+/// The large buffers for bytes that are hashed and written to a blob: their size, and how many bodies at a time may have
+/// buffers of that size. A long body has two such buffers, one that is filled and one that is written.
+pub(in crate::store::bodies) const WRITE_BUFFERS: [(usize, usize); 2] =
     [(256 * 1024, 8), (64 * 1024, 128)];
-/// The buffers of any other body.
+/// The size of the buffers of every other body.
 pub(in crate::store::bodies) const SMALL_WRITE_BYTES: usize = 8 * 1024;
-/// Early syncs of all bodies at a time: a sync that waits for a slow disk keeps a thread from reading and writing.
+/// How many syncs of unfinished bodies may run at a time: a sync that waits for a slow disk blocks a thread that could read
+/// and write.
 const EARLY_SYNCS: usize = 4;
 
 /// The memory that staged bodies share.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct StagingMemory {
     pub(in crate::store::bodies) small: Arc<Semaphore>,
-    /// For each of [`WRITE_BYTES`].
-    pub(in crate::store::bodies) buffers: [Arc<Semaphore>; WRITE_BYTES.len()],
+    /// One for each size of [`WRITE_BUFFERS`].
+    pub(in crate::store::bodies) buffers: [Arc<Semaphore>; WRITE_BUFFERS.len()],
     pub(in crate::store::bodies) syncs: Arc<Semaphore>,
 }
 
@@ -29,38 +30,38 @@ impl Default for StagingMemory {
     fn default() -> Self {
         Self {
             small: Arc::new(Semaphore::new(MEMORY_LIMIT_BYTES / PERMIT_BYTES)),
-            buffers: WRITE_BYTES.map(|(_, bodies)| Arc::new(Semaphore::new(bodies))),
+            buffers: WRITE_BUFFERS.map(|(_, bodies)| Arc::new(Semaphore::new(bodies))),
             syncs: Arc::new(Semaphore::new(EARLY_SYNCS)),
         }
     }
 }
 
 impl StagingMemory {
-    /// Whether a body should get no more of it than it fills.
+    /// Whether a body should get only as much memory as it fills.
     pub(in crate::store::bodies) fn is_scarce(&self) -> bool {
         self.small.available_permits() < MEMORY_LIMIT_BYTES / PERMIT_BYTES / 2
     }
 
-    pub(in crate::store::bodies) fn gathering(&self) -> Gathering {
-        let mut places = WRITE_BYTES.iter().zip(&self.buffers);
-        let free = places.find_map(|((bytes, _), places)| {
-            let place = places.clone().try_acquire_owned().ok()?;
-            Some(Gathering {
+    pub(in crate::store::bodies) fn buffer_share(&self) -> BufferShare {
+        let mut sizes = WRITE_BUFFERS.iter().zip(&self.buffers);
+        let free = sizes.find_map(|((bytes, _), permits)| {
+            let permit = permits.clone().try_acquire_owned().ok()?;
+            Some(BufferShare {
                 bytes: *bytes,
-                _place: Some(place),
+                _permit: Some(permit),
             })
         });
-        free.unwrap_or(Gathering {
+        free.unwrap_or(BufferShare {
             bytes: SMALL_WRITE_BYTES,
-            _place: None,
+            _permit: None,
         })
     }
 }
 
-/// How much of a long body is gathered at once.
-pub(in crate::store::bodies) struct Gathering {
+/// The size of a long body's buffers, and its right to buffers of that size.
+pub(in crate::store::bodies) struct BufferShare {
     pub(in crate::store::bodies) bytes: usize,
-    _place: Permits,
+    _permit: Permits,
 }
 
 /// A share of the memory, given back when dropped.

@@ -12,12 +12,14 @@ use crate::store::record::segments::End;
 use crate::store::record::{LogId, Record};
 use sqlx::SqliteConnection;
 
-/// Objects that come and go, which is all that most groups bring, as one statement: sqlx wakes its caller for each statement
-/// of a call. A row put into this view is a group: the position that the index reaches with it, and bodies and objects as JSON.
+/// Inserts and removes objects, which is all that most groups do, in one statement: sqlx wakes its caller for each
+/// statement of a call. A row that is inserted into this view is a group: the position that the index reaches with it,
+/// and its bodies and objects as JSON.
 ///
-/// References are counted before the rows that name bodies go: bodies gain one for each extent that names them now, and
-/// lose one for each that goes, of the objects at the keys `gone`, of parts that are replaced, of uploads that have ended.
-/// A body that one row gives up and another names changes nothing.
+/// References are counted before the rows that name bodies are deleted. A body gains one reference for each new extent
+/// that names it. It loses one for each extent that is deleted: with the objects at the keys `gone`, with parts that
+/// are replaced, and with uploads that have ended. The count of a body that one row drops and another names stays the
+/// same.
 const OBJECT_BATCH: &str = "
 CREATE TEMP VIEW object_batch AS
 SELECT '' AS log_id, 0 AS sequence, 0 AS segment, 0 AS end_offset,
@@ -58,7 +60,7 @@ BEGIN
     FROM json_each(NEW.objects);
 END";
 
-/// To be called once for each connection that applies.
+/// Makes the view and its trigger. Call it once for each connection that applies records.
 pub(in crate::store) async fn prepare(
     connection: &mut SqliteConnection,
 ) -> Result<(), sqlx::Error> {
@@ -69,20 +71,20 @@ pub(in crate::store) async fn prepare(
 }
 
 impl RowChanges<'_> {
-    /// All but what belongs to other modules.
+    /// Applies everything except the effects of other modules.
     async fn apply(
         &self,
         connection: &mut SqliteConnection,
         log: LogId,
         end: End,
     ) -> Result<(), sqlx::Error> {
-        let with_bucket = if self.deleted_buckets.is_empty() {
+        let uploads_of_deleted = if self.deleted_buckets.is_empty() {
             Vec::new()
         } else {
             uploads_of_buckets(connection, &json(&self.deleted_buckets)).await?
         };
         let ended: Vec<&str> = (self.ended.iter().copied())
-            .chain(with_bucket.iter().map(String::as_str))
+            .chain(uploads_of_deleted.iter().map(String::as_str))
             .collect();
         self.apply_object_batch(connection, &ended, log, end)
             .await?;
@@ -157,7 +159,7 @@ pub(in crate::store) async fn apply(
 ) -> Result<(), sqlx::Error> {
     let rows = RowChanges::of(records);
     if rows.is_object_batch() && records.iter().all(|record| record.effect.is_none()) {
-        // One statement is a transaction of its own.
+        // A single statement is a transaction of its own.
         return rows.apply_object_batch(connection, &[], log, end).await;
     }
     sqlx::query("BEGIN IMMEDIATE")
@@ -173,8 +175,8 @@ pub(in crate::store) async fn apply(
         applied = committed.map(drop);
     }
     if applied.is_err() {
-        // After some errors, a full disk among them, SQLite has rolled back by itself, and this has nothing to do. A
-        // transaction of sqlx's would count on as begun then, and no other could begin.
+        // After some errors, a full disk among them, SQLite has already rolled back by itself, and this does nothing. A
+        // `Transaction` of sqlx would still count as begun then, and no other could begin.
         // <https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
         drop(sqlx::query("ROLLBACK").execute(connection).await);
     }
@@ -263,7 +265,7 @@ async fn insert_uploads(connection: &mut SqliteConnection, rows: &str) -> Result
     .map(drop)
 }
 
-/// Uploads with all their parts.
+/// Deletes uploads with all their parts.
 async fn delete_uploads(connection: &mut SqliteConnection, ids: &str) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM parts WHERE upload IN (SELECT value FROM json_each(?1))")
         .bind(ids)
@@ -287,7 +289,7 @@ async fn delete_parts(connection: &mut SqliteConnection, rows: &str) -> Result<(
     .map(drop)
 }
 
-/// Each in the place of the one that has its number.
+/// Inserts parts. Each replaces the part of the same upload that has its number.
 async fn insert_parts(connection: &mut SqliteConnection, rows: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT OR REPLACE INTO parts (upload, number, sequence, etag, size_bytes, modified_ms, extents, checksums)

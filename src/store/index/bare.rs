@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 pub(crate) struct BareIndex(ReadView);
 
 impl BareIndex {
-    /// With the tables of one migration.
+    /// Makes an index with the tables of one migration.
     pub(crate) async fn with_tables(migration: &'static str) -> Self {
         let connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         let mut index = Self(ReadView::own(connection));
@@ -27,7 +27,7 @@ impl BareIndex {
         &mut self.0
     }
 
-    /// As the store applies a group.
+    /// Applies a group of effects as the store does.
     pub(crate) async fn apply(&mut self, kinds: &[EffectKind], group: &[&Effect]) {
         let record = |effect: &&Effect| Record {
             sequence: 1,

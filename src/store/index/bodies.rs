@@ -1,4 +1,4 @@
-//! The rows of bodies: those that nothing names, and the blobs that they lie in.
+//! The rows of bodies: bodies that no object and no part names, and the blobs that bodies lie in.
 
 use crate::store::content::BlobId;
 use crate::store::index::columns::{decode, from_json};
@@ -6,7 +6,7 @@ use crate::store::record::Unreferenced;
 use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeSet;
 
-/// A page of the bodies that nothing names, in order of their ids, after `after`.
+/// A page of the unreferenced bodies, in the order of their ids, after `after`.
 pub(in crate::store) async fn unreferenced(
     connection: &mut SqliteConnection,
     after: u64,
@@ -30,7 +30,7 @@ pub(in crate::store) async fn unreferenced(
         .collect()
 }
 
-/// Those of these bodies that nothing names.
+/// The bodies among these that are unreferenced.
 pub(in crate::store) async fn still_unreferenced(
     connection: &mut SqliteConnection,
     bodies: &[u64],
@@ -48,7 +48,7 @@ pub(in crate::store) async fn still_unreferenced(
         .collect())
 }
 
-/// Whether a body lies in a blob.
+/// Whether any body lies in a blob.
 pub(in crate::store) async fn has_blobs(
     connection: &mut SqliteConnection,
 ) -> Result<bool, sqlx::Error> {
@@ -57,7 +57,7 @@ pub(in crate::store) async fn has_blobs(
     Ok(row.is_some())
 }
 
-/// Those of these blobs that a body lies in.
+/// The blobs among these that a body lies in.
 pub(in crate::store) async fn known_blobs(
     connection: &mut SqliteConnection,
     ids: &[BlobId],

@@ -1,11 +1,11 @@
-//! The rows of buckets, and what is set of them.
+//! The rows of buckets and of their settings.
 
 use crate::clock::Timestamp;
 use crate::store::bucket::Bucket;
 use crate::store::index::columns::{bucket_name, from_json};
 use sqlx::{Row, SqliteConnection};
 
-/// All buckets, with what is set of them.
+/// All buckets, with their settings.
 pub(in crate::store) async fn buckets(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<Bucket>, sqlx::Error> {

@@ -1,4 +1,4 @@
-//! What a check asks: everything there is, in pages.
+//! Queries for checks: all rows, in pages.
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::content::{Body, Place};
@@ -6,7 +6,7 @@ use crate::store::index::columns::{bodies, bucket_name, decode, from_json, objec
 use crate::store::upload::UploadId;
 use sqlx::{Row, SqliteConnection};
 
-/// Where else the bytes of a body lie, by what is known of both.
+/// The places of other bodies with the same bytes, as far as size, MD5 and CRCs say: 16 at most.
 pub(in crate::store) async fn twins_of_body(
     connection: &mut SqliteConnection,
     id: u64,
@@ -25,7 +25,7 @@ pub(in crate::store) async fn twins_of_body(
         .collect()
 }
 
-/// How many bodies there are, and the bytes of all.
+/// The number of bodies, and the sum of their sizes in bytes.
 pub(in crate::store) async fn stored(
     connection: &mut SqliteConnection,
 ) -> Result<(u64, u64), sqlx::Error> {
@@ -36,7 +36,7 @@ pub(in crate::store) async fn stored(
     Ok((number(0), number(1)))
 }
 
-/// A page of bodies in order of their ids.
+/// A page of bodies in the order of their ids.
 pub(in crate::store) async fn bodies_after(
     connection: &mut SqliteConnection,
     after: u64,
@@ -64,7 +64,7 @@ pub(in crate::store) async fn has_body(
     Ok(row.is_some())
 }
 
-/// The objects that name any of these bodies, and the record that made each.
+/// The objects that name any of these bodies, each with the sequence of the record that made it.
 pub(in crate::store) async fn objects_of_bodies(
     connection: &mut SqliteConnection,
     ids: &[u64],
@@ -87,7 +87,7 @@ pub(in crate::store) async fn objects_of_bodies(
         .collect()
 }
 
-/// The parts of uploads under way that name any of these bodies, and the record that made each.
+/// The parts of uploads under way that name any of these bodies, each with the sequence of the record that made it.
 pub(in crate::store) async fn parts_of_bodies(
     connection: &mut SqliteConnection,
     ids: &[u64],
@@ -113,14 +113,14 @@ pub(in crate::store) async fn parts_of_bodies(
         .collect()
 }
 
-/// Whether an object's extents are as long as it is, each within a body that there is.
+/// Whether an object's extents add up to its size, and each lies within an existing body.
 pub(in crate::store) struct ObjectSum {
     pub(in crate::store) bucket: String,
     pub(in crate::store) key: String,
     pub(in crate::store) adds_up: bool,
 }
 
-/// A page of objects in order of their buckets and keys.
+/// A page of objects in the order of their buckets and keys.
 pub(in crate::store) async fn object_sums(
     connection: &mut SqliteConnection,
     after: Option<&(String, String)>,
@@ -153,7 +153,7 @@ pub(in crate::store) async fn object_sums(
         .collect()
 }
 
-/// Who names these bodies: `BUCKET/KEY` of objects, and of uploads under way.
+/// The users of these bodies: `BUCKET/KEY` of objects and of uploads under way, each with the id of the body.
 pub(in crate::store) async fn users_of_bodies(
     connection: &mut SqliteConnection,
     ids: &[u64],

@@ -1,4 +1,4 @@
-//! Values as the index's columns hold them.
+//! Converts between values and the texts that the index's columns hold.
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::content::{Body, Place};

@@ -1,8 +1,8 @@
-//! Damage of the index: where it is reported, and what keeps the knowledge of it until the index is made again.
+//! Damage of the index: how it is reported, and how it is remembered until the index is rebuilt.
 //!
-//! A page of the index that is not what was written is never believed ([`db::is_damage`]). The first one that is found is
-//! reported in the server's log, a marker in the folder is synced, and from then on nothing is written: the server ends its
-//! run and starts anew, and that start makes the index again from a snapshot and the log.
+//! A page of the index that differs from what was written is never used ([`db::is_damage`]). The first such page is
+//! reported in the server's log, a marker in the folder is synced, and from then on nothing is written: the server ends
+//! its run and starts again, and that start rebuilds the index from a snapshot and the log.
 
 use crate::db::{self, Damage, Noted, Origin, Owner, Trust, Watch};
 use crate::s3::checksum::crc64_nvme;
@@ -16,42 +16,42 @@ use tokio::sync::watch;
 
 const MARKER: &str = "index-damaged";
 const OF_ANOTHER_TIME: &str = "index-of-another-time";
-/// Indexes that were set aside for their damage and are kept.
+/// How many damaged indexes are kept after they were set aside.
 const KEPT_ASIDE: usize = 3;
 const ASIDE: &str = "aside-damaged-";
 
-/// What was found damaged.
+/// The damage that was found.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Found {
-    /// A file of the index, by its name.
+    /// The name of the damaged file of the index.
     pub(in crate::store) file: String,
-    /// Where in the file it begins, bytes.
+    /// Where in the file the damage begins, bytes.
     pub(in crate::store) offset: u64,
 }
 
-/// What is known of the damage of one folder's index.
+/// The state of one folder's index: whether damage was found, and where.
 #[derive(Debug)]
 pub(in crate::store) struct IndexDamage {
     home: Dir,
-    /// The folder is only looked at: nothing in it says that damage was found.
+    /// The folder is opened read only: no marker is written into it when damage is found.
     is_looked_at: bool,
     is_found: watch::Sender<bool>,
     found: Mutex<Option<Found>>,
-    /// A damaged page that is reported a moment later, or when the store is closed.
+    /// A damaged page whose report is postponed for a moment, or until the store is closed.
     postponed: Mutex<Option<u32>>,
-    /// The index's file, kept open once it was read: see [`db::verify`].
+    /// The index's file, kept open after the first read: see [`db::verify`].
     file: Mutex<Option<(Identity, Arc<File>)>>,
-    /// Of connections to the index.
+    /// The subscription to damage that connections to the index meet.
     _reports: Watch,
 }
 
 impl IndexDamage {
-    /// Reports damage that connections meet from here on.
+    /// Reports damage that connections meet from now on.
     pub(in crate::store) fn of(folder: &Folder) -> io::Result<Arc<Self>> {
         Self::new(folder, false)
     }
 
-    /// Of a folder that is looked at and not changed.
+    /// For a folder that is opened read only.
     pub(in crate::store) fn looked_at(folder: &Folder) -> io::Result<Arc<Self>> {
         Self::new(folder, true)
     }
@@ -103,10 +103,10 @@ impl IndexDamage {
             file: name.into_owned(),
             offset: db::offset_of(page),
         };
-        self.first(&what, found);
+        self.report_first(&what, found);
     }
 
-    /// A page of the index that [`IndexDamage::report_postponed`] is to report.
+    /// Notes a damaged page of the index, for [`IndexDamage::report_postponed`] to report.
     pub(in crate::store) fn report_later(&self, page: u32) {
         let mut postponed = self
             .postponed
@@ -125,17 +125,17 @@ impl IndexDamage {
         }
     }
 
-    /// Damage that is not of one page.
+    /// Reports damage that is not confined to one page.
     pub(in crate::store) fn report(&self, what: &str) {
         let found = Found {
             file: DATABASE.to_owned(),
             offset: 0,
         };
-        self.first(what, found);
+        self.report_first(what, found);
     }
 
-    /// Only the first report counts until the index is made again.
-    fn first(&self, what: &str, first: Found) {
+    /// Only the first report counts until the index is rebuilt.
+    fn report_first(&self, what: &str, first: Found) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if found.is_some() {
             return;
@@ -154,7 +154,7 @@ impl IndexDamage {
         self.is_found.send_replace(true);
     }
 
-    /// Why nothing can be read or written for now. Names no file.
+    /// The reason why nothing can be read or written for now; `None`: no damage was found. The text names no file.
     pub(in crate::store) fn failure(&self) -> Option<String> {
         let text = "the index is damaged and is made again from the log";
         self.is_found.borrow().then(|| text.to_owned())
@@ -169,14 +169,14 @@ impl IndexDamage {
         *self.is_found.borrow()
     }
 
-    /// Answers once damage is found.
+    /// Returns once damage is found.
     pub(in crate::store) async fn wait(&self) {
         let mut is_found = self.is_found.subscribe();
         // The sender lives in `self`.
         drop(is_found.wait_for(|is_found| *is_found).await);
     }
 
-    /// The index is another one.
+    /// Records that the index was rebuilt: removes the markers and forgets the damage.
     pub(in crate::store) fn is_made_again(&self) -> io::Result<()> {
         unmark(&self.home)?;
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -184,7 +184,7 @@ impl IndexDamage {
         Ok(())
     }
 
-    /// For the next try: the marker stays.
+    /// Forgets the damage before the next try to rebuild the index. The marker stays.
     pub(in crate::store) fn try_again(&self) {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.is_found.send_replace(false);
@@ -196,8 +196,8 @@ fn mark(home: &Dir) -> io::Result<()> {
     home.sync()
 }
 
-/// Has no start trust the index, which is of another time than its journal, until it is made again. What it says of
-/// the log still counts.
+/// Marks the index as not to be trusted, because it and its journal are of different times. No start trusts it until it
+/// is rebuilt. The position in the log that it states still counts.
 pub(in crate::store) fn distrust(home: &Dir) -> io::Result<()> {
     home.make(OF_ANOTHER_TIME)?.sync_all()?;
     home.sync()
@@ -207,7 +207,7 @@ pub(in crate::store) fn is_distrusted(home: &Dir) -> io::Result<bool> {
     home.has(OF_ANOTHER_TIME)
 }
 
-/// Whether the index was found damaged and was not made again since.
+/// Whether the index was found damaged and has not been rebuilt since.
 pub(in crate::store) fn is_marked(home: &Dir) -> io::Result<bool> {
     home.has(MARKER)
 }
@@ -220,7 +220,7 @@ fn unmark(home: &Dir) -> io::Result<()> {
     Ok(())
 }
 
-/// What tells this folder from a copy of it: the folder of its log, and its index.
+/// Distinguishes this folder from a copy of it, by the inodes and times of birth of its log's folder and of its index.
 pub(in crate::store) fn owner(folder: &Folder) -> io::Result<Owner> {
     let sum = |file: Identity| {
         let both = [file.inode.to_le_bytes(), file.born.to_le_bytes()].concat();
@@ -234,7 +234,8 @@ pub(in crate::store) fn owner(folder: &Folder) -> io::Result<Owner> {
     Ok(owner)
 }
 
-/// Says of an index that was set aside that it was for damage, and removes the oldest ones of these. Answers its new name.
+/// Renames an index that was set aside, so that its name says that it was damaged, and removes the oldest of these.
+/// Returns its new name.
 pub(in crate::store) fn keep_aside(home: &Dir, aside: &str) -> io::Result<String> {
     let at = aside.strip_prefix("aside-").unwrap_or(aside);
     let kept = format!("{ASIDE}{at}");
@@ -255,7 +256,7 @@ pub(in crate::store) fn keep_aside(home: &Dir, aside: &str) -> io::Result<String
     Ok(kept)
 }
 
-/// What a start and a running store need of the index's file beside connections to it.
+/// What a start and a running store need for the index's file besides connections to it.
 pub(in crate::store) struct IndexFile {
     pub(in crate::store) damage: Arc<IndexDamage>,
     pub(in crate::store) checkpoints: db::Checkpoints,
@@ -276,9 +277,9 @@ impl IndexFile {
         })
     }
 
-    /// Whether the database and its journal make one index, whether they are this folder's own and not copied, and, where
-    /// a start of this folder was cut off or refused while it made the index, what it knew of the folder. To be asked
-    /// before the database is opened.
+    /// Returns whether the database and its journal belong together, whether they are this folder's own and not copied,
+    /// and, if an earlier start of this folder was stopped or refused while it made the index, what that start knew of
+    /// the folder. Call it before the database is opened.
     pub(in crate::store) fn trust(
         &self,
         folder: &Folder,
@@ -289,7 +290,8 @@ impl IndexFile {
             owner,
             making,
         } = noted;
-        // The database was another one when the note was written: the folder of the log is still the same.
+        // When the note was written, the database was another file. The folder of the log is still the same, so only
+        // that half of the owner is compared.
         let is_of_folder = owner.is_some_and(|owner| owner[..8] == self.owner[..8]);
         let making = making.filter(|_| is_of_folder);
         Ok((trust, owner == Some(self.owner), making))

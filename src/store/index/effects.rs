@@ -1,4 +1,4 @@
-//! Applying the effects of other modules: the statements of each kind, with the effects of a group as one JSON parameter.
+//! Applies the effects of other modules: the statements of each kind, with the effects of a group as one JSON parameter.
 
 use crate::clock::Timestamp;
 use crate::store::effect::EffectKind;
@@ -17,9 +17,9 @@ struct EffectRow<'a> {
 impl EffectKind {
     fn row_of<'r>(&self, record: &'r Record) -> Option<EffectRow<'r>> {
         let effect = record.effect.as_ref()?;
-        let is_its = effect.kind == self.kind
+        let is_of_kind = effect.kind == self.kind
             && (self.only_with).is_none_or(|field| effect.data.get(field).is_some());
-        is_its.then_some(EffectRow {
+        is_of_kind.then_some(EffectRow {
             sequence: record.sequence,
             at: record.at,
             data: &effect.data,
@@ -27,7 +27,7 @@ impl EffectKind {
     }
 }
 
-/// Kind by kind, in the order in which they were registered.
+/// Applies one kind after the other, in the order in which they were registered.
 pub(super) async fn apply_effects(
     connection: &mut SqliteConnection,
     records: &[Record],

@@ -1,7 +1,8 @@
 //! Listing keys in the order of their UTF-8 bytes, with prefixes rolled up.
 //!
-//! A page costs what it holds, however many keys there are: without a delimiter it is one range of the primary key, and
-//! under one SQLite itself seeks from each entry to the next, over all that a common prefix covers.
+//! The cost of a page depends on its entries, not on the number of keys. Without a delimiter, a page is one range of
+//! the primary key. With a delimiter, SQLite itself seeks from each entry to the next, and skips all keys that a common
+//! prefix covers.
 
 use crate::clock::Timestamp;
 use crate::s3::checksum::{ChecksumAlgorithm, ChecksumType};
@@ -13,20 +14,20 @@ use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-/// Where a walk goes on.
+/// Where a walk continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum From {
     At(String),
     After(String),
 }
 
-/// The keys that one statement looks at.
+/// The keys that one statement reads.
 struct Range<'a> {
     bucket: &'a BucketName,
     from: From,
-    /// The first text behind it; `None`: it has no end.
+    /// The first text after the range; `None`: the range has no end.
     end: Option<&'a str>,
-    /// Rows
+    /// Rows, at most.
     limit: u32,
 }
 
@@ -97,7 +98,7 @@ fn first(request: &ListRequest, delimiter: Option<&str>) -> Option<From> {
     let Some(after) = after else {
         return Some(From::At(request.prefix.clone()));
     };
-    // After a common prefix comes what it does not cover.
+    // After a common prefix the walk continues at the first key that it does not cover.
     let covered = delimiter
         .and_then(|delimiter| common_prefix(after, &request.prefix, delimiter))
         .is_some_and(|common| common == after);
@@ -108,7 +109,7 @@ fn first(request: &ListRequest, delimiter: Option<&str>) -> Option<From> {
     }
 }
 
-/// What a key is rolled up to: up to and with the first delimiter behind the prefix.
+/// The common prefix that a key is rolled up to: everything through the first delimiter after `prefix`.
 pub(in crate::store) fn common_prefix<'a>(
     key: &'a str,
     prefix: &str,
@@ -119,7 +120,8 @@ pub(in crate::store) fn common_prefix<'a>(
     Some(&key[..prefix.len() + at + delimiter.len()])
 }
 
-/// The first text after all that begin with `prefix`; `None`: there is none. UTF-8 sorts as its characters do.
+/// The first text after all texts that begin with `prefix`; `None`: there is none. UTF-8 sorts in the order of its
+/// characters.
 pub(in crate::store) fn successor(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
@@ -136,13 +138,13 @@ pub(in crate::store) fn successor(prefix: &str) -> Option<String> {
     None
 }
 
-/// Every key of a range, one after the other.
+/// Every key of a range, in order.
 async fn keys(
     connection: &mut SqliteConnection,
     range: &Range<'_>,
 ) -> Result<Vec<ListedObject>, sqlx::Error> {
     let (bound, without) = range.from.bounds();
-    // One range of the primary key (text sorts before any blob: no end); `?3` then drops the key itself.
+    // One range of the primary key (text sorts before any blob, so `x''` means no end). `?3` excludes the key itself.
     let rows = sqlx::query(
         "SELECT key, etag, size_bytes, modified_ms, meta FROM objects
          WHERE bucket = ?1 AND key >= ?2 AND key IS NOT ?3 AND key < coalesce(?4, x'')
@@ -158,11 +160,11 @@ async fn keys(
     rows.iter().map(listed).collect()
 }
 
-/// The keys of a range, and of those that have the delimiter behind the prefix one for each common prefix.
+/// The keys of a range. Of the keys that share a common prefix only one is returned.
 ///
-/// From a common prefix the walk goes on at the first text behind all that it covers: the same text with the delimiter's
-/// [`successor`] in the delimiter's place. A delimiter of U+10FFFF alone has none; then keys of one common prefix can come
-/// as rows of their own, and the caller passes over them.
+/// After a common prefix the walk continues at the first text after everything that the prefix covers: the same text
+/// with the delimiter's [`successor`] in place of the delimiter. A delimiter of U+10FFFF alone has no successor. Then
+/// several keys of one common prefix can be returned, and the caller skips them.
 async fn entries(
     connection: &mut SqliteConnection,
     range: &Range<'_>,
@@ -204,7 +206,7 @@ async fn entries(
 }
 
 impl From {
-    /// The least key, and the one that it must not be.
+    /// The least key, and the key that is excluded.
     fn bounds(&self) -> (&str, Option<&str>) {
         match self {
             Self::At(key) => (key, None),

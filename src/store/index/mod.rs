@@ -1,6 +1,7 @@
-//! The index: all SQL of objects, buckets, bodies and uploads, and what keeps its file whole.
+//! The index: all SQL of objects, buckets, bodies and uploads, and the handling of damage of its file.
 //!
-//! `apply` is the only file whose statements change rows; the others look up what the log said.
+//! `apply` holds all statements that change these rows, and `effects` applies the statements of other modules to
+//! theirs. The other files look up what the log said.
 
 mod apply;
 #[cfg(test)]

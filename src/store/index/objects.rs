@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::sync::Arc;
 
-/// Whether it holds an object.
+/// Whether the bucket holds an object.
 pub(in crate::store) async fn has_objects(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
@@ -21,7 +21,7 @@ pub(in crate::store) async fn has_objects(
         .map(|row| row.is_some())
 }
 
-/// The tag and the sequence of a key's current object.
+/// The etag, the sequence and the tags of a key's current object.
 pub(in crate::store) async fn current(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
@@ -41,14 +41,14 @@ pub(in crate::store) async fn current(
     }))
 }
 
-/// What a change of an object is judged by.
+/// The values of the current object that the planner checks a change against.
 pub(in crate::store) struct Current {
     pub(in crate::store) etag: ETag,
     pub(in crate::store) sequence: u64,
     pub(in crate::store) tagging: Option<String>,
 }
 
-/// All of an object's row, and the bodies that it needs, each once.
+/// The columns of an object's row, and the bodies that its extents name, each once.
 macro_rules! objects {
     ($which:literal) => {
         concat!(
@@ -62,7 +62,7 @@ macro_rules! objects {
     };
 }
 
-/// A key's current object with all that is needed to read it.
+/// A key's current object, with everything that a reader needs.
 pub(in crate::store) async fn object(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
@@ -76,7 +76,7 @@ pub(in crate::store) async fn object(
     row.map(|row| read_object(bucket, &row)).transpose()
 }
 
-/// Objects in order of their keys, from `from` on (`after`: without that key) to before `end`.
+/// Objects in the order of their keys, starting at `from` (but without the key `after`) and ending before `end`.
 pub(in crate::store) async fn objects(
     connection: &mut SqliteConnection,
     bucket: &BucketName,

@@ -1,4 +1,5 @@
-//! Where the index stands: the log that it belongs to, how far that is applied, and the files that it was opened beside.
+//! The position of the index: the log that it belongs to, how far that log is applied, and the identities of the files
+//! that the index was last opened with.
 
 use crate::store::folder::Identity;
 use crate::store::record::LogId;
@@ -22,7 +23,7 @@ pub(in crate::store) async fn position(
     }))
 }
 
-/// Remembers which files these are. `run`: `None` after a clean stop.
+/// Stores the identities of these files. `run`: `None` after a clean stop.
 pub(in crate::store) async fn set_identities(
     connection: &mut SqliteConnection,
     database: Identity,
@@ -47,7 +48,7 @@ pub(in crate::store) async fn set_identities(
     transaction.commit().await
 }
 
-/// The files that this index was last opened beside: itself, and `run`.
+/// The files that this index was last opened with: the database itself, and `run`.
 pub(in crate::store) async fn identities(
     connection: &mut SqliteConnection,
 ) -> Result<(Option<Identity>, Option<Identity>), sqlx::Error> {

@@ -1,4 +1,4 @@
-//! The rows that a group of records brings, changes and takes away: what the records say, as rows of the index. No SQL.
+//! The rows that a group of records inserts, changes and deletes: the content of records, as rows of the index. No SQL.
 
 use crate::clock::Timestamp;
 use crate::s3::checksum::Checksum;
@@ -21,7 +21,7 @@ pub(super) struct BucketRow<'a> {
 pub(super) struct SettingRow<'a> {
     bucket: &'a BucketName,
     setting: BucketSetting,
-    /// `None`: it is set no more.
+    /// `None`: the setting is removed.
     document: Option<&'a str>,
 }
 
@@ -84,27 +84,27 @@ pub(super) struct PartRow<'a> {
     checksums: &'a [Checksum],
 }
 
-/// The rows that a group of records brings, changes and takes away.
+/// The rows that a group of records inserts, changes and deletes.
 #[derive(Default)]
 pub(super) struct RowChanges<'a> {
     pub(super) buckets: Vec<BucketRow<'a>>,
     pub(super) deleted_buckets: Vec<&'a BucketName>,
     pub(super) settings: Vec<SettingRow<'a>>,
     pub(super) bodies: Vec<BodyRow<'a>>,
-    /// Keys whose row goes: deleted, or in the way of another.
+    /// Keys whose row is removed: the object was deleted, or a new one replaces it.
     pub(super) gone: Vec<KeyRow<'a>>,
     pub(super) objects: Vec<ObjectRow<'a>>,
     pub(super) tags: Vec<TagRow<'a>>,
     pub(super) uploads: Vec<UploadRow<'a>>,
-    /// Uploads that are completed or given up.
+    /// Uploads that were completed or aborted.
     pub(super) ended: Vec<&'a str>,
-    /// Each in the place of the one that has its number.
+    /// Each replaces the part of the same upload that has its number.
     pub(super) parts: Vec<PartRow<'a>>,
-    /// Parts that are no more, and none in their place: [upload, number].
+    /// Parts that are removed and not replaced: [upload, number].
     pub(super) lost_parts: Vec<(&'a str, u16)>,
-    /// Bodies that were there and that further extents name now, and how many. A new body comes with its one.
+    /// Existing bodies that further extents name now, and how many extents. A new body starts with one reference.
     pub(super) retained: BTreeMap<u64, u64>,
-    /// Bodies whose bytes may go.
+    /// Bodies whose bytes may be freed.
     pub(super) freed: Vec<u64>,
 }
 
@@ -183,7 +183,13 @@ impl<'a> RowChanges<'a> {
                 etag: &put.etag,
                 size: put.size_bytes,
                 modified,
-                extents: self.bring(record, &put.body, put.size_bytes, &put.md5, &put.block_crcs),
+                extents: self.add_body(
+                    record,
+                    &put.body,
+                    put.size_bytes,
+                    &put.md5,
+                    &put.block_crcs,
+                ),
                 meta: &put.meta,
                 parts: None,
             },
@@ -231,7 +237,7 @@ impl<'a> RowChanges<'a> {
                 etag: &part.etag,
                 size: part.size_bytes,
                 modified,
-                extents: self.bring(
+                extents: self.add_body(
                     record,
                     &part.body,
                     part.size_bytes,
@@ -255,8 +261,8 @@ impl<'a> RowChanges<'a> {
         self.parts.push(row);
     }
 
-    /// The body that a record brought, and the extents that it makes.
-    fn bring(
+    /// Adds the body that a record brought. Returns the extents that cover it.
+    fn add_body(
         &mut self,
         record: &Record,
         body: &BodyPlace,
@@ -285,7 +291,7 @@ impl<'a> RowChanges<'a> {
         extents.to_vec()
     }
 
-    /// Whether objects that come and go are all there is.
+    /// Whether the group only inserts and removes objects.
     pub(super) fn is_object_batch(&self) -> bool {
         let Self {
             buckets,

@@ -1,6 +1,6 @@
 //! Listing uploads under way in the order of their keys' UTF-8 bytes, then of their creation, with prefixes rolled up.
 //!
-//! As with objects, the walk jumps over what a common prefix covers: the cost follows what is returned.
+//! As with objects, the walk skips the keys that a common prefix covers, so a page costs as much as it returns.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>
 
 use crate::s3::BucketName;
@@ -9,8 +9,8 @@ use crate::store::index::uploads::{From, uploads_from};
 use crate::store::upload::{UploadListPage, UploadListRequest};
 use sqlx::SqliteConnection;
 
-/// Rows of one look, where a delimiter may make most of them needless.
-const LOOK: u32 = 64;
+/// Rows that one statement reads if there is a delimiter, which may make most of them needless.
+const ROWS_PER_QUERY: u32 = 64;
 
 pub(in crate::store) async fn list(
     connection: &mut SqliteConnection,
@@ -27,13 +27,13 @@ pub(in crate::store) async fn list(
     let Some(mut from) = first(request, delimiter).filter(|_| most > 0) else {
         return Ok(page);
     };
-    let look = match delimiter {
-        Some(_) => LOOK,
+    let rows = match delimiter {
+        Some(_) => ROWS_PER_QUERY,
         None => request.max.saturating_add(1),
     };
-    'look: loop {
-        let uploads = uploads_from(connection, bucket, &from, end.as_deref(), look).await?;
-        let is_last = uploads.len() < usize::try_from(look).unwrap_or(usize::MAX);
+    'query: loop {
+        let uploads = uploads_from(connection, bucket, &from, end.as_deref(), rows).await?;
+        let is_last = uploads.len() < usize::try_from(rows).unwrap_or(usize::MAX);
         for upload in uploads {
             if page.uploads.len() + page.common_prefixes.len() == most {
                 return Ok(page);
@@ -53,9 +53,9 @@ pub(in crate::store) async fn list(
             page.common_prefixes.push(common);
             match behind {
                 Some(behind) => from = From::At(behind),
-                None => break 'look,
+                None => break 'query,
             }
-            continue 'look;
+            continue 'query;
         }
         if is_last {
             break;
@@ -74,14 +74,14 @@ fn first(request: &UploadListRequest, delimiter: Option<&str>) -> Option<From> {
     let Some(after) = after else {
         return Some(From::At(request.prefix.clone()));
     };
-    // After a common prefix comes what it does not cover.
+    // After a common prefix the walk continues at the first key that it does not cover.
     let covered = delimiter
         .and_then(|delimiter| common_prefix(after, &request.prefix, delimiter))
         .is_some_and(|common| common == after);
     if covered {
         return successor(after).map(From::At);
     }
-    // AWS: an upload-id-marker counts only beside a key-marker.
+    // AWS: an upload-id-marker counts only together with a key-marker.
     match request.after_upload.as_deref().filter(|id| !id.is_empty()) {
         Some(id) => Some(From::AfterUpload(after.to_owned(), id.to_owned())),
         None => Some(From::After(after.to_owned())),

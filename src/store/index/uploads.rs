@@ -1,4 +1,4 @@
-//! What is asked of uploads under way, their parts, and the parts that objects were made of.
+//! Queries about uploads under way, their parts, and the parts that objects were made of.
 
 use crate::clock::Timestamp;
 use crate::s3::checksum::Checksum;
@@ -35,7 +35,7 @@ pub(in crate::store) async fn upload(
     row.as_ref().map(read_upload).transpose()
 }
 
-/// The oldest uploads that were begun before a time.
+/// The oldest uploads that were begun before the given time.
 pub(in crate::store) async fn uploads_before(
     connection: &mut SqliteConnection,
     initiated_before: Timestamp,
@@ -49,7 +49,7 @@ pub(in crate::store) async fn uploads_before(
     rows.iter().map(read_upload).collect()
 }
 
-/// Where a walk over a bucket's uploads goes on.
+/// Where a walk over a bucket's uploads continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum From {
     At(String),
@@ -58,7 +58,7 @@ pub(in crate::store) enum From {
     AfterUpload(String, String),
 }
 
-/// Uploads in order of key and id, up to before the key `end`.
+/// Uploads in the order of key and id, before the key `end`.
 pub(in crate::store) async fn uploads_from(
     connection: &mut SqliteConnection,
     bucket: &BucketName,
@@ -113,7 +113,7 @@ pub(in crate::store) async fn uploads_of_buckets(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Parts with numbers above `after`, in order.
+/// Parts with numbers above `after`, in the order of their numbers.
 pub(in crate::store) async fn parts(
     connection: &mut SqliteConnection,
     upload: &UploadId,
@@ -144,7 +144,7 @@ pub(in crate::store) async fn parts(
         .collect()
 }
 
-/// Whether each of these parts is still the one that was seen.
+/// Whether none of these parts was replaced since the caller looked it up.
 pub(in crate::store) async fn are_unchanged(
     connection: &mut SqliteConnection,
     upload: &UploadId,
@@ -167,7 +167,7 @@ pub(in crate::store) async fn are_unchanged(
     Ok(usize::try_from(row.get::<i64, _>(0)) == Ok(seen.len()))
 }
 
-/// `None`: this very object is there no more. `Some(None)`: it was not made of parts.
+/// `None`: the key no longer has this object. `Some(None)`: the object was not made of parts.
 pub(in crate::store) async fn object_parts(
     connection: &mut SqliteConnection,
     object: &Object,

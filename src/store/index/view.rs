@@ -1,8 +1,8 @@
 //! The read view: how other modules look up their rows in the index.
 //!
-//! Guarantees: a view only reads; a statement is prepared once for each connection; values are bound, never put into a
-//! text. The door is narrow (constant statements, texts and integers), so that nothing outside of the store names the
-//! database's crate. It refuses to know what the rows mean.
+//! Guarantees: a view only reads; a statement is prepared once for each connection; values are bound, never put into the
+//! text of a statement. The interface is narrow (constant statements, texts and integers), so that nothing outside of the
+//! store names the database's crate. It refuses to know what the rows mean.
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::error::StoreError;
@@ -11,13 +11,13 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-/// A connection that reads. Keep it for few statements, and never over an await of something else.
+/// A connection that only reads. Keep it for few statements, and never hold it while awaiting anything else.
 pub struct ReadView(Connection);
 
 enum Connection {
-    /// One of the pool's, which goes back to it.
+    /// Returned to the pool when dropped.
     Pooled(PoolConnection<Sqlite>),
-    /// The planner's own.
+    /// The connection that the planner owns.
     Own(SqliteConnection),
 }
 
@@ -79,7 +79,7 @@ impl ReadView {
     /// The first row that a statement finds. Its values are `?1`, `?2`, …
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be read.
     pub async fn row(
         &mut self,
         statement: &'static str,
@@ -92,7 +92,7 @@ impl ReadView {
     /// All rows that a statement finds.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be read.
     pub async fn rows(
         &mut self,
         statement: &'static str,
@@ -105,7 +105,7 @@ impl ReadView {
     /// Whether a statement finds a row.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be read.
     pub async fn finds(
         &mut self,
         statement: &'static str,
@@ -117,7 +117,7 @@ impl ReadView {
     /// Whether a key has an object.
     ///
     /// # Errors
-    /// `Unavailable` when the index does not answer.
+    /// `Unavailable` when the index cannot be read.
     pub async fn has_object(
         &mut self,
         bucket: &BucketName,
@@ -141,18 +141,18 @@ pub(super) fn query(
     })
 }
 
-/// A row that was read. Its columns go by their names.
+/// A row that was read. Columns are looked up by their names.
 pub struct Row(SqliteRow);
 
 impl Row {
     /// # Errors
-    /// Where the column is not there, NULL or no text; so it is with the others.
+    /// If the column is missing, NULL, or of another type.
     pub fn text(&self, column: &str) -> Result<&str, StoreError> {
         Ok(self.0.try_get(column)?)
     }
 
     /// # Errors
-    /// As [`Row::text`], but for NULL.
+    /// As [`Row::text`], but NULL is `None`.
     pub fn optional_text(&self, column: &str) -> Result<Option<&str>, StoreError> {
         Ok(self.0.try_get(column)?)
     }
@@ -164,7 +164,7 @@ impl Row {
     }
 
     /// # Errors
-    /// As [`Row::text`], but for NULL.
+    /// As [`Row::text`], but NULL is `None`.
     pub fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
         Ok(self.0.try_get(column)?)
     }
@@ -178,20 +178,20 @@ impl Row {
     }
 
     /// # Errors
-    /// As [`Row::text`], and where the text is no id.
+    /// As [`Row::text`], or if the text is no UUID.
     pub fn id(&self, column: &str) -> Result<Uuid, StoreError> {
         Uuid::try_parse(self.text(column)?).map_err(unreadable)
     }
 
     /// # Errors
-    /// As [`Row::id`], but for NULL.
+    /// As [`Row::id`], but NULL is `None`.
     pub fn optional_id(&self, column: &str) -> Result<Option<Uuid>, StoreError> {
         let text = self.optional_text(column)?;
         text.map(Uuid::try_parse).transpose().map_err(unreadable)
     }
 }
 
-/// The error for a row that holds what no record says.
+/// The error for a row whose value no record can have stored.
 pub fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     sqlx::Error::Decode(error.into()).into()
 }

@@ -1,4 +1,4 @@
-//! What other modules register when the vault is opened.
+//! The commit hook and the effects that other modules register when the vault is opened.
 
 use crate::s3::{BucketName, ObjectKey};
 use crate::store::effect::{Effect, EffectKind};
@@ -7,15 +7,15 @@ use crate::store::index::view::ReadView;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
-/// Adds an effect to the record that makes an object, by whichever way the object comes: a form, a PUT, a copy or a
+/// Adds an effect to the record that makes an object, no matter how the object is made: by a form, a PUT, a copy or a
 /// completed upload.
 pub trait CommitHook: Send + Sync {
-    /// The names of the rows that are locked while an object comes to a key; none where the hook has nothing to add there.
+    /// The names of the rows that are locked while an object is stored at a key; none if the hook adds nothing there.
     fn rows(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<String>;
 
-    /// The effect to record with the object. It runs in the writer's order, before the object is in the index, and no
-    /// change of the rows above is under way. Where the effect changes further rows, the writer waits for those and asks
-    /// again.
+    /// The effect to record with the object. The writer calls the hook in the order of changes, before the object is in
+    /// the index, while it holds the locks of those rows. If the effect changes further rows, the writer waits for
+    /// their locks and calls the hook again.
     fn effect<'v>(
         &'v self,
         view: &'v mut ReadView,
@@ -33,7 +33,7 @@ pub struct Registered {
 }
 
 impl From<Vec<EffectKind>> for Registered {
-    /// Without a hook.
+    /// Registers effects without a hook.
     fn from(effects: Vec<EffectKind>) -> Self {
         Self {
             effects,

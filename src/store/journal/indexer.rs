@@ -1,4 +1,4 @@
-//! The indexer: applies what is on disk to the index, and answers the callers.
+//! The indexer: applies records that are in the log to the index, and sends the results to the callers.
 use crate::db::{self, Checkpoints, Leaves};
 use crate::faults;
 use crate::store::effect::EffectKind;
@@ -14,16 +14,16 @@ use sqlx::SqliteConnection;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// A change that is on disk and not in the index yet.
+/// A change that is in the log, on the disk, and not in the index yet.
 pub(in crate::store) struct Logged {
     pub(in crate::store) record: Record,
-    /// Until the index names them.
+    /// Pinned until the index names them.
     pub(in crate::store) bytes: KeptBytes,
     pub(in crate::store) locks: Vec<RowLock>,
     pub(in crate::store) answer: Answer,
 }
 
-/// Applies what is on disk to the index, and answers.
+/// Applies logged changes to the index, and sends the results to the callers.
 pub(in crate::store) struct Indexer {
     pub(in crate::store) groups: mpsc::Receiver<(Vec<Logged>, End)>,
     pub(in crate::store) index: SqliteConnection,
@@ -37,7 +37,7 @@ pub(in crate::store) struct Indexer {
 }
 
 impl Indexer {
-    /// Runs until the writer is gone; answers the connection for the clean stop.
+    /// Runs until the writer has ended. Returns the connection, for the clean stop.
     pub(in crate::store) async fn run(mut self) -> SqliteConnection {
         let _unwinding = FailWhenUnwinding(self.state.clone());
         while let Some((group, end)) = self.groups.recv().await {
@@ -93,7 +93,8 @@ impl Indexer {
         self.index
     }
 
-    /// Moves what the journal holds into the database, so that its room is free again: as much as readers allow.
+    /// Moves the content of the database's journal into the database, as far as readers allow, so that its space is
+    /// free again.
     async fn empty_journal(&mut self) {
         let mut checkpoints = self.checkpoints.lock().await;
         let emptied = checkpoints.checkpoint(&mut self.index, self.committed, Leaves::Nothing);
@@ -114,7 +115,7 @@ impl Indexer {
             applied = self.try_apply(records, end).await;
         }
         if self.state.space.is_without_reserve() {
-            // Else each delete would add to the journal until that is long.
+            // Else each delete would add to the journal until it is long enough for a checkpoint.
             self.empty_journal().await;
         }
         match applied {

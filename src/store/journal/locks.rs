@@ -1,7 +1,7 @@
-//! Row locks: the rows that a change reads for its checks and writes, and which of them are under way.
+//! Row locks: the rows that a change reads for its checks and writes, and which of them are locked.
 //!
-//! A change that needs a lock which another change holds waits until that change is in the index, or refused. So a check
-//! reads an index in which no row that it reads is about to change, and no two changes of one group write one row.
+//! A change that needs a lock which another change holds waits until that change is in the index, or refused. So no row
+//! that a check reads is about to change, and no two changes of one group write the same row.
 
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use crate::store::effect::Effect;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LockMode {
-    /// With others of its kind: objects of one bucket, parts of one upload.
+    /// Several changes hold it together: objects of one bucket, parts of one upload.
     Shared,
     Exclusive,
 }
@@ -30,7 +30,7 @@ impl RowLock {
         }
     }
 
-    /// A bucket that must stay.
+    /// The shared lock of a bucket, which must not be deleted meanwhile.
     fn bucket(bucket: &BucketName) -> Self {
         Self::new(LockMode::Shared, format!("bucket:{bucket}"))
     }
@@ -39,7 +39,7 @@ impl RowLock {
         Self::new(LockMode::Exclusive, format!("bucket:{bucket}"))
     }
 
-    /// One setting of a bucket.
+    /// The locks of one setting of a bucket.
     pub(in crate::store) fn of_setting(bucket: &BucketName, setting: BucketSetting) -> Vec<Self> {
         let name = format!("setting:{bucket}/{setting:?}");
         vec![Self::bucket(bucket), Self::new(LockMode::Exclusive, name)]
@@ -50,13 +50,13 @@ impl RowLock {
         vec![Self::bucket(bucket), Self::new(LockMode::Exclusive, name)]
     }
 
-    /// An upload with all its parts.
+    /// The locks of an upload with all its parts.
     pub(in crate::store) fn of_upload(bucket: &BucketName, upload: &UploadId) -> Vec<Self> {
         let name = format!("upload:{}", upload.as_str());
         vec![Self::bucket(bucket), Self::new(LockMode::Exclusive, name)]
     }
 
-    /// One part, and its upload, which must stay.
+    /// The locks of one part, and of its upload, which must not end meanwhile.
     pub(in crate::store) fn of_part(
         bucket: &BucketName,
         upload: &UploadId,
@@ -70,7 +70,7 @@ impl RowLock {
         ]
     }
 
-    /// An upload and the object that it becomes.
+    /// The locks of an upload and of the object that it becomes.
     pub(in crate::store) fn of_completion(
         bucket: &BucketName,
         key: &ObjectKey,
@@ -82,7 +82,7 @@ impl RowLock {
         locks
     }
 
-    /// Of the rows that an effect changes.
+    /// The locks of the rows that an effect changes.
     pub(in crate::store) fn of_effect(effect: Option<&Effect>) -> impl Iterator<Item = Self> {
         effect
             .into_iter()
@@ -90,7 +90,8 @@ impl RowLock {
             .map(|row| Self::row(row))
     }
 
-    /// Of the rows that a record changes. Replay applies two records in one batch only where these do not meet.
+    /// The locks of the rows that a record changes. Replay applies two records in one batch only if their locks do not
+    /// conflict.
     pub(in crate::store) fn of_record(record: &Record) -> Vec<Self> {
         let mut locks = match &record.change {
             Change::Put(put) => Self::of_object(&put.bucket, &put.key),
@@ -116,7 +117,7 @@ impl RowLock {
             Change::BucketSet {
                 bucket, setting, ..
             } => Self::of_setting(bucket, *setting),
-            // No row names a freed body, so no other record of a batch touches it but those before.
+            // No row names a freed body, so only records before this one in the batch can touch it.
             Change::Begun { .. } | Change::Freed { .. } | Change::Domain => Vec::new(),
         };
         let touched = record.effect.iter().flat_map(|effect| &effect.touches);
@@ -128,13 +129,13 @@ impl RowLock {
         &self.text
     }
 
-    /// The names of the rows that change, without those that only must stay.
+    /// The names of the rows that change, without those that are only locked against removal.
     pub(in crate::store) fn changing(locks: &[Self]) -> impl Iterator<Item = &str> {
         let exclusive = locks.iter().filter(|lock| lock.is_exclusive());
         exclusive.map(Self::text)
     }
 
-    /// Whether the row changes, or only must stay.
+    /// Whether the row changes. Else it is only locked against removal.
     pub(in crate::store) fn is_exclusive(&self) -> bool {
         self.mode == LockMode::Exclusive
     }
@@ -143,7 +144,7 @@ impl RowLock {
         self.text == other.text
     }
 
-    /// A row of another module, by the name that it gave.
+    /// The lock of another module's row, by the name that the module gives it.
     pub(in crate::store) fn row(name: &str) -> Self {
         Self::new(LockMode::Exclusive, format!("row:{name}"))
     }
@@ -152,7 +153,7 @@ impl RowLock {
 /// The locks that are held.
 #[derive(Debug, Default)]
 pub(in crate::store) struct LockSet {
-    /// How often each is held; `None`: exclusively.
+    /// How many changes hold each lock; `None`: one holds it exclusively.
     locks: HashMap<Box<str>, Option<usize>>,
 }
 
@@ -165,7 +166,7 @@ impl LockSet {
         })
     }
 
-    /// Takes all of them. The list may name one more than once.
+    /// Takes all of these locks. The list may contain a lock more than once.
     pub(in crate::store) fn hold(&mut self, locks: &[RowLock]) {
         for lock in locks {
             match (self.locks.get_mut(&lock.text), lock.mode) {
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_of_one_bucket_go_together_and_one_key_goes_alone() {
+    fn two_keys_of_one_bucket_are_locked_independently() {
         let mut held = LockSet::default();
         held.hold(&object("a"));
         assert!(held.admits(&object("b")));
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_of_an_object_only_must_stay() {
+    fn the_lock_of_an_objects_bucket_is_shared() {
         let locks = object("a");
         assert_eq!(
             RowLock::changing(&locks).collect::<Vec<_>>(),
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_held_while_any_of_its_objects_is() {
+    fn a_bucket_is_locked_while_any_of_its_objects_is() {
         let bucket = RowLock::exclusive_bucket(&BucketName::parse("uploads").unwrap());
         let mut held = LockSet::default();
         held.hold(&object("a"));

@@ -1,7 +1,7 @@
-//! The log's writing end: groups of records, each appended and synced as one.
+//! Writing the log: groups of records, each appended and synced as one.
 //!
-//! A segment is sealed when it has passed [`SEGMENT_LIMIT_BYTES`]; the next one is used only when the folder that names it
-//! is on disk.
+//! A segment that has passed [`SEGMENT_LIMIT_BYTES`] is not appended to any more. The next segment is used only once
+//! its name in the folder is on the disk.
 
 use crate::faults;
 use crate::store::dir::Dir;
@@ -12,10 +12,10 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-/// Tests have logs of several segments.
+/// Small in tests, so that their logs have several segments.
 const SEGMENT_LIMIT_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 1 << 30 };
 
-/// Where a record went.
+/// Where a record was written.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Written {
     pub(in crate::store) sequence: u64,
@@ -25,18 +25,18 @@ pub(in crate::store) struct Written {
 
 #[derive(Debug, thiserror::Error)]
 pub(in crate::store) enum AppendError {
-    /// Nothing of the group is in the log; the log goes on.
+    /// Nothing of the group is in the log. The log can still be appended to.
     #[error("the log could not be written")]
     Refused(#[source] io::Error),
-    /// What is on disk is not known any more: nothing may be written after this.
+    /// The state of the log on the disk is unknown: nothing may be written after this.
     #[error("the log could not be synced")]
     Final(#[source] io::Error),
 }
 
-/// The writing end. One owner.
+/// The log, opened for appending. It has one owner.
 #[derive(Debug)]
 pub(in crate::store) struct Log {
-    /// Opened once: running out of files must not look like a failed sync.
+    /// Opened once: running out of file descriptors must not look like a failed sync.
     dir: Dir,
     id: LogId,
     file: Arc<File>,
@@ -46,7 +46,7 @@ pub(in crate::store) struct Log {
 impl Log {
     /// Begins a log in an empty folder.
     pub(in crate::store) fn create(dir: &Dir, id: LogId) -> io::Result<Self> {
-        // What a crash left of a first record that was never whole is written over.
+        // An incomplete first record that a crash left is overwritten.
         let file = dir.make_anew(&segment_name(1))?;
         dir.sync()?;
         let file = Arc::new(file);
@@ -63,10 +63,10 @@ impl Log {
         })
     }
 
-    /// Goes on where a reader found the end. All that lies before it is synced here.
+    /// Continues at the end that a reader found. Syncs everything before it in this segment.
     pub(in crate::store) fn resume(dir: &Dir, id: LogId, end: End) -> io::Result<Self> {
         let file = dir.write(&segment_name(end.segment))?;
-        // Cuts a torn tail off.
+        // Cuts off a torn tail.
         file.set_len(end.offset)?;
         file.sync_data()?;
         Ok(Self {
@@ -85,13 +85,13 @@ impl Log {
         self.end
     }
 
-    /// Appends a group and syncs it: when this answers `Ok`, all of it is on disk.
+    /// Appends a group and syncs it: when this returns `Ok`, the whole group is on the disk.
     pub(in crate::store) fn append(
         &mut self,
         drafts: &[Draft],
     ) -> Result<Vec<Written>, AppendError> {
         if self.end.offset >= SEGMENT_LIMIT_BYTES {
-            self.turn_segment()?;
+            self.begin_segment()?;
         }
         let synced = self.end.sequence;
         let mut end = self.end;
@@ -104,7 +104,7 @@ impl Log {
             let start = record::start_after(end.offset, body_bytes);
             let statement_bytes = head.len() - HEAD_BYTES;
             if statement_bytes > STATEMENT_LIMIT_BYTES {
-                // No reader would take it for a record.
+                // No reader would accept such a record.
                 let cause = io::Error::other("a change is too long for the log");
                 return Err(AppendError::Refused(cause));
             }
@@ -129,7 +129,7 @@ impl Log {
         let wrote = faults::call("log-write")
             .and_then(|()| write_all_at(&self.file, &pieces, self.end.offset));
         if let Err(error) = wrote {
-            return Err(self.take_back(error));
+            return Err(self.cut_back(error));
         }
         faults::step("log-written");
         let synced = faults::call("log-sync").and_then(|()| self.file.sync_data());
@@ -139,10 +139,10 @@ impl Log {
         Ok(written)
     }
 
-    /// Begins the next segment where this one is full.
-    fn turn_segment(&mut self) -> Result<(), AppendError> {
+    /// Begins the next segment.
+    fn begin_segment(&mut self) -> Result<(), AppendError> {
         let segment = self.end.sequence + 1;
-        // What a crash left of a first record that was never whole is written over: the reader found the end before it.
+        // An incomplete first record that a crash left is overwritten: the reader found the end of the log before it.
         let file = self.dir.make_anew(&segment_name(segment));
         let file = file.map_err(AppendError::Refused)?;
         self.dir.sync().map_err(AppendError::Final)?;
@@ -155,8 +155,8 @@ impl Log {
         Ok(())
     }
 
-    /// A group that could not be written whole is cut off again.
-    fn take_back(&mut self, cause: io::Error) -> AppendError {
+    /// Cuts off a group that could not be written completely.
+    fn cut_back(&mut self, cause: io::Error) -> AppendError {
         let cut = self.file.set_len(self.end.offset);
         match cut.and_then(|()| self.file.sync_data()) {
             Ok(()) => AppendError::Refused(cause),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_named_as_a_segment_is_none() {
+    fn a_file_that_is_not_named_as_a_segment_is_ignored() {
         let (dir, folder) = folder();
         let mut log = Log::create(&folder, LogId::random()).unwrap();
         log.append(&[draft()]).unwrap();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_of_the_next_segment_keeps_no_write_out() {
+    fn the_rest_of_a_segment_that_a_crash_left_blocks_no_write() {
         for left in [&b""[..], b"a first record that was never whole"] {
             let (_kept, dir) = folder();
             let mut log = Log::create(&dir, LogId::random()).unwrap();

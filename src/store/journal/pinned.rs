@@ -1,17 +1,18 @@
-//! Bytes that a change names, kept on the disk until the index names them.
+//! Pins: bytes that a change names stay on the disk until the index names them.
 use crate::store::bodies::blobs::{NewBlob, UnderWay};
 use crate::store::content::Content;
 use std::sync::Arc;
 
-/// Bytes that a change names and the index does not yet: to be held until it does.
+/// The bytes of a change that is not in the log yet.
 pub(in crate::store) enum PinnedBytes {
     Nothing,
-    /// Removed where the change is not recorded.
+    /// Removed if the change is not recorded.
     Blob(NewBlob),
     Source(Arc<Content>),
 }
 
-/// Bytes that stay on disk for as long as this is held, whatever the index says.
+/// The bytes of a change that is in the log and not in the index yet. They stay on the disk until this is dropped, no
+/// matter what the index says.
 pub(in crate::store) enum KeptBytes {
     Nothing,
     Blob(#[expect(dead_code, reason = "held until dropped")] UnderWay),

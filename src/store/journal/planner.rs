@@ -1,7 +1,7 @@
-//! Plans changes: decides what to record of what a caller asks.
+//! The planner: checks each change that a caller requests, and decides what to record.
 //!
-//! Changes are checked in their order of arrival, against an index in which no row that they name is about to change: so a
-//! check still holds when the record is applied. A record holds outcomes, never something to check again.
+//! Changes are checked in their order of arrival, against an index in which no row that they lock is about to change.
+//! So a check still holds when the record is applied. A record holds outcomes, and nothing that must be checked again.
 
 use crate::clock::Clock;
 use crate::s3::checksum::{CRC_BLOCK_BYTES, Digests};
@@ -27,16 +27,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// What the writer does of a change.
+/// What the writer does with a change.
 pub(in crate::store) enum Plan {
     Record(Box<Draft>, PinnedBytes),
-    /// Everything is as the caller wants it already, or the caller's own check refused.
+    /// Nothing is to be recorded: the state is already as the caller wants it, or the caller's own check refused.
     Nothing,
 }
 
 impl Plan {
-    /// The bytes of `source` are named by the record, and by the index only later.
-    fn while_held(self, source: Arc<Content>) -> Self {
+    /// Pins the bytes of `source`: the record names them, and the index names them only later.
+    fn pinning(self, source: Arc<Content>) -> Self {
         match self {
             Self::Record(draft, _) => Self::Record(draft, PinnedBytes::Source(source)),
             Self::Nothing => Self::Nothing,
@@ -46,7 +46,7 @@ impl Plan {
 
 /// Plans changes.
 pub(in crate::store) struct Planner {
-    /// Only reads.
+    /// The planner only reads the index.
     pub(in crate::store) view: ReadView,
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) clock: Clock,
@@ -64,7 +64,7 @@ impl Planner {
         }
     }
 
-    /// `hook_effect`: recorded with the object that the work makes.
+    /// Plans a change. `hook_effect` is recorded with the object that the change makes.
     pub(in crate::store) async fn plan(
         &mut self,
         work: Work,
@@ -83,7 +83,7 @@ impl Planner {
             } => {
                 let effect = effect.or(hook_effect);
                 let copy = self.copy(copied, precondition, effect).await?;
-                Ok(copy.while_held(source))
+                Ok(copy.pinning(source))
             }
             Work::Delete { bucket, key, which } => self.delete(bucket, key, which).await,
             Work::DeleteWith { bucket, key, check } => self.delete_with(bucket, key, check).await,
@@ -103,7 +103,7 @@ impl Planner {
                 upload,
                 part,
                 source,
-            } => Ok(self.copy_part(upload, part).await?.while_held(source)),
+            } => Ok(self.copy_part(upload, part).await?.pinning(source)),
             Work::CompleteUpload {
                 completed,
                 seen,
@@ -185,7 +185,7 @@ impl Planner {
     /// Whether the key has an object.
     ///
     /// # Errors
-    /// `PreconditionFailed` where it is not the one that is meant.
+    /// `PreconditionFailed` if it is not the object that `which` names.
     async fn is_there(
         &mut self,
         bucket: &BucketName,
@@ -223,7 +223,7 @@ impl Planner {
         Ok(self.record(change, Some(effect)))
     }
 
-    /// What is still named by nothing and read by nobody may go.
+    /// Records that bodies may be freed, if they are still unreferenced and no reader uses them.
     async fn free(
         &mut self,
         mut bodies: Vec<Unreferenced>,
@@ -239,7 +239,7 @@ impl Planner {
         if bodies.is_empty() {
             return Ok(Plan::Nothing);
         }
-        // Where the janitor went away the next start frees them.
+        // If the janitor has stopped meanwhile, the next start frees them.
         drop(freed.send(bodies.clone()));
         Ok(self.record(Change::Freed { bodies }, None))
     }
@@ -375,7 +375,7 @@ impl Planner {
         }
     }
 
-    /// That the bucket is there, and what must hold of the object that is about to be replaced.
+    /// Requires that the bucket exists, and that the precondition holds for the object that is about to be replaced.
     async fn require(
         &mut self,
         bucket: &BucketName,
@@ -425,13 +425,13 @@ impl Planner {
     }
 }
 
-/// What a record says of a body, what it holds of it, and the blob that it names.
+/// The place of a body that its record states, the bytes that the record holds, and the blob that it names.
 fn placed(body: SealedBody, digests: &Digests) -> (BodyPlace, BodyHere, PinnedBytes) {
     const { assert!(INLINE_LIMIT_BYTES <= CRC_BLOCK_BYTES) };
     match (body, digests.block_crcs.first()) {
         (SealedBody::Memory { bytes, permits }, Some(crc)) => {
             let here = BodyHere {
-                // Until it is written.
+                // The permits are held until the bytes are written.
                 bytes: share::holding(bytes, permits),
                 crc: *crc,
             };

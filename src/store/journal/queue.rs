@@ -1,16 +1,17 @@
 //! Changes that wait for the writer, in their order of arrival.
 //!
-//! Guarantees: a change is taken only when it meets no row under way and none that a change before it waits for; no two of a
-//! group touch one row; and of the places none are left to changes of one row alone.
+//! Guarantees: a change is taken only if its locks conflict neither with a lock that is held nor with one that an earlier
+//! change waits for; no two changes of a group change the same row; and changes of one row alone can never fill the
+//! queue.
 
 use crate::store::journal::locks::{LockSet, RowLock};
 use crate::store::journal::request::Request;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
-/// Changes that may wait to be taken; past it their callers wait.
+/// The number of changes that may wait in the queue; past it their callers wait.
 pub(in crate::store) const PLACES: usize = 1024;
-/// Of these, how many may be for one row: each of them needs a group of its own.
+/// How many of these may change one row: each of them needs a group of its own.
 const PLACES_OF_A_ROW: u32 = 256;
 const GROUP_CHANGES: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
@@ -18,7 +19,7 @@ const GROUP_BYTES: usize = 8 << 20;
 #[derive(Default)]
 pub(in crate::store) struct Queue {
     waiting: VecDeque<Request>,
-    /// By the hash of a row's name, how many wait for it.
+    /// How many waiting changes change a row, by the hash of the row's name.
     rows: HashMap<u64, u32>,
     hasher: RandomState,
 }
@@ -32,7 +33,7 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Takes a place at the end. Gives the change back where too many wait for one of its rows already.
+    /// Appends a change to the queue. Returns it if too many changes of one of its rows are waiting already.
     #[must_use]
     pub(in crate::store) fn push(&mut self, request: Request) -> Option<Request> {
         let is_full = |row| {
@@ -48,7 +49,7 @@ impl Queue {
         None
     }
 
-    /// Puts changes that were taken back before all others, in their order.
+    /// Puts changes that were taken back to the front of the queue, in their order.
     pub(in crate::store) fn push_front(&mut self, requests: Vec<Request>) {
         for request in requests.into_iter().rev() {
             self.count(&request.locks);
@@ -61,7 +62,8 @@ impl Queue {
         self.waiting.drain(..)
     }
 
-    /// Takes what meets no name under way and none of what waits before it, and holds its names.
+    /// Takes the next group of changes and their locks. A change is passed over if its locks conflict with a lock that is
+    /// held, or with a lock that an earlier change waits for.
     pub(in crate::store) fn take_group(&mut self, held: &mut LockSet) -> Vec<Request> {
         let mut group = Vec::new();
         let mut bytes = 0;
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn one_row_never_has_all_places() {
+    fn changes_of_one_row_cannot_fill_the_queue() {
         let mut queue = Queue::default();
         let pushed = (0..PLACES).filter(|_| queue.push(request(&["hot".to_owned()])).is_none());
         assert_eq!(pushed.count(), PLACES_OF_A_ROW as usize);
@@ -155,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_counted_is_what_waits(
+        fn the_counts_of_rows_match_the_waiting_changes(
             steps in prop::collection::vec((prop::collection::vec(0..5_u8, 0..4), 0..4_u8), 1..60),
         ) {
             let mut queue = Queue::default();

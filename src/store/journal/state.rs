@@ -1,4 +1,5 @@
-//! What the vault knows without asking the index: the buckets with their settings, the caches, and whether writing has failed.
+//! The state of the vault in memory: the buckets with their settings, the caches, the contents in use, and whether
+//! writing has failed.
 
 use crate::cache::Caches;
 use crate::s3::BucketName;
@@ -28,11 +29,11 @@ pub(in crate::store) struct State {
     held: Arc<()>,
     /// Bodies that were found damaged in the background.
     damages: AtomicU64,
-    /// The warning of other programs' files in the data folder, as of the last look.
+    /// The warning about other programs' files in the data folder, as of the last check.
     foreign_files: Mutex<Option<Warning>>,
 }
 
-/// Contents that were looked up and are in use: a reader reads their bytes, or a copy is about to name them.
+/// Contents that were looked up and are in use: a reader reads their bytes, or a copy will name them.
 #[derive(Default)]
 struct InUse {
     contents: Vec<Weak<Content>>,
@@ -85,7 +86,7 @@ impl State {
         *foreign_files = found;
     }
 
-    /// Warnings of the folder and its disk.
+    /// The warnings about the folder and its disk.
     pub(in crate::store) fn warnings(&self) -> Vec<Warning> {
         let count = self.damages.load(Ordering::Relaxed);
         let damaged = (count > 0).then_some(Warning::DamagedBodies { count });
@@ -94,7 +95,7 @@ impl State {
         warnings.into_iter().flatten().collect()
     }
 
-    /// The buckets that a policy opens to everybody, and to what.
+    /// The buckets that a policy opens to the public, and the actions that it opens.
     pub(in crate::store) fn open_buckets(&self) -> Vec<(BucketName, Opening)> {
         let buckets = self.read();
         let open = buckets.values().filter_map(|bucket| {
@@ -104,7 +105,7 @@ impl State {
         open.collect()
     }
 
-    /// Keeps all bytes on the disk until it is dropped.
+    /// Keeps all bytes on the disk until the returned value is dropped.
     pub(in crate::store) fn hold_bytes(&self) -> Arc<()> {
         self.held.clone()
     }
@@ -113,7 +114,7 @@ impl State {
         Arc::strong_count(&self.held) > 1
     }
 
-    /// The bodies that are in use, whatever the index says.
+    /// The bodies that are in use, also if the index says that they are unreferenced.
     pub(in crate::store) fn bodies_in_use(&self) -> BTreeSet<u64> {
         let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         let contents = in_use.contents.iter().filter_map(Weak::upgrade);
@@ -138,7 +139,7 @@ impl State {
         self.read().values().cloned().collect()
     }
 
-    /// Takes in what a record says, once the index holds it.
+    /// Applies a record to the buckets in memory. Call it once the index holds the record.
     pub(in crate::store) fn follow(&self, record: &Record) {
         match &record.change {
             Change::BucketCreated { bucket, settings } => {
@@ -183,7 +184,7 @@ impl State {
     }
 }
 
-/// A panic must not leave a server that looks ready and writes nothing.
+/// Fails the store when a thread panics: a panic must not leave a server that looks ready and writes nothing.
 pub(in crate::store) struct FailWhenUnwinding(pub(in crate::store) Arc<State>);
 
 impl Drop for FailWhenUnwinding {

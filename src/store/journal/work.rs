@@ -1,4 +1,4 @@
-//! What callers ask of the writer.
+//! The changes that callers can request from the writer.
 use crate::s3::conditional::WritePrecondition;
 use crate::s3::{BucketName, BucketSetting, ObjectKey};
 use crate::store::bodies::staging::Sealed;
@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Reads rows and decides what to record, and keeps the caller's answer; `Err`: it refused.
+/// Reads rows, decides which effect to record, and stores the result for the caller; `Err`: the check refused the change.
 pub(in crate::store) type Check = Box<
     dyn for<'v> FnOnce(&'v mut ReadView) -> BoxFuture<'v, Result<Option<Effect>, Refused>> + Send,
 >;
 
-/// The check has told its caller why.
+/// The check refused the change, and has stored the reason for its caller.
 pub(in crate::store) struct Refused;
 
 pub(in crate::store) enum Work {
@@ -34,7 +34,7 @@ pub(in crate::store) enum Work {
         key: ObjectKey,
         which: Which,
     },
-    /// Deletes an object together with a row of another module, where that module's check says so.
+    /// Deletes an object together with a row of another module, if that module's check returns an effect.
     DeleteWith {
         bucket: BucketName,
         key: ObjectKey,
@@ -59,7 +59,7 @@ pub(in crate::store) enum Work {
     },
     CompleteUpload {
         completed: Box<UploadCompleted>,
-        /// The parts as they were when they were looked up.
+        /// The parts as the caller looked them up.
         seen: Vec<Part>,
         precondition: WritePrecondition,
     },
@@ -78,10 +78,10 @@ pub(in crate::store) enum Work {
         setting: BucketSetting,
         document: Option<String>,
     },
-    /// Deletes bodies that nothing named when the janitor looked.
+    /// Deletes bodies that were unreferenced when the janitor looked.
     Free {
         bodies: Vec<Unreferenced>,
-        /// Gets those that the record lists.
+        /// Gets the bodies that the record lists.
         freed: oneshot::Sender<Vec<Unreferenced>>,
     },
     Check(Check),
@@ -90,9 +90,9 @@ pub(in crate::store) enum Work {
 }
 
 impl Work {
-    /// What it takes of memory until it is written, about, bytes.
+    /// About how many bytes of memory the change takes until it is written.
     pub(in crate::store) fn memory_bytes(&self) -> usize {
-        /// Of an extent and of a part in a statement.
+        /// About what an extent or a part takes in a statement.
         const ROW_BYTES: usize = 100;
         let rows = match self {
             Self::Put(new) => return new.sealed.memory_bytes(),
@@ -106,7 +106,7 @@ impl Work {
         rows * ROW_BYTES
     }
 
-    /// Whether the disk must have room for what it brings.
+    /// Whether the change adds data, for which the disk must have room.
     pub(in crate::store) fn brings_bytes(&self) -> bool {
         matches!(
             self,
@@ -118,8 +118,8 @@ impl Work {
         )
     }
 
-    /// The key that gets an object by it, where a commit hook may add an effect. Work that has an effect of its own makes a
-    /// new row, which no hook knows.
+    /// The key that gets an object by this change, so that the commit hook may add an effect; `None`: the hook does not
+    /// run. Work with an effect of its own makes a new row, which no hook knows.
     pub(in crate::store) fn new_object(&self) -> Option<(&BucketName, &ObjectKey)> {
         match self {
             Self::Put(new) => Some((&new.target.bucket, &new.target.key)),
@@ -141,11 +141,11 @@ pub(in crate::store) struct NewBytes {
     pub(in crate::store) precondition: WritePrecondition,
 }
 
-/// Which object of a key is to go, or to get tags.
+/// Which object of a key is to be deleted, or to get tags.
 pub(in crate::store) enum Which {
-    /// Whichever is there.
+    /// Whichever object the key has.
     Current,
-    /// One as it was looked up.
+    /// Only the object that the caller looked up, with the tags that it had then.
     This {
         sequence: u64,
         tagging: Option<String>,

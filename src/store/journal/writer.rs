@@ -1,9 +1,9 @@
-//! The writer: the one thread through which everything changes.
+//! The writer: the one thread that makes all changes.
 //!
 //! Changes that arrive while a group is on its way to the disk make up the next group. A group is planned against the
 //! index, written to the log and synced ([`Log::append`]); then, while the next group is already being synced, it is
-//! applied to the index in one transaction, and only then are its callers answered. A failed sync, or an index that
-//! cannot take what the log holds, is final: nothing is written after it until a restart.
+//! applied to the index in one transaction, and only then do its callers get their results. A failed sync, or a record of
+//! the log that cannot be applied to the index, is final: nothing is written after it until a restart.
 
 use crate::faults;
 use crate::store::dir::Dir;
@@ -31,7 +31,8 @@ struct Planned {
 }
 
 impl Planned {
-    /// What a full disk has no room for; anything else is tried with the room of the reserve.
+    /// Whether the change adds bytes, for which a full disk has no room. Other changes are tried with the space of the
+    /// reserve.
     fn brings_bytes(&self) -> bool {
         !self.draft.body.bytes.is_empty() || !matches!(self.bytes, PinnedBytes::Nothing)
     }
@@ -41,7 +42,7 @@ pub(in crate::store) struct Writer {
     pub(in crate::store) requests: mpsc::Receiver<Request>,
     pub(in crate::store) log: Log,
     pub(in crate::store) planner: Planner,
-    /// The folder of blobs, opened once: running out of files must not look like a failed sync.
+    /// The folder of blobs, opened once: running out of file descriptors must not look like a failed sync.
     pub(in crate::store) blobs: Dir,
     pub(in crate::store) state: Arc<State>,
     pub(in crate::store) indexer: mpsc::Sender<(Vec<Logged>, End)>,
@@ -49,8 +50,8 @@ pub(in crate::store) struct Writer {
 }
 
 impl Writer {
-    /// Runs until every sender of requests is gone, on a thread of its own: it writes and syncs where it stands. Answers
-    /// when it has ended; an error where it was cut short.
+    /// Runs until every sender of requests is dropped, on a thread of its own, which blocks while it writes and syncs.
+    /// The receiver gets a value when the writer has ended, and an error if it was stopped by a panic.
     pub(in crate::store) fn start(self) -> std::io::Result<oneshot::Receiver<()>> {
         let (ended, end) = oneshot::channel();
         let runtime = Handle::current();
@@ -58,7 +59,7 @@ impl Writer {
             .name("hangar-writer".to_owned())
             .spawn(move || {
                 runtime.block_on(self.run());
-                // Whoever dropped the store does not wait for it.
+                // Sending fails if the store was dropped and does not wait.
                 let _ = ended.send(());
             })?;
         Ok(end)
@@ -101,13 +102,13 @@ impl Writer {
                     None => closed = true,
                 },
                 Some(locks) = self.released.recv() => held.release(&locks),
-                // The indexer is gone, and with it who could release what the rest waits for.
+                // The indexer has ended, so the locks that the other changes wait for are never released.
                 else => return,
             }
         }
     }
 
-    /// Plans a group and writes it. Answers the requests that must wait for rows under way.
+    /// Plans a group and writes it. Returns the requests that must wait for locked rows.
     async fn carry_out(&mut self, group: Vec<Request>, held: &mut LockSet) -> Vec<Request> {
         let mut planned = Vec::with_capacity(group.len());
         let mut postponed = Vec::new();
@@ -130,7 +131,7 @@ impl Writer {
             }
             request.locks.append(&mut further);
             if !is_free {
-                // The hook is asked again once those rows are free.
+                // The hook is called again once those rows are free.
                 postponed.push(request);
                 continue;
             }
@@ -162,8 +163,8 @@ impl Writer {
         postponed
     }
 
-    /// A group that cannot be written whole is tried one by one, so that what fits is kept. On a full disk that is what
-    /// brings no bytes: it gets the reserve's room.
+    /// Writes the changes of a group that could not be written whole one by one, so that those that fit are kept. On a
+    /// full disk these are the changes that add no bytes: they get the space of the reserve.
     async fn write_one_by_one(
         &mut self,
         planned: Vec<Planned>,
@@ -176,12 +177,12 @@ impl Writer {
             self.state.space.let_go();
         }
         for planned in planned {
-            let is_in_vain = if is_full {
+            let cannot_succeed = if is_full {
                 planned.brings_bytes()
             } else {
                 alone
             };
-            let result = if is_in_vain || self.state.failure().is_some() {
+            let result = if cannot_succeed || self.state.failure().is_some() {
                 Err((vec![planned], error.clone()))
             } else {
                 self.write(vec![planned]).await
@@ -195,7 +196,7 @@ impl Writer {
         }
     }
 
-    /// Writes a group to the log, syncs it and hands it on.
+    /// Writes a group to the log, syncs it, and passes it to the indexer.
     async fn write(&mut self, planned: Vec<Planned>) -> Result<(), (Vec<Planned>, StoreError)> {
         let mut drafts = Vec::with_capacity(planned.len());
         let mut rest = Vec::with_capacity(planned.len());
@@ -257,7 +258,7 @@ impl Writer {
 
     fn append(&mut self, drafts: &[Draft], has_blob: bool) -> Result<Vec<Written>, AppendError> {
         if has_blob {
-            // Names of blobs first: a record never names a file that a power cut could take.
+            // The names of blobs are synced first: a record never names a file that a power cut could remove.
             let named = faults::call("blobs-sync").and_then(|()| self.blobs.sync());
             named.map_err(AppendError::Final)?;
         }
@@ -266,7 +267,7 @@ impl Writer {
     }
 }
 
-/// Has a change wait its turn, or refuses it.
+/// Queues a change, or refuses it if too many changes of one of its rows are waiting.
 fn push(pending: &mut Queue, request: Request) {
     if let Some(refused) = pending.push(request) {
         let why = "too many changes of one key, or row, are waiting";

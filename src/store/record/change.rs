@@ -1,4 +1,4 @@
-//! What a record says: a change of the store, as its statement holds it.
+//! The content of a record: a change of the store, as the record's statement holds it.
 
 use crate::s3::checksum::Checksum;
 use crate::s3::{BucketName, BucketSetting, ETag, ObjectKey};
@@ -21,9 +21,9 @@ pub(in crate::store) enum Change {
         bucket: BucketName,
         key: ObjectKey,
     },
-    /// Bytes that are there already are the object of a key.
+    /// A key gets an object that is made of bytes already stored.
     Copied(Box<Copied>),
-    /// Tags of an object; nothing else of it.
+    /// An object gets other tags, or none; nothing else of it changes.
     Tagged {
         bucket: BucketName,
         key: ObjectKey,
@@ -33,13 +33,13 @@ pub(in crate::store) enum Change {
     UploadCreated(Box<UploadCreated>),
     PartPut(Box<PartPut>),
     PartCopied(Box<PartCopied>),
-    /// A part whose bytes did not come along with a copy of the folder.
+    /// A part whose bytes are missing in a copy of the folder.
     PartLost {
         bucket: BucketName,
         upload: UploadId,
         number: u16,
     },
-    /// Its parts are an object's; those that are not named go with it.
+    /// Parts of an upload become an object. The upload and its other parts are deleted.
     UploadCompleted(Box<UploadCompleted>),
     UploadAborted {
         bucket: BucketName,
@@ -50,7 +50,7 @@ pub(in crate::store) enum Change {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         settings: BTreeMap<BucketSetting, String>,
     },
-    /// With its uploads and all that was set of it.
+    /// A bucket is deleted, with its uploads and its settings.
     BucketDeleted {
         bucket: BucketName,
     },
@@ -60,11 +60,11 @@ pub(in crate::store) enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         document: Option<String>,
     },
-    /// Bytes that nothing named any more: from here on they may be gone from the disk.
+    /// Unreferenced bodies: from this record on their bytes may be gone from the disk.
     Freed {
         bodies: Vec<Unreferenced>,
     },
-    /// Nothing here: the effect is all.
+    /// Nothing of the store changes: the record has only an effect.
     Domain,
 }
 
@@ -146,7 +146,7 @@ pub(in crate::store) struct UploadCompleted {
     pub(in crate::store) size_bytes: u64,
     pub(in crate::store) extents: Vec<Extent>,
     pub(in crate::store) meta: ObjectMeta,
-    /// The upload's id is in here once more.
+    /// Holds the upload's id once more.
     pub(in crate::store) parts: ObjectParts,
 }
 
@@ -175,7 +175,7 @@ impl UploadCompleted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::store) enum BodyPlace {
-    /// No bytes at all.
+    /// The body has no bytes.
     Empty,
     /// In the record itself.
     Here,
@@ -185,7 +185,8 @@ pub(in crate::store) enum BodyPlace {
 }
 
 impl Change {
-    /// How much it lists: what makes some statements a thousand times longer than others.
+    /// The number of extents, parts or bodies that it lists, which makes some statements a thousand times longer than
+    /// others.
     pub(in crate::store) fn rows(&self) -> usize {
         match self {
             Self::Copied(copied) => copied.rows(),

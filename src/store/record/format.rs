@@ -1,4 +1,4 @@
-//! One record of the log: its bytes, and what it says.
+//! The format of one record of the log.
 //!
 //! ```text
 //! offset bytes
@@ -7,7 +7,7 @@
 //!     10     2  kind (see Change::kind)
 //!     12     4  length of the statement, bytes
 //!     16     8  length of the body that the record holds, bytes; 0: none
-//!     24    16  id of the log, random, so that no uploaded body can pose as a record
+//!     24    16  id of the log, random, so that no uploaded body can be taken for a record
 //!     40     8  sequence, without gaps
 //!     48     8  the highest sequence known to be on disk when this was written
 //!     56     8  time, milliseconds since 1970
@@ -17,9 +17,9 @@
 //!               the body
 //! ```
 //!
-//! Numbers are little-endian. Records begin at a multiple of 8; one whose body is a page (4096 bytes) or longer begins and
-//! ends at a multiple of 4096, so that the body's pages can be punched out. What lies between records is zero. Version 1
-//! differs in this alone: there a record with any body begins and ends at a multiple of 4096.
+//! Numbers are little-endian. A record begins at a multiple of 8. A record whose body is a page (4096 bytes) or longer
+//! begins and ends at a multiple of 4096, so that holes can be punched for the body's pages. The bytes between records
+//! are zero. Version 1 differs in one thing: there a record with any body begins and ends at a multiple of 4096.
 
 use crate::clock::Timestamp;
 use crate::store::content::{BlobId, Place};
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 pub(in crate::store) const MAGIC: [u8; 8] = *b"hangarL\n";
 pub(in crate::store) const FORMAT_VERSION: u16 = 2;
 pub(in crate::store) const HEAD_BYTES: usize = 80;
-/// Bodies up to this many bytes lie in their record.
+/// Bodies of up to this size lie in their record.
 pub(in crate::store) const INLINE_LIMIT_BYTES: usize = 256 * 1024;
 /// A statement longer than this is damage, not a statement.
 pub(in crate::store) const STATEMENT_LIMIT_BYTES: usize = 16 << 20;
@@ -47,13 +47,13 @@ struct Statement {
     effect: Option<StoredEffect>,
 }
 
-/// A record that has not been written: it has no sequence yet.
+/// A record that is not written yet, and has no sequence.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Draft {
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) change: Change,
     pub(in crate::store) effect: Option<StoredEffect>,
-    /// Of [`BodyPlace::Here`]; empty else.
+    /// The body, if its place is [`BodyPlace::Here`]; else empty.
     pub(in crate::store) body: BodyHere,
 }
 
@@ -65,7 +65,7 @@ pub(in crate::store) struct BodyHere {
 }
 
 impl Draft {
-    /// Of a change that brings no bytes.
+    /// A draft of a change that adds no bytes.
     pub(in crate::store) fn new(at: Timestamp, change: Change, effect: Option<Effect>) -> Self {
         Self {
             at,
@@ -83,14 +83,14 @@ pub(in crate::store) struct Record {
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) change: Change,
     pub(in crate::store) effect: Option<StoredEffect>,
-    /// First sequence of its segment.
+    /// The first sequence of its segment.
     pub(in crate::store) segment: u64,
     /// Where its body begins in the segment, bytes.
     pub(in crate::store) body_offset: u64,
 }
 
 impl Record {
-    /// Where the index finds the body that this record brought.
+    /// The place of the body that this record brought, for the index.
     pub(in crate::store) fn place(&self, body: &BodyPlace) -> Option<Place> {
         match body {
             BodyPlace::Empty => None,
@@ -126,7 +126,7 @@ pub(in crate::store) enum BadHead {
 }
 
 impl Head {
-    /// Reads a head; whether it holds is known once [`Head::verifies`] has seen the statement.
+    /// Reads a head. It is valid only if [`Head::verifies`] then accepts it with the statement.
     pub(in crate::store) fn parse(bytes: &[u8; HEAD_BYTES], log: LogId) -> Result<Self, BadHead> {
         if bytes[..8] != MAGIC || bytes[24..40] != log.0 {
             return Err(BadHead::NotARecord);
@@ -156,7 +156,7 @@ impl Head {
         })
     }
 
-    /// The log id in a head whose log is not known yet.
+    /// The id of the log that a head states, if the log is not known yet.
     pub(in crate::store) fn log_id(bytes: &[u8; HEAD_BYTES]) -> Option<LogId> {
         if bytes[..8] != MAGIC {
             return None;
@@ -168,7 +168,7 @@ impl Head {
         self.head_crc == head_crc(&bytes[..72], statement)
     }
 
-    /// Bytes from the record's start to its end, padding included.
+    /// The number of bytes from the record's start to its end, padding included.
     pub(in crate::store) fn span(&self) -> u64 {
         span_in(self.version, self.statement_bytes, self.body_bytes)
     }
@@ -178,7 +178,7 @@ impl Head {
     }
 }
 
-/// Why a statement that is whole cannot be read.
+/// Why a whole statement cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::store) enum UnreadStatement {
     #[error("record {sequence} (kind {kind}) was written by a newer hangar")]
@@ -188,27 +188,27 @@ pub(in crate::store) enum UnreadStatement {
         #[source]
         source: serde_json::Error,
     },
-    /// No hangar writes this, now or later.
+    /// No version of hangar writes this.
     #[error("record {sequence} names a file of blobs by what is not an id")]
     NotAnId { sequence: u64 },
 }
 
-/// Whether a statement names a blob by something else than an id, anywhere in it.
-fn names_no_blob(value: &serde_json::Value) -> bool {
+/// Whether a statement contains a blob's name that is not an id.
+fn has_invalid_blob_id(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {
         Value::Object(fields) => fields.iter().any(|(name, value)| {
             let id = (name == "blob").then(|| value.get("id")).flatten();
             let is_wrong =
                 id.is_some_and(|id| id.as_str().is_none_or(|text| BlobId::parse(text).is_err()));
-            is_wrong || names_no_blob(value)
+            is_wrong || has_invalid_blob_id(value)
         }),
-        Value::Array(values) => values.iter().any(names_no_blob),
+        Value::Array(values) => values.iter().any(has_invalid_blob_id),
         _ => false,
     }
 }
 
-/// A record from its verified head and statement.
+/// Reads a record from its verified head and statement.
 pub(in crate::store) fn read(
     head: &Head,
     statement: &[u8],
@@ -218,7 +218,7 @@ pub(in crate::store) fn read(
     let statement: Statement = serde_json::from_slice(statement).map_err(|source| {
         let sequence = head.sequence;
         match serde_json::from_slice(statement) {
-            Ok(value) if names_no_blob(&value) => UnreadStatement::NotAnId { sequence },
+            Ok(value) if has_invalid_blob_id(&value) => UnreadStatement::NotAnId { sequence },
             _ => UnreadStatement::Newer {
                 sequence,
                 kind: head.kind,
@@ -236,7 +236,7 @@ pub(in crate::store) fn read(
     })
 }
 
-/// The head and statement of a draft: what goes before its body.
+/// Writes the head and statement of a draft, which precede its body.
 pub(in crate::store) fn write(draft: &Draft, log: LogId, sequence: u64, synced: u64) -> Vec<u8> {
     let mut bytes = vec![0; HEAD_BYTES];
     let statement = StatementRef {
@@ -268,7 +268,7 @@ struct StatementRef<'a> {
     effect: Option<&'a StoredEffect>,
 }
 
-/// Bytes that a record takes, padding included.
+/// The number of bytes that a record takes, padding included.
 pub(in crate::store) fn span(statement_bytes: usize, body_bytes: u64) -> u64 {
     span_in(FORMAT_VERSION, statement_bytes, body_bytes)
 }
@@ -278,18 +278,18 @@ fn span_in(version: u16, statement_bytes: usize, body_bytes: u64) -> u64 {
     length.next_multiple_of(alignment(version, body_bytes))
 }
 
-/// Where a record with such a body begins that follows bytes ending at `end`; what lies between is nobody's.
+/// Where a record with a body of this length begins if it follows bytes that end at `end`. The gap belongs to no record.
 pub(in crate::store) fn start_after(end: u64, body_bytes: u64) -> u64 {
     end.next_multiple_of(alignment(FORMAT_VERSION, body_bytes))
 }
 
-/// Both places where a record may begin that follows bytes ending at `end`.
+/// The two offsets at which a record may begin if it follows bytes that end at `end`.
 pub(in crate::store) fn starts_after(end: u64) -> [u64; 2] {
     [RECORD_ALIGNMENT, PAGE_BYTES].map(|alignment| end.next_multiple_of(alignment))
 }
 
 fn alignment(version: u16, body_bytes: u64) -> u64 {
-    // A shorter body has no page of its own that could be given back.
+    // A shorter body has no page of its own that could be freed.
     let least_bytes = if version == 1 { 1 } else { PAGE_BYTES };
     if body_bytes < least_bytes {
         RECORD_ALIGNMENT

@@ -1,4 +1,4 @@
-//! The id of a log: random, so that no uploaded body can pose as one of its records.
+//! The id of a log: random, so that no uploaded body can be taken for one of its records.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct LogId(pub(in crate::store) [u8; 16]);

@@ -1,6 +1,6 @@
-//! The log's records: their format, what they say, the files that they lie in, and reading them.
+//! The records of the log: their format, their content, the files that they lie in, and reading them.
 //!
-//! It refuses to know the index, and what order changes come in.
+//! It refuses to know the index, and the order in which changes are made.
 
 mod change;
 pub(in crate::store) mod effect;

@@ -1,4 +1,4 @@
-//! Reading the log: record after record from a position on, or whatever is whole in it.
+//! Reading the log: record after record from a position on, or all records that are whole.
 
 use crate::s3::checksum::crc64_nvme;
 use crate::store::dir::{Dir, forget};
@@ -12,19 +12,19 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// What stops a reader for good.
+/// Why the log cannot be read any further.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::store) enum ScanError {
     #[error("the log could not be read")]
     Io(#[from] io::Error),
-    /// A record of a later format, or one whose statement is not understood.
+    /// A record of a later format.
     #[error("the log was written by a newer hangar (format {0})")]
     Newer(u16),
     #[error(transparent)]
     Unread(#[from] UnreadStatement),
     #[error("segment {segment} of the log belongs to another log than the segments before it")]
     Mixed { segment: u64 },
-    /// A hole before the end of what was synced.
+    /// A damaged record before the end of the synced part.
     #[error(
         "record {sequence} is damaged: segment {segment}, byte {offset}, though the log was synced beyond it"
     )]
@@ -35,28 +35,28 @@ pub(in crate::store) enum ScanError {
     },
 }
 
-/// Reads the log in order, from a known end on. What it hands out is sure: stated as synced by a later record, or
-/// whole to the last byte.
+/// Reads the log in order, from a known end on. It returns only records that are certain: a later record states that
+/// they were synced, or they are whole to the last byte.
 #[derive(Debug)]
 pub(in crate::store) struct Reader {
     dir: Dir,
     id: LogId,
-    /// Segments after the one that is being read.
+    /// The segments after the one that is being read.
     later: std::collections::VecDeque<u64>,
     file: File,
     length: u64,
     end: End,
     /// The highest sequence that any record read so far states as synced.
     synced: u64,
-    /// Read, and not stated as synced yet.
-    unsure: std::collections::VecDeque<(Record, End, Head)>,
-    /// Where the last record that was handed out ends.
+    /// Records that were read, and that no record has stated as synced yet.
+    uncertain: std::collections::VecDeque<(Record, End, Head)>,
+    /// Where the last record that was returned ends.
     sure_end: End,
     at_end: bool,
 }
 
 impl Reader {
-    /// `from`: where the next record begins, all before it being known as synced.
+    /// `from`: where the next record begins. Everything before it is known to be synced.
     pub(in crate::store) fn new(dir: &Dir, id: LogId, from: End) -> io::Result<Self> {
         let later = segments(dir)?
             .into_iter()
@@ -72,14 +72,14 @@ impl Reader {
             length,
             end: from,
             synced: from.sequence,
-            unsure: std::collections::VecDeque::new(),
+            uncertain: std::collections::VecDeque::new(),
             sure_end: from,
             at_end: false,
         })
     }
 
-    /// Puts on disk what a killed process left in the page cache of all that is about to be read, and lets the cache
-    /// go: after a sync that failed it may hold what the disk does not.
+    /// Syncs everything that is about to be read, which a killed process may have left in the page cache only. Then
+    /// drops it from the page cache: after a sync that failed, the page cache may hold bytes that the disk does not.
     pub(in crate::store) fn sync(&self) -> io::Result<()> {
         sync_and_forget(&self.file, self.end.offset)?;
         for segment in &self.later {
@@ -88,17 +88,17 @@ impl Reader {
         Ok(())
     }
 
-    /// Where the log ends, once [`Reader::next`] has answered `None`: what lies behind is torn.
+    /// Where the log ends, once [`Reader::next`] has returned `None`: everything after it is torn.
     pub(in crate::store) fn sure_end(&self) -> End {
         self.sure_end
     }
 
     /// The next record and where it ends; `None`: the log ends here. After [`ScanError::Damaged`] it may be called
-    /// again, for what lies before the damage.
+    /// again, for the records before the damage.
     pub(in crate::store) fn next(&mut self) -> Result<Option<(Record, End)>, ScanError> {
         loop {
             if let Some((record, end, _)) = self
-                .unsure
+                .uncertain
                 .pop_front_if(|(record, ..)| record.sequence <= self.synced)
             {
                 self.sure_end = end;
@@ -111,9 +111,10 @@ impl Reader {
         }
     }
 
-    /// Past what was synced a record counts only with a whole body, and up to the first that has none.
+    /// Past the synced part a record counts only if its body is whole, and the log ends before the first record whose
+    /// body is not.
     fn next_unsynced(&mut self) -> Result<Option<(Record, End)>, ScanError> {
-        let Some((record, end, head)) = self.unsure.pop_front() else {
+        let Some((record, end, head)) = self.uncertain.pop_front() else {
             return Ok(None);
         };
         let file = self.dir.read(&segment_name(record.segment))?;
@@ -124,18 +125,18 @@ impl Reader {
                 Ok(Some((record, end)))
             }
             Ok(()) => {
-                self.unsure.clear();
+                self.uncertain.clear();
                 Ok(None)
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.unsure.clear();
+                self.uncertain.clear();
                 Ok(None)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Reads one more record into `unsure`, or goes on to the next segment, or finds the end.
+    /// Reads one more record into `uncertain`, or opens the next segment, or finds the end.
     fn read_one(&mut self) -> Result<(), ScanError> {
         let expected = self.end.sequence + 1;
         for start in format::starts_after(self.end.offset) {
@@ -161,7 +162,7 @@ impl Reader {
                 sequence: expected,
                 ..self.end
             };
-            self.unsure.push_back((record, self.end, head));
+            self.uncertain.push_back((record, self.end, head));
             return Ok(());
         }
         if self.later.front() == Some(&expected) {
@@ -176,14 +177,14 @@ impl Reader {
             return Ok(());
         }
         self.at_end = true;
-        // A later segment was begun only when all before it was on disk.
+        // A later segment is begun only once everything before it is on the disk.
         if !self.later.is_empty() || self.anything_states_synced(expected)? {
             return Err(self.damaged(expected));
         }
         Ok(())
     }
 
-    /// Ends the log before what should be record `sequence`. What lies before it is sure.
+    /// Ends the log before the place where record `sequence` should be. The records before it are certain.
     fn damaged(&mut self, sequence: u64) -> ScanError {
         self.at_end = true;
         self.synced = sequence - 1;
@@ -194,12 +195,12 @@ impl Reader {
         }
     }
 
-    /// The record that begins at `start`, if a whole head and statement do.
+    /// The head and the statement of the record that begins at `start`, if both are whole.
     fn record_at(&self, start: u64) -> Result<Option<(Head, Vec<u8>)>, ScanError> {
         record_at(&self.file, self.length, start, self.id)
     }
 
-    /// Whether any record behind the end states `sequence` as synced.
+    /// Whether any record after the end states `sequence` as synced.
     fn anything_states_synced(&self, sequence: u64) -> Result<bool, ScanError> {
         search(&self.file, self.length, self.end.offset, self.id, sequence)
     }
@@ -259,19 +260,19 @@ fn search(
     Ok(false)
 }
 
-/// What lies in the log where a position ends.
+/// What the log holds before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Before {
-    /// The record that the position names, or, where its head is damaged, others of this log before it.
+    /// The record that the position names, or, if its head is damaged, earlier records of this log.
     ThisLog,
-    /// The log ends earlier.
+    /// The log ends before the position.
     Shorter,
-    /// Something else: the segment is another's, or of another time.
+    /// Something else: the segment belongs to another log, or was written at another time.
     Other,
 }
 
-/// Holds a position against the log: whether the record before it is the one that it names, and whether each segment
-/// before its own ends with the record before the next one's first.
+/// Checks a position against the log: whether the record before it is the one that the position names, and whether each
+/// earlier segment ends with the record before the first record of the next segment.
 pub(in crate::store) fn look_before(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
     let mut segments = segments(dir)?;
     segments.retain(|first| *first <= end.segment);
@@ -298,7 +299,7 @@ pub(in crate::store) fn look_before(dir: &Dir, id: LogId, end: End) -> Result<Be
 /// Looks for the last record before `end`, in its own segment.
 fn ends_with(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
     const WINDOW_BYTES: u64 = 64 << 10;
-    /// No record is longer.
+    /// The greatest length of a record, padding included.
     const FARTHEST_BYTES: u64 =
         (HEAD_BYTES + STATEMENT_LIMIT_BYTES + INLINE_LIMIT_BYTES) as u64 + 8192;
     let file = dir.read(&segment_name(end.segment))?;
@@ -327,7 +328,7 @@ fn ends_with(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
             {
                 let ends = from + at as u64 + head.span();
                 let is_last = head.sequence == end.sequence && ends == end.offset;
-                // The last one is damaged: it has its reader's error, and `fsck` names it.
+                // The last record is damaged: a reader reports that as an error, and `fsck` names the record.
                 let is_before =
                     (end.segment..end.sequence).contains(&head.sequence) && ends <= end.offset;
                 if is_last || is_before {
@@ -337,7 +338,7 @@ fn ends_with(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
         }
         window_end = from;
     }
-    // A segment whose only record is damaged.
+    // The only record of the segment is damaged.
     Ok(if end.sequence == end.segment {
         Before::ThisLog
     } else {
@@ -345,7 +346,7 @@ fn ends_with(dir: &Dir, id: LogId, end: End) -> Result<Before, ScanError> {
     })
 }
 
-/// Hands out every record that is whole in any segment of a folder, whatever is damaged or missing between them.
+/// Passes each whole record of all segments of a folder to `take`, no matter what is damaged or missing between them.
 pub(in crate::store) fn each_whole_record(
     dir: &Dir,
     id: LogId,
@@ -370,7 +371,7 @@ pub(in crate::store) fn each_whole_record(
     Ok(())
 }
 
-/// Where something that begins as a record does begins, at or after `from`.
+/// The next offset at or after `from` that begins with the magic of a record.
 fn next_magic(file: &File, length: u64, from: u64) -> io::Result<Option<u64>> {
     const WINDOW_BYTES: usize = 8192;
     let mut offset = from.next_multiple_of(8);
@@ -390,17 +391,18 @@ fn next_magic(file: &File, length: u64, from: u64) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// What a look at a log's beginnings finds.
+/// What [`find`] finds at the beginnings of a log's segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Found {
-    /// No record, nor more than a first one that was never whole.
+    /// No record, and at most an incomplete first one.
     Nothing,
     Log(LogId),
-    /// Bytes, and no segment begins with a record.
+    /// There are bytes, but no segment begins with a record.
     Damaged,
 }
 
-/// Looks for the log's id: only a whole head and statement are believed, and all segments must agree.
+/// Looks for the id of the log. Only records with a whole head and statement count, and all segments must have the same
+/// id.
 pub(in crate::store) fn find(dir: &Dir) -> Result<Found, ScanError> {
     /// The first record of a log is shorter than this.
     const TORN_BYTES: u64 = 256;

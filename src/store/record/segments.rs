@@ -1,4 +1,4 @@
-//! The log's files: segments, each named by the sequence of its first record.
+//! The files of the log: segments, each named by the sequence of its first record.
 
 use crate::store::dir::Dir;
 use crate::store::record::format::{INLINE_LIMIT_BYTES, start_after};
@@ -10,10 +10,10 @@ use std::sync::Arc;
 /// Where the next record is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct End {
-    /// First sequence of the segment.
+    /// The first sequence of the segment.
     pub(in crate::store) segment: u64,
     pub(in crate::store) offset: u64,
-    /// The last record's sequence.
+    /// The sequence of the last record.
     pub(in crate::store) sequence: u64,
 }
 
@@ -21,7 +21,7 @@ pub(in crate::store) fn segment_name(first_sequence: u64) -> String {
     format!("{first_sequence:020}.log")
 }
 
-/// First sequences of the segments that are there, in order. What is not named as a segment is none.
+/// The first sequences of all segments, in order. Files that are not named as a segment are ignored.
 pub(in crate::store) fn segments(dir: &Dir) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
     for name in dir.names()? {
@@ -47,13 +47,13 @@ pub(in crate::store) fn begin(dir: &Dir) -> io::Result<Option<End>> {
     }))
 }
 
-/// How long a segment is, bytes.
+/// The length of a segment, bytes.
 pub(in crate::store) fn length(dir: &Dir, segment: u64) -> io::Result<u64> {
     let length = dir.length(&segment_name(segment))?;
     length.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// How much of the log lies between two of its positions, bytes; from its beginning where the first is `None`.
+/// The number of bytes of the log between two positions; from its beginning if `from` is `None`.
 pub(in crate::store) fn bytes_between(dir: &Dir, from: Option<End>, to: End) -> io::Result<u64> {
     let (first, offset) = from.map_or((0, 0), |from| (from.segment, from.offset));
     let mut bytes = to.offset;
@@ -90,8 +90,8 @@ impl OpenSegments {
     }
 }
 
-/// Makes zeros of a body inside the log, and gives the blocks that are its own back to the file system; where that has no
-/// holes, all stays. The records around it stay whole.
+/// Overwrites a body inside the log with zeros, and gives the blocks that belong to it alone back to the file system.
+/// On a file system without holes the body stays. The records around it stay whole.
 pub(in crate::store) fn punch(
     dir: &Dir,
     segment: u64,
@@ -99,7 +99,7 @@ pub(in crate::store) fn punch(
     size_bytes: u64,
 ) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
-    // No record has such a body: what lies there is another's.
+    // No record has a body of this size: the bytes there belong to other records.
     if size_bytes > INLINE_LIMIT_BYTES as u64 {
         return Err(io::Error::other("a body in the log is never so long"));
     }
