@@ -153,7 +153,7 @@ impl Housekeeper {
     /// Copies everything to another folder. Call it again until it is done.
     ///
     /// # Errors
-    /// One sentence: the target folder is not a backup, or the copy failed.
+    /// One sentence: the target folder holds something other than a backup, or the copy failed.
     pub async fn back_up(&self, to: PathBuf, verify: Verify) -> Result<Ongoing<Copies>, String> {
         let mut job = self.backing_up.lock().await;
         job.start_or_poll((to.clone(), verify), |progress| {
