@@ -1,4 +1,4 @@
-//! Carries orders out: calls the vault's modules, and puts their answers into JSON.
+//! Carries out orders: calls the vault's modules, and writes their results as JSON.
 use crate::admin::housekeeping::{FolderUse, Housekeeper};
 use crate::admin::order::{Order, PlaceOrder};
 use crate::auth::{
@@ -20,7 +20,7 @@ pub struct Holder<'a> {
     pub folder_use: FolderUse,
 }
 
-/// `Err`: one sentence for the person at the command line.
+/// `Err`: one auth_error_text for the person at the command line.
 /// # Errors
 /// When the order cannot be carried out; the text says why and what to do.
 pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String> {
@@ -40,41 +40,44 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
                 expires_in,
                 any_workspace,
             };
-            let created = auth.create_token(wanted).await.map_err(sentence)?;
+            let created = auth.create_token(wanted).await.map_err(auth_error_text)?;
             Ok(created_json(&created))
         }
         Order::TokenList => {
-            let tokens = auth.tokens().await.map_err(trouble)?;
+            let tokens = auth.tokens().await.map_err(store_error_text)?;
             let tokens: Vec<Value> = tokens.iter().map(listing_json).collect();
             Ok(json!({ "tokens": tokens }))
         }
         Order::TokenRevoke { id } => {
-            auth.revoke_token(&id).await.map_err(sentence)?;
+            auth.revoke_token(&id).await.map_err(auth_error_text)?;
             Ok(json!({ "id": id, "revoked": true }))
         }
         Order::AccessKeyCreate { name, limits } => {
             let wanted = NewAccessKey { name, limits };
-            let created = auth.create_access_key(wanted).await.map_err(sentence)?;
+            let created = auth
+                .create_access_key(wanted)
+                .await
+                .map_err(auth_error_text)?;
             Ok(created_key_json(&created))
         }
         Order::AccessKeyList => {
-            let keys = auth.access_keys().await.map_err(trouble)?;
+            let keys = auth.access_keys().await.map_err(store_error_text)?;
             let keys: Vec<Value> = keys.iter().map(key_listing_json).collect();
             Ok(json!({ "access_keys": keys }))
         }
         Order::AccessKeyRevoke { id } => {
-            auth.revoke_access_key(&id).await.map_err(sentence)?;
+            auth.revoke_access_key(&id).await.map_err(auth_error_text)?;
             Ok(json!({ "id": id, "revoked": true }))
         }
         Order::UserList => {
-            let people = auth.people().await.map_err(trouble)?.into_iter();
+            let people = auth.people().await.map_err(store_error_text)?.into_iter();
             let users: Vec<Value> = people
                 .map(|(email, id)| json!({ "email": email, "id": id }))
                 .collect();
             Ok(json!({ "users": users }))
         }
         Order::UserRemove { email } => {
-            auth.remove_user(&email).await.map_err(sentence)?;
+            auth.remove_user(&email).await.map_err(auth_error_text)?;
             Ok(json!({ "email": email, "removed": true }))
         }
         Order::Gc { dry_run, .. } => {
@@ -83,7 +86,7 @@ pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String
                 .keeper
                 .sweep(mode, holder.folder_use)
                 .await
-                .map_err(trouble)?;
+                .map_err(store_error_text)?;
             Ok(json!(cleared))
         }
         Order::Fsck(repair) => Ok(json!(holder.keeper.check(repair).await?)),
@@ -101,37 +104,37 @@ async fn carry_out_for_places(auth: &Auth, order: PlaceOrder) -> Result<Value, S
                 first.push((member.email.clone(), member.role()?));
             }
             let created = auth.create_workspace(&slug, &first).await;
-            Ok(workspace_json(&created.map_err(sentence)?))
+            Ok(workspace_json(&created.map_err(auth_error_text)?))
         }
         PlaceOrder::WorkspaceList => {
-            let listed = auth.workspaces().await.map_err(trouble)?;
+            let listed = auth.workspaces().await.map_err(store_error_text)?;
             let workspaces: Vec<Value> = listed.iter().map(workspace_json).collect();
             Ok(json!({ "workspaces": workspaces }))
         }
         PlaceOrder::MemberAdd { slug, member } => {
             let role = member.role()?;
             let added = auth.set_member(&slug, &member.email, role).await;
-            added.map_err(sentence)?;
+            added.map_err(auth_error_text)?;
             Ok(json!({ "workspace": slug, "email": member.email, "role": role.name() }))
         }
         PlaceOrder::MemberRemove { slug, email } => {
             let removed = auth.remove_member(&slug, &email).await;
-            removed.map_err(sentence)?;
+            removed.map_err(auth_error_text)?;
             Ok(json!({ "workspace": slug, "email": email, "removed": true }))
         }
         PlaceOrder::AnchorCreate { slug, project_id } => {
             let created = auth.create_anchor(&slug, project_id).await;
-            let (anchor, published) = created.map_err(sentence)?;
+            let (anchor, published) = created.map_err(auth_error_text)?;
             Ok(anchor_json(&anchor, &published))
         }
         PlaceOrder::AnchorList => {
-            let anchors = auth.anchors().await.map_err(trouble)?;
+            let anchors = auth.anchors().await.map_err(store_error_text)?;
             let anchors = anchors.iter();
             let anchors: Vec<Value> = anchors.map(|(text, to)| anchor_json(text, to)).collect();
             Ok(json!({ "anchors": anchors }))
         }
         PlaceOrder::AnchorRevoke { anchor } => {
-            auth.revoke_anchor(&anchor).await.map_err(sentence)?;
+            auth.revoke_anchor(&anchor).await.map_err(auth_error_text)?;
             Ok(json!({ "anchor": anchor, "revoked": true }))
         }
     }
@@ -210,14 +213,14 @@ fn key_listing_json(key: &AccessKeyListing) -> Value {
     })
 }
 
-fn sentence(error: AuthError) -> String {
+fn auth_error_text(error: AuthError) -> String {
     match error {
         AuthError::Refused(reason) => reason,
-        AuthError::Store(error) => trouble(error),
+        AuthError::Store(error) => store_error_text(error),
     }
 }
-/// The person who runs commands administers the machine, so the answer names the cause.
+/// The operator who runs commands administers the machine, so the text names the cause.
 #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
-fn trouble(error: StoreError) -> String {
+fn store_error_text(error: StoreError) -> String {
     format!("The vault could not do it: {}.", with_causes(&error))
 }

@@ -1,7 +1,8 @@
-//! What is to be cleared away beside requests: what ended by its age, and bytes that nothing names any more.
+//! Housekeeping: sweeps, which delete what has expired and reclaim bytes that no row references any more; checks,
+//! scrubs and backups.
 //!
-//! One sweep at a time, whether the clock calls for it or an administrator. Nothing ends by its age before the clock is
-//! believed; bytes wait for their grace. Refuses to know how either is judged: that is the store's and the assets' matter.
+//! Only one sweep runs at a time, whether it is due or an operator request for it. Nothing expires before the clock is
+//! trusted; bytes wait for their grace period. Refuses to know the rules of either: the store and the assets have them.
 
 use crate::assets::{AssetAges, PurgedAssets, purge};
 use crate::store::{
@@ -18,28 +19,28 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-/// How often the disk is looked at; while it is nearly full each look is a sweep.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
-const MOST_BETWEEN_SWEEPS: Duration = Duration::from_hours(1);
+/// How often the disk is checked; while it is nearly full each check is a sweep.
+const CHECK_EVERY: Duration = Duration::from_mins(1);
+const MAX_SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 
 /// One for each running server.
 pub struct Housekeeper {
     store: Store,
     ages: AssetAges,
-    /// `None`: nothing is read but what is asked for.
+    /// `None`: stored bytes are read only on request.
     scrub_interval: Option<Duration>,
     janitor: Mutex<Janitor>,
     checking: Mutex<Job<Repair, Checked>>,
     backing_up: Mutex<Job<(PathBuf, Verify), Copies>>,
 }
 
-/// Work that takes longer than anybody waits for one answer; `A` is what it was asked with.
+/// A background job, which takes longer than a client waits for one response; `A` is the request that began it.
 struct Job<A, T> {
     running: Option<Running<A, T>>,
 }
 
 struct Running<A, T> {
-    asked: A,
+    request: A,
     progress: Arc<Progress>,
     task: JoinHandle<Result<T, String>>,
 }
@@ -51,17 +52,17 @@ impl<A, T> Default for Job<A, T> {
 }
 
 impl<A: PartialEq, T: Send + 'static> Job<A, T> {
-    /// Begins it where it does not run, and says how far it is.
-    async fn go_on<W>(
+    /// Begins the job where it does not run, and returns its progress.
+    async fn start_or_poll<W>(
         &mut self,
-        asked: A,
+        request: A,
         begin: impl FnOnce(Arc<Progress>) -> W,
     ) -> Result<Ongoing<T>, String>
     where
         W: Future<Output = Result<T, String>> + Send + 'static,
     {
         const PATIENCE: Duration = Duration::from_millis(500);
-        if let Some(running) = self.running.take_if(|it| it.asked != asked)
+        if let Some(running) = self.running.take_if(|it| it.request != request)
             && !running.task.is_finished()
         {
             self.running = Some(running);
@@ -71,7 +72,7 @@ impl<A: PartialEq, T: Send + 'static> Job<A, T> {
             let progress = Arc::new(Progress::default());
             let task = tokio::spawn(begin(progress.clone()));
             Running {
-                asked,
+                request,
                 progress,
                 task,
             }
@@ -91,7 +92,7 @@ impl<A: PartialEq, T: Send + 'static> Job<A, T> {
     }
 }
 
-/// How far long work is, or what came of it.
+/// The progress of a background job, or its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ongoing<T> {
@@ -102,9 +103,9 @@ pub enum Ongoing<T> {
 /// Whether other processes use the folder during a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderUse {
-    /// A server uses it: the sweep is due, or a command asked the server for it.
+    /// A server uses the folder: the sweep is due, or a command request the server for it.
     Shared,
-    /// A command holds it alone. The person who runs the command vouches for the clock.
+    /// A command holds the folder alone. The operator who runs the command vouches for the clock.
     Exclusive,
 }
 
@@ -112,7 +113,7 @@ pub enum FolderUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleared {
     pub dry_run: bool,
-    /// Whether what ends by its age was looked at: not in the hour after a start or a jump of the clock.
+    /// Whether expired things were looked for: not in the hour after a start or a jump of the clock.
     pub by_age: bool,
     pub assets: PurgedAssets,
     /// By lifecycle rules, and by `HANGAR_MULTIPART_EXPIRES`.
@@ -133,13 +134,13 @@ impl Housekeeper {
         }
     }
 
-    /// Reads everything and holds it against what was stored. To be asked again until it is done.
+    /// Reads everything and compares it with its checksums. Call it again until it is done.
     ///
     /// # Errors
     /// When the index or the folder does not answer.
     pub async fn check(&self, repair: Repair) -> Result<Ongoing<Checked>, String> {
         let mut job = self.checking.lock().await;
-        job.go_on(repair.clone(), |progress| {
+        job.start_or_poll(repair.clone(), |progress| {
             let store = self.store.clone();
             async move {
                 let checked = store.upkeep().check(progress, repair).await;
@@ -149,13 +150,13 @@ impl Housekeeper {
         .await
     }
 
-    /// Copies everything to another folder. To be asked again until it is done.
+    /// Copies everything to another folder. Call it again until it is done.
     ///
     /// # Errors
-    /// One sentence: where the folder is something else, or the copy failed.
+    /// One sentence: the target folder holds something other than a backup, or the copy failed.
     pub async fn back_up(&self, to: PathBuf, verify: Verify) -> Result<Ongoing<Copies>, String> {
         let mut job = self.backing_up.lock().await;
-        job.go_on((to.clone(), verify), |progress| {
+        job.start_or_poll((to.clone(), verify), |progress| {
             let store = self.store.clone();
             async move {
                 let copies = store.upkeep().backup(&to, verify, &progress).await;
@@ -165,18 +166,18 @@ impl Housekeeper {
         .await
     }
 
-    /// Sweeps each hour, or as often as a shorter grace asks for, renews the snapshot, and reads
-    /// what is stored bit by bit, for as long as it is polled.
+    /// Sweeps each hour, or more often where a grace period is shorter, renews the snapshot, and scrubs what is stored
+    /// piece by piece, for as long as it is polled.
     pub async fn run(&self) {
         let between =
-            (self.store.upkeep().grace() / 2).clamp(Duration::from_secs(1), MOST_BETWEEN_SWEEPS);
+            (self.store.upkeep().grace() / 2).clamp(Duration::from_secs(1), MAX_SWEEP_INTERVAL);
         let mut since_sweep = Duration::MAX;
         let mut scrub = Scrub::default();
         loop {
             if since_sweep >= between || self.store.upkeep().is_nearly_full() {
                 since_sweep = Duration::ZERO;
                 match self.sweep(Mode::Do, FolderUse::Shared).await {
-                    Ok(cleared) => tell(&cleared),
+                    Ok(cleared) => log_cleared(&cleared),
                     Err(error) => {
                         tracing::warn!(
                             error = with_causes(&error),
@@ -191,7 +192,7 @@ impl Housekeeper {
                     "no snapshot of the database was made"
                 );
             }
-            let pause = LOOK_EVERY.min(between);
+            let pause = CHECK_EVERY.min(between);
             tokio::time::sleep(pause).await;
             if let Some(interval) = self.scrub_interval
                 && let Err(error) = self.store.upkeep().scrub(&mut scrub, pause, interval).await
@@ -205,7 +206,7 @@ impl Housekeeper {
         }
     }
 
-    /// Holds the index and its snapshots against their checksums: right after the start, and once in each interval, for
+    /// Compares the index and its snapshots with their checksums: right after the start, and once in each interval, for
     /// as long as it is polled.
     pub async fn verify_index(&self) {
         loop {
@@ -223,7 +224,7 @@ impl Housekeeper {
     }
 
     /// # Errors
-    /// `Unavailable`, `Full`, … What was cleared away until then stays so.
+    /// `Unavailable`, `Full`, … What the sweep deleted until then stays deleted.
     pub async fn sweep(&self, mode: Mode, folder_use: FolderUse) -> Result<Cleared, StoreError> {
         let mut janitor = self.janitor.lock().await;
         let is_alone = folder_use == FolderUse::Exclusive;
@@ -245,7 +246,7 @@ impl Housekeeper {
     }
 }
 
-fn tell(cleared: &Cleared) {
+fn log_cleared(cleared: &Cleared) {
     let Cleared {
         assets,
         ended,

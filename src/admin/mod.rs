@@ -1,5 +1,5 @@
-//! What a command asks of the process that holds the vault: the running server (over its administration listener) or the
-//! command itself.
+//! The orders that a command sends to the process that holds the vault: the running server (over its administration
+//! listener) or the command itself.
 //!
 //! One order in, one JSON value or one sentence out. It refuses to know how the order came.
 mod carry_out;

@@ -36,13 +36,13 @@ pub enum Order {
     },
     Gc {
         dry_run: bool,
-        /// Of a command that does the work itself; a server has its own.
+        /// Set by a command that does the work itself; a server has its own ages.
         #[serde(skip)]
         ages: Option<AssetAges>,
     },
-    /// To be asked again until it is done.
+    /// Send it again until it is done.
     Fsck(Repair),
-    /// To be asked again until it is done.
+    /// Send it again until it is done.
     Backup {
         to: PathBuf,
         #[serde(default)]
@@ -53,7 +53,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// Whether it changes nothing in the folder.
+    /// Whether the order changes nothing in the folder.
     #[must_use]
     pub fn only_looks(&self) -> bool {
         match self {
@@ -73,7 +73,7 @@ impl Order {
     }
 }
 
-/// An order about workspaces, who is in them, and what of them is published.
+/// An order about workspaces, their members and their published projects.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "order")]
 pub enum PlaceOrder {
@@ -86,7 +86,7 @@ pub enum PlaceOrder {
     AnchorRevoke { anchor: String },
 }
 
-/// Who is to be a member, and as what.
+/// The email of a member, and the member's role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub email: String,

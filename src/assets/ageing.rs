@@ -1,8 +1,8 @@
-//! What ends of assets by age, as Plane's nightly task does it: rows that were asked for and never got bytes
-//! (`UNUPLOADED_ASSET_DELETE_DAYS`), and rows that were deleted (`HARD_DELETE_AFTER_DAYS`), these with their objects.
+//! The purge of assets by age, as Plane's nightly task does it: rows that a client requested and never uploaded bytes
+//! for (`UNUPLOADED_ASSET_DELETE_DAYS`), and deleted rows together with their objects (`HARD_DELETE_AFTER_DAYS`).
 //!
-//! Guarantees: row and object go in one record, and only where the row is still what it was found to be: one that was
-//! restored, or whose bytes came, stays. Rules: Plane contract, section 1.
+//! Guarantees: one record removes the row and the object, and only where the row has not changed since it was found: an
+//! asset that was restored meanwhile, or whose bytes arrived, stays. Rules: Plane contract, section 1.
 
 use crate::assets::model::{Asset, Micros};
 use crate::assets::rows::{effects, reading};
@@ -11,10 +11,10 @@ use crate::store::{Mode, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long rows stay that nobody needs.
+/// How long rows of unneeded assets are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AssetAges {
-    /// `UNUPLOADED_ASSET_DELETE_DAYS`; never shorter than a policy holds.
+    /// `UNUPLOADED_ASSET_DELETE_DAYS`; never shorter than an upload policy is valid.
     pub unuploaded: Duration,
     /// `HARD_DELETE_AFTER_DAYS`
     pub deleted: Duration,
@@ -31,7 +31,7 @@ impl Default for AssetAges {
     }
 }
 
-/// How many assets went.
+/// How many assets were purged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurgedAssets {
     /// They never got bytes.
@@ -39,17 +39,17 @@ pub struct PurgedAssets {
     pub deleted: u64,
 }
 
-/// The times before which an asset is due.
+/// An asset is due if it was requested, or deleted, before these times.
 #[derive(Clone, Copy)]
 struct Due {
     deleted_before: Micros,
     asked_before: Micros,
 }
 
-/// Purges what is due at `now`.
+/// Purges the assets that are due at `now`.
 ///
 /// # Errors
-/// `Unavailable`, `Full`, … The next sweep does what is left.
+/// `Unavailable`, `Full`, … The next sweep purges the rest.
 pub async fn purge(
     store: &Store,
     ages: AssetAges,

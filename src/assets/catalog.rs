@@ -1,6 +1,6 @@
-//! The assets of one vault, and what of them is kept in memory.
+//! The assets of one vault, and the cache of their rows.
 //!
-//! The changes lie beside it: `upload` makes assets, `changes` changes those that are there.
+//! Changes are made elsewhere: `upload` makes assets, `changes` changes existing ones.
 use crate::assets::content::{self, ImageFormat, MAGIC_BYTES};
 use crate::assets::key::asset_id_in;
 use crate::assets::model::Asset;
@@ -20,11 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// What rows of assets may take in memory, and what one usually takes.
-const HOT_ROWS_BYTES: usize = 8 << 20;
-const HOT_ROW_BYTES: usize = 1024;
-/// Objects whose format is remembered: at most twice as many.
-const FORMATS: usize = 16_384;
+/// The memory that cached rows of assets may take, and what one row usually takes.
+const CACHED_ROWS_BYTES: usize = 8 << 20;
+const CACHED_ROW_BYTES: usize = 1024;
+/// The format is cached for this many objects, or at most twice as many.
+const CACHED_FORMATS: usize = 16_384;
 
 #[derive(Debug, Clone)]
 pub struct AssetsConfig {
@@ -50,7 +50,7 @@ pub(super) struct Inner {
     pub(super) keys: AccessKeys,
     pub(super) clock: Clock,
     pub(super) rows: Arc<VersionedCache<Uuid, Arc<Asset>>>,
-    /// By the record that stored the bytes, which never change after it.
+    /// Keyed by the record that stored the bytes; the bytes never change after it.
     formats: TwoGenerationCache<u64, Option<ImageFormat>>,
     pub(super) pointer_hook: Arc<PointerHook>,
 }
@@ -68,10 +68,14 @@ impl Assets {
     ) -> Result<Self, StoreError> {
         // A row's integers are signed.
         config.file_size_limit = config.file_size_limit.min(i64::MAX.unsigned_abs());
-        let formats = TwoGenerationCache::new(FORMATS);
-        let rows = store.cache(HOT_ROWS_BYTES, HOT_ROW_BYTES, |_, asset: &Arc<Asset>| {
-            size_of::<Asset>() + asset.key.as_str().len() + asset.attributes.len() + 256
-        });
+        let formats = TwoGenerationCache::new(CACHED_FORMATS);
+        let rows = store.cache(
+            CACHED_ROWS_BYTES,
+            CACHED_ROW_BYTES,
+            |_, asset: &Arc<Asset>| {
+                size_of::<Asset>() + asset.key.as_str().len() + asset.attributes.len() + 256
+            },
+        );
         pointer_hook.load(&mut store.read_view().await?).await?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -108,7 +112,7 @@ impl Assets {
         Ok(asset)
     }
 
-    /// For answers that are made of an asset's row.
+    /// The version stamp for responses that are made from an asset's row.
     #[must_use]
     pub fn stamp(&self, id: Uuid) -> VersionStamp {
         self.inner.store.stamp_of_row(&effects::asset_row(id))
@@ -132,7 +136,7 @@ impl Assets {
         reading::pointed_to(&mut view, pointer).await
     }
 
-    /// What an object's bytes are; `None`: no image that may be shown.
+    /// The image format of an object's bytes; `None`: they are no image that may be shown.
     /// # Errors
     /// When they cannot be read.
     pub async fn image_format(&self, object: &Object) -> Result<Option<ImageFormat>, StoreError> {
@@ -151,8 +155,8 @@ impl Assets {
         Ok(format)
     }
 
-    /// Checks the first bytes of what is about to be stored at a key: DESIGN section 4, *What an asset's bytes may be*.
-    /// A key that belongs to no asset takes any bytes.
+    /// Checks the first bytes of a file that is about to be stored at a key: DESIGN section 4, *What an asset's bytes
+    /// may be*. A key that belongs to no asset takes any bytes.
     /// # Errors
     /// `InvalidRequest`, "The file is not a JPEG, PNG, WebP or GIF image."; `ServiceUnavailable` when the index does not answer.
     pub async fn check_content(

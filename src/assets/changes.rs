@@ -1,7 +1,7 @@
-//! Changes of assets that are there: marked, deleted, restored, bound, copied.
+//! Changes of existing assets: marking, deleting, restoring, binding and copying them.
 //!
-//! Each is checked in the writer's order. A check names the rows that it reads and changes beforehand; where it finds that
-//! the change needs further rows, it runs again with those locked too.
+//! The writer checks each change in its order. A check names the rows that it reads and changes beforehand; where it
+//! finds that the change needs further rows, it runs again with those locked too.
 use crate::assets::catalog::Assets;
 use crate::assets::entity::EntityType;
 use crate::assets::error::AssetError;
@@ -18,23 +18,23 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// How often other changes may come in between before a change gives up.
-const MOST_LOOKS: usize = 16;
+/// How often a check runs before the change gives up because other changes keep coming in between.
+const MAX_CHECKS: usize = 16;
 
-/// The answer of a check that may need further rows than were named.
-enum Looked {
+/// The result of a check that may need more rows than were locked.
+enum CheckOutcome {
     Done,
     /// The effect changes rows that are not locked.
-    Again,
+    NeedsMoreLocks,
 }
 
 impl Assets {
-    /// An asset that is not deleted, among those that a route finds.
+    /// An asset that is not deleted and that the route may find.
     /// # Errors
     /// `NotFound`.
     pub async fn find(&self, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
         let mut view = self.view().await?;
-        held_within(&mut view, id, within).await
+        asset_within(&mut view, id, within).await
     }
 
     /// The uploaded attachments of an issue with their objects, the newest first.
@@ -61,7 +61,7 @@ impl Assets {
         Ok(uploaded)
     }
 
-    /// A PATCH. Asking again changes nothing.
+    /// Carries out a PATCH. Repeating it changes nothing.
     /// # Errors
     /// `NotFound`; `NotAllowed` where `permission` does not cover the asset.
     pub async fn change(
@@ -71,13 +71,13 @@ impl Assets {
         change: Change,
         permission: Permission,
     ) -> Result<(), AssetError> {
-        self.require_held(id, &within).await?;
+        self.require_within(id, &within).await?;
         let change = Arc::new(change);
-        self.look_and_record(id, move |assets, view, held| {
+        self.check_and_record(id, move |assets, view, locked| {
             let (change, hook) = (change.clone(), assets.inner.pointer_hook.clone());
             let now: Micros = assets.inner.clock.now().into();
             Box::pin(async move {
-                let asset = held_within(view, id, &within).await?;
+                let asset = asset_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let mut changed = Changed {
                     id,
@@ -103,13 +103,13 @@ impl Assets {
                     && changed.moved.is_none()
                     && changed.pointer_wanted.is_none_or(|_| asset.pointer_wanted)
                     && (change.attributes.as_ref()).is_none_or(|new| *new == asset.attributes);
-                Ok(decide((!repeats).then(|| changed.effect()), &held))
+                Ok(decide((!repeats).then(|| changed.effect()), &locked))
             })
         })
         .await
     }
 
-    /// Deletes an asset, softly: its object stays. `empties_pointer`: a pointer that names it is emptied.
+    /// Deletes an asset softly: its object stays. `empties_pointer`: whether a pointer that names the asset is emptied.
     /// # Errors
     /// `NotFound`; `NotAllowed` where `permission` does not cover the asset.
     pub async fn delete(
@@ -119,11 +119,11 @@ impl Assets {
         empties_pointer: bool,
         permission: Permission,
     ) -> Result<(), AssetError> {
-        self.require_held(id, &within).await?;
-        self.look_and_record(id, move |assets, view, held| {
+        self.require_within(id, &within).await?;
+        self.check_and_record(id, move |assets, view, locked| {
             let deleted_at = assets.inner.clock.now().into();
             Box::pin(async move {
-                let asset = held_within(view, id, &within).await?;
+                let asset = asset_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let mut emptied = Vec::new();
                 if let Some(pointer) = Pointer::of(&asset).filter(|_| empties_pointer)
@@ -136,7 +136,7 @@ impl Assets {
                     deleted_at,
                     emptied,
                 };
-                Ok(decide(Some(deleted.effect()), &held))
+                Ok(decide(Some(deleted.effect()), &locked))
             })
         })
         .await
@@ -152,23 +152,23 @@ impl Assets {
         permission: Permission,
     ) -> Result<(), AssetError> {
         let mut view = self.view().await?;
-        any_held_within(&mut view, id, &within).await?;
+        any_asset_within(&mut view, id, &within).await?;
         drop(view);
-        self.look_and_record(id, move |_, view, held| {
+        self.check_and_record(id, move |_, view, locked| {
             Box::pin(async move {
-                let asset = any_held_within(view, id, &within).await?;
+                let asset = any_asset_within(view, id, &within).await?;
                 require(permission, &asset)?;
                 let restored = asset.deleted_at.map(|_| Restored { id }.effect());
-                Ok(decide(restored, &held))
+                Ok(decide(restored, &locked))
             })
         })
         .await
     }
 
-    /// Refuses what a route does not find without taking a lock, so that no client can hold up changes of another
-    /// workspace's asset by naming its id.
-    async fn require_held(&self, id: Uuid, within: &Within) -> Result<(), AssetError> {
-        // Not kept in memory: what is changed once is seldom read soon, and would drive out what is served.
+    /// Refuses an asset that the route may not find, without taking a lock, so that no client can hold up changes of
+    /// another workspace's asset by naming its id.
+    async fn require_within(&self, id: Uuid, within: &Within) -> Result<(), AssetError> {
+        // Not cached: a row that is changed once is seldom read soon, and would evict rows that are served.
         if let Some(asset) = self.inner.rows.get(&id) {
             return if within.holds(&asset) {
                 Ok(())
@@ -179,8 +179,8 @@ impl Assets {
         self.find(id, within).await.map(drop)
     }
 
-    /// Checks a change of one asset, with the rows that it turns out to change, and records it.
-    async fn look_and_record<C>(&self, id: Uuid, check: C) -> Result<(), AssetError>
+    /// Checks a change of one asset, locking the rows that it turns out to need, and records it.
+    async fn check_and_record<C>(&self, id: Uuid, check: C) -> Result<(), AssetError>
     where
         C: for<'v> Fn(
                 &Self,
@@ -188,17 +188,17 @@ impl Assets {
                 Vec<String>,
             ) -> futures_util::future::BoxFuture<
                 'v,
-                Result<(Decision<Looked>, Vec<String>), AssetError>,
+                Result<(Decision<CheckOutcome>, Vec<String>), AssetError>,
             > + Clone
             + Send
             + Sync
             + 'static,
     {
         let mut rows = vec![effects::asset_row(id)];
-        for _ in 0..MOST_LOOKS {
-            let (assets, check, held) = (self.clone(), check.clone(), rows.clone());
+        for _ in 0..MAX_CHECKS {
+            let (assets, check, locked) = (self.clone(), check.clone(), rows.clone());
             let recording = self.inner.store.record(rows.clone(), move |view| {
-                let checking = check(&assets, view, held);
+                let checking = check(&assets, view, locked);
                 Box::pin(async move {
                     let (decided, missing) = checking.await?;
                     Ok::<_, AssetError>(Decision {
@@ -208,24 +208,24 @@ impl Assets {
                 })
             });
             match recording.await.map_err(RecordError::into_refusal)? {
-                (Looked::Done, _) => return Ok(()),
-                (Looked::Again, missing) => rows.extend(missing),
+                (CheckOutcome::Done, _) => return Ok(()),
+                (CheckOutcome::NeedsMoreLocks, missing) => rows.extend(missing),
             }
         }
         let busy = "others changed the same asset all the while".to_owned();
         Err(StoreError::Unavailable(busy.into()).into())
     }
 
-    /// Binds assets to what their types say; those that are not there are left out.
+    /// Binds assets to what their types say. Ids of missing assets are left out.
     /// # Errors
-    /// `NotFound` where none of them is there; `NotAllowed` where one is not covered by the permission.
+    /// `NotFound` where none of them is there; `NotAllowed` where the permission does not cover one.
     pub async fn bind(&self, mut ids: Vec<Uuid>, binding: Binding) -> Result<(), AssetError> {
-        // As in `require_held`: only assets that count are locked.
+        // As in `require_within`: only rows of assets that the binding may change are locked.
         let mut view = self.view().await?;
         let counted = reading::assets_among(&mut view, &ids).await?;
         drop(view);
         let counted: HashSet<Uuid> = (counted.iter())
-            .filter(|asset| binding.counts(asset))
+            .filter(|asset| binding.may_bind(asset))
             .map(|asset| asset.id)
             .collect();
         ids.retain(|id| counted.contains(id));
@@ -239,7 +239,7 @@ impl Assets {
             Box::pin(async move {
                 let mut found: HashMap<Uuid, Asset> = HashMap::new();
                 for asset in reading::assets_among(view, &ids).await? {
-                    if binding.counts(&asset) {
+                    if binding.may_bind(&asset) {
                         require(binding.permission, &asset)?;
                         found.insert(asset.id, asset);
                     }
@@ -315,33 +315,33 @@ impl Assets {
     }
 }
 
-/// What may be recorded while only these rows are locked, and the rows that must be locked too.
-fn decide(effect: Option<Effect>, held: &[String]) -> (Decision<Looked>, Vec<String>) {
+/// The decision that may be recorded while only these rows are locked, and the rows that must be locked too.
+fn decide(effect: Option<Effect>, locked: &[String]) -> (Decision<CheckOutcome>, Vec<String>) {
     let rows = effect.iter().flat_map(|effect| &effect.rows);
-    let missing: Vec<String> = rows.filter(|row| !held.contains(row)).cloned().collect();
+    let missing: Vec<String> = rows.filter(|row| !locked.contains(row)).cloned().collect();
     let decided = if missing.is_empty() {
         Decision {
             effect,
-            answer: Looked::Done,
+            answer: CheckOutcome::Done,
         }
     } else {
         Decision {
             effect: None,
-            answer: Looked::Again,
+            answer: CheckOutcome::NeedsMoreLocks,
         }
     };
     (decided, missing)
 }
 
-async fn held_within(view: &mut ReadView, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
+async fn asset_within(view: &mut ReadView, id: Uuid, within: &Within) -> Result<Asset, AssetError> {
     let asset = reading::asset(view, id).await?;
     asset
         .filter(|asset| within.holds(asset))
         .ok_or(AssetError::NotFound)
 }
 
-/// As [`held_within`], deleted or not.
-async fn any_held_within(
+/// As [`asset_within`], deleted or not.
+async fn any_asset_within(
     view: &mut ReadView,
     id: Uuid,
     within: &Within,
@@ -361,13 +361,13 @@ fn require(permission: Permission, asset: &Asset) -> Result<(), AssetError> {
 }
 
 impl Binding {
-    /// Whether an asset is among those that the route means.
-    fn counts(&self, asset: &Asset) -> bool {
+    /// Whether the route may bind the asset.
+    fn may_bind(&self, asset: &Asset) -> bool {
         asset.bindings.workspace_id == Some(self.workspace_id)
             && (!self.is_public || asset.bindings.project_id == Some(self.project_id))
     }
 
-    /// Each by its own type; of several covers the last one is the project's.
+    /// The bindings of each asset, by its own type. Of several covers the last one becomes the project's.
     fn of<'a>(&self, assets: impl Iterator<Item = &'a Asset>) -> Bound {
         let mut bound = Bound {
             assets: Vec::new(),

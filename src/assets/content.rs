@@ -1,8 +1,9 @@
-//! Content types that may be asked for, and what bytes really are. Plane contract, section 1.5; the static route's 3.7.
+//! Content types that a client may request, and detection of what bytes really are. Plane contract, section 1.5; the
+//! static route's 3.7.
 //!
-//! Types are compared exactly, without parameters. Bytes are judged by their first twelve alone.
+//! Types are compared exactly, without parameters. Only the first twelve bytes decide about a format.
 
-/// Types of avatars, covers, logos and descriptions.
+/// Content types of avatars, covers, logos and descriptions.
 pub const IMAGE_TYPES: [&str; 5] = [
     "image/jpeg",
     "image/png",
@@ -11,7 +12,7 @@ pub const IMAGE_TYPES: [&str; 5] = [
     "image/gif",
 ];
 
-/// Types of attachments.
+/// Content types of attachments.
 // Plane: `ATTACHMENT_MIME_TYPES`; without `image/jpg`, `text/html` and programs.
 pub const ATTACHMENT_TYPES: [&str; 71] = [
     "image/jpeg",
@@ -109,7 +110,7 @@ pub enum ImageFormat {
     Webp,
 }
 impl ImageFormat {
-    /// What bytes are, by how they begin.
+    /// The format of bytes, by how they begin.
     #[must_use]
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
@@ -169,7 +170,7 @@ mod tests {
         use crate::tests::fuzz;
 
         #[test]
-        fn an_image_is_what_another_reader_of_first_bytes_says() {
+        fn an_image_format_is_what_another_detector_says() {
             fuzz::check(module_path!(), |input| {
                 let format = ImageFormat::of(input);
                 let head = &input[..input.len().min(MAGIC_BYTES)];

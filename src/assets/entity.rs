@@ -60,7 +60,7 @@ impl EntityType {
         )
     }
 
-    /// Whether it belongs to a person, by whichever route it was made; its key then lies in `user-assets/`.
+    /// Whether it belongs to a user, whichever route made it; its key then lies in `user-assets/`.
     #[must_use]
     pub fn is_of_a_user(self) -> bool {
         matches!(self, Self::UserAvatar | Self::UserCover)
@@ -79,7 +79,7 @@ impl EntityType {
     }
 }
 
-/// What names the current picture of something. Plane contract, section 1.1.
+/// The kinds of pointers, each of which names the current picture of something. Plane contract, section 1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PointerKind {

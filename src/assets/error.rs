@@ -5,10 +5,10 @@ use crate::store::StoreError;
 /// Why a change of an asset did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
-    /// Unknown, deleted, or somebody else's.
+    /// Unknown, deleted, or not among the assets that the route may find.
     #[error("there is no such asset")]
     NotFound,
-    /// Another has the same external id and source.
+    /// Another asset has the same external id and source.
     #[error("an asset with the same external id and source exists")]
     Exists(Box<Asset>),
     #[error("this asset is not the caller's to change")]

@@ -21,7 +21,7 @@ pub(super) fn asset_key_in(
     ObjectKey::parse(&key).map_err(|error| StoreError::Unavailable(error.to_string().into()))
 }
 
-/// The id in a key that is shaped as an asset's; of any other key no row needs to be read.
+/// The id in a key that has the form of an asset's key. For any other key no row needs to be read.
 pub(super) fn asset_id_in(key: &str) -> Option<Uuid> {
     let mut segments = key.splitn(3, '/');
     let (_, id, _) = (segments.next()?, segments.next()?, segments.next()?);

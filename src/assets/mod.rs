@@ -1,8 +1,8 @@
-//! Plane's domain: assets, from the ask to the bytes.
+//! Plane's domain: assets, from the upload request to the bytes.
 //!
-//! Guarantees: an asset's row is recorded before its policy is given out; asking for an upload reads nothing and records
-//! once; changes of one asset are checked one after the other, in the writer's order. It refuses to know HTTP, and which
-//! user may do what. Rules: Plane contract, sections 1, 3 and 4.
+//! Guarantees: an asset's row is recorded before its policy is given out; an upload request reads nothing and writes
+//! one record; changes of one asset are checked one after the other, in the writer's order. It refuses to know HTTP,
+//! and which user may do what. Rules: Plane contract, sections 1, 3 and 4.
 mod ageing;
 mod catalog;
 mod changes;

@@ -25,7 +25,7 @@ impl From<Timestamp> for Micros {
     }
 }
 
-/// What an asset is bound to: opaque ids, which need not exist.
+/// The ids that an asset is bound to. They are opaque and need not exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Bindings {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,11 +51,11 @@ pub struct Asset {
     pub entity_type: EntityType,
     pub bucket: BucketName,
     pub key: ObjectKey,
-    /// The type that was asked for.
+    /// The type that the client requested.
     pub content_type: String,
     /// The text of a JSON object.
     pub attributes: String,
-    /// Bytes asked for, after clamping.
+    /// The size in bytes that the client requested, after clamping.
     pub size: u64,
     #[serde(flatten)]
     pub bindings: Bindings,
@@ -70,7 +70,7 @@ pub struct Asset {
     pub updated_at: Micros,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Micros>,
-    /// A PATCH asked that a pointer moves here once the bytes are there.
+    /// A PATCH asked for a pointer to move to this asset once its bytes have arrived.
     pub pointer_wanted: bool,
 }
 #[cfg(test)]

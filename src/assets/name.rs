@@ -1,6 +1,6 @@
 //! Names of uploaded files, cleaned so that a name can stand in a key, in a form and in a header. Plane contract, section 1.5.
 
-/// UTF-8 bytes that a name may have.
+/// The most UTF-8 bytes that a name may have.
 pub const LONGEST_NAME_BYTES: usize = 255;
 
 /// A cleaned name: not empty, without control characters, path or `${filename}`, at most 255 bytes.
@@ -12,7 +12,7 @@ pub struct AssetName(String);
 pub struct NameTooLong;
 
 impl AssetName {
-    /// What is left of a name that a client sent; `None`: nothing, which counts as no name.
+    /// Cleans a name that a client sent; `None`: nothing is left, which counts as no name.
     /// # Errors
     /// When too much is left.
     pub fn clean(sent: &str) -> Result<Option<Self>, NameTooLong> {
@@ -35,7 +35,7 @@ impl AssetName {
         })
     }
 
-    /// What an asset is called whose name is not given.
+    /// The name of an asset whose name the client does not give.
     #[must_use]
     pub fn unnamed() -> Self {
         Self("unnamed".to_owned())
@@ -99,7 +99,7 @@ mod tests {
     #[case("..")]
     #[case(" . ")]
     #[case("\u{0}")]
-    fn a_name_of_which_nothing_is_left_is_no_name(#[case] sent: &str) {
+    fn a_name_that_cleans_to_nothing_is_no_name(#[case] sent: &str) {
         assert_eq!(cleaned(sent), None);
     }
 

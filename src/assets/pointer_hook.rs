@@ -1,5 +1,5 @@
-//! Current pictures: a pointer moves when both are there, the PATCH that asks for it and the bytes, whichever comes
-//! last; what it named before is deleted with the same record. Plane contract, section 1.7.
+//! Current pictures: a pointer moves once both the PATCH that asks for it and the bytes have arrived, in either order;
+//! the same record deletes the asset that it named before. Plane contract, section 1.7.
 //!
 //! Guarantees: a move deletes only an asset of the pointer's own workspace and project.
 use crate::assets::key::asset_id_in;
@@ -15,10 +15,11 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
-/// The commit hook of assets: where a pointer waits for the bytes of an asset, it moves with the record that brings them.
+/// The commit hook of assets: where a pointer waits for the bytes of an asset, it moves with the record that stores
+/// them.
 pub struct PointerHook {
-    /// The assets whose bytes a pointer waits for, so that no other upload costs a look at a row. It may name too many,
-    /// never too few. `None` until [`PointerHook::load`]: any asset may be one.
+    /// The assets whose bytes a pointer waits for, so that other uploads need no look-up of a row. The set may hold too
+    /// many ids, never too few. `None` until [`PointerHook::load`]: any asset may be one.
     awaited: Mutex<Option<HashSet<Uuid>>>,
     clock: Clock,
 }
@@ -32,14 +33,14 @@ impl PointerHook {
         }
     }
 
-    /// Reads which assets a pointer waits for. To be called before any asset is changed.
+    /// Reads which assets a pointer waits for. Must be called before any asset is changed.
     pub(super) async fn load(&self, view: &mut ReadView) -> Result<(), StoreError> {
         let ids = reading::waited_for(view).await?;
         *self.awaited() = Some(ids.into_iter().collect());
         Ok(())
     }
 
-    /// To be called while the asset's row is locked.
+    /// Must be called while the asset's row is locked.
     pub(super) fn await_bytes_of(&self, id: Uuid) {
         if let Some(awaited) = &mut *self.awaited() {
             awaited.insert(id);
@@ -86,7 +87,7 @@ impl CommitHook for PointerHook {
     }
 }
 
-/// How the asset's pointer moves to it; `None` where no pointer can name it, or it does already.
+/// The move of the asset's pointer to it; `None` where no pointer can name it, or the pointer names it already.
 ///
 /// The asset that the pointer named is replaced only while it is still bound to the pointer's workspace and project:
 /// `bulk` may have moved it to another project.

@@ -1,11 +1,11 @@
 //! The size that a client asks for. Plane contract, section 1.5.
 use serde_json::value::RawValue;
 
-/// What a body says of the size, before it is clamped to the limit.
+/// The size that a body states, before it is clamped to the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedSize {
     Absent,
-    /// Bytes, which may be none; `u64::MAX` stands for everything above it too.
+    /// Bytes, possibly none; `u64::MAX` stands for everything above it too.
     Bytes(u64),
     /// Negative, or no number of bytes at all.
     Unusable,
@@ -52,7 +52,7 @@ fn bytes_of_number(text: &str) -> Option<u64> {
     )]
     Some(number as u64)
 }
-/// However huge: what does not fit is more than any limit.
+/// Numbers that do not fit become `u64::MAX`, which is over any limit.
 fn bytes_of_digits(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;

@@ -1,6 +1,7 @@
-//! Asking for an upload: the asset's row, and the policy that its bytes come by. Plane contract, sections 1.8 and 3.
+//! Upload requests: the asset's row, and the policy by which the client uploads its bytes. Plane contract, sections 1.8
+//! and 3.
 //!
-//! Guarantees: the row is recorded before the policy is given out; asking reads nothing where no external id must be
+//! Guarantees: the row is recorded before the policy is given out; a request reads nothing where no external id must be
 //! unique.
 use crate::assets::catalog::Assets;
 use crate::assets::entity::EntityType;
@@ -18,9 +19,9 @@ use crate::s3::{time, uri};
 use crate::store::{Decision, RecordError, StoreError};
 use uuid::Uuid;
 
-/// The region of hangar's own policies where none is configured.
+/// The region in hangar's own policies where none is configured.
 const DEFAULT_REGION: &str = "us-east-1";
-/// What an upload is asked for. `size` is clamped already.
+/// A request for an upload. `size` is clamped already.
 #[derive(Debug, Clone)]
 pub struct UploadRequest {
     pub entity_type: EntityType,
@@ -31,11 +32,11 @@ pub struct UploadRequest {
     pub bindings: Bindings,
     pub external_id: Option<String>,
     pub external_source: Option<String>,
-    /// Among which assets the external id must be unique, where both of the pair are there.
+    /// The assets among which the external id must be unique, where both id and source are given.
     pub unique_in: Option<UniqueIn>,
     pub created_by: Uuid,
 }
-/// A recorded asset and the policy that its bytes come by.
+/// A recorded asset and the policy by which the client uploads its bytes.
 #[derive(Debug)]
 pub struct RequestedUpload {
     pub asset: Asset,
@@ -43,9 +44,9 @@ pub struct RequestedUpload {
 }
 
 impl Assets {
-    /// Makes an asset and the policy for its bytes. The row is recorded when this answers.
+    /// Makes an asset and the policy for its bytes. The row is recorded when this returns.
     /// # Errors
-    /// When it cannot be stored.
+    /// When the row cannot be stored.
     pub async fn request_upload(
         &self,
         request: UploadRequest,
@@ -82,7 +83,7 @@ impl Assets {
         Ok(RequestedUpload { asset, post })
     }
 
-    /// Decision only where an external id must be the only one.
+    /// The writer checks only where an external id must be unique.
     async fn record_request(
         &self,
         asset: Asset,
@@ -140,7 +141,7 @@ impl Assets {
     /// An absolute presigned URL of an asset's object. `origin`: `https://host[:port]`.
     /// Plane contract, section 1.8, has its form.
     /// # Errors
-    /// When the root key is gone.
+    /// When there is no root key.
     pub fn presigned_url(
         &self,
         asset: &Asset,
@@ -164,7 +165,7 @@ impl Assets {
         Ok(format!("{origin}{path}?{query}"))
     }
 
-    /// The root key, for this day and hangar's own region.
+    /// The root key's signing key for this day and hangar's own region.
     fn signer(&self, now: Timestamp) -> Result<(Credential, SigningKey), StoreError> {
         let inner = &self.inner;
         let region = match inner.config.region.as_str() {

@@ -3,16 +3,16 @@ use crate::assets::entity::EntityType;
 use crate::assets::model::Asset;
 use uuid::Uuid;
 
-/// Where the static route serves an asset.
+/// The path at which the static route serves an asset.
 #[must_use]
 pub fn static_url(id: Uuid) -> String {
     format!("/api/assets/v2/static/{id}/")
 }
 
 impl Asset {
-    /// Where clients find it, by its type; computed at each answer, since its bindings may change. `None` where Plane
-    /// answers `null`.
-    // Plane: what is not bound is written as the Python word `None`.
+    /// The path at which clients find the asset, by its type. It is computed for each response, since the bindings may
+    /// change. `None` where Plane answers `null`.
+    // Plane: an id that is not bound is written as the Python word `None`.
     #[must_use]
     pub fn asset_url(&self, workspace_slug: Option<&str>) -> Option<String> {
         let id = self.id;
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_bound_is_written_as_the_python_word() {
+    fn an_unbound_id_is_written_as_the_python_word() {
         let unbound = Asset::of_type(EntityType::IssueAttachment, Bindings::default());
         insta::assert_snapshot!(
             unbound.asset_url(Some("acme")).unwrap(),

@@ -1,9 +1,9 @@
-//! Among which assets a route looks. Plane contract, section 3.
+//! Which assets a route may find and change. Plane contract, section 3.
 use crate::assets::entity::EntityType;
 use crate::assets::model::Asset;
 use uuid::Uuid;
 
-/// What a path names beside an asset's id: an asset outside of it is not found.
+/// The scope that a path names in addition to an asset's id: a route finds no asset outside of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Within {
     /// Avatars and covers of one user.
@@ -74,19 +74,20 @@ impl Permission {
     }
 }
 
-/// A change of an asset that is there.
+/// A change of an existing asset.
 #[derive(Debug, Clone)]
 pub struct Change {
     /// The text of a JSON object; `None`: they stay.
     pub attributes: Option<String>,
     pub updated_by: Uuid,
-    /// The pointer of the asset's kind moves to it, now or when its bytes come, and what it named before is deleted.
+    /// The pointer of the asset's kind moves to it, now or when its bytes arrive, and the asset that it named before is
+    /// deleted.
     pub moves_pointer: bool,
-    /// On the first change the creator becomes who changes it (attachments).
+    /// On the first change the caller becomes the creator (attachments).
     pub takes_over: bool,
 }
 
-/// Among which assets an external id is taken.
+/// The assets among which an external id is unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueIn {
     Workspace,
@@ -95,7 +96,7 @@ pub enum UniqueIn {
 }
 
 impl UniqueIn {
-    /// Whether two assets of one workspace are among one another.
+    /// Whether an external id must be unique among these two assets of one workspace.
     pub(super) fn is_shared_by(self, one: &Asset, other: &Asset) -> bool {
         let place = |asset: &Asset| {
             let bound = &asset.bindings;
@@ -105,16 +106,16 @@ impl UniqueIn {
     }
 }
 
-/// What `bulk` binds.
+/// The bindings that `bulk` sets.
 #[derive(Debug, Clone)]
 pub struct Binding {
     pub workspace_id: Uuid,
     pub project_id: Uuid,
-    /// An issue, comment, page or draft, by each asset's type.
+    /// The id of an issue, comment, page or draft, by each asset's type.
     pub entity_id: Uuid,
-    /// An anchor's: only comments' files, only those of the published project.
+    /// The request came by an anchor: it binds only files of comments, and only those of the published project.
     pub is_public: bool,
-    /// One asset that it does not cover refuses all.
+    /// If it does not cover one of the assets, none is bound.
     pub permission: Permission,
 }
 

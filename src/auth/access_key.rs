@@ -1,8 +1,8 @@
 //! Access keys of the S3 side and the signing keys derived from them.
 //!
-//! Guarantees: a key that was revoked is found by nobody from then on; a signing key is derived once for a key, day and
-//! region while it is in use, and the memory that holds them is bounded, whatever scopes strangers name. It refuses to
-//! know what is signed, and where keys are kept.
+//! Guarantees: no request finds a key after it was revoked; a signing key is derived once for a key, day and region
+//! while it is in use, and the cache of signing keys is bounded, whatever scopes unauthenticated clients name. It
+//! refuses to know what is signed, and where keys are stored.
 use crate::cache::TwoGenerationCache;
 use crate::s3::BucketName;
 use crate::s3::sigv4::{Scope, SigningKey};
@@ -11,12 +11,12 @@ use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Keys, days and regions in use at once are few; the rest is room for strangers' guesses.
+/// Keys, days and regions in use at once are few; the rest is room for guesses of unauthenticated clients.
 const SIGNING_KEYS: usize = 256;
 
 const ID_CHARS: usize = 20;
 const SECRET_CHARS: usize = 40;
-/// No character that a shell, a URL or a person would stumble over.
+/// Capital letters and digits alone: they need no quoting in a shell or a URL.
 const ID_ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const SECRET_ALPHABET: &[u8; 62] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -29,14 +29,14 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// The owner's, without limits.
+    /// The owner's key, without limits.
     #[must_use]
     pub fn root(id: String, secret: SecretString) -> Self {
         let limits = KeyLimits::default();
         Self { id, secret, limits }
     }
 
-    /// A new one: 103 random bits of id, 238 of secret.
+    /// A new key: 103 random bits of id, 238 of secret.
     #[must_use]
     pub fn generate(limits: KeyLimits) -> Self {
         Self {
@@ -59,11 +59,11 @@ fn random(chars: usize, alphabet: &[u8]) -> String {
 pub struct KeyLimits {
     pub read_only: bool,
     pub bucket: Option<BucketName>,
-    /// Of object keys in that bucket.
+    /// The prefix of the object keys that it may reach in that bucket.
     pub prefix: Option<String>,
 }
 
-/// All keys that may sign: the root pair and those that were made. Cheap to clone.
+/// All keys that may sign: the root pair and the keys that the operator created. Cheap to clone.
 #[derive(Clone)]
 pub struct AccessKeys {
     root: Arc<AccessKey>,
@@ -73,9 +73,9 @@ impl AccessKeys {
     /// The root pair alone.
     #[must_use]
     pub fn new(root: AccessKey) -> Self {
-        Self::beside(root, Arc::default())
+        Self::with_live_keys(root, Arc::default())
     }
-    pub(super) fn beside(root: AccessKey, live: Arc<LiveKeys>) -> Self {
+    pub(super) fn with_live_keys(root: AccessKey, live: Arc<LiveKeys>) -> Self {
         let root = Arc::new(root);
         Self { root, live }
     }
@@ -83,10 +83,10 @@ impl AccessKeys {
     pub fn root(&self) -> &AccessKey {
         &self.root
     }
-    /// A key that may sign now. An id that is the root pair's is nobody else's.
+    /// A key that may sign now. The root pair's id always means the root pair.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<AccessKey>> {
-        // An id is public (every policy shows it), so a plain comparison tells nothing.
+        // An id is public (every policy shows it), so a comparison in variable time leaks nothing.
         if id == self.root.id {
             return Some(self.root.clone());
         }
@@ -96,7 +96,7 @@ impl AccessKeys {
     #[must_use]
     pub fn signing_key(&self, id: &str, scope: &Scope) -> Option<SigningKey> {
         let derived = &self.live.derived;
-        // Before the key is looked up, so that one revoked meanwhile leaves nothing in memory.
+        // Taken before the key is looked up, so that nothing of a key that is revoked meanwhile stays in the cache.
         let epoch = derived.epoch();
         let key = self.find(id)?;
         let named = (id.to_owned(), scope.clone());
@@ -109,7 +109,7 @@ impl AccessKeys {
     }
 }
 
-/// The keys that were made and not revoked, and the memory of what was derived from any key.
+/// The created keys that are not revoked, and the cache of signing keys derived from any key.
 pub(super) struct LiveKeys {
     by_id: RwLock<HashMap<String, Arc<AccessKey>>>,
     derived: TwoGenerationCache<(String, Scope), SigningKey>,
@@ -131,7 +131,7 @@ impl LiveKeys {
         let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
         by_id.insert(key.id.clone(), Arc::new(key));
     }
-    /// From here on nobody finds it.
+    /// From here on no look-up finds the key.
     pub(super) fn remove(&self, id: &str) {
         let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
         by_id.remove(id);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_signs_alike_and_strangers_sign_nothing() {
+    fn a_cached_signing_key_signs_alike_and_an_unknown_id_signs_nothing() {
         let keys = AccessKeys::new(key("access-key", "secret-key"));
         assert_eq!(signature(&keys, "other"), None);
         let first = signature(&keys, "access-key");
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn each_key_signs_with_its_own_secret_until_it_is_removed() {
         let live = Arc::new(LiveKeys::default());
-        let keys = AccessKeys::beside(key("root", "root-secret"), live.clone());
+        let keys = AccessKeys::with_live_keys(key("root", "root-secret"), live.clone());
         live.add(key("one", "secret-one"));
         live.add(key("two", "secret-two"));
         let signatures = ["root", "one", "two"].map(|id| signature(&keys, id).unwrap());
@@ -188,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn the_root_pair_is_found_whatever_else_has_its_id() {
+    fn the_root_pair_is_found_even_if_another_key_has_its_id() {
         let live = Arc::new(LiveKeys::default());
-        let keys = AccessKeys::beside(key("root", "root-secret"), live.clone());
+        let keys = AccessKeys::with_live_keys(key("root", "root-secret"), live.clone());
         let before = signature(&keys, "root");
         live.add(key("root", "other-secret"));
         assert_eq!(signature(&keys, "root"), before);

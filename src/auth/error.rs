@@ -4,7 +4,7 @@ use crate::store::StoreError;
 /// Why a change did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// One sentence for who asked.
+    /// One sentence for the caller.
     #[error("{0}")]
     Refused(String),
     #[error("the change could not be stored")]

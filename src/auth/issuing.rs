@@ -1,8 +1,8 @@
 //! Making, listing and revoking access keys.
 //!
-//! Guarantees: a change is in the log before it is in memory, and in memory before its asker is answered; so a revoked
-//! key is refused by the very next request, and a secret that was shown is never lost. With a key file no secret is
-//! written that is not sealed.
+//! Guarantees: a change is in the log before it is in memory, and in memory before the caller gets its result; so the
+//! very next request with a revoked key is refused, and a secret that was shown is never lost. With a key file every
+//! secret is sealed before it is written.
 use crate::auth::access_key::{AccessKey, AccessKeys, KeyLimits};
 use crate::auth::error::AuthError;
 use crate::auth::registry::Auth;
@@ -18,7 +18,7 @@ use std::future::Future;
 /// AWS: no object's key is longer.
 const LONGEST_PREFIX_BYTES: usize = 1024;
 
-/// What a new access key is to be.
+/// The wanted properties of a new access key.
 #[derive(Debug, Clone, Default)]
 pub struct NewAccessKey {
     pub name: Option<String>,
@@ -31,13 +31,13 @@ pub struct CreatedAccessKey {
     pub key: AccessKey,
     pub name: String,
     pub created_at: Timestamp,
-    /// Whether the bucket that it is limited to is missing.
+    /// Whether the bucket that the key is limited to does not exist.
     pub lacks_bucket: bool,
 }
 
 impl Auth {
-    /// All keys that may sign, from now on and as they change. What lies in the vault less sealed than the key file
-    /// asks is sealed first.
+    /// All keys that may sign, kept up to date as keys change. Where there is a key file, secrets in the vault that its
+    /// first key has not sealed are sealed first.
     /// # Errors
     /// `Refused` when a secret is sealed and cannot be opened.
     pub async fn open_keys(&self, root: AccessKey) -> Result<AccessKeys, AuthError> {
@@ -55,7 +55,7 @@ impl Auth {
             }
             self.inner.live.add(key);
         }
-        Ok(AccessKeys::beside(root, self.inner.live.clone()))
+        Ok(AccessKeys::with_live_keys(root, self.inner.live.clone()))
     }
 
     async fn open_key(&self, stored: StoredAccessKey) -> Result<AccessKey, AuthError> {
@@ -85,7 +85,7 @@ impl Auth {
         })
     }
 
-    /// Makes an access key, which may sign at once.
+    /// Creates an access key, which may sign at once.
     /// # Errors
     /// `Refused` when the name or the limits are not acceptable, or secrets here are sealed and there is no key file.
     pub async fn create_access_key(
@@ -95,7 +95,7 @@ impl Auth {
         let name = token::parse_name(wanted.name, "").map_err(AuthError::Refused)?;
         check_limits(&wanted.limits).map_err(AuthError::Refused)?;
         let auth = self.clone();
-        to_its_end(async move {
+        run_to_completion(async move {
             let _one_at_a_time = auth.inner.key_changes.lock().await;
             let key = AccessKey::generate(wanted.limits);
             let created_at = auth.inner.clock.now();
@@ -163,7 +163,7 @@ impl Auth {
     /// `Refused` when there is no such key.
     pub async fn revoke_access_key(&self, id: &str) -> Result<(), AuthError> {
         let (auth, id) = (self.clone(), id.to_owned());
-        to_its_end(async move {
+        run_to_completion(async move {
             let _one_at_a_time = auth.inner.key_changes.lock().await;
             auth.record_key_revocation(id.clone()).await?;
             auth.inner.live.remove(&id);
@@ -195,11 +195,11 @@ impl Auth {
     }
 }
 
-/// What a command is told that would leave a secret open in a folder of sealed ones.
+/// The refusal of a command that would store an unsealed secret in a folder of sealed ones.
 pub const SEALED_FOLDER: &str = "The secrets in this folder are sealed: set HANGAR_KEY_FILE to the file that they were sealed with, so that a new one is sealed too.";
 
-/// In a task of its own: if who asked goes away half-way, what is recorded must still reach the memory.
-async fn to_its_end<T: Send + 'static>(
+/// Runs in a task of its own: if the caller is cancelled half-way, a recorded change must still reach memory.
+async fn run_to_completion<T: Send + 'static>(
     change: impl Future<Output = Result<T, AuthError>> + Send + 'static,
 ) -> Result<T, AuthError> {
     tokio::spawn(change).await.unwrap_or_else(|error| {

@@ -1,6 +1,6 @@
 //! Making workspaces, changing their members, publishing their projects. Plane contract, section 1.1.
 //!
-//! Guarantees: a change holds from the next request on; a question that was asked before is answered from memory.
+//! Guarantees: a change takes effect from the next request on; repeated look-ups are answered from memory.
 use crate::auth::error::AuthError;
 use crate::auth::principal::Principal;
 use crate::auth::registry::Auth;
@@ -18,18 +18,18 @@ use uuid::Uuid;
 const LONGEST_SLUG: usize = 48;
 
 impl Auth {
-    /// The workspace of a slug. Where there is none and `makes` says so (POST, PATCH, DELETE), a token for any workspace makes
-    /// it, if the slug is of the right form.
+    /// The workspace of a slug. Where it does not exist and `makes` is set (POST, PATCH, DELETE), a token for any
+    /// workspace creates it, if the slug is well-formed.
     /// # Errors
     /// When the index does not answer, or the change cannot be stored.
     pub async fn workspace(
         &self,
         slug: &str,
-        who: &Principal,
+        caller: &Principal,
         makes: bool,
     ) -> Result<Option<Arc<Workspace>>, StoreError> {
         let known = self.directory().await?.by_slug.get(slug).cloned();
-        if known.is_some() || !makes || !who.any_workspace || !is_slug(slug) {
+        if known.is_some() || !makes || !caller.any_workspace || !is_slug(slug) {
             return Ok(known);
         }
         self.make_workspace(slug).await?;
@@ -42,18 +42,18 @@ impl Auth {
         Ok(self.directory().await?.by_id.get(&id).cloned())
     }
 
-    /// `None`: not a member. A token for any workspace is admin of each.
+    /// The caller's role; `None`: not a member. A token for any workspace is admin of each.
     /// # Errors
     /// When the index does not answer.
     pub async fn role(
         &self,
-        who: &Principal,
+        caller: &Principal,
         workspace: &Workspace,
     ) -> Result<Option<Role>, StoreError> {
-        if who.any_workspace {
+        if caller.any_workspace {
             return Ok(Some(Role::Admin));
         }
-        let member = (workspace.id, who.user_id);
+        let member = (workspace.id, caller.user_id);
         Ok(self.directory().await?.roles.get(&member).copied())
     }
 
@@ -64,9 +64,9 @@ impl Auth {
         Ok(self.directory().await?.anchors.get(anchor).cloned())
     }
 
-    /// Makes a workspace with its first members; unknown people are made.
+    /// Creates a workspace with its first members, and a user for each unknown email.
     /// # Errors
-    /// `Refused` when the slug is taken or not of the right form, or an email is none.
+    /// `Refused` when the slug is taken or malformed, or an email is malformed.
     pub async fn create_workspace(
         &self,
         slug: &str,
@@ -114,9 +114,9 @@ impl Auth {
         Ok(directory.by_slug.values().map(listing).collect())
     }
 
-    /// Adds a member, or gives one another role.
+    /// Adds a member, or changes the role of a member.
     /// # Errors
-    /// `Refused` when there is no such workspace, or the email is none.
+    /// `Refused` when there is no such workspace, or the email is malformed.
     pub async fn set_member(&self, slug: &str, email: &str, role: Role) -> Result<(), AuthError> {
         let workspace = self.known_workspace(slug).await?;
         let email = Email::parse(email).map_err(AuthError::Refused)?;
@@ -188,7 +188,7 @@ impl Auth {
         workspaces::people(&mut view).await
     }
 
-    /// Removes a user with all tokens and memberships, at once; what they uploaded stays.
+    /// Removes a user with all tokens and memberships, at once; the user's uploads stay.
     /// # Errors
     /// `Refused` when there is no such user.
     pub async fn remove_user(&self, email: &str) -> Result<(), AuthError> {
@@ -206,7 +206,7 @@ impl Auth {
         .await
     }
 
-    /// Publishes a project: whoever knows the anchor reads the files of its descriptions and comments.
+    /// Publishes a project: every client that knows the anchor may read the files of its descriptions and comments.
     /// # Errors
     /// `Refused` when there is no such workspace.
     pub async fn create_anchor(
@@ -276,7 +276,7 @@ impl Auth {
         .await
     }
 
-    /// Answers whether it was made: racing askers make one.
+    /// Returns whether this call created it: racing callers create one.
     async fn make_workspace(&self, slug: &str) -> Result<bool, StoreError> {
         let created = WorkspaceCreated {
             id: Uuid::new_v4(),
@@ -309,7 +309,7 @@ impl Auth {
         })
     }
 
-    /// Their email as it is kept, and their id.
+    /// The user's email as it is stored, and the user's id.
     async fn known_user(&self, email: &str) -> Result<(String, Uuid), AuthError> {
         let email = Email::parse(email).map_err(AuthError::Refused)?;
         let people = self.people().await?;
@@ -347,7 +347,7 @@ impl Auth {
             + 'static,
     {
         let auth = self.clone();
-        // A task of its own: if who asked goes away half-way, what is recorded must still be known.
+        // A task of its own: if the caller is cancelled half-way, the cache must still learn of a recorded change.
         let changing = tokio::spawn(async move {
             let changed = auth.inner.store.record(rows, check).await;
             auth.inner.directory.forget_all();

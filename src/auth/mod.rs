@@ -1,8 +1,9 @@
 //! The callers: users and tokens of the asset API, access keys of the S3 side.
 //!
-//! Guarantees: a token is found by the hash of its secret, from memory while it is in use; a revoked token or key is refused
-//! by the very next request, for no answer that was read before a change survives it. Every change is a record of the store's log.
-//! It refuses to know requests and headers. Rules: Plane contract, sections 1.1 and 2.2; S3 contract, section 5.
+//! Guarantees: a token is found by the hash of its secret, from memory while it is in use; the very next request with a
+//! revoked token or key is refused, since a change invalidates every row that was cached before it. Every change is a
+//! record of the store's log. It refuses to know requests and headers. Rules: Plane contract, sections 1.1 and 2.2; S3
+//! contract, section 5.
 pub mod access_key;
 mod error;
 mod issuing;

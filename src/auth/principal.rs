@@ -3,7 +3,7 @@ use crate::clock::Timestamp;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Who a token stands for.
+/// The user that a token stands for.
 #[derive(Debug, Clone)]
 pub struct Principal {
     pub user_id: Uuid,

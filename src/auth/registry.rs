@@ -1,6 +1,6 @@
-//! The users, tokens, access keys and workspaces of one vault, and what of them is kept in memory.
+//! The users, tokens, access keys and workspaces of one vault, and the caches of their rows.
 //!
-//! The changes lie beside it: `tokens`, `issuing` (access keys) and `membership` (workspaces).
+//! Changes are made in `tokens`, `issuing` (access keys) and `membership` (workspaces).
 use crate::auth::access_key::LiveKeys;
 use crate::auth::error::AuthError;
 use crate::auth::principal::{Known, Principal};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// Tokens held in memory: at most twice as many.
+/// This many tokens are cached, or at most twice as many.
 const PRINCIPALS: usize = 4096;
 
 /// Users, tokens and access keys. Cheap to clone.
@@ -30,10 +30,10 @@ pub(super) struct Inner {
     pub(super) key_file: Option<KeyFile>,
     pub(super) is_local: bool,
     pub(super) principals: TwoGenerationCache<SecretDigest, Known>,
-    /// One, as long as nothing of it changes.
+    /// Holds one entry, for as long as nothing in it changes.
     pub(super) directory: TwoGenerationCache<(), Arc<Directory>>,
     pub(super) live: Arc<LiveKeys>,
-    /// From an access key's record to its place in memory no other change comes between.
+    /// Held from an access key's record until the key is changed in memory, so that no other change comes between.
     pub(super) key_changes: tokio::sync::Mutex<()>,
 }
 impl Auth {
@@ -55,7 +55,7 @@ impl Auth {
         }
     }
 
-    /// Who a secret stands for; `None`: it is unknown, expired or revoked.
+    /// The user that a secret stands for; `None`: the secret is unknown, expired or revoked.
     /// # Errors
     /// When the index does not answer.
     pub async fn principal(&self, secret: &[u8]) -> Result<Option<Arc<Principal>>, StoreError> {
@@ -74,7 +74,7 @@ impl Auth {
     }
 
     async fn read_principal(&self, digest: SecretDigest) -> Result<Option<Known>, StoreError> {
-        // Before the row is read, so that a change recorded meanwhile keeps this answer out of memory.
+        // Taken before the row is read, so that this row is not cached if a change is recorded meanwhile.
         let epoch = self.inner.principals.epoch();
         let mut view = self.view().await?;
         let token = people::token_by_digest(&mut view, digest).await?;
@@ -136,7 +136,7 @@ impl Auth {
     }
 }
 
-/// The row was found through an index; that it is the one is seen again, in constant time.
+/// The row was found through an index; here its digest is compared again, in constant time.
 fn known_of(token: StoredToken, digest: SecretDigest) -> Option<Known> {
     let same: bool = token
         .secret_sha256

@@ -2,10 +2,10 @@
 //!
 //! The file is text: a key a line, 32 bytes as base64 or as hex. The first key seals, all of them open; so a key is
 //! replaced by putting a new one on a line before it. A sealed secret is base64 of 24 random bytes of nonce and what
-//! XChaCha20-Poly1305 makes of the secret, with the access key's id as associated data: it opens as the secret of no
-//! other key. <https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha>
+//! XChaCha20-Poly1305 makes of the secret, with the access key's id as associated data: it cannot be opened as the
+//! secret of another key. <https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha>
 //!
-//! It refuses to know where secrets lie.
+//! It refuses to know where secrets are stored.
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, Payload};
@@ -21,7 +21,7 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 /// Room for some ninety keys.
 const MAX_FILE_BYTES: u64 = 4096;
-/// Parts what is sealed here from whatever else the file's keys may seal one day.
+/// Separates secrets that are sealed here from other data that the file's keys may seal one day.
 const PURPOSE: &str = "hangar access key ";
 const HOW_TO_MAKE_ONE: &str = "`head -c 32 /dev/urandom | base64 > FILE` makes a key file";
 
@@ -66,7 +66,7 @@ impl KeyFile {
     /// Bits of the mode of a secret file: others may read or write it, or the group may write it.
     pub const OPEN_TO_OTHERS: u32 = 0o026;
 
-    /// What is to be warned of about a key file: who else may read it, and where it lies.
+    /// The warnings about a key file: that other users may read or change it, or that it lies in the data folder.
     #[must_use]
     pub fn warnings(path: &Path, data_dir: &Path) -> Vec<String> {
         use std::os::unix::fs::MetadataExt;
@@ -88,7 +88,7 @@ impl KeyFile {
         warnings
     }
 
-    /// Where it lies.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -158,7 +158,7 @@ pub(crate) enum SealError {
     NoRandomness,
 }
 
-/// A secret as it lies on the disk.
+/// A secret as it is stored on the disk.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum StoredSecret {
@@ -170,12 +170,12 @@ pub(crate) enum StoredSecret {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) secret: SecretString,
-    /// How it should lie there, where that is not how it does.
+    /// The form in which it should be stored, where it is stored in another form.
     pub(crate) better: Option<StoredSecret>,
 }
 
 impl StoredSecret {
-    /// As this secret is to be stored: sealed where there is a key file.
+    /// The form in which this secret has to be stored: sealed where there is a key file.
     pub(crate) fn of(
         id: &str,
         secret: &SecretString,
@@ -214,7 +214,7 @@ impl StoredSecret {
     }
 }
 
-/// Never what it holds.
+/// Never shows the secret.
 impl std::fmt::Debug for StoredSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.is_sealed() {
@@ -276,7 +276,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_lies_plain_or_under_an_older_key_is_to_be_sealed_anew() {
+    fn a_plain_secret_or_one_under_an_older_key_is_to_be_sealed_anew() {
         let old = key_file(&[OTHER]);
         let both = key_file(&[KEY, "", OTHER]);
         let new = key_file(&[KEY]);

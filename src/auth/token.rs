@@ -1,7 +1,7 @@
-//! Tokens of the asset API: their secrets, scopes and what is kept of them.
+//! Tokens of the asset API: their secrets, scopes, and what is stored of them.
 //!
-//! A secret is `plane_api_` and 32 hex digits from the system's generator. It is shown once; only its SHA-256 is kept,
-//! and a token is found by that.
+//! A secret is `plane_api_` and 32 hex digits from the system's generator. It is shown once; only its SHA-256 is
+//! stored, and a token is found by that.
 use rand::TryRng;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ pub const KNOWN_SCOPES: [&str; 4] = [
 ];
 pub const DEFAULT_SCOPES: [&str; 2] = ["assets:read", "assets:write"];
 
-/// A hundred years: past it a date is a slip of the finger.
+/// A hundred years: a later expiry is a typing error.
 const LONGEST_LIFE: Duration = Duration::from_hours(100 * 365 * 24);
 const LONGEST_NAME_CHARS: usize = 255;
 
@@ -38,7 +38,7 @@ impl TokenSecret {
     pub(super) fn digest(&self) -> SecretDigest {
         SecretDigest::of(self.0.expose_secret().as_bytes())
     }
-    /// What a list shows of it.
+    /// The last digits, which a list shows.
     pub(super) fn hint(&self) -> String {
         let secret = self.0.expose_secret();
         format!("…{}", &secret[secret.len() - 4..])
@@ -48,7 +48,7 @@ impl TokenSecret {
     }
 }
 
-/// SHA-256 of a secret: what is kept, and what a token is found by.
+/// SHA-256 of a secret. It is stored, and a token is found by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SecretDigest([u8; 32]);
 impl SecretDigest {
@@ -60,7 +60,7 @@ impl SecretDigest {
     }
 }
 
-/// Whether a text can be one of our tokens at all; what cannot needs no query.
+/// Whether a text has the form of our tokens. A text that has not needs no query.
 pub(super) fn has_the_form_of_a_token(secret: &[u8]) -> bool {
     secret
         .strip_prefix(PREFIX.as_bytes())
@@ -153,7 +153,7 @@ mod tests {
     #[case("plane_api_0123456789abcdef0123456789abcdef0")]
     #[case("plane_api_0123456789ABCDEF0123456789abcdef")]
     #[case("other_api_0123456789abcdef0123456789abcdef")]
-    fn what_is_no_token_is_told_by_its_form(#[case] secret: &str) {
+    fn a_malformed_token_is_recognized_by_its_form(#[case] secret: &str) {
         assert!(!has_the_form_of_a_token(secret.as_bytes()));
     }
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_move_the_cursor_of_who_lists_it() {
+    fn a_listed_name_cannot_move_the_cursor_of_a_terminal() {
         let refusal = parse_name(Some("a\u{1b}[2J".to_owned()), "").unwrap_err();
         assert_eq!(refusal, "The name must not hold control characters.");
         assert_eq!(parse_name(Some("  ".to_owned()), "none").unwrap(), "none");

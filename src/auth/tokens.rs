@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 const UNNAMED_TOKEN: &str = "API token";
 
-/// What a new token is to be.
+/// The wanted properties of a new token.
 #[derive(Debug, Clone, Default)]
 pub struct NewToken {
     pub email: String,
@@ -35,7 +35,7 @@ pub struct CreatedToken {
 }
 
 impl Auth {
-    /// Makes a token, and its user where the email is new.
+    /// Creates a token, and its user where the email is new.
     /// # Errors
     /// `Refused` when the email, a scope, the name or the expiry is not acceptable.
     pub async fn create_token(&self, wanted: NewToken) -> Result<CreatedToken, AuthError> {
@@ -75,7 +75,7 @@ impl Auth {
         })
     }
 
-    /// Decision, so that its user is there when the record is applied.
+    /// The writer checks that the user exists, so that it is there when the record is applied.
     async fn record_token(&self, created: TokenCreated) -> Result<(), AuthError> {
         let rows = vec![
             people::token_row(&created.id.to_string()),
@@ -113,7 +113,7 @@ impl Auth {
     /// `Refused` when there is no such token.
     pub async fn revoke_token(&self, id: &str) -> Result<(), AuthError> {
         let (auth, id) = (self.clone(), id.to_owned());
-        // A task of its own: if who asked goes away half-way, what is recorded must still be forgotten.
+        // A task of its own: if the caller is cancelled half-way, a revoked token must still leave the cache.
         let revoking = tokio::spawn(async move {
             let revoked = auth.record_revocation(id).await;
             auth.inner.principals.forget_all();
@@ -150,7 +150,8 @@ impl Auth {
             .map_err(RecordError::into_refusal)
     }
 
-    /// On a folder without any user: makes `admin@localhost` with a token of the default scopes, and answers its secret.
+    /// In a folder without any user: creates `admin@localhost` with a token of the default scopes, and returns its
+    /// secret.
     /// # Errors
     /// When the index does not answer or the change cannot be stored.
     pub async fn first_start(&self) -> Result<Option<String>, StoreError> {

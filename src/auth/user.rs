@@ -1,7 +1,7 @@
 //! Users: an id and an email.
 use uuid::Uuid;
 
-/// A user as the row has it.
+/// A user, as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub id: Uuid,
@@ -9,7 +9,7 @@ pub struct User {
     pub display_name: String,
 }
 
-/// An email of the right form, in lower case, as Plane keeps them. `admin@localhost` is one.
+/// A well-formed email, in lower case, as Plane stores it. `admin@localhost` is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Email(String);
 impl Email {
@@ -37,7 +37,7 @@ impl Email {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
-    /// What Plane shows of a new user: the part before the `@`.
+    /// The name that Plane shows for a new user: the part before the `@`.
     pub(super) fn display_name(&self) -> &str {
         self.0.split_once('@').map_or("", |(local, _)| local)
     }
@@ -64,7 +64,7 @@ mod tests {
     #[case("ana nowak@example.com")]
     #[case("ana\u{1b}@example.com")]
     #[case("Ana <ana@example.com>")]
-    fn what_is_no_email_is_refused(#[case] text: &str) {
+    fn a_malformed_email_is_refused(#[case] text: &str) {
         let refusal = Email::parse(text).unwrap_err();
         let expected =
             format!("{text:?} is not an email address; write one like name@example.com.");

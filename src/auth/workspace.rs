@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What a member may do. All three have the same rights here, save where Plane asks for an admin.
+/// The role of a member. All three have the same rights here, except where Plane requires an admin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Admin,
@@ -13,7 +13,7 @@ pub enum Role {
 impl Role {
     const ALL: [Self; 3] = [Self::Admin, Self::Member, Self::Guest];
 
-    /// As Plane numbers them.
+    /// Plane's number of the role.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -45,7 +45,7 @@ impl Role {
     }
 }
 
-/// A workspace: a slug in paths, an id in keys and answers.
+/// A workspace: a slug in paths, an id in keys and responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
     pub id: Uuid,

@@ -1,7 +1,7 @@
-//! The administration listener: a command beside a running server asks it here to do the work. DESIGN, sections 1 and 5.
+//! The administration listener: here a command asks the running server to do its work. DESIGN, sections 1 and 5.
 //!
-//! It listens on loopback alone, on a port of its own, and answers only who holds the secret that this start made. What
-//! it may be asked is [`Order`]; everything else is a 404 that says nothing.
+//! It listens on loopback alone, on a port of its own, and answers only clients that present the secret that this start
+//! made. It takes an [`Order`]; every other request gets a 404 that reveals nothing.
 use crate::admin::{Order, carry_out};
 use crate::http::app_state::AppState;
 use actix_web::dev::Server;
@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 const LARGEST_ORDER_BYTES: usize = 64 * 1024;
 const ORDER_TIME: Duration = Duration::from_secs(10);
 
-/// Binds the listener. The server is to be awaited by the caller.
+/// Binds the listener. The caller has to await the server.
 /// # Errors
 /// When no loopback port is free.
 pub(crate) fn listen(
@@ -43,7 +43,7 @@ pub(crate) fn listen(
     Ok((address, server.run()))
 }
 
-/// Made at each start; whoever can read `run` holds it.
+/// Made at each start; every process that can read `run` has it.
 struct AdminSecret(SecretString);
 impl AdminSecret {
     fn is_held_by(&self, req: &HttpRequest) -> bool {
@@ -97,14 +97,14 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::{Config, Environment, Flags, Role};
 
-    async fn told(request: reqwest::RequestBuilder) -> String {
+    async fn response_text(request: reqwest::RequestBuilder) -> String {
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
         format!("{status} {}", answer.text().await.unwrap())
     }
 
     #[actix_web::test]
-    async fn only_who_holds_the_secret_of_this_start_is_heard() {
+    async fn only_a_client_with_the_secret_of_this_start_gets_an_answer() {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::from_pairs([
             ("HANGAR_LISTEN", "127.0.0.1:0"),
@@ -122,7 +122,7 @@ mod tests {
         let client = reqwest::Client::new();
         let order = |secret: &str, body: &str| {
             let request = client.post(&url).bearer_auth(secret);
-            told(request.body(body.to_owned()))
+            response_text(request.body(body.to_owned()))
         };
 
         let list = r#"{"order":"token_list"}"#;
@@ -133,8 +133,11 @@ mod tests {
         );
         assert_eq!(order("", list).await, "404 ");
         assert_eq!(order(&secret[1..], list).await, "404 ");
-        assert_eq!(told(client.post(&url).body(list)).await, "404 ");
-        assert_eq!(told(client.get(&url).bearer_auth(secret)).await, "404 ");
+        assert_eq!(response_text(client.post(&url).body(list)).await, "404 ");
+        assert_eq!(
+            response_text(client.get(&url).bearer_auth(secret)).await,
+            "404 "
+        );
         let unknown = order(secret, r#"{"order":"explode"}"#).await;
         assert!(unknown.starts_with(r#"400 {"error":"The server does not know this order"#));
         let long = order(secret, &" ".repeat(LARGEST_ORDER_BYTES + 1)).await;

@@ -29,7 +29,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// For orders that commands send to a running server.
+    /// The holder of the vault, for orders that commands send to a running server.
     #[must_use]
     pub fn holder(&self) -> Holder<'_> {
         Holder {

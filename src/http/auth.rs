@@ -3,7 +3,8 @@
 //! It reads headers alone: no cookie, query, body or address ever authenticates.
 use actix_web::http::header::{self, HeaderMap};
 
-/// The secret that a request presents; `None`: it presents none. Where both headers are sent, `X-API-Key` counts.
+/// The secret that a request presents; `None`: it presents none. Where the client sends both headers, `X-API-Key`
+/// counts.
 // Plane: an empty key is no key.
 #[must_use]
 pub(crate) fn presented_token(headers: &HeaderMap) -> Option<&[u8]> {

@@ -20,7 +20,7 @@ pub struct HttpConfig {
     pub region: String,
     /// `HANGAR_S3_SIGV2`: where Signature Version 2 is accepted too.
     pub sigv2: Sigv2,
-    /// `HANGAR_SAFE_READS`: what a browser can ask for is served so that it can do no harm.
+    /// `HANGAR_SAFE_READS`: files that a browser can request are served so that they can do no harm.
     pub safe_reads: bool,
     /// `HANGAR_TLS_CERT` and `HANGAR_TLS_KEY`; `None`: plain HTTP.
     pub tls: Option<TlsFiles>,

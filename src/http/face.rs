@@ -1,4 +1,5 @@
-//! Which face answers a request, by its *raw* first segment: `/%61pi` is a bucket's name and not the asset API.
+//! The face that answers a request, chosen by its *raw* first segment: `/%61pi` is a bucket's name and not the asset
+//! API.
 
 use crate::http::config::HttpConfig;
 use crate::http::origin;
@@ -6,7 +7,7 @@ use actix_web::dev::RequestHead;
 use actix_web::guard::{Guard, fn_guard};
 use std::sync::Arc;
 
-/// Who answers a request.
+/// The face that answers a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Face {
     /// `/api`
@@ -15,7 +16,7 @@ pub(crate) enum Face {
     Operations,
     /// `/minio`
     Minio,
-    /// All else; and everything under a host that names a bucket.
+    /// All other paths; and every path under a host that names a bucket.
     S3,
 }
 

@@ -1,7 +1,7 @@
-//! The limit on heads of requests.
+//! The limit on the size of request heads.
 //!
-//! Guarantees: no face sees a head over [`HEAD_BYTES`]; each face refuses one in its own form; and the head of a long
-//! request keeps no more memory than it needs.
+//! Guarantees: no face sees a head over [`HEAD_BYTES`]; the refusal has the form of the face that it was for; and the
+//! head of a long request keeps no more memory than it needs.
 
 use crate::http::app_state::AppState;
 use crate::http::face::Face;
@@ -16,7 +16,7 @@ use actix_web::{HttpResponse, web};
 
 /// The request line's target and all header names and values together.
 const HEAD_BYTES: usize = 16 * 1024;
-/// Requests with longer bodies may take long.
+/// Requests with longer bodies count as long.
 const LONG_BODY_BYTES: u64 = 64 * 1024;
 
 /// The middleware that refuses a head over [`HEAD_BYTES`] with 431, and bounds the memory of the heads of long requests.
@@ -47,7 +47,7 @@ pub(crate) async fn bound_head(
         return Ok(req.into_response(answer));
     }
     if is_chunked(req.headers()) || declared_bytes(req.headers()) > Some(LONG_BODY_BYTES) {
-        let own = own_values(req.headers());
+        let own = copy_values(req.headers());
         *req.headers_mut() = own;
     }
     Ok(next.call(req).await?.map_into_boxed_body())
@@ -55,7 +55,7 @@ pub(crate) async fn bound_head(
 
 /// A copy of the headers. The values that actix reads are slices of a buffer of up to 128 KiB, which would stay in memory
 /// for as long as the request.
-fn own_values(headers: &HeaderMap) -> HeaderMap {
+fn copy_values(headers: &HeaderMap) -> HeaderMap {
     let mut own = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());

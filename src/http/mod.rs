@@ -1,8 +1,8 @@
 //! The edge: the only module that knows actix. The route table is on this screen.
 //!
 //! Guarantees: a request's face is decided by its *raw* first segment, so `/%61pi` is a bucket's name and not the asset
-//! API; every answer has a line in the log and every head a limit ([`trace`], [`head_limit`]). Refuses to know what a face
-//! answers.
+//! API; every response has a line in the log and every head a limit ([`trace`], [`head_limit`]). Refuses to know the
+//! responses of a face.
 //!
 //! Rooms and files, from the top. Each imports only those that stand below it:
 //!
@@ -13,16 +13,16 @@
 //! | [`head_limit`] | the limit on heads, refused in the form of each face |
 //! | [`operations`] | `/-/…`: health, and the description of the asset API |
 //! | [`s3`], [`plane`] | the two faces |
-//! | [`serve`], [`auth`] | how an object is answered; where a token is carried |
+//! | [`serve`], [`auth`] | how an object is served; where a token is carried |
 //! | [`limits`] | the bodies of requests as they arrive |
-//! | [`app_state`] | what handlers share |
+//! | [`app_state`] | the state that handlers share |
 //! | [`health`] | readiness and standing warnings |
 //! | [`connection`] | TLS, HTTP/1.1, the fast path, HTTP/2 |
-//! | [`response_cache`] | answers that may be given again, and the middleware that keeps them |
+//! | [`response_cache`] | cached responses, and the middleware that keeps them |
 //! | [`trace`] | request ids, log lines, and the middleware that writes them |
-//! | [`memory`], [`pace`] | the memory that bodies share; how slow a client may be |
-//! | [`face`], [`origin`] | which face answers; under which name the client reached it |
-//! | [`config`], [`proxies`] | settings; whose forwarding headers are believed |
+//! | [`memory`], [`pace`] | the memory that bodies share; the pace that clients must keep |
+//! | [`face`], [`origin`] | the face that answers; the name under which the client reached it |
+//! | [`config`], [`proxies`] | settings; the proxies whose forwarding headers are trusted |
 
 pub(crate) mod admin;
 mod app_state;
@@ -60,11 +60,11 @@ pub use proxies::TrustedProxies;
 pub use rate_limit::{RateLimit, RateLimits};
 pub use response_cache::ResponseCache;
 
-/// Containers are killed 10 s after they were asked to stop.
+/// Container engines kill a container 10 s after they asked it to stop.
 const STOP_TIME_SECONDS: u64 = 8;
-/// Threads of one worker that wait for the disk. Each takes memory, and a disk is not faster for more of them.
+/// Threads of one worker that wait for the disk. Each takes memory, and more of them do not make a disk faster.
 const BLOCKING_THREADS: usize = 64;
-/// Open files that are no connections: the log, the database, bodies that are read and written.
+/// Open files that are not connections: the log, the database, bodies that are read and written.
 const FILES_OF_OUR_OWN: u64 = 256;
 /// How many connections a process may have, whatever its limit of files: each takes memory before its first request.
 const MOST_CONNECTIONS: u64 = 1 << 14;
@@ -90,7 +90,7 @@ fn routes(cfg: &mut web::ServiceConfig, state: &AppState) {
     .default_service(web::to(s3::answer));
 }
 
-/// Starts to serve `state` on `listeners`; where they have a certificate, by TLS alone.
+/// Starts to serve `state` on `listeners`; with a certificate, over TLS alone.
 ///
 /// # Errors
 /// When a listener cannot be used.
@@ -117,7 +117,7 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
             .app_data(config.clone())
             .app_data(cache.clone())
             .app_data(memory.clone())
-            // The last one is the outermost: it sees a request first and its answer last.
+            // The last one is the outermost: it sees a request first and its response last.
             .wrap(from_fn(head_limit::bound_head))
             .wrap(from_fn(trace::observe))
             .wrap(from_fn(response_cache::fill))
@@ -135,12 +135,12 @@ pub(crate) fn serve(listeners: Vec<TcpListener>, state: &AppState) -> std::io::R
     Ok(server.run())
 }
 
-/// How many connections each worker may have: raises the limit of open files as far as it goes, and subtracts our own
+/// How many connections each worker may have: raises the limit of open files to its maximum, and subtracts our own
 /// files.
 fn connections_of_a_worker(workers: usize) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // Where it may not be raised, the limit that stands is the limit.
+    // Where the limit may not be raised, the present limit applies.
     let raised = setrlimit(
         Resource::Nofile,
         Rlimit {
@@ -155,10 +155,10 @@ fn connections_of_a_worker(workers: usize) -> usize {
     connections_within(files, workers)
 }
 
-/// How many connections each worker may have where the process may have `files` open (`None`: any number). A small limit
-/// leaves three quarters to our own files: an idle server has some forty.
+/// How many connections each worker may have where the process may have `files` open (`None`: any number). With a small
+/// limit, three quarters are left for our own files: an idle server has some forty open.
 fn connections_within(files: Option<u64>, workers: usize) -> usize {
-    /// One that is at work, and one that can be evicted.
+    /// One busy connection, and one that can be evicted.
     const LEAST: usize = 2;
     let connections = files.map_or(MOST_CONNECTIONS, |files| {
         let own = FILES_OF_OUR_OWN.min(files / 4 * 3);

@@ -1,14 +1,14 @@
-//! Under which name a client reached this server, where proxies may stand between.
+//! The name under which a client reached this server, directly or through proxies.
 //!
-//! Guarantees: what is not from a trusted proxy never becomes a link; a host in a link parses as `host[:port]`; a
-//! signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
+//! Guarantees: a forwarded name becomes a link only where a trusted proxy sent it; a host in a link parses as
+//! `host[:port]`; a signature is tried against six hosts at most. Refuses to know what a link or a signature is for.
 
 use crate::http::config::HttpConfig;
 use crate::http::proxies::PeerTrust;
 use actix_web::dev::RequestHead;
 use actix_web::http::header;
 
-/// Scheme and host of the links in an answer: `https`, `files.example.com:8443`.
+/// Scheme and host of the links in a response: `https`, `files.example.com:8443`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) scheme: String,
@@ -62,7 +62,7 @@ impl Origin {
     }
 }
 
-/// What a trusted proxy says of the request that it received. Empty where the peer is not one.
+/// What a trusted proxy states of the request that it received. Empty where the peer is not a trusted proxy.
 #[derive(Debug, Default)]
 struct Forwarded<'a> {
     scheme: Option<&'static str>,
@@ -78,7 +78,7 @@ impl<'a> Forwarded<'a> {
         }
     }
 
-    /// What the headers claim, whoever sent them.
+    /// What the headers claim, whether or not the peer is trusted.
     fn claimed(head: &'a RequestHead) -> Self {
         let first = |name| {
             head.headers()
@@ -105,7 +105,7 @@ fn comes_through_proxy(head: &RequestHead, config: &HttpConfig) -> bool {
     config.trusted_proxies.trust_of(head.peer_addr) == PeerTrust::Trusted
 }
 
-/// A header that was sent once.
+/// The value of a header that was sent exactly once.
 fn single<'a>(head: &'a RequestHead, name: &'static str) -> Option<&'a str> {
     let mut lines = head.headers().get_all(name);
     let first = lines.next()?;
@@ -118,8 +118,8 @@ fn single<'a>(head: &'a RequestHead, name: &'static str) -> Option<&'a str> {
 /// The hosts that a client may have signed: the one received, the one forwarded, the public one; each also with, or
 /// without, the default port of its scheme. The one received is first, as it was sent.
 ///
-/// A host that names another bucket than the request is served for, or none where it is served for one, is no
-/// candidate: what was signed for `/a/b` of one host would else be good for `a/b` in the bucket of another.
+/// A host is no candidate if it names another bucket than the one that the request addresses by its host, or names none
+/// where the request does: otherwise a signature for `/a/b` of one host would hold for `a/b` in the bucket of another.
 pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<String> {
     let forwarded = Forwarded::of(head, config);
     let public = config.public_url.as_deref().and_then(Origin::parse_url);
@@ -139,16 +139,16 @@ pub(crate) fn signed_hosts(head: &RequestHead, config: &HttpConfig) -> Vec<Strin
     hosts
 }
 
-/// Whether the client spoke TLS: to this server, or to a trusted proxy, as that says.
+/// Whether the client spoke TLS: to this server, or, as a trusted proxy states, to that proxy.
 pub(crate) fn came_by_tls(head: &RequestHead, config: &HttpConfig) -> bool {
     let scheme = Forwarded::of(head, config).scheme;
     scheme.unwrap_or(own_scheme(config)) == "https"
 }
 
-/// The host under which a browser sent this request, where it is known and a signature made for it would not hold here:
-/// a proxy changed `Host` on the way. `None` where nothing tells.
+/// The host under which a browser sent this request, where it is known and a signature made for it would not hold here,
+/// because a proxy changed `Host` on the way. `None` where no header shows it.
 ///
-/// A form is signed without its host, so it is accepted all the same; presigned URLs are not.
+/// A form is signed without its host, so it is accepted even then; presigned URLs are not.
 pub(crate) fn host_lost_on_the_way(head: &RequestHead, config: &HttpConfig) -> Option<String> {
     let received = single(head, "host")?;
     let by_port = single(head, "x-forwarded-port")
@@ -167,8 +167,8 @@ pub(crate) fn host_lost_on_the_way(head: &RequestHead, config: &HttpConfig) -> O
     (!is_accepted).then(|| sent_to.to_owned())
 }
 
-/// The host of the page that sent the request, where the page came from the same host: the browser says so, or the two
-/// differ in nothing but a port that the request lacks.
+/// The host of the page that sent the request, where the page came from the same host: the browser states that, or the
+/// two differ only in a port that the request lacks.
 fn host_of_own_page(head: &RequestHead, received: &str) -> Option<String> {
     let page = single(head, "origin").filter(|origin| *origin != "null");
     let page = page.or_else(|| single(head, "referer"))?;
@@ -182,7 +182,7 @@ fn host_of_own_page(head: &RequestHead, received: &str) -> Option<String> {
     is_own.then(|| host.to_owned())
 }
 
-/// What clients speak to us when nobody stands between.
+/// The scheme that clients use to reach this server directly, without a proxy.
 fn own_scheme(config: &HttpConfig) -> &'static str {
     if config.tls.is_some() {
         "https"
@@ -198,7 +198,7 @@ fn static_scheme(scheme: &str) -> &'static str {
 fn add_with_default_port(hosts: &mut Vec<String>, host: &str, scheme: &str) {
     let default = if scheme == "https" { ":443" } else { ":80" };
     let other = match split_port(host) {
-        // Either default port may have been dropped on the way, whatever the scheme looks like from here.
+        // Either default port may have been dropped on the way, whichever scheme this server sees.
         (name, Some("80" | "443")) => name.to_owned(),
         (_, Some(_)) => String::new(),
         (name, None) => format!("{name}{default}"),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_names_nothing() {
+    fn an_untrusted_peer_names_nothing() {
         let origin = Origin::of(
             &request(&BEHIND_A_PROXY),
             &config(TrustedProxies::None, None),

@@ -1,4 +1,4 @@
-//! The pace that clients are held to, as senders of bodies and as readers of answers: [`PACE_BYTES`] in [`PACE_TIME`].
+//! The pace that clients must keep, as senders of bodies and as readers of responses: [`PACE_BYTES`] in [`PACE_TIME`].
 //!
 //! A slow sender or reader holds memory, a connection and open files. Refuses to know what is sent.
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub(crate) const PACE_BYTES: u64 = 30 * 1024;
 pub(crate) const PACE_TIME: Duration = Duration::from_secs(30);
 
-/// A client sent, or took, less than [`PACE_BYTES`] while it was waited for during [`PACE_TIME`].
+/// A client sent, or took, less than [`PACE_BYTES`] while the server waited for it during [`PACE_TIME`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the client was too slow")]
 pub(crate) struct TooSlow;
@@ -33,12 +33,12 @@ impl Pace {
         }
     }
 
-    /// The pace at which readers take what is answered.
+    /// The pace of a reader of a response.
     pub(crate) fn of_a_reader() -> Self {
         Self::begin(PACE_TIME)
     }
 
-    /// Counts what a reader takes after it was waited for.
+    /// Counts the bytes that a reader took, and the time that the server waited for it.
     /// # Errors
     /// [`TooSlow`] where it took too little in a window that is over.
     pub(crate) fn count(&mut self, waited: Duration, bytes: usize) -> Result<(), TooSlow> {
@@ -50,22 +50,22 @@ impl Pace {
         Ok(())
     }
 
-    /// Counts what a sender sent.
+    /// Counts the bytes that a sender sent.
     pub(crate) fn receive(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
 
-    /// Counts time that a sender was waited for.
+    /// Counts the time that the server waited for a sender.
     pub(crate) fn wait(&mut self, waited: Duration) {
         self.waited += waited;
     }
 
-    /// How much longer the client may be waited for in this window.
+    /// How much longer the server may wait for the client in this window.
     pub(crate) fn left(&self) -> Duration {
         self.window.saturating_sub(self.waited)
     }
 
-    /// The window is over.
+    /// Ends the window and begins the next one.
     /// # Errors
     /// [`TooSlow`] where the client sent or took too little in it.
     pub(crate) fn next_window(&mut self) -> Result<(), TooSlow> {
@@ -77,11 +77,11 @@ impl Pace {
     }
 }
 
-/// How many bytes are handed out at once: so much the connection of a slow reader holds in memory.
+/// How many bytes are handed out at once: the connection of a slow reader holds this much in memory.
 pub(crate) const HANDED_BYTES: usize = 64 * 1024;
 
-/// The bytes of an answer, until its reader is slower than the pace. (The system has buffers of its own: a slow reader is
-/// noticed only when they are full.)
+/// The bytes of a response, until its reader is slower than the pace. (The kernel has buffers of its own: a slow reader
+/// is noticed only when they are full.)
 pub(crate) fn for_readers_at_pace<S, E>(
     pieces: S,
 ) -> impl Stream<Item = Result<Bytes, Box<dyn std::error::Error>>>
@@ -93,7 +93,7 @@ where
     stream::try_unfold(
         begun,
         async |(mut pieces, mut left, mut pace, handed_at)| {
-            // A piece is asked for when the one before has left our hands.
+            // The next piece is requested when the previous one was handed over.
             pace.count(handed_at.elapsed(), 0)?;
             while left.is_empty() {
                 match pieces.next().await {

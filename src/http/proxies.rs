@@ -1,4 +1,4 @@
-//! Whose forwarding headers are believed (`HANGAR_TRUSTED_PROXIES`).
+//! The proxies whose forwarding headers are trusted (`HANGAR_TRUSTED_PROXIES`).
 
 use crate::s3::network::{self, Network};
 use actix_web::http::header::HeaderMap;
@@ -7,14 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustedProxies {
-    /// Nothing was said: loopback and the private ranges, where every compose file's proxy is. Enough to believe under
-    /// which name and by which scheme a client came, not from which address.
+    /// The default: loopback and the private ranges, where every compose file's proxy is. Such a peer is trusted about
+    /// the host and the scheme that the client used, not about the client's address.
     Private,
     None,
     Networks(Vec<Network>),
 }
 
-/// Whether the `X-Forwarded-*` headers of a peer are believed.
+/// Whether the `X-Forwarded-*` headers of a peer are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerTrust {
     Trusted,
@@ -24,7 +24,7 @@ pub(crate) enum PeerTrust {
 impl TrustedProxies {
     pub const ACCEPTED: &'static str = "private, none, or a comma list of addresses and networks such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
 
-    /// Whether forwarding headers from this peer are believed. An IPv4 address mapped into IPv6 counts as IPv4.
+    /// Whether forwarding headers from this peer are trusted. An IPv4 address mapped into IPv6 counts as IPv4.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
@@ -46,18 +46,18 @@ impl TrustedProxies {
         }
     }
 
-    /// Whether this peer is a proxy that the setting names: its statements about addresses count too.
+    /// Whether this peer is a proxy that the setting names: its statements about addresses are trusted too.
     pub(crate) fn vouches(&self, peer: IpAddr) -> bool {
         *self != Self::Private && self.trusts(peer)
     }
 
-    /// Whether a peer may be a proxy that nobody named, whose address then is not the client's.
+    /// Whether a peer may be a proxy that the setting does not name. Its address is then not the client's.
     pub(crate) fn may_hide_a_client(&self, peer: IpAddr) -> bool {
         *self == Self::Private && self.trusts(peer)
     }
 
-    /// The address that a request came from: the peer's, or, as far as proxies vouch for it, what `X-Forwarded-For`
-    /// says. `forwarded`: the header's lines in order. Never an address that was only claimed.
+    /// The address that a request came from: the peer's, or, as far as trusted proxies vouch for it, the one in
+    /// `X-Forwarded-For`. `forwarded`: the header's lines in order. Never an address that was only claimed.
     pub(crate) fn client(&self, peer: IpAddr, forwarded: &[impl AsRef<str>]) -> IpAddr {
         let mut client = peer.to_canonical();
         let claims = forwarded.iter().rev();
@@ -71,9 +71,9 @@ impl TrustedProxies {
         client
     }
 
-    /// The address whose part of shared memory a request takes: as [`TrustedProxies::client`], but a proxy that was not
-    /// named is believed too, in the last entry alone, which is the one that it added itself. For limits and never for
-    /// permissions: a client in a private network can claim any address.
+    /// The address that a request's shared memory is counted for: as [`TrustedProxies::client`], but a private proxy
+    /// that the setting does not name is trusted too, for the last entry alone, which it added itself. Used for limits,
+    /// never for permissions: a client in a private network can claim any address.
     pub(crate) fn client_for_limits(&self, peer: IpAddr, forwarded: &[impl AsRef<str>]) -> IpAddr {
         if !self.may_hide_a_client(peer) {
             return self.client(peer, forwarded);
@@ -85,7 +85,7 @@ impl TrustedProxies {
         address.unwrap_or(peer).to_canonical()
     }
 
-    /// `private` may stand in a list too, beside the address of a proxy that is not.
+    /// `private` may stand in a list too, together with addresses of proxies that are not private.
     pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "private" => return Some(Self::Networks(PRIVATE.to_vec())),
@@ -117,8 +117,8 @@ const PRIVATE: [Network; 6] = {
     ]
 };
 
-/// The lines of `X-Forwarded-For`, in order. One with bytes that are no text stays, since a proxy may have added its entry
-/// to it: without it an entry that the client made up would be the last.
+/// The lines of `X-Forwarded-For`, in order. A line with bytes that are not text stays, since a proxy may have added
+/// its entry to it: without that line an entry that the client made up would be the last.
 pub(crate) fn forwarded_for(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
     let lines = headers.get_all("x-forwarded-for");
     lines
@@ -126,7 +126,7 @@ pub(crate) fn forwarded_for(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
         .collect()
 }
 
-/// Some proxies add the port.
+/// Parses an address. Some proxies add the port.
 fn parse_address(text: &str) -> Option<IpAddr> {
     let without_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
     text.parse().ok().or_else(without_port)
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_network_is_refused(
+    fn a_malformed_network_is_refused(
         #[values(
             "all",
             "10.0.0.0/33",
@@ -226,7 +226,7 @@ mod tests {
     #[case::no_address("", "10.0.0.1", &["203.0.113.9, unknown"], "10.0.0.1")]
     #[case::no_proxy_is_trusted("none", "10.0.0.1", &["203.0.113.9"], "10.0.0.1")]
     #[case::named("private", "10.0.0.1", &["203.0.113.9, 10.0.0.2"], "203.0.113.9")]
-    fn for_limits_the_entry_counts_that_a_private_proxy_added(
+    fn a_private_proxys_entry_counts_for_limits(
         #[case] setting: &str,
         #[case] peer: &str,
         #[case] forwarded: &[&str],

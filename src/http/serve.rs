@@ -1,9 +1,9 @@
-//! Answers a stored object over HTTP: whole or in part, conditionally, with or without its body.
+//! Serves a stored object over HTTP: whole or in part, conditionally, with or without its body.
 //!
-//! Guarantees: the announced length is the length sent, or the connection is cut; damage that is seen before the first
-//! byte is an error answer. Both faces that serve objects (S3 and static) go through [`respond`] and [`harden`], and
-//! phrase a [`ServeRefusal`] in their own words. Knows no bucket policy, no asset and no signature.
-//! RFC 9110, sections 13 to 15.
+//! Guarantees: the announced length is the length sent, or the connection is cut; damage that is found before the first
+//! byte gives an error response. Both faces that serve objects (S3 and static) go through [`respond`] and [`harden`],
+//! and write a [`ServeRefusal`] in their own format. Knows no bucket policy, no asset and no signature. RFC 9110,
+//! sections 13 to 15.
 
 use crate::http::pace::{HANDED_BYTES, TooSlow, for_readers_at_pace};
 use crate::http::response_cache::{Validity, offer};
@@ -19,18 +19,19 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-/// How a face presents an object: all headers of the answer but those that [`respond`] makes itself
-/// (`ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Range`, `Content-Length`).
+/// How a face presents an object: all headers of the response except those that [`respond`] makes itself (`ETag`,
+/// `Last-Modified`, `Accept-Ranges`, `Content-Range`, `Content-Length`).
 #[derive(Debug, Clone)]
 pub(crate) struct Representation {
     pub(crate) content_type: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Where nothing but this and what [`CacheableRequest`](crate::http::response_cache::CacheableRequest) has of a request decides about the answer.
+    /// Set where the response depends only on this and on the parts of a request that are in
+    /// [`CacheableRequest`](crate::http::response_cache::CacheableRequest).
     pub(crate) validity: Option<Validity>,
 }
 
 impl Representation {
-    /// Sets a header, in place of what was there under its name.
+    /// Sets a header, in place of the one with the same name.
     pub(crate) fn set(&mut self, name: HeaderName, value: HeaderValue) {
         self.headers.retain(|(present, _)| *present != name);
         self.headers.push((name, value));
@@ -44,7 +45,7 @@ impl Representation {
     }
 }
 
-/// Why an object is not answered. Each face has its own words for it.
+/// Why an object is not sent. Each face writes it in its own format.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeRefusal {
     /// 412
@@ -57,7 +58,7 @@ pub(crate) enum ServeRefusal {
     Store(#[from] StoreError),
 }
 
-/// Answers `object` to a GET or a HEAD: 200, 206 or 304.
+/// Answers a GET or a HEAD of `object`: 200, 206 or 304.
 ///
 /// # Errors
 /// See [`ServeRefusal`].
@@ -82,7 +83,7 @@ pub(crate) async fn respond(
     send(req, store, object, &representation, selected).await
 }
 
-/// Answers the bytes of `object` from `start` to `end` as a part of it, whatever `Range` says: 206 or 304.
+/// Answers with the bytes of `object` from `start` to `end`, as a part of it, and ignores `Range`: 206 or 304.
 ///
 /// # Errors
 /// See [`ServeRefusal`].
@@ -107,7 +108,7 @@ pub(crate) async fn respond_with_part(
     send(req, store, object, &representation, selected).await
 }
 
-/// What of an object is answered.
+/// Which bytes of an object are sent.
 #[derive(Debug, Clone, Copy)]
 enum Selected {
     Whole,
@@ -174,7 +175,7 @@ fn at_pace(
     answer.body(SizedStream::new(length, pieces.boxed_local()))
 }
 
-/// Says where the answer may be given again.
+/// Marks the response where it may be cached.
 fn offered(
     mut answer: HttpResponse,
     representation: &Representation,
@@ -186,7 +187,7 @@ fn offered(
     answer
 }
 
-/// The answer where the preconditions leave nothing to send.
+/// The response where the preconditions leave nothing to send.
 fn judge(
     headers: &HeaderMap,
     object: &Object,
@@ -228,7 +229,7 @@ fn list_header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-/// A header that is one value: sent twice, it says nothing.
+/// A header with a single value: if it was sent twice, it is ignored.
 fn single_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut lines = headers.get_all(name);
     let first = lines.next()?;
@@ -273,7 +274,7 @@ fn head_of_answer(
     answer
 }
 
-/// What describes the bytes stays out of a 304; what governs a cache or a browser goes in (RFC 9110, 15.4.5).
+/// A 304 has no headers that describe the bytes, but has those that govern a cache or a browser (RFC 9110, 15.4.5).
 fn not_modified(object: &Object, representation: &Representation) -> HttpResponse {
     let mut answer = HttpResponse::NotModified();
     validators(&mut answer, object);
@@ -284,7 +285,7 @@ fn not_modified(object: &Object, representation: &Representation) -> HttpRespons
         header::CONTENT_DISPOSITION,
     ];
     for (name, value) in &representation.headers {
-        // AWS: no checksum either; current boto3 would look for the bytes that it describes.
+        // AWS: no checksum either; current boto3 would expect the bytes that it describes.
         if !describes_bytes.contains(name) && !name.as_str().starts_with("x-amz-checksum-") {
             answer.append_header((name.clone(), value.clone()));
         }
@@ -299,25 +300,25 @@ const UNKNOWN_TYPE: &str = "application/octet-stream";
 #[error("uploaded files are not served as scripts, styles, workers or embedded documents")]
 pub(crate) struct RunsUploads;
 
-/// Set on a request whose answer depends on what the browser wants the bytes for.
+/// Set on a request whose response depends on the browser's purpose for the bytes.
 struct DependsOnDestination;
 
 const DESTINATION: HeaderValue = HeaderValue::from_static("Sec-Fetch-Dest, Service-Worker");
 
-/// Tells caches of an answer, whatever it is, that it depends on what the browser wants the bytes for, where
-/// [`harden`] looked at that: a cache would else give an image's bytes to a script, or a script's 403 to an image.
+/// Adds `Vary` to any response for which [`harden`] looked at the browser's purpose for the bytes: otherwise a cache
+/// would give an image's bytes to a script, or a script's 403 to an image.
 pub(crate) fn vary_by_destination(req: &HttpRequest, answer: &mut HeaderMap) {
     if req.extensions().contains::<DependsOnDestination>() {
         answer.append(header::VARY, DESTINATION);
     }
 }
 
-/// Makes uploaded bytes harmless in a browser: to be called, after all overrides, on whatever a browser can ask for
-/// without signing a header (presigned, anonymous, static). Active types become attachments in a sandbox. The face then
-/// calls [`vary_by_destination`] on its answer.
+/// Makes uploaded bytes harmless in a browser: must be called, after all overrides, for every request that a browser
+/// can send without signing a header (presigned, anonymous, static). Active types become attachments in a sandbox. The
+/// face then calls [`vary_by_destination`] on its response.
 ///
 /// # Errors
-/// When the browser says that it would run or embed the bytes.
+/// When the browser states that it would run or embed the bytes.
 pub(crate) fn harden(
     req: &HttpRequest,
     representation: &mut Representation,
@@ -357,7 +358,7 @@ fn runs_uploads(headers: &HeaderMap, is_pdf: bool) -> bool {
                 "audioworklet", "paintworklet",
             ],
         )
-        // A PDF's viewer is an embedded document in some browsers.
+        // In some browsers the viewer of a PDF is an embedded document.
         || (!is_pdf && says("sec-fetch-dest", &["embed", "object"]))
 }
 
@@ -367,8 +368,9 @@ fn essence(content_type: &str) -> String {
     content_type[..end].trim().to_ascii_lowercase()
 }
 
-/// Whether a browser may run what has this type. Of several types in one value (joined by commas) browsers take the
-/// last that parses, so one active type makes all active; so does a value that is no type, for browsers guess there.
+/// Whether a browser may run bytes of this type. Of several types in one value (joined by commas) browsers take the
+/// last that parses, so one active type makes the whole value active. So does a value that is not a type, since
+/// browsers then guess.
 fn is_active(content_type: &str) -> bool {
     const NAMED: [&str; 12] = [
         "text/html",
@@ -410,7 +412,7 @@ fn is_active(content_type: &str) -> bool {
     })
 }
 
-/// A disposition that keeps its parameters (the file's name) and downloads.
+/// A disposition that downloads the file and keeps its parameters (the file's name).
 fn attachment(present: Option<&HeaderValue>) -> HeaderValue {
     let plain = HeaderValue::from_static("attachment");
     let Some(present) = present else {

@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 const DAY: Duration = Duration::from_hours(24);
 
-struct House {
+struct Fixture {
     state: AppState,
     user_id: Uuid,
     _folder: tempfile::TempDir,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::from_pairs([
@@ -35,7 +35,7 @@ impl House {
         }
     }
 
-    async fn ask(&self) -> Asset {
+    async fn request(&self) -> Asset {
         let request = UploadRequest {
             entity_type: EntityType::UserAvatar,
             name: AssetName::unnamed(),
@@ -109,61 +109,61 @@ impl House {
 }
 
 #[actix_web::test]
-async fn an_asset_that_never_got_bytes_goes_after_a_week_and_an_uploaded_one_stays() {
-    let house = House::open().await;
-    let (empty, uploaded) = (house.ask().await, house.ask().await);
-    house.upload(&uploaded).await;
-    house.state.clock.advance(DAY * 6);
-    assert_eq!(house.purge(Mode::Do).await, (0, 0));
-    house.state.clock.advance(DAY * 2);
-    assert_eq!(house.purge(Mode::Tell).await, (1, 0));
-    assert_eq!(house.purge(Mode::Do).await, (1, 0));
-    assert_eq!(house.purge(Mode::Do).await, (0, 0));
-    let assets = &house.state.assets;
-    let gone = assets.find(empty.id, &house.own()).await;
+async fn an_asset_that_never_got_bytes_is_purged_after_a_week_and_an_uploaded_one_stays() {
+    let fixture = Fixture::open().await;
+    let (empty, uploaded) = (fixture.request().await, fixture.request().await);
+    fixture.upload(&uploaded).await;
+    fixture.state.clock.advance(DAY * 6);
+    assert_eq!(fixture.purge(Mode::Do).await, (0, 0));
+    fixture.state.clock.advance(DAY * 2);
+    assert_eq!(fixture.purge(Mode::Tell).await, (1, 0));
+    assert_eq!(fixture.purge(Mode::Do).await, (1, 0));
+    assert_eq!(fixture.purge(Mode::Do).await, (0, 0));
+    let assets = &fixture.state.assets;
+    let gone = assets.find(empty.id, &fixture.own()).await;
     assert!(matches!(gone, Err(AssetError::NotFound)), "{gone:?}");
-    let kept = assets.find(uploaded.id, &house.own()).await.unwrap();
+    let kept = assets.find(uploaded.id, &fixture.own()).await.unwrap();
     assert_eq!(kept.id, uploaded.id);
-    assert!(house.has_object(&uploaded).await);
+    assert!(fixture.has_object(&uploaded).await);
 }
 
 #[actix_web::test]
-async fn a_deleted_asset_goes_with_its_object_after_sixty_days_and_a_restored_one_stays() {
-    let house = House::open().await;
-    let (deleted, restored) = (house.ask().await, house.ask().await);
+async fn a_deleted_asset_is_purged_with_its_object_after_sixty_days_and_a_restored_one_stays() {
+    let fixture = Fixture::open().await;
+    let (deleted, restored) = (fixture.request().await, fixture.request().await);
     for asset in [&deleted, &restored] {
-        house.upload(asset).await;
-        house.delete(asset).await;
+        fixture.upload(asset).await;
+        fixture.delete(asset).await;
     }
-    house.state.clock.advance(DAY * 59);
-    assert_eq!(house.purge(Mode::Do).await, (0, 0));
-    assert!(house.restore(&restored).await);
-    house.state.clock.advance(DAY * 2);
-    assert_eq!(house.purge(Mode::Do).await, (0, 1));
-    assert!(!house.has_object(&deleted).await);
-    assert!(!house.restore(&deleted).await);
-    assert!(house.has_object(&restored).await);
+    fixture.state.clock.advance(DAY * 59);
+    assert_eq!(fixture.purge(Mode::Do).await, (0, 0));
+    assert!(fixture.restore(&restored).await);
+    fixture.state.clock.advance(DAY * 2);
+    assert_eq!(fixture.purge(Mode::Do).await, (0, 1));
+    assert!(!fixture.has_object(&deleted).await);
+    assert!(!fixture.restore(&deleted).await);
+    assert!(fixture.has_object(&restored).await);
 }
 
 #[actix_web::test]
-async fn a_pointer_goes_with_the_asset_that_it_named() {
-    let house = House::open().await;
-    let asset = house.ask().await;
-    house.upload(&asset).await;
+async fn a_pointer_is_removed_with_the_asset_that_it_named() {
+    let fixture = Fixture::open().await;
+    let asset = fixture.request().await;
+    fixture.upload(&asset).await;
     let change = Change {
         attributes: None,
-        updated_by: house.user_id,
+        updated_by: fixture.user_id,
         moves_pointer: true,
         takes_over: false,
     };
-    let assets = &house.state.assets;
-    let changing = assets.change(asset.id, house.own(), change, Permission::All);
+    let assets = &fixture.state.assets;
+    let changing = assets.change(asset.id, fixture.own(), change, Permission::All);
     changing.await.unwrap();
-    // As the project's route deletes: the pointer stays, for a restore.
-    house.delete(&asset).await;
-    let avatar = Pointer::user_avatar(house.user_id);
+    // The project's route deletes without emptying the pointer, so that a restore finds it.
+    fixture.delete(&asset).await;
+    let avatar = Pointer::user_avatar(fixture.user_id);
     assert_eq!(assets.current(avatar).await.unwrap(), Some(asset.id));
-    house.state.clock.advance(DAY * 61);
-    assert_eq!(house.purge(Mode::Do).await, (0, 1));
+    fixture.state.clock.advance(DAY * 61);
+    assert_eq!(fixture.purge(Mode::Do).await, (0, 1));
     assert_eq!(assets.current(avatar).await.unwrap(), None);
 }

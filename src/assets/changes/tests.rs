@@ -7,13 +7,13 @@ use crate::http::AppState;
 use crate::s3::checksum::Wanted;
 use crate::store::{Expected, ObjectMeta};
 
-struct House {
+struct Fixture {
     state: AppState,
     user_id: Uuid,
     _folder: tempfile::TempDir,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::from_pairs([
@@ -30,7 +30,7 @@ impl House {
         }
     }
 
-    async fn ask(&self, external_id: Option<&str>) -> Result<RequestedUpload, AssetError> {
+    async fn request(&self, external_id: Option<&str>) -> Result<RequestedUpload, AssetError> {
         let request = UploadRequest {
             entity_type: EntityType::UserAvatar,
             name: AssetName::unnamed(),
@@ -86,32 +86,40 @@ impl House {
 }
 
 #[actix_web::test]
-async fn a_pointer_moves_when_both_are_there_in_either_order() {
-    let house = House::open().await;
+async fn a_pointer_moves_once_patch_and_bytes_arrived_in_either_order() {
+    let fixture = Fixture::open().await;
     let mut former: Option<Asset> = None;
     for bytes_first in [true, false, false, true] {
-        let asset = house.ask(None).await.unwrap().asset;
+        let asset = fixture.request(None).await.unwrap().asset;
         if bytes_first {
-            house.upload(&asset).await;
+            fixture.upload(&asset).await;
         } else {
-            house.patch(&asset).await.unwrap();
+            fixture.patch(&asset).await.unwrap();
         }
-        assert_eq!(house.current().await, former.as_ref().map(|it| it.id));
+        assert_eq!(fixture.current().await, former.as_ref().map(|it| it.id));
         if bytes_first {
-            house.patch(&asset).await.unwrap();
+            fixture.patch(&asset).await.unwrap();
         } else {
-            house.upload(&asset).await;
+            fixture.upload(&asset).await;
         }
-        assert_eq!(house.current().await, Some(asset.id));
-        house.patch(&asset).await.unwrap();
-        house.upload(&asset).await;
+        assert_eq!(fixture.current().await, Some(asset.id));
+        fixture.patch(&asset).await.unwrap();
+        fixture.upload(&asset).await;
         assert_eq!(
-            house.current().await,
+            fixture.current().await,
             Some(asset.id),
             "again changes nothing"
         );
         if let Some(former) = former {
-            assert!(house.state.assets.asset(former.id).await.unwrap().is_none());
+            assert!(
+                fixture
+                    .state
+                    .assets
+                    .asset(former.id)
+                    .await
+                    .unwrap()
+                    .is_none()
+            );
         }
         former = Some(asset);
     }
@@ -119,27 +127,27 @@ async fn a_pointer_moves_when_both_are_there_in_either_order() {
 
 #[actix_web::test]
 async fn of_racing_pictures_one_is_current_and_all_others_are_deleted() {
-    let house = House::open().await;
+    let fixture = Fixture::open().await;
     for _ in 0..10 {
         let mut asked = Vec::new();
         for _ in 0..6 {
-            asked.push(house.ask(None).await.unwrap().asset);
+            asked.push(fixture.request(None).await.unwrap().asset);
         }
         let both = asked.iter().map(|asset| async {
-            let (patched, ()) = tokio::join!(house.patch(asset), house.upload(asset));
+            let (patched, ()) = tokio::join!(fixture.patch(asset), fixture.upload(asset));
             patched.unwrap();
         });
         futures_util::future::join_all(both).await;
-        let current = house.current().await.unwrap();
+        let current = fixture.current().await.unwrap();
         for asset in asked {
-            let row = house.state.assets.asset(asset.id).await.unwrap();
+            let row = fixture.state.assets.asset(asset.id).await.unwrap();
             assert_eq!(row.is_some(), asset.id == current);
         }
     }
 }
 
-impl House {
-    async fn ask_cover(&self, workspace_id: Uuid, project_id: Uuid) -> Asset {
+impl Fixture {
+    async fn request_cover(&self, workspace_id: Uuid, project_id: Uuid) -> Asset {
         let request = UploadRequest {
             entity_type: EntityType::ProjectCover,
             name: AssetName::unnamed(),
@@ -197,29 +205,29 @@ impl House {
 
 #[actix_web::test]
 async fn of_racing_covers_of_one_project_id_each_workspace_keeps_one_of_its_own() {
-    let house = House::open().await;
+    let fixture = Fixture::open().await;
     let project = Uuid::new_v4();
     let workspaces = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
     for round in 0..10 {
         let mut asked = Vec::new();
         for workspace in workspaces {
             for _ in 0..4 {
-                asked.push((workspace, house.ask_cover(workspace, project).await));
+                asked.push((workspace, fixture.request_cover(workspace, project).await));
             }
         }
         let moves = asked.iter().enumerate().map(|(at, (workspace, asset))| {
-            let house = &house;
+            let fixture = &fixture;
             async move {
                 // Late uploads, PATCHes and bulks of all workspaces at once.
                 if at % 4 == 3 {
-                    house.upload(asset).await;
-                    house
+                    fixture.upload(asset).await;
+                    fixture
                         .bind(*workspace, project, vec![asset.id])
                         .await
                         .unwrap();
                 } else {
-                    let patching = house.patch_in(*workspace, asset);
-                    let (patched, ()) = tokio::join!(patching, house.upload(asset));
+                    let patching = fixture.patch_in(*workspace, asset);
+                    let (patched, ()) = tokio::join!(patching, fixture.upload(asset));
                     patched.unwrap();
                 }
             }
@@ -227,52 +235,52 @@ async fn of_racing_covers_of_one_project_id_each_workspace_keeps_one_of_its_own(
         futures_util::future::join_all(moves).await;
         for workspace in workspaces {
             let pointer = Pointer::project_cover(workspace, project);
-            let current = house.state.assets.current(pointer).await.unwrap();
+            let current = fixture.state.assets.current(pointer).await.unwrap();
             let own: Vec<&Asset> = (asked.iter())
                 .filter(|(of, _)| *of == workspace)
                 .map(|(_, asset)| asset)
                 .collect();
             let current = own.iter().find(|asset| Some(asset.id) == current);
             let current = current.expect("the last move was one of these");
-            assert!(house.is_there(current).await, "round {round}");
+            assert!(fixture.is_there(current).await, "round {round}");
         }
     }
 }
 
 #[actix_web::test]
 async fn a_move_in_one_workspace_leaves_the_cover_of_another() {
-    let house = House::open().await;
+    let fixture = Fixture::open().await;
     let project = Uuid::new_v4();
     let (ours, theirs) = (Uuid::new_v4(), Uuid::new_v4());
-    let cover = house.ask_cover(ours, project).await;
-    house.upload(&cover).await;
-    house.patch_in(ours, &cover).await.unwrap();
+    let cover = fixture.request_cover(ours, project).await;
+    fixture.upload(&cover).await;
+    fixture.patch_in(ours, &cover).await.unwrap();
     let mut former: Option<Asset> = None;
     for _ in 0..3 {
-        let claimed = house.ask_cover(theirs, project).await;
-        house.patch_in(theirs, &claimed).await.unwrap();
-        house.upload(&claimed).await;
-        assert!(house.is_there(&cover).await);
+        let claimed = fixture.request_cover(theirs, project).await;
+        fixture.patch_in(theirs, &claimed).await.unwrap();
+        fixture.upload(&claimed).await;
+        assert!(fixture.is_there(&cover).await);
         if let Some(former) = former {
-            assert!(!house.is_there(&former).await);
+            assert!(!fixture.is_there(&former).await);
         }
         former = Some(claimed);
     }
     let pointer = Pointer::project_cover(ours, project);
-    let current = house.state.assets.current(pointer).await.unwrap();
+    let current = fixture.state.assets.current(pointer).await.unwrap();
     assert_eq!(current, Some(cover.id));
 }
 
 #[actix_web::test]
 async fn a_foreign_asset_is_refused_while_its_row_is_locked() {
-    let house = House::open().await;
+    let fixture = Fixture::open().await;
     let project = Uuid::new_v4();
     let (ours, theirs) = (Uuid::new_v4(), Uuid::new_v4());
-    let cover = house.ask_cover(ours, project).await;
+    let cover = fixture.request_cover(ours, project).await;
     let (entered, has_entered) = tokio::sync::oneshot::channel();
     let (release, released) = tokio::sync::oneshot::channel::<()>();
     // The writer holds the row for as long as this check runs.
-    let store = house.state.store.clone();
+    let store = fixture.state.store.clone();
     let holding = tokio::spawn(async move {
         let rows = vec![effects::asset_row(cover.id)];
         let recorded = store.record(rows, move |_| {
@@ -291,24 +299,24 @@ async fn a_foreign_asset_is_refused_while_its_row_is_locked() {
     let within = Within::Workspace {
         workspace_id: theirs,
     };
-    let assets = &house.state.assets;
-    let patched = house.patch_in(theirs, &cover).await;
+    let assets = &fixture.state.assets;
+    let patched = fixture.patch_in(theirs, &cover).await;
     assert!(matches!(patched, Err(AssetError::NotFound)));
     let deleted = assets.delete(cover.id, within, true, Permission::All).await;
     assert!(matches!(deleted, Err(AssetError::NotFound)));
     let restored = assets.restore(cover.id, within, Permission::All).await;
     assert!(matches!(restored, Err(AssetError::NotFound)));
-    let bound = house.bind(theirs, project, vec![cover.id]).await;
+    let bound = fixture.bind(theirs, project, vec![cover.id]).await;
     assert!(matches!(bound, Err(AssetError::NotFound)));
     release.send(()).unwrap();
     holding.await.unwrap();
-    assert!(house.is_there(&cover).await);
+    assert!(fixture.is_there(&cover).await);
 }
 
 #[actix_web::test]
-async fn of_racing_asks_for_one_external_id_exactly_one_is_answered() {
-    let house = House::open().await;
-    let asks = (0..16).map(|_| house.ask(Some("one")));
+async fn exactly_one_of_racing_requests_for_one_external_id_succeeds() {
+    let fixture = Fixture::open().await;
+    let asks = (0..16).map(|_| fixture.request(Some("one")));
     let answers = futures_util::future::join_all(asks).await;
     let (made, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!((made.len(), refused.len()), (1, 15));

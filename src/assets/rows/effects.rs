@@ -8,7 +8,7 @@ use crate::store::{Effect, EffectKind};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Kinds of effects of this module, to be registered with the store.
+/// The kinds of effects of this module, for the store's registration.
 #[must_use]
 pub fn effects() -> Vec<EffectKind> {
     EFFECTS.to_vec()
@@ -16,9 +16,9 @@ pub fn effects() -> Vec<EffectKind> {
 
 /// In the order in which a group's effects are applied.
 ///
-/// Records written before pointers were kept by workspace name the row of a cover's pointer by its project alone, so replay
-/// may group one of them with a newer record of the same pointer. `BOUND` stands before what else moves pointers: an older
-/// `bound` empties pointers that a newer `changed` or `pointed` may set again.
+/// Records written before pointers were kept by workspace name the row of a cover's pointer by its project alone, so
+/// replay may group one of them with a newer record of the same pointer. `BOUND` stands before the other effects that
+/// move pointers: an older `bound` empties pointers that a newer `changed` or `pointed` may set again.
 pub(super) const EFFECTS: [EffectKind; 8] = [
     EffectKind::new(REQUESTED, INSERT_ASSETS),
     EffectKind::new(BOUND, BIND_ASSETS),
@@ -55,7 +55,7 @@ pub(in crate::assets) fn pointer_row(pointer: Pointer) -> String {
     }
 }
 
-/// No row of a table: it is locked so that two requests for one external id wait for one another.
+/// Names no row of a table: it is locked so that two requests for one external id wait for one another.
 pub(in crate::assets) fn external_id_row(workspace_id: Uuid, id: &str, source: &str) -> String {
     format!("external:{workspace_id}/{}:{id}/{source}", id.len())
 }
@@ -96,7 +96,7 @@ impl Changed {
 pub(in crate::assets) struct Moved {
     #[serde(flatten)]
     pub(in crate::assets) pointer: Pointer,
-    /// What it named before, which is deleted with this.
+    /// The asset that it named before. The same record deletes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::assets) replaced: Option<Uuid>,
     pub(in crate::assets) at: Micros,
@@ -109,7 +109,7 @@ impl Moved {
     }
 }
 
-/// The bytes came of an asset that a pointer waited for.
+/// The bytes arrived of an asset that a pointer waited for.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(in crate::assets) struct Pointed {
     pub(in crate::assets) id: Uuid,
@@ -133,7 +133,7 @@ impl Restored {
     }
 }
 
-/// What some assets are bound to from now on, and the cover that a project of a workspace shows.
+/// New bindings of some assets, and the cover that a project of a workspace shows.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::assets) struct Bound {
     pub(in crate::assets) assets: Vec<BoundAsset>,
@@ -148,7 +148,7 @@ pub(in crate::assets) struct Bound {
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::assets) struct BoundAsset {
     pub(in crate::assets) id: Uuid,
-    /// What is not named stays.
+    /// Bindings that are not named stay.
     #[serde(flatten)]
     pub(in crate::assets) bindings: Bindings,
 }
@@ -183,7 +183,7 @@ impl Deleted {
     }
 }
 
-/// The row goes for good, and with it each pointer that still names it.
+/// The row is removed for good, and with it each pointer that still names it.
 pub(in crate::assets) fn purged(id: Uuid) -> Effect {
     Effect::new(
         PURGED,
@@ -226,7 +226,8 @@ const CHANGE_ASSETS: &[&str] = &["UPDATE assets
      WHERE assets.id = changed.id"];
 
 /// A record without `workspace_id` was written when a project had one pointer for all workspaces. The workspace is then
-/// the asset's, and the pointer of the replaced asset goes, whichever workspace it is of: as it went at the time.
+/// the asset's, and the pointer of the replaced asset is removed, whichever workspace it belongs to, as it was at that
+/// time.
 const MOVE_POINTERS: &[&str] = &[
     "UPDATE assets SET pointer_wanted = 0
      WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1)
@@ -258,7 +259,7 @@ const MOVE_POINTERS: &[&str] = &[
 const RESTORE_ASSETS: &[&str] = &["UPDATE assets SET deleted_at = NULL
      WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))"];
 
-/// Records without `workspace_id`: as those of [`MOVE_POINTERS`].
+/// Records without `workspace_id` are read as those of [`MOVE_POINTERS`].
 const BIND_ASSETS: &[&str] = &[
     "UPDATE assets
      SET project_id = coalesce(bound.project_id, assets.project_id),
@@ -292,7 +293,7 @@ const BIND_ASSETS: &[&str] = &[
      ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
 ];
 
-/// Only a pointer that names the deleted asset is emptied, so the asset tells the workspace of older records.
+/// Only a pointer that names the deleted asset is emptied, so older records take the workspace from the asset.
 const DELETE_ASSETS: &[&str] = &[
     "UPDATE assets SET deleted_at = deleted.at, pointer_wanted = 0
      FROM (SELECT value ->> '$.data.id' AS id, value ->> '$.data.deleted_at' AS at

@@ -5,8 +5,8 @@ use crate::assets::pointer::Pointer;
 use crate::store::{ReadView, Row, StoreError, unreadable};
 use uuid::Uuid;
 
-/// Assets that were deleted before one time, or asked for before another and have no object: of the rows after `after`
-/// as many as are looked at together, and the last of those; `None`: there are no more rows.
+/// Assets that were deleted before one time, or requested before another and have no object. One call reads a batch of
+/// rows after `after`, and returns the id of the batch's last row with them; `None`: there are no more rows.
 pub(in crate::assets) async fn aged(
     view: &mut ReadView,
     after: i64,
@@ -122,7 +122,7 @@ pub(in crate::assets) async fn waited_for(view: &mut ReadView) -> Result<Vec<Uui
         .collect()
 }
 
-/// The type that was asked for at a key; also of a deleted asset, whose key still takes uploads.
+/// The content type that was requested for a key, also where its asset is deleted: the key still takes uploads.
 pub(in crate::assets) async fn content_type_at(
     view: &mut ReadView,
     id: Uuid,

@@ -22,7 +22,7 @@ async fn store(folder: &Path) -> Store {
         .unwrap()
 }
 
-/// A vault as one start has it.
+/// A vault that was opened by one start.
 struct Started {
     store: Store,
     auth: Auth,
@@ -112,7 +112,7 @@ async fn a_key_signs_from_its_creation_to_its_revocation_and_over_a_restart() {
 }
 
 #[tokio::test]
-async fn with_a_key_file_a_secret_is_nowhere_in_the_folder_and_no_start_goes_without() {
+async fn with_a_key_file_no_secret_is_in_the_folder_and_no_start_works_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let first = start(folder.path(), Some(key_file(&[KEY]))).await;
     let made = create(&first.auth).await;
@@ -138,7 +138,7 @@ async fn with_a_key_file_a_secret_is_nowhere_in_the_folder_and_no_start_goes_wit
 }
 
 #[tokio::test]
-async fn a_key_that_lay_open_is_sealed_by_the_next_start_and_by_each_newer_key() {
+async fn an_unsealed_secret_is_sealed_by_the_next_start_and_by_each_newer_key() {
     let folder = tempfile::tempdir().unwrap();
     let open = start(folder.path(), None).await;
     let made = create(&open.auth).await;
@@ -162,7 +162,7 @@ async fn a_key_that_lay_open_is_sealed_by_the_next_start_and_by_each_newer_key()
 }
 
 #[tokio::test]
-async fn what_no_key_can_be_limited_to_is_refused() {
+async fn limits_that_no_key_can_have_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let started = start(folder.path(), None).await;
     let bucket = || BucketName::parse("photos").ok();

@@ -29,7 +29,7 @@ impl AccessKeyCreated {
     }
 }
 
-/// Its secret lies otherwise from now on: sealed, or sealed by a newer key.
+/// Its secret is stored in another form from now on: sealed, or sealed by a newer key.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::auth) struct AccessKeySealed {
     pub(in crate::auth) id: String,
@@ -80,7 +80,7 @@ const REVOKE_KEYS: &[&str] = &[
      WHERE access_keys.id = revoked.id AND access_keys.revoked_at IS NULL",
 ];
 
-/// A key that is not revoked, as it lies in the index.
+/// A key that is not revoked, as the index has it.
 #[derive(Debug, Clone)]
 pub(in crate::auth) struct StoredAccessKey {
     pub(in crate::auth) id: String,
@@ -97,7 +97,7 @@ pub(in crate::auth) async fn live_access_keys(
         .map(|row| {
             Ok(StoredAccessKey {
                 id: row.text("id")?.to_owned(),
-                // The parser's words may quote what it read.
+                // The parser's message may quote the secret.
                 secret: serde_json::from_str(row.text("secret")?)
                     .map_err(|_| unreadable("a secret is not readable"))?,
                 limits: limits_of(row)?,
@@ -110,7 +110,7 @@ pub(in crate::auth) async fn live_access_keys(
 #[derive(Debug, Clone)]
 pub struct AccessKeyListing {
     pub id: String,
-    /// Empty where it has none.
+    /// Empty where the key has no name.
     pub name: String,
     pub limits: KeyLimits,
     pub created_at: Timestamp,
@@ -141,7 +141,7 @@ pub(in crate::auth) async fn access_keys(
         .collect()
 }
 
-/// Whether a key is there, and since when it is revoked.
+/// Whether a key exists, and since when it is revoked.
 pub(in crate::auth) async fn access_key_revocation(
     view: &mut ReadView,
     id: &str,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_created_key_lies_there_with_its_limits_until_it_is_revoked_for_good() {
+    async fn a_created_key_is_stored_with_its_limits_until_it_is_revoked_for_good() {
         let mut index = index().await;
         let limits = KeyLimits {
             read_only: true,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_that_was_sealed_later_is_told_from_a_plain_one() {
+    async fn a_secret_that_was_sealed_later_is_distinguished_from_a_plain_one() {
         let mut index = index().await;
         created(&mut index, "ID", 1, KeyLimits::default()).await;
         assert!(!holds_sealed_secrets(index.view()).await.unwrap());

@@ -10,7 +10,7 @@ pub use people::TokenListing;
 
 use crate::store::EffectKind;
 
-/// Kinds of effects of this module, to be registered with the store.
+/// The kinds of effects of this module, for the store's registration.
 #[must_use]
 pub fn effects() -> Vec<EffectKind> {
     [

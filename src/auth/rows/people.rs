@@ -67,7 +67,7 @@ impl TokenRevoked {
 pub(in crate::auth) fn user_row(id: Uuid) -> String {
     format!("user:{id}")
 }
-/// No row of its own: it is locked so that two requests for one new email wait for one another.
+/// Names no row of a table: it is locked so that two requests for one new email wait for one another.
 pub(in crate::auth) fn email_row(email: &str) -> String {
     format!("user-email:{email}")
 }
@@ -96,7 +96,7 @@ const REVOKE_TOKENS: &[&str] = &["UPDATE tokens SET revoked_at = revoked.at
            FROM json_each(?1)) AS revoked
      WHERE tokens.id = revoked.id AND tokens.revoked_at IS NULL"];
 
-/// A token beside its user, as authentication needs them.
+/// A token together with its user, as authentication needs them.
 #[derive(Debug, Clone)]
 pub(in crate::auth) struct StoredToken {
     pub(in crate::auth) id: String,
@@ -173,7 +173,7 @@ pub(in crate::auth) async fn tokens(view: &mut ReadView) -> Result<Vec<TokenList
         .collect()
 }
 
-/// Whether a token is there, and since when it is revoked.
+/// Whether a token exists, and since when it is revoked.
 pub(in crate::auth) async fn revocation(
     view: &mut ReadView,
     id: &str,

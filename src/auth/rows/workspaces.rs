@@ -1,4 +1,4 @@
-//! The rows of workspaces, members and anchors, and of people who leave.
+//! The rows of workspaces, members and anchors, and the removal of users.
 use crate::auth::rows::people::{email_row, user_row};
 use crate::auth::workspace::{Anchor, Directory, Role, Workspace};
 use crate::clock::Timestamp;
@@ -40,7 +40,7 @@ impl WorkspaceCreated {
     }
 }
 
-/// A new member, or another role of one.
+/// A new member, or a new role of a member.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::auth) struct MemberSet {
     pub(in crate::auth) workspace_id: Uuid,
@@ -103,11 +103,11 @@ impl AnchorRevoked {
     }
 }
 
-/// Their tokens and memberships go too; their assets stay.
+/// A user is removed with all tokens and memberships; the user's assets stay.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::auth) struct UserRemoved {
     pub(in crate::auth) id: Uuid,
-    /// Somebody new may have it.
+    /// A new user may have the same email, so its row is locked too.
     pub(in crate::auth) email: String,
 }
 impl UserRemoved {
@@ -142,7 +142,7 @@ const REMOVE_USERS: &[&str] = &[
     "DELETE FROM users WHERE id IN (SELECT value ->> '$.data.id' FROM json_each(?1))",
 ];
 
-/// All of it: a machine that keeps files for a few teams has a few of each.
+/// Reads the whole directory: a server that stores files for a few teams has few of each.
 pub(in crate::auth) async fn directory(view: &mut ReadView) -> Result<Directory, StoreError> {
     let mut directory = Directory::default();
     let rows = view
@@ -190,7 +190,7 @@ pub(in crate::auth) async fn has_workspace(
         .await
 }
 
-/// Email and id of everybody, by email.
+/// Email and id of every user, by email.
 pub(in crate::auth) async fn people(
     view: &mut ReadView,
 ) -> Result<Vec<(String, Uuid)>, StoreError> {

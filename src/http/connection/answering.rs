@@ -1,5 +1,5 @@
-//! A request's answer on its way: the application called, and the request counted as under way until the last byte of its
-//! answer was handed over.
+//! Calls the application for a request, and counts the request as under way until the last byte of its response was
+//! handed to the connection.
 
 use crate::http::connection::state::{ConnectionState, RequestGuard};
 use actix_http::body::{BodySize, BoxBody, MessageBody};
@@ -13,11 +13,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// An answer on its way.
+/// The future of a response.
 pub(super) type ResponseFuture =
     LocalBoxFuture<'static, Result<ServiceResponse<TrackedBody>, Error>>;
 
-/// Has the application answer. The request is under way until the last byte of its answer was handed over.
+/// Calls the application. The request is under way until the last byte of its response was handed to the connection.
 pub(super) fn answer<A>(
     app: &Rc<A>,
     state: Option<&Rc<ConnectionState>>,
@@ -34,7 +34,7 @@ where
     Box::pin(async move {
         let mut answer = answering.await?;
         if asks_to_upgrade {
-            // actix closes after such an answer, and would say that it upgraded.
+            // actix closes the connection after such a response, and would claim an upgrade.
             let head = answer.response_mut().head_mut();
             head.set_connection_type(ConnectionType::Close);
         }
@@ -45,7 +45,7 @@ where
     })
 }
 
-/// An answer's body; when it is dropped, its request is over.
+/// A response's body; dropping it ends its request.
 pub(super) struct TrackedBody {
     body: BoxBody,
     _guard: Option<RequestGuard>,

@@ -1,9 +1,9 @@
-//! `Expect: 100-continue`: the client is asked for the body when a handler first reads it, and not before.
+//! `Expect: 100-continue`: the server asks the client for the body when a handler first reads it, and not before.
 //!
 //! The request is carried out like any other. If the handler answers without reading the body (the signature does not
-//! hold, the bucket does not exist, an `If-Match` fails), the client gets that answer in place of the 100. When the
-//! handler first reads the body, the client gets the 100 and the handler goes on. So no handler knows of it.
-//! RFC 9110, 10.1.1: <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>
+//! hold, the bucket does not exist, an `If-Match` fails), the client gets that response in place of the 100. When the
+//! handler first reads the body, the client gets the 100 and the handler goes on. So no handler has to know of it. RFC
+//! 9110, 10.1.1: <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>
 
 use crate::http::connection::answering::ResponseFuture;
 use actix_http::body::{BoxBody, MessageBody};
@@ -17,20 +17,20 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// The handler of a request, which waits for the body.
-struct Paused(ResponseFuture);
+/// The handler of a request, paused until the body arrives.
+struct PausedHandler(ResponseFuture);
 
-/// Carries out a request until its handler reads the body. [`resume`] goes on with it once the 100 is sent.
+/// Runs a request's handler until it reads the body. [`resume`] continues it once the 100 is sent.
 ///
 /// # Errors
-/// The answer, where the handler did not read the body.
+/// The response, where the handler did not read the body.
 pub(super) async fn begin(
     answer: impl FnOnce(Request) -> ResponseFuture,
     request: Request,
 ) -> Result<Request, Response<BoxBody>> {
     let (request, payload) = request.replace_payload::<BoxedPayloadStream>(Payload::None);
     let wanted = Rc::new(Cell::new(false));
-    let payload: BoxedPayloadStream = Box::pin(NotedBody {
+    let payload: BoxedPayloadStream = Box::pin(ObservedBody {
         payload,
         wanted: Rc::clone(&wanted),
     });
@@ -44,7 +44,7 @@ pub(super) async fn begin(
     match answered.await {
         None => {
             let request = Request::new();
-            request.extensions_mut().insert(Paused(answering));
+            request.extensions_mut().insert(PausedHandler(answering));
             Ok(request)
         }
         Some(Ok(answered)) => Err(Response::from(answered).map_body(|_, body| body.boxed())),
@@ -52,19 +52,19 @@ pub(super) async fn begin(
     }
 }
 
-/// The handler to go on with, where `request` stands for a request that was begun.
+/// The paused handler to continue, where `request` is one that [`begin`] paused.
 pub(super) fn resume(request: &Request) -> Option<ResponseFuture> {
-    let paused = request.extensions_mut().remove::<Paused>();
+    let paused = request.extensions_mut().remove::<PausedHandler>();
     paused.map(|paused| paused.0)
 }
 
-/// A body that notes when it is first read.
-struct NotedBody {
+/// A body that records when it is first read.
+struct ObservedBody {
     payload: Payload,
     wanted: Rc<Cell<bool>>,
 }
 
-impl Stream for NotedBody {
+impl Stream for ObservedBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -1,11 +1,11 @@
-//! A way past actix for requests whose answer is cached: from the bytes that came to the bytes that go, with nothing
-//! between but a look-up ([`ResponseCache`]), and for some answers a read that never waits.
+//! The fast path bypasses actix for requests whose response is cached: between the bytes received and the bytes sent
+//! there is only a look-up ([`ResponseCache`]), and for some responses a read that never waits.
 //!
 //! actix copies each body into a buffer before it is sent, and builds each head anew; for a picture that is requested
-//! again and again that is most of the work. Guarantees: the answer is the one that actix sent to the same request
-//! before, with its own date and id, and has the same
-//! line in the log; and a request whose answer is not cached is left to actix byte for byte. That no
-//! byte of a request is ever taken for the beginning of another is the [stream's](super::stream) guarantee.
+//! again and again that is most of the work. Guarantees: the response is the one that actix sent to the same request
+//! before, with its own date and id, and has the same line in the log; a request whose response is not cached is
+//! forwarded to actix byte for byte. The [stream](super::stream) guarantees that no byte of a request is ever taken for
+//! the beginning of another.
 
 use crate::clock::{Clock, Timestamp};
 use crate::http::connection::framing::{Head, Remaining, header_space, parse_head};
@@ -33,7 +33,7 @@ pub(super) struct FastPath {
 }
 
 thread_local! {
-    /// The second whose `Date` was written last, and that `Date`.
+    /// The last second for which a `Date` was formatted, and that `Date`.
     static DATE: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     static KEY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -93,7 +93,7 @@ impl FastPath {
     }
 }
 
-/// Calls `write` with the `Date` of `now`, which is made once a second.
+/// Calls `write` with the `Date` of `now`, which is formatted once a second.
 fn with_date<T>(now: Timestamp, write: impl FnOnce(&str) -> T) -> T {
     let second = now.as_millis().div_euclid(1000);
     DATE.with_borrow_mut(|(written, date)| {
@@ -107,15 +107,15 @@ fn with_date<T>(now: Timestamp, write: impl FnOnce(&str) -> T) -> T {
 
 /// What to do with a request.
 pub(super) enum Dispatch {
-    /// Wait: its head has not arrived whole.
+    /// Wait: the head has not arrived completely.
     Incomplete,
-    /// Send the answer that is cached.
+    /// Send the cached response.
     Cached { length: usize, answer: Answer },
-    /// Have actix answer it.
+    /// Forward the request to actix.
     Forward(Remaining),
 }
 
-/// The bytes of an answer.
+/// The bytes of a response.
 pub(super) struct Answer {
     cached: Arc<CachedResponse>,
     rest: Vec<u8>,
@@ -129,7 +129,8 @@ impl Answer {
     }
 }
 
-/// An answer that is being sent, and how much of it was. Its reader is held to the pace of all readers.
+/// A response that is being sent, and how much of it was sent. Its reader must keep the pace that all readers must
+/// keep.
 pub(super) struct Sending {
     answer: Answer,
     sent: usize,
@@ -149,7 +150,7 @@ impl Sending {
         }
     }
 
-    /// The bytes that are left to be sent, for one call of the system.
+    /// The bytes that are left to be sent, for one system call.
     pub(super) fn left(&self) -> [IoSlice<'_>; 3] {
         let mut skipped = self.sent;
         self.answer.parts().map(|part| {
@@ -159,7 +160,7 @@ impl Sending {
         })
     }
 
-    /// The reader takes nothing for now.
+    /// The reader takes nothing at the moment.
     pub(super) fn note_stalled(&mut self) {
         self.stalled_since.get_or_insert_with(Instant::now);
     }
@@ -172,14 +173,14 @@ impl Sending {
     /// The reader took `bytes` more.
     ///
     /// # Errors
-    /// Where it took them too slowly, and some are left.
+    /// Where it took them too slowly and the response is not sent completely.
     pub(super) fn advance(&mut self, bytes: usize) -> Result<(), TooSlow> {
         self.sent += bytes;
         let stalled = self.stalled_since.take().map(|since| since.elapsed());
         if self.is_all_sent() {
             return Ok(());
         }
-        // The bytes that were taken count for the wait before them.
+        // The bytes count for the wait that came before them.
         self.pace.count(Duration::ZERO, bytes)?;
         self.pace.count(stalled.unwrap_or_default(), 0)
     }
@@ -224,7 +225,7 @@ mod tests {
         panic!("the slow reader was sent more");
     }
 
-    /// What a subscriber of a level wrote.
+    /// The lines that a subscriber of one level wrote.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -241,7 +242,7 @@ mod tests {
 
     const GET: &[u8] = b"GET /api/assets/a?b=c HTTP/1.1\r\nHost: h\r\n\r\n";
 
-    /// Has the cache keep the answer of a handler to [`GET`].
+    /// Puts a handler's response to [`GET`] into the cache.
     fn fill(cache: &ResponseCache, store: &Store) {
         let config = HttpConfig::plain();
         let request = TestRequest::with_uri("/api/assets/a?b=c").insert_header(("host", "h"));

@@ -1,19 +1,19 @@
-//! Where a request of HTTP/1.1 ends, found from its bytes as they come.
+//! Where a request of HTTP/1.1 ends, found from its bytes as they arrive.
 //!
-//! Guarantees: the end is the one that actix's decoder finds. Where the two could differ, the request is said to last
-//! until the connection closes, so that no byte after it is ever read as another request. Refuses to know what a body
-//! means. RFC 9112, sections 6 and 7: <https://www.rfc-editor.org/rfc/rfc9112#section-6>
+//! Guarantees: the end is the one that actix's decoder finds. Where the two could differ, the request lasts until the
+//! connection closes, so that no later byte is ever read as another request. Refuses to know what a body means. RFC
+//! 9112, sections 6 and 7: <https://www.rfc-editor.org/rfc/rfc9112#section-6>
 
 use httparse::{Header, Request, Status};
 use std::mem::MaybeUninit;
 
-/// actix refuses heads with more.
+/// actix refuses heads with more headers.
 const HEADERS: usize = 96;
 
 /// Space for the headers of one head.
 pub(super) type HeaderSpace<'a> = [MaybeUninit<Header<'a>>; HEADERS];
 
-/// A head as far as it came.
+/// A head, as far as it has arrived.
 pub(super) enum Head<'a, 'b> {
     Incomplete,
     /// `length`: bytes up to the body.
@@ -41,14 +41,14 @@ pub(super) fn parse_head<'a, 'b>(
     }
 }
 
-/// What is still to come of a request.
+/// The part of a request that has not arrived yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Remaining {
-    /// So many bytes of the head, then of the body.
+    /// This many bytes of the head, then of the body.
     Sized { head: u64, body: u64 },
-    /// So many bytes of the head, then chunks.
+    /// This many bytes of the head, then chunks.
     Chunked { head: u64, chunks: Chunks },
-    /// All that comes.
+    /// All further bytes.
     UntilClose,
 }
 
@@ -56,14 +56,14 @@ pub(super) enum Remaining {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) bytes: usize,
-    /// Those of them that a reader of the body gets.
+    /// How many of them are data of the body.
     pub(super) body: usize,
-    /// Those between them: sizes of chunks, extensions, line ends.
+    /// How many are framing: sizes of chunks, extensions, line ends.
     pub(super) framing: usize,
 }
 
 impl Remaining {
-    /// What a request with this head is made of. A head that actix refuses, or reads as the beginning of something other
+    /// The bytes of a request with this head. A head that actix refuses, or reads as the beginning of something other
     /// than a request with a body (an upgrade, a tunnel), lasts until the connection closes.
     pub(super) fn of(request: &Request<'_, '_>, length: usize) -> Self {
         let head = length as u64;
@@ -108,7 +108,7 @@ impl Remaining {
         }
     }
 
-    /// Takes what belongs to the request from the beginning of `bytes`.
+    /// Takes the bytes that belong to the request from the beginning of `bytes`.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Taken {
         let (head, body) = match self {
             Self::UntilClose => {
@@ -161,11 +161,11 @@ fn declared_bytes(value: &[u8]) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// How far the chunks of a body came.
+/// How far the chunks of a body have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Chunks {
     state: ChunkState,
-    /// Of the chunk under way.
+    /// The bytes left of the current chunk.
     size: u64,
 }
 
@@ -189,7 +189,7 @@ enum ChunkState {
 }
 
 impl Chunks {
-    /// Takes what belongs to the chunks. `None`: they are malformed.
+    /// Takes the bytes that belong to the chunks. `None`: the chunks are malformed.
     fn take(&mut self, bytes: &[u8]) -> Option<Taken> {
         let (mut at, mut body) = (0, 0);
         while self.state != ChunkState::End && at < bytes.len() {
@@ -213,7 +213,7 @@ impl Chunks {
         })
     }
 
-    /// The state after a byte that is no data.
+    /// The state after a byte of framing.
     fn after(&mut self, byte: u8) -> Option<ChunkState> {
         use ChunkState as State;
         Some(match (self.state, byte) {
@@ -247,8 +247,8 @@ fn hex_digit(byte: u8) -> Option<u64> {
     char::from(byte).to_digit(16).map(u64::from)
 }
 
-/// Whether the head of an answer, which `written` begins with, says that no other answer follows it on the connection.
-/// `None`: there are only interim answers (1xx) yet.
+/// Whether the head of a response, which `written` begins with, says that no other response follows it on the
+/// connection. `None`: so far there are only interim responses (1xx).
 pub(super) fn answer_closes(mut written: &[u8]) -> Option<bool> {
     loop {
         let end = memchr::memmem::find(written, b"\r\n\r\n")?;
@@ -312,7 +312,7 @@ mod tests {
     #[case::tunnel("CONNECT h:1 HTTP/1.1\r\n\r\n")]
     #[case::folded("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n")]
     #[case::nonsense("\x16\x03\x01")]
-    fn what_is_not_sure_lasts_until_the_connection_closes(#[case] head: &str) {
+    fn an_ambiguous_request_lasts_until_the_connection_closes(#[case] head: &str) {
         assert_eq!(remaining(head.as_bytes()), Some(Remaining::UntilClose));
     }
 
@@ -362,7 +362,8 @@ mod tests {
         assert_eq!(closes(after_interim), Some(true));
     }
 
-    /// Where actix finds the first request's end: the bytes that it read, or `None` while it waits for more or refuses.
+    /// Where actix finds the first request's end: the number of bytes that it read, or `None` while it waits for more
+    /// or refuses the request.
     fn end_by_actix(received: &[u8]) -> Result<Option<usize>, ParseError> {
         // Its codec has a task of its own that keeps the date.
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -470,11 +471,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-        /// Were they to differ, bytes of one request would be read as another one.
+        /// If the two ends differed, bytes of one request would be read as another request.
         #[test]
         fn a_request_ends_where_actix_says_that_it_ends(begins in beginnings(), more in pieces()) {
             let received = [begins.as_bytes(), more.as_bytes()].concat();
-            // What actix refuses ends the connection, wherever we think that it ends.
+            // A request that actix refuses ends the connection, wherever we find its end.
             if let Ok(end) = end_by_actix(&received) {
                 let ours = end_by_us(&received);
                 let text = String::from_utf8_lossy(&received);

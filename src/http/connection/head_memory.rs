@@ -1,12 +1,13 @@
-//! The memory that long heads take until they are whole. They share it with other bytes of senders that are not verified.
+//! The memory that long heads take until they are complete. It is shared with other bytes of unverified senders.
 
 use crate::http::memory::{Client, Share, SharedMemory};
 use std::pin::Pin;
 
-/// How much of one head is waited for. Names and values may have 16 KiB of it ([`crate::http::head_limit`]).
+/// The most bytes of one head that the server waits for. Names and values may have 16 KiB of it
+/// ([`crate::http::head_limit`]).
 pub(super) const HEAD_BYTES: usize = 32 * 1024;
 
-/// A long head that is not whole yet.
+/// A long head that is not complete yet.
 pub(super) struct LongHead {
     pub(super) evicted: Pin<Box<dyn Future<Output = ()>>>,
     _share: Share,

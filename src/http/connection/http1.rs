@@ -13,7 +13,7 @@ use actix_web::dev::ServiceResponse;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-/// What serves one connection of HTTP/1.1.
+/// Serves one connection of HTTP/1.1.
 pub(super) async fn http1<A>(
     app: &Rc<A>,
     stop: GracefulShutdownSignal,
@@ -28,7 +28,7 @@ where
     HttpService::build()
         .client_request_timeout(HEAD_TIME)
         .client_disconnect_timeout(LINGER)
-        // Idle connections are [`ConnectionState`]'s to end: it knows of requests that took the fast_path.
+        // [`ConnectionState`] ends idle connections: it knows of requests that took the fast path.
         .keep_alive(actix_http::KeepAlive::Os)
         .graceful_shutdown_signal(move || {
             let stop = stop.clone();

@@ -1,4 +1,4 @@
-//! What accepts connections, and serves each until it closes.
+//! Accepts connections, and serves each until it closes.
 
 use crate::clock::Clock;
 use crate::http::config::HttpConfig;
@@ -30,7 +30,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Clone)]
 pub(crate) struct ConnectionContext {
     pub(crate) config: Arc<HttpConfig>,
@@ -45,7 +45,7 @@ pub(crate) struct ConnectionContext {
     pub(crate) memory: BodyMemory,
 }
 
-/// Has `server` listen on `listener`, and serve the application that `app` makes once for each worker.
+/// Makes `server` listen on `listener`, and serve the application that `app` makes once for each worker.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -108,7 +108,7 @@ async fn serve<A, H>(
     let transport = match &context.tls {
         None => Transport::Plain(socket),
         Some(tls) => {
-            let handshake = timeout(HEAD_TIME, shake_hands(socket, tls));
+            let handshake = timeout(HEAD_TIME, tls_handshake(socket, tls));
             let accepted = tokio::select! {
                 accepted = handshake => accepted,
                 _ = state.overdue() => return,
@@ -155,7 +155,7 @@ fn prepare(socket: &TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a connection stays without TCP_NODELAY");
     }
-    // A reader that takes nothing at all is never sent its next piece, so no pace is measured. The system ends its
+    // A reader that takes nothing at all never gets its next piece, so its pace is not measured. The kernel ends its
     // connection, and that of a peer that vanished.
     #[cfg(target_os = "linux")]
     {
@@ -166,8 +166,8 @@ fn prepare(socket: &TcpStream) {
     }
 }
 
-/// Begins TLS. A client that speaks plain HTTP gets an answer that says so.
-async fn shake_hands(mut socket: TcpStream, tls: &Tls) -> Option<Transport> {
+/// Begins TLS. A client that speaks plain HTTP gets a response that says so.
+async fn tls_handshake(mut socket: TcpStream, tls: &Tls) -> Option<Transport> {
     /// The type of the record that every client of TLS begins with.
     const HANDSHAKE: u8 = 22;
     let mut first = [0];
@@ -189,7 +189,7 @@ async fn shake_hands(mut socket: TcpStream, tls: &Tls) -> Option<Transport> {
     }
 }
 
-/// Answers, and reads on for a moment, so that the client sees the answer and not a reset.
+/// Sends the response, and reads on for a moment, so that the client sees the response and not a reset.
 async fn refuse_plain_http(socket: &mut TcpStream) {
     if socket.write_all(&unparsed::not_tls()).await.is_err() || socket.shutdown().await.is_err() {
         return;

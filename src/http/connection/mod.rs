@@ -1,9 +1,10 @@
 //! Connections: from an accepted socket to requests and back, by TLS, HTTP/1.1 and HTTP/2.
 //!
-//! A request whose answer is cached takes the [`fast_path`] past actix. Guarantees: a handshake and each head come in
-//! bounded time ([`timeouts`]), idle connections are closed, and a worker that is nearly full evicts those that were idle
-//! longest ([`table`]); a body is asked for only when it is read ([`expect`]); a request that cannot be parsed gets an
-//! answer all the same ([`unparsed`]). Refuses to know what requests mean.
+//! A request whose response is cached takes the [`fast_path`] past actix. Guarantees: a handshake and each head must
+//! arrive in bounded time ([`timeouts`]), idle connections are closed, and a worker that is nearly full evicts the
+//! connections that were idle longest ([`table`]); the client is asked for a body only when a handler reads it
+//! ([`expect`]); a request that cannot be parsed gets an error response ([`unparsed`]). Refuses to know what requests
+//! mean.
 //!
 //! Each file imports only files that stand below it: [`listen`]; [`http1`] and [`http2`]; [`expect`] and [`answering`];
 //! [`stream`]; [`fast_path`], [`head_memory`] and [`framing`]; [`table`]; [`state`]; [`timeouts`], [`transport`], [`tls`]

@@ -1,8 +1,9 @@
 //! The state of a connection: idle or at work, and how much of a body it buffers.
 //!
-//! A connection either carries requests, whose bodies and answers have a pace ([`crate::http::pace`]), or it is idle: it
-//! waits for a handshake, for a head, for the next request. Guarantees: it is idle for no longer than [`KEEP_ALIVE`], nor
-//! than [`HEAD_TIME`] once a head has begun (each give or take [`CHECK_EVERY`]). Refuses to know what is sent.
+//! A connection either carries requests, whose bodies and responses have a pace ([`crate::http::pace`]), or it is idle:
+//! it waits for a handshake, for a head, for the next request. Guarantees: it is idle for no longer than
+//! [`KEEP_ALIVE`], or [`HEAD_TIME`] once a head has begun (each give or take [`CHECK_EVERY`]). Refuses to know what is
+//! sent.
 
 use crate::http::connection::timeouts::{HEAD_TIME, KEEP_ALIVE};
 use std::cell::{Cell, RefCell};
@@ -12,9 +13,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// How much of a body may be in memory while it is read. Left to itself actix reads some 400 KB ahead.
+/// How much of a body may be in memory while it is read. Without this limit actix reads some 400 KB ahead.
 const BUFFERED_BYTES: u64 = 64 * 1024;
-/// How long a connection is idle at least before it is evicted: when many arrive at once, each gets the time to send a
+/// A connection is evicted only after it was idle for this long: when many arrive at once, each has time to send a
 /// request.
 pub(super) const GRACE: Duration = Duration::from_millis(50);
 /// How often a connection's timeout is checked.
@@ -23,16 +24,16 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// The state of one connection. Only the thread of its worker uses it.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
-    /// Requests that are being answered.
+    /// The number of requests that are being answered.
     requests: Cell<u32>,
     idle_since: Cell<Instant>,
     /// Bytes came since the connection became idle: a head has begun.
     head_begun: Cell<bool>,
     /// HTTP/2: bytes that come between requests need not be a head.
     multiplexed: Cell<bool>,
-    /// Some of the last answer may still have to be sent.
+    /// A part of the last response may not be sent yet.
     unsent: Cell<bool>,
-    /// Answers that were given.
+    /// The number of responses so far.
     answers: Cell<u64>,
     /// Bytes of the current body that were forwarded and that its reader has not consumed.
     buffered: Cell<u64>,
@@ -41,7 +42,7 @@ pub(crate) struct ConnectionState {
     /// The task that waits until it may forward more.
     forwarder: RefCell<Option<Waker>>,
     eviction: Notify,
-    /// It was told to go, and has not gone yet.
+    /// The connection was evicted, and has not closed yet.
     evicted: Cell<bool>,
     /// How much of a body may be in memory, where that is less than [`BUFFERED_BYTES`].
     read_ahead: Cell<u64>,
@@ -51,7 +52,7 @@ pub(crate) struct ConnectionState {
 pub(crate) const READ_AHEAD_BYTES: u64 = 8 * 1024;
 
 impl ConnectionState {
-    /// Of a connection that was just accepted.
+    /// The state of a connection that was just accepted.
     pub(super) fn begin() -> Self {
         Self {
             requests: Cell::new(0),
@@ -69,7 +70,7 @@ impl ConnectionState {
         }
     }
 
-    /// Lets `bytes` of a body be read before its reader consumes them, up to [`BUFFERED_BYTES`].
+    /// Allows reading `bytes` of a body ahead of its reader, up to [`BUFFERED_BYTES`].
     pub(crate) fn read_ahead(&self, bytes: u64) {
         self.read_ahead.set(bytes);
     }
@@ -80,14 +81,14 @@ impl ConnectionState {
         RequestGuard(Rc::clone(self))
     }
 
-    /// Bytes came.
+    /// Bytes were received.
     pub(super) fn note_received(&self) {
         if self.is_idle() && !self.head_begun.replace(true) {
             self.idle_since.set(Instant::now());
         }
     }
 
-    /// Everything that was to be sent has been sent.
+    /// All pending bytes have been sent.
     pub(super) fn note_sent_all(&self) {
         self.unsent.set(false);
     }
@@ -101,12 +102,12 @@ impl ConnectionState {
         self.idle_since.get()
     }
 
-    /// No request is being answered, and no part of an answer has to be sent.
+    /// No request is being answered, and no part of a response is left to send.
     pub(super) fn is_at_rest(&self) -> bool {
         self.is_idle() && !self.unsent.get()
     }
 
-    /// How many answers were given.
+    /// How many responses there were.
     pub(super) fn answers(&self) -> u64 {
         self.answers.get()
     }
@@ -128,7 +129,7 @@ impl ConnectionState {
         self.buffered.set(self.buffered.get() + bytes as u64);
     }
 
-    /// Whether so much of the request is in memory that no more may be read.
+    /// Whether the part of the request in memory is so large that no more may be read.
     pub(super) fn buffers_enough(&self) -> bool {
         self.buffered.get() >= BUFFERED_BYTES.min(self.read_ahead.get())
             || self.buffers_any() && self.framing.get() >= READ_AHEAD_BYTES
@@ -151,7 +152,7 @@ impl ConnectionState {
         }
     }
 
-    /// Has `forwarder` woken when more may be forwarded.
+    /// Registers `forwarder`, which is woken when more may be forwarded.
     pub(super) fn wait_to_forward(&self, forwarder: &Waker) {
         self.forwarder.replace(Some(forwarder.clone()));
     }
@@ -187,7 +188,7 @@ impl ConnectionState {
         self.is_idle().then(|| self.idle_since.get() + timeout)
     }
 
-    /// Ends when this connection was idle for too long, or was evicted, and says which.
+    /// Ends when this connection was idle for too long, or was evicted, and returns which.
     pub(super) async fn overdue(&self) -> Overdue {
         loop {
             let now = Instant::now();
@@ -202,7 +203,7 @@ impl ConnectionState {
                     if self.is_idle() && self.idle_since.get() == since {
                         return Overdue::Evicted;
                     }
-                    // Its client sent a request at the last moment.
+                    // The client sent a request at the last moment.
                     self.evicted.set(false);
                 }
             }

@@ -1,9 +1,9 @@
 //! A connection of HTTP/1.1: which bytes actix reads, and when.
 //!
-//! Guarantees: actix gets one request at a time, head and body, and no byte of the next one before its answer was
-//! written; it decides by the last head that it read whether answers have bodies, so requests that it reads together get
-//! each other's framing. A head is forwarded when it is whole. After an answer that says that the connection closes,
-//! nothing is read as a request. Refuses to know what requests mean.
+//! Guarantees: actix gets one request at a time, head and body, and no byte of the next one before its response was
+//! written. (actix decides by the last head that it read whether responses have bodies, so requests that it reads
+//! together get each other's framing.) A head is forwarded when it is complete. After a response that says that the
+//! connection closes, nothing is read as a request. Refuses to know what requests mean.
 
 use crate::http::connection::fast_path::{Dispatch, FastPath, Sending};
 use crate::http::connection::framing::{Remaining, answer_closes};
@@ -21,56 +21,57 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much is read at once, except of bodies.
 const READ_BYTES: usize = 4096;
-/// An incomplete head up to here is parsed whenever more of it comes, a longer one at the end of each line.
+/// An incomplete head of up to this length is parsed whenever more of it arrives, a longer one at the end of each line.
 const SHORT_HEAD_BYTES: usize = 4096;
-/// How much is read from a client that goes on sending after the last answer of its connection, so that it sees the answer.
+/// How much is read from a client that goes on sending after the last response of its connection, so that it sees the
+/// response.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// The stream of a connection. It tells the connection's [`ConnectionState`] what it receives and sends, and replaces actix's
-/// bare refusals of requests that cannot be parsed ([`unparsed`]). Between two requests that actix answers, the fast path
-/// answers those whose answers are cached; actix sees nothing of them. The first request of a connection is always
-/// forwarded to actix, which times its head.
+/// The stream of a connection. It tells the connection's [`ConnectionState`] what it receives and sends, and replaces
+/// actix's error responses without a body to requests that cannot be parsed ([`unparsed`]). Between two requests that
+/// actix answers, the fast path answers requests whose responses are cached; actix does not see them. The first request
+/// of a connection is always forwarded to actix, which limits the time of its head.
 pub(super) struct Stream {
     transport: Transport,
     state: Rc<ConnectionState>,
     fast_path: FastPath,
-    /// The answer that the fast path is sending.
+    /// The response that the fast path is sending.
     sending: Option<Sending>,
-    /// What is sent in place of a bare refusal.
+    /// The full error response that replaces actix's bare one.
     refusal: Option<Bytes>,
     /// Received and not forwarded yet.
     received: BytesMut,
-    /// This many bytes of it were parsed and are no whole head.
+    /// This many bytes of it were parsed and are an incomplete head.
     incomplete: usize,
     heads: HeadMemory,
     /// The incomplete head is longer than [`SHORT_HEAD_BYTES`].
     long_head: Option<LongHead>,
     forward: ForwardState,
-    /// actix has not begun to write its answer.
+    /// actix has not begun to write its response.
     awaits_answer: bool,
     shutdown: Shutdown,
 }
 
-/// What was forwarded to actix.
+/// The state of the request that was forwarded to actix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ForwardState {
-    /// Nothing that it has not answered.
+    /// actix has answered all that was forwarded.
     Idle,
     Request {
         remaining: Remaining,
-        /// The number of answers before its own.
+        /// The number of responses before its own.
         answers: u64,
-        /// Its answer says that the connection closes.
+        /// Its response says that the connection closes.
         closes: bool,
     },
-    /// The last request of this connection. What follows it is not read.
+    /// The last request of this connection. Bytes after it are not read.
     Closed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shutdown {
     No,
-    /// The client was sent the end; this many bytes were read since.
+    /// Our side is closed; this many bytes were read since.
     Lingering(usize),
 }
 
@@ -101,7 +102,7 @@ impl Stream {
         &self.state
     }
 
-    /// Sends the answer of the fast path.
+    /// Sends the response of the fast path.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(sending) = &mut self.sending {
             if sending.is_all_sent() {
@@ -142,8 +143,8 @@ impl Stream {
         Poll::Ready(Ok(()))
     }
 
-    /// A request was forwarded whole and is being answered. Bytes that come meanwhile wait. The end of the stream is reported
-    /// only when the body's reader has taken all of it: else actix calls the body incomplete.
+    /// A complete request was forwarded and is being answered. Bytes that arrive meanwhile wait. The end of the stream
+    /// is reported only when the body's reader has taken all of it: otherwise actix takes the body for incomplete.
     fn poll_wait_for_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.state.wait_to_forward(cx.waker());
         if self.received.is_empty() {
@@ -155,7 +156,7 @@ impl Stream {
         Poll::Pending
     }
 
-    /// Receives more, and says how many bytes; none at the end of the stream.
+    /// Receives more bytes, and returns how many; 0 at the end of the stream.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut space = [MaybeUninit::uninit(); READ_BYTES];
         let mut read = ReadBuf::uninit(&mut space);
@@ -188,8 +189,8 @@ impl Stream {
         }
     }
 
-    /// Answers requests whose answers are cached, until a request has come whole whose answer is not, or nothing more comes.
-    /// The bytes to be forwarded then are in `received`.
+    /// Answers requests whose responses are cached, until a complete request has arrived whose response is not, or no
+    /// more bytes arrive. `received` then holds the bytes to forward.
     fn poll_fast_path(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_send(cx))?;
@@ -235,7 +236,7 @@ impl Stream {
                 Dispatch::Incomplete => {
                     skip_empty_lines(&mut self.received);
                     self.incomplete = self.received.len();
-                    // These bytes may have come before the answer to the request before them.
+                    // These bytes may have arrived before the previous request was answered.
                     self.state.note_received();
                 }
             }
@@ -268,7 +269,7 @@ impl Stream {
         self.state.begin_forward();
     }
 
-    /// Forwards `bytes` as far as they belong to the request, notes that, and says how many they are.
+    /// Forwards those of `bytes` that belong to the request, records that, and returns how many they are.
     fn forward(&mut self, bytes: &[u8]) -> usize {
         let ForwardState::Request { remaining, .. } = &mut self.forward else {
             return 0;
@@ -281,8 +282,8 @@ impl Stream {
         taken.bytes
     }
 
-    /// Reads on for a moment after the last answer where more is coming: were it closed now, the system would reset the
-    /// connection, and the client might not see the answer. Its [`ConnectionState`] ends the wait.
+    /// Reads on for a moment after the last response if more bytes are arriving: closing now would make the kernel
+    /// reset the connection, and the client might not see the response. Its [`ConnectionState`] ends the wait.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Shutdown::Lingering(mut seen) = self.shutdown else {
             return Poll::Ready(Ok(()));
@@ -325,7 +326,7 @@ impl AsyncRead for Stream {
             ForwardState::Request { remaining, .. } if remaining.is_nothing() => {
                 return self.poll_wait_for_answer(cx);
             }
-            // Nothing reads the rest of a body after its answer, so the rest does not wait for a reader either.
+            // No handler reads the rest of a body after its response, so the rest does not wait for a reader.
             ForwardState::Request { .. }
                 if self.state.buffers_enough() && !self.state.is_at_rest() =>
             {
@@ -365,10 +366,10 @@ impl AsyncWrite for Stream {
         if this.refusal.is_none() {
             let is_at_rest = this.state.is_at_rest();
             if is_at_rest && this.forward == ForwardState::Closed {
-                // Its last answer was written.
+                // The last response was written.
                 return Poll::Ready(Ok(buf.len()));
             }
-            // Between two requests only actix's parser writes: its refusals.
+            // Between two requests only actix's parser writes: its error responses.
             let Some(refusal) = is_at_rest.then(|| unparsed::full_response(buf)).flatten() else {
                 if this.awaits_answer
                     && let Some(says) = answer_closes(buf)
@@ -408,7 +409,7 @@ impl AsyncWrite for Stream {
             self.received = BytesMut::new();
             self.shutdown = Shutdown::Lingering(0);
         }
-        // An error of the client's side is the end of its connection too.
+        // An error on the client's side ends its connection too.
         let _ = ready!(self.poll_linger(cx));
         Poll::Ready(Ok(()))
     }

@@ -1,4 +1,4 @@
-//! The connections of a worker: each has a slot, and idle ones are evicted before there is none left.
+//! The connections of a worker: each has a slot, and idle connections are evicted before no slot is left.
 
 use crate::http::connection::state::ConnectionState;
 use std::cell::{Cell, RefCell};
@@ -25,8 +25,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Takes a slot of this worker's `capacity`. Where seven of eight are taken, or all but one, a 64th part of the
-    /// connections is evicted, those that were idle longest, so that the next client finds a slot at once.
+    /// Takes a slot of this worker's `capacity`. Where seven of eight slots are taken, or all but one, it evicts a 64th
+    /// part of the connections, those that were idle longest, so that the next client gets a slot at once.
     pub(super) fn take(capacity: usize) -> Self {
         let state = Rc::new(ConnectionState::begin());
         let id = TABLE.with(|table| {
@@ -47,7 +47,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // Where the thread is ending, so is its table.
+        // A thread that is ending has no table any more.
         let _ = TABLE.try_with(|table| table.connections.borrow_mut().remove(&self.id));
     }
 }

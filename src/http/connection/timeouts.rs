@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Between two requests.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// A reader that takes nothing at all for this long is taken for gone.
+/// A reader that takes nothing at all for this long counts as disconnected.
 pub(super) const STALLED_READER: Duration = Duration::from_secs(30);
-/// How long a refused body is still read, so that its sender sees the answer.
+/// How long the rest of a refused body is read, so that its sender sees the response.
 pub(super) const LINGER: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! A client's bytes, over TLS or not.
+//! The bytes of a connection, over TLS or plain.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,7 +1,7 @@
 //! Error responses for requests that cannot be parsed: S3's XML with an id, in place of a bare status.
 //!
-//! actix itself answers a head that it cannot read, that is too large or does not come in time. No handler sees such a
-//! request.
+//! actix itself answers a head that it cannot read, that is too large or that does not arrive in time. No handler sees
+//! these requests.
 
 use crate::http::trace::refused_unparsed;
 use crate::http::trace::{HOST_ID, RequestId};
@@ -27,7 +27,7 @@ fn refusal(status: &str, refusal: &S3Error) -> Bytes {
     Bytes::from(answer)
 }
 
-/// The response to send in place of `answer`, where that is a bare refusal by actix.
+/// The response to send in place of `answer`, where that is actix's error response without a body.
 pub(super) fn full_response(answer: &[u8]) -> Option<Bytes> {
     let head = answer.strip_prefix(b"HTTP/1.1 ")?;
     let end = head.windows(2).position(|two| two == b"\r\n")?;
@@ -47,7 +47,7 @@ pub(super) fn full_response(answer: &[u8]) -> Option<Bytes> {
     Some(refusal(status, &error))
 }
 
-/// The answer to a head that is too large to be waited for.
+/// The response to a head that is too large.
 pub(super) fn head_too_large() -> Bytes {
     refusal(
         "431 Request Header Fields Too Large",
@@ -55,7 +55,7 @@ pub(super) fn head_too_large() -> Bytes {
     )
 }
 
-/// The answer to a head for whose rest there is no memory.
+/// The response to a head for which no memory is left.
 pub(super) fn no_room() -> Bytes {
     refusal(
         "503 Service Unavailable",
@@ -63,7 +63,7 @@ pub(super) fn no_room() -> Bytes {
     )
 }
 
-/// The answer to plain HTTP on a port for TLS.
+/// The response to plain HTTP on a port for TLS.
 pub(super) fn not_tls() -> Bytes {
     refusal(
         "400 Bad Request",

@@ -1,4 +1,4 @@
-//! The health of a running server: whether it would take an upload now, and what its operator should know.
+//! The health of a running server: whether it would accept an upload now, and the warnings for its operator.
 
 mod readiness;
 mod watch;

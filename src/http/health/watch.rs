@@ -1,4 +1,5 @@
-//! The standing warnings of a running server: gathered from the modules that see them, reported by readiness, and logged.
+//! The standing warnings of a running server: collected from the modules that detect them, reported by readiness, and
+//! logged.
 
 use crate::clock::{Clock, Timestamp};
 use crate::http::connection::tls::Tls;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the disk, the data folder and all other causes of warnings are checked.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
+const CHECK_EVERY: Duration = Duration::from_mins(1);
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
@@ -20,20 +21,20 @@ pub struct Watch {
 #[derive(Default)]
 struct Inner {
     log: WarningLog,
-    /// The address at which a command that the log names finds this server.
+    /// The address of this server, for commands that the log suggests.
     endpoint: String,
-    /// Warnings of settings: they stand until a restart.
-    of_settings: Vec<Warning>,
+    /// Warnings about settings: they stand until a restart.
+    setting_warnings: Vec<Warning>,
 }
 
 impl Watch {
     /// `endpoint`: scheme, host and port at which this server is reached.
     #[must_use]
-    pub fn new(endpoint: String, of_settings: Vec<Warning>) -> Self {
+    pub fn new(endpoint: String, setting_warnings: Vec<Warning>) -> Self {
         let inner = Inner {
             log: WarningLog::default(),
             endpoint,
-            of_settings,
+            setting_warnings,
         };
         Self {
             inner: Arc::new(inner),
@@ -51,7 +52,7 @@ impl Watch {
         let open = upkeep.open_buckets().into_iter();
         standing.extend(open.map(|(bucket, opening)| self.open_bucket(&bucket, &opening)));
         standing.extend(tls.and_then(|tls| tls.warning(now)));
-        standing.extend(self.inner.of_settings.iter().cloned());
+        standing.extend(self.inner.setting_warnings.iter().cloned());
         standing
     }
 
@@ -63,27 +64,27 @@ impl Watch {
         }
     }
 
-    /// Gathers the warnings again and again, and logs those that begin and those that are over. Never ends.
+    /// Collects the warnings at each interval, and logs those that begin and those that end. Never ends.
     pub(crate) async fn run(self, upkeep: Upkeep, tls: Option<Tls>, clock: Clock) {
         loop {
             upkeep.look_at_folder().await;
             let standing = self.standing(&upkeep, tls.as_ref(), clock.now());
             self.inner.log.update(&standing, clock.elapsed());
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(CHECK_EVERY) => {}
                 () = upkeep.disk_news() => {}
             }
         }
     }
 
-    /// The certificate's files were read again: where it ends soon or is not valid, the log says so at once.
+    /// Logs a warning at once where the certificate that was just read expires soon or is not valid.
     pub(crate) fn certificate_was_read(&self, tls: &Tls, clock: &Clock) {
         if let Some(warning) = tls.warning(clock.now()) {
             self.inner.log.log(&warning, clock.elapsed());
         }
     }
 
-    /// The access to a bucket was changed: where everybody gained from that, the log says so at once.
+    /// Logs a warning at once where a changed setting opened the bucket to the public.
     pub(crate) fn bucket_was_set(&self, store: &Store, clock: &Clock, name: &BucketName) {
         let Some(bucket) = store.bucket(name) else {
             return;

@@ -1,9 +1,10 @@
-//! A request's body as it arrives: how slowly it may come, and how much of it is in memory.
+//! A request's body as it arrives: the pace that it must keep, and how much of it is in memory.
 //!
-//! Guarantees: a body that comes slower than [`PACE_BYTES`](crate::http::pace::PACE_BYTES) in [`PACE_TIME`] ends in an
-//! error, as does one that ends early; what a reader keeps of a body while it waits for more is counted
-//! ([`Body::count`]), and a body that loses its share of that memory ends in an error too; an answer that leaves a body
-//! unread reaches the client, which is not reset while it still sends. Refuses to know what a body means.
+//! Guarantees: a body that arrives slower than [`PACE_BYTES`](crate::http::pace::PACE_BYTES) in [`PACE_TIME`] ends in
+//! an error, as does one that ends early; the bytes that a reader keeps of a body while it waits for more are counted
+//! ([`Body::count`]), and a body that loses its share of that memory ends in an error too; a response that leaves a
+//! body unread reaches the client, whose connection is not reset while it still sends. Refuses to know what a body
+//! means.
 
 use crate::http::app_state::AppState;
 use crate::http::connection::ConnectionState;
@@ -28,7 +29,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How much of a refused body is read so that its connection can be kept.
+/// How much of a refused body is read so that its connection can be reused.
 const DRAINED_BYTES: u64 = 256 * 1024;
 const DRAINED_TIME: Duration = Duration::from_secs(2);
 
@@ -41,14 +42,14 @@ pub(crate) enum Kept {
     Document,
 }
 
-/// A request's body as it comes, at a pace.
+/// A request's body as it arrives, with the pace that its client must keep.
 pub(crate) struct Body {
     payload: web::Payload,
     req: HttpRequest,
     memory_use: MemoryUse,
-    /// It is told how much was consumed. `None`: HTTP/2, whose windows do the same.
+    /// The connection, which counts the bytes that were consumed. `None`: HTTP/2, whose windows do the same.
     connection: Option<Rc<ConnectionState>>,
-    /// Bytes of the last piece.
+    /// The length in bytes of the last piece.
     given: usize,
     /// `Content-Length`
     declared: Option<u64>,
@@ -94,7 +95,7 @@ impl Body {
         self.declared
     }
 
-    /// How many bytes have come.
+    /// How many bytes have arrived.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
@@ -104,7 +105,7 @@ impl Body {
         self.waited
     }
 
-    /// Counts what comes from now on: the reader keeps it.
+    /// Counts the bytes that arrive from now on, since the reader keeps them.
     pub(crate) fn count(&mut self, kept: Kept) {
         let Some(memory) = self.req.app_data::<web::Data<BodyMemory>>() else {
             return;
@@ -120,7 +121,7 @@ impl Body {
         };
     }
 
-    /// The share of a body that is whole, to be kept as long as its bytes are.
+    /// The share of a complete body, to be kept for as long as its bytes are in memory.
     pub(crate) fn take_share(&mut self) -> Option<Share> {
         match std::mem::replace(&mut self.memory_use, MemoryUse::Nothing) {
             MemoryUse::Whole { share, .. } => share,
@@ -128,7 +129,8 @@ impl Body {
         }
     }
 
-    /// Begins to read an upload, which is stored as it comes. Waits for room first; nothing of the upload is read before.
+    /// Begins to read an upload, which is stored as it arrives. Waits for room first; no byte of the upload is read
+    /// before.
     ///
     /// # Errors
     /// `NoRoom` where there was none in time.
@@ -164,7 +166,7 @@ impl Body {
         Client::of(self.req.head(), proxies)
     }
 
-    /// Whether nothing more will come.
+    /// Whether no more bytes will arrive.
     fn is_all_here(&self) -> bool {
         self.state == State::Ended || self.declared == Some(self.received)
     }
@@ -211,7 +213,7 @@ impl Body {
     /// The next piece; `None` after the last.
     ///
     /// # Errors
-    /// See [`BodyError`]. The first error stays.
+    /// See [`BodyError`]. Every later call returns the first error again.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         match self.state {
             State::Open => {}
@@ -219,7 +221,7 @@ impl Body {
             State::Failed(error) => return Err(error),
         }
         self.held_back = false;
-        // A reader that asks for more has consumed the piece before.
+        // A reader that asks for more has consumed the previous piece.
         if let Some(connection) = &self.connection {
             connection.consume(std::mem::take(&mut self.given));
         }
@@ -250,7 +252,8 @@ impl Body {
         piece
     }
 
-    /// Waits for the client. Only this time counts against its pace, not what is done with the bytes in between.
+    /// Waits for the client. Only this time counts against the client's pace, not the time that the reader takes
+    /// between two pieces.
     async fn wait(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let began = Instant::now();
@@ -280,9 +283,9 @@ impl Body {
         }
     }
 
-    /// Makes an answer ready to be sent while the body may still be coming: reads a small rest, so that the connection
-    /// can be kept; else has the connection closed after the answer, and not before the client could read it. A body
-    /// that no handler read (`Expect: 100-continue`) is not asked for now.
+    /// Prepares a response that is sent while the body may still be arriving: reads a small rest, so that the
+    /// connection can be reused; otherwise the connection is closed after the response, and not before the client could
+    /// read it. The client is not asked for a body that no handler read (`Expect: 100-continue`).
     pub(crate) async fn settle(mut self, answer: HttpResponse) -> HttpResponse {
         let rest = self
             .declared
@@ -292,7 +295,7 @@ impl Body {
             let drain = async {
                 while self.received <= until && matches!(self.next().await, Ok(Some(_))) {}
             };
-            // Past the time the rest is given up, like a rest that is too long.
+            // After this time reading the rest ends, as it does where the rest is too long.
             let _ = timeout(DRAINED_TIME, drain).await;
         }
         if self.state == State::Ended {

@@ -1,8 +1,8 @@
-//! Why a body did not arrive whole.
+//! Why a body did not arrive completely.
 
 use crate::http::pace::TooSlow;
 
-/// Why a body did not come whole.
+/// Why a body did not arrive completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the body came too slowly")]

@@ -1,4 +1,4 @@
-//! What the head of a request says of its body.
+//! The length and framing of a body, as the head of its request states them.
 
 use actix_web::http::header::{self, HeaderMap};
 
@@ -8,7 +8,7 @@ pub(crate) fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
     length.to_str().ok()?.parse().ok()
 }
 
-/// Whether the body has a transfer encoding, and so no length that is known before its end.
+/// Whether the body has a transfer encoding, so that its length is not known before its end.
 pub(crate) fn is_chunked(headers: &HeaderMap) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING)
 }

@@ -1,4 +1,4 @@
-//! An answer that leaves a part of its request's body unread.
+//! A response that leaves a part of its request's body unread.
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web;
@@ -6,8 +6,9 @@ use bytes::Bytes;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The body of an answer that keeps the unread body of its request. While that lives, actix knows that the client may
-/// still be sending: it lingers after the answer, reading, before it closes. A dropped one it would read for ever.
+/// The body of a response that keeps the unread body of its request alive. As long as that lives, actix knows that the
+/// client may still be sending: after the response it reads on for a while before it closes. If the unread body were
+/// dropped, actix would read it for ever.
 pub(super) struct LingeringBody {
     body: BoxBody,
     _payload: web::Payload,

@@ -4,19 +4,19 @@ use crate::http::connection::{ConnectionState, READ_AHEAD_BYTES};
 use crate::http::memory::{Share, SharedMemory};
 use std::rc::Rc;
 
-/// How much of an upload is read before its reader consumes it, where few are under way.
+/// How much of an upload is read ahead of its reader, where few uploads are under way.
 const WIDE_READ_AHEAD_BYTES: u64 = 64 * 1024;
 
 /// The memory that a body takes.
 pub(super) enum MemoryUse {
     Nothing,
-    /// All that came, once the reader has to wait for more.
+    /// All bytes that arrived, once the reader has to wait for more.
     Whole {
         memory: SharedMemory,
         share: Option<Share>,
         uncounted: usize,
     },
-    /// As much as every upload.
+    /// The same amount for every upload.
     Upload {
         share: Share,
         _read_ahead: Option<ReadAhead>,
@@ -33,7 +33,7 @@ impl MemoryUse {
     }
 }
 
-/// More of a body is read before its reader asks for it: an upload is faster so, and takes more memory.
+/// Reads more of a body ahead of its reader: the upload is faster, and takes more memory.
 pub(super) struct ReadAhead(Rc<ConnectionState>);
 
 impl ReadAhead {

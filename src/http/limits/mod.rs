@@ -1,4 +1,4 @@
-//! Limits on the bodies that clients send: how slowly they may come, and how much of them is in memory.
+//! Limits on the bodies that clients send: the pace that they must keep, and how much of them is in memory.
 
 mod body;
 mod body_error;

@@ -1,9 +1,9 @@
-//! The memories of a server, one for each kind of body.
+//! The shared memories of a server, one for each kind of body.
 
 use crate::http::memory::bounds::{DOCUMENTS, HTTP2_CONNECTIONS, UNVERIFIED, UPLOADS};
 use crate::http::memory::shared::SharedMemory;
 
-/// The memories of a server. Cheap to clone.
+/// The shared memories of a server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyMemory {
     pub(crate) unverified: SharedMemory,

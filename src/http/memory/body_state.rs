@@ -1,4 +1,4 @@
-//! A body that is on its way: how old it is, how fast it comes, and whether it has to go.
+//! The state of an arriving body: its age, its speed, and whether it was evicted.
 
 use crate::http::memory::speed::Speed;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The state of a body that is on its way.
+/// The state of an arriving body.
 #[derive(Debug)]
 pub(super) struct BodyState {
     began: Instant,
@@ -35,13 +35,13 @@ impl BodyState {
         speed.count(bytes);
     }
 
-    /// How fast it came lately, bytes a second.
+    /// The recent speed of the body, in bytes a second.
     pub(super) fn speed(&self) -> f64 {
         let speed = self.speed.lock().unwrap_or_else(PoisonError::into_inner);
         speed.bytes_a_second(self.began.elapsed())
     }
 
-    /// Tells the body's owner that its share of the memory is gone.
+    /// Notifies the body's owner that it lost its share of the memory.
     pub(super) fn evict(&self) {
         self.evicted.notify_one();
     }

@@ -1,8 +1,9 @@
-//! How much memory each kind of body may take, and when one body has to make room for another.
+//! How much memory each kind of body may take, and when one body is evicted for another.
 
 use std::time::Duration;
 
-/// Bodies are counted in units of this size, and one unit more for what surrounds a body: parser, connection, request.
+/// Bodies are counted in units of this size, and one unit more for the parser, the connection and the request of a
+/// body.
 pub(super) const UNIT_BYTES: usize = 4096;
 
 /// Bodies whose senders are not verified: the fields of a form before its file.
@@ -14,7 +15,7 @@ pub(super) const UNVERIFIED: Bounds = Bounds {
     waits_for: Duration::from_secs(2),
     small_holders: SmallHolders::MayDisplaceAny,
 };
-/// JSON and XML documents of verified senders, which are held whole.
+/// JSON and XML documents of verified senders, which are kept in memory completely.
 pub(super) const DOCUMENTS: Bounds = Bounds {
     all_bytes: 32 << 20,
     of_one_client_bytes: 8 << 20,
@@ -24,7 +25,8 @@ pub(super) const DOCUMENTS: Bounds = Bounds {
     small_holders: SmallHolders::WaitLikeAll,
 };
 
-/// Uploads under way: 1,024, and 768 of one client. Stalled ones make room, those that come at a usual pace do not.
+/// Uploads under way: 1,024, and 768 of one client. Stalled uploads are evicted, those that arrive at a usual pace are
+/// not.
 pub(super) const UPLOADS: Bounds = Bounds {
     all_bytes: 1024 * charge(UPLOAD_BYTES),
     of_one_client_bytes: 768 * charge(UPLOAD_BYTES),
@@ -33,7 +35,7 @@ pub(super) const UPLOADS: Bounds = Bounds {
     waits_for: Duration::from_secs(10),
     small_holders: SmallHolders::WaitLikeAll,
 };
-/// Connections of HTTP/2 with requests under way. One that moves little makes room; one at work does not.
+/// Connections of HTTP/2 with requests under way. A connection that moves little is evicted, a busy one is not.
 pub(super) const HTTP2_CONNECTIONS: Bounds = Bounds {
     all_bytes: 256 << 20,
     of_one_client_bytes: 192 << 20,
@@ -42,8 +44,8 @@ pub(super) const HTTP2_CONNECTIONS: Bounds = Bounds {
     waits_for: Duration::ZERO,
     small_holders: SmallHolders::MayDisplaceAny,
 };
-/// An upload counts as so many bytes, however long it is. A thousand uploads at full speed were seen to take so much each,
-/// with what the allocator keeps between its buffers.
+/// An upload counts as this many bytes, however long it is. A thousand uploads at full speed were seen to take this
+/// much each, with the memory that the allocator keeps between its buffers.
 pub(crate) const UPLOAD_BYTES: usize = 252 * 1024;
 
 /// How much a [shared memory](super::shared) holds, and when a body loses its share of it.
@@ -53,24 +55,24 @@ pub(super) struct Bounds {
     pub(super) of_one_client_bytes: usize,
     /// A body younger than this is never evicted.
     pub(super) protected_for: Duration,
-    /// Nor is a body that came faster than this lately, bytes a second.
+    /// A body whose recent speed is above this, in bytes a second, is not evicted either.
     pub(super) protected_above: u64,
     /// How long a body waits for room, unread.
     pub(super) waits_for: Duration,
     pub(super) small_holders: SmallHolders,
 }
 
-/// The right of a client whose bodies hold less than half of what the bodies of the greatest client hold, and of a body
-/// that holds less than half of what the greatest body of its client holds.
+/// What a small holder may do: a client whose bodies hold less than half of the memory that the bodies of the greatest
+/// client hold, or a body that holds less than half of the memory that the greatest body of its client holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SmallHolders {
-    /// It may displace that body, or the slowest body of that client, however young and fast: many bodies that come anew
-    /// all the time do not keep out one that comes once.
+    /// It may displace that body, or the slowest body of that client, however young and fast: a stream of many new
+    /// bodies does not keep out a single one.
     MayDisplaceAny,
     WaitLikeAll,
 }
 
-/// How many bytes are counted for `bytes` of a body.
+/// The number of bytes that is counted for `bytes` of a body.
 pub(super) const fn charge(bytes: usize) -> usize {
     (bytes.div_ceil(UNIT_BYTES) + 1) * UNIT_BYTES
 }

@@ -1,10 +1,10 @@
-//! The client whose part of the memory a body takes.
+//! The client that a body's memory is counted for.
 
 use crate::http::proxies::{self, TrustedProxies};
 use actix_web::dev::RequestHead;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// Whose part of the memory a body takes. Decides about limits alone, never about permissions.
+/// The client that a body's memory is counted for. Decides about limits alone, never about permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Client(IpAddr);
 
@@ -17,7 +17,7 @@ impl Client {
         Self::at(trusted.client_for_limits(peer.ip(), &forwarded))
     }
 
-    /// Whose connection it is, before it stated anything.
+    /// The client of a connection that has not sent a request yet.
     pub(crate) fn of_peer(peer: Option<SocketAddr>) -> Self {
         let unknown = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         Self::at(peer.map_or(unknown, |peer| peer.ip()))

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// There is no room for a body, or it had to make room for another.
+/// There is no room for a body, or it was evicted for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no memory for the body")]
 pub(crate) struct NoRoom;
@@ -37,7 +37,7 @@ struct Entry {
 }
 
 impl Ledger {
-    /// Enters a body, which holds nothing yet. Answers its id.
+    /// Enters a body, which holds nothing yet, and returns its id.
     pub(super) fn enter(&mut self, client: Client, body: Arc<BodyState>) -> u64 {
         let id = self.next;
         self.next += 1;
@@ -65,7 +65,8 @@ impl Ledger {
         self.held_bytes == 0 && self.clients.is_empty() && self.bodies.is_empty()
     }
 
-    /// Makes room for `bytes` more of `client`. `own_bytes`: how much their body holds; `speed`: of that body, bytes a second.
+    /// Makes room for `bytes` more of a body of `client`. `own_bytes`: how much the body holds; `speed`: its speed in
+    /// bytes a second.
     pub(super) fn make_room(
         &mut self,
         bounds: &Bounds,
@@ -112,7 +113,7 @@ impl Ledger {
         }
     }
 
-    /// The slowest body that may be evicted for a body of `speed`: of one client, or of all.
+    /// The slowest body, of one client or of all, that may be evicted for a body of this `speed`.
     fn slowest(&self, bounds: &Bounds, speed: f64, of: Option<Client>) -> Option<u64> {
         #[expect(clippy::cast_precision_loss, reason = "a bound on speed is no count")]
         let protected_above = bounds.protected_above as f64;
@@ -128,7 +129,7 @@ impl Ledger {
             .map(|(id, _)| id)
     }
 
-    /// The body of a client that holds most and waits for its client.
+    /// The body of a client that holds most, among those whose client the server waits for.
     fn greatest_body(&self, client: Client) -> Option<(u64, usize)> {
         let bodies = self
             .bodies

@@ -29,7 +29,7 @@ impl SharedMemory {
         }
     }
 
-    /// Takes room for `bytes` of a body that came, and evicts slower bodies where there is none.
+    /// Takes room for `bytes` of a body that arrived, and evicts slower bodies where there is none.
     ///
     /// # Errors
     /// Where no room was found in the time that a body waits.
@@ -39,7 +39,7 @@ impl SharedMemory {
         Ok(share)
     }
 
-    /// As [`SharedMemory::begin`]; the bytes are yet to come.
+    /// As [`SharedMemory::begin`], for bytes that have not arrived yet.
     ///
     /// # Errors
     /// As [`SharedMemory::begin`].
@@ -129,7 +129,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Takes room for `more` bytes that came.
+    /// Takes room for `more` bytes that arrived.
     ///
     /// # Errors
     /// Where there was none in the time that a body waits, or the body was evicted.
@@ -150,7 +150,7 @@ impl Share {
 
     fn take(&self, charged: usize, eviction: Eviction) -> Result<(), NoRoom> {
         let bounds = &self.memory.bounds;
-        // A body that has no pace yet is not slow.
+        // A body that is too young to have a speed does not count as slow.
         let speed = if self.body.age() < bounds.protected_for {
             f64::INFINITY
         } else {
@@ -173,13 +173,13 @@ impl Share {
         !self.memory.ledger().has(self.id)
     }
 
-    /// Whether there is so much room that a body may take more than the least.
+    /// Whether so little of the memory is held that a body may take more than the least.
     pub(crate) fn is_one_of_few(&self) -> bool {
         let bounds = &self.memory.bounds;
         self.memory.ledger().held_bytes <= bounds.all_bytes / 8
     }
 
-    /// Bytes came that take no more room.
+    /// Counts bytes that arrived and take no more room.
     pub(crate) fn count(&self, bytes: usize) {
         self.body.count(bytes);
     }
@@ -195,7 +195,8 @@ impl Share {
         async move { body.evicted().await }
     }
 
-    /// Whether the body's client is waited for. One that is not is not slow, and makes room for no other.
+    /// Sets whether the server waits for the body's client. While it does not, the body does not count as slow and is
+    /// not evicted.
     pub(crate) fn waits_for_client(&self, waits: bool) {
         self.body.set_waits_for_client(waits);
     }
@@ -217,7 +218,7 @@ mod tests {
 
     const UNIT: usize = UNIT_BYTES;
 
-    /// Ten units in all, six for each client; a body is spared for a second.
+    /// Ten units in all, six for each client; a body younger than a second is not evicted.
     fn memory() -> SharedMemory {
         SharedMemory::new(Bounds {
             all_bytes: 10 * UNIT,
@@ -230,7 +231,7 @@ mod tests {
     }
 
     impl SharedMemory {
-        /// What there is room for now.
+        /// Takes room where there is some now, without waiting.
         fn begin_now(&self, client: Client, bytes: usize) -> Result<Share, NoRoom> {
             self.begin(client, bytes)
                 .now_or_never()
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_dropped_or_evicted_is_given_back_once() {
+    async fn a_dropped_or_evicted_share_is_given_back_once() {
         let memory = memory();
         let mut shares: Vec<_> = (0..3)
             .map(|_| memory.begin_now(client(1), UNIT).unwrap())
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_one_client_the_slowest_makes_room_and_no_other_client_does() {
+    async fn the_slowest_body_of_a_full_client_is_evicted_and_none_of_another_client() {
         let memory = memory();
         let other = memory.begin_now(client(2), UNIT).unwrap();
         let mut steady = memory.begin_now(client(1), UNIT).unwrap();
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_all_is_taken_the_client_that_holds_most_makes_room() {
+    async fn where_all_memory_is_taken_the_client_that_holds_most_loses_a_body() {
         let memory = memory();
         let fast: Vec<_> = (0..3)
             .map(|_| memory.begin_now(client(1), UNIT).unwrap())

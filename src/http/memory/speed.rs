@@ -1,12 +1,12 @@
-//! How fast a body comes.
+//! The speed of an arriving body.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// After this time the bytes that came count half when the pace of a body is judged.
+/// After this time, bytes that arrived count half in the speed of a body.
 const PACE_HALF_LIFE: Duration = Duration::from_secs(4);
 
-/// Bytes that came, the older ones counted less.
+/// A decaying count of the bytes that arrived: older bytes count less.
 #[derive(Debug)]
 pub(super) struct Speed {
     recent: f64,
@@ -14,7 +14,7 @@ pub(super) struct Speed {
 }
 
 impl Speed {
-    /// Of a body of which nothing has come.
+    /// The speed of a body of which no byte has arrived.
     pub(super) fn begin() -> Self {
         Self {
             recent: 0.0,
@@ -29,7 +29,7 @@ impl Speed {
         self.at = Instant::now();
     }
 
-    /// `age`: of the body.
+    /// `age`: the body's age.
     pub(super) fn bytes_a_second(&self, age: Duration) -> f64 {
         let recent = self.recent * fading(self.at.elapsed());
         let seconds = PACE_HALF_LIFE.as_secs_f64() / std::f64::consts::LN_2;

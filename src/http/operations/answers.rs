@@ -15,7 +15,7 @@ const PATHS: [&str; 4] = [
     "/-/docs",
 ];
 
-/// Takes every request of the face [`Operations`](crate::http::face::Face::Operations).
+/// Handles every request of the face [`Operations`](crate::http::face::Face::Operations).
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(answer));
 }
@@ -40,7 +40,7 @@ async fn answer(req: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     }
 }
 
-/// What is the same for everybody, until the next release.
+/// A response that is the same for all clients until the next release.
 fn described(content_type: &str, body: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(content_type)

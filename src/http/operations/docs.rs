@@ -9,12 +9,12 @@ use std::sync::LazyLock;
 
 const STYLE: &str = include_str!("docs.css");
 
-/// The document, as it is sent.
+/// The document, as clients get it.
 pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document().to_string());
-/// The page, as it is sent.
+/// The page, as clients get it.
 pub(super) static PAGE: LazyLock<String> =
     LazyLock::new(|| page(&openapi::document()).into_string());
-/// What the page may load: its own style.
+/// The content security policy of the page: it may load its own style alone.
 pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     let digest = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -57,7 +57,7 @@ fn page(document: &Value) -> Markup {
     }
 }
 
-/// Path, method and description of each, but for OPTIONS and HEAD, which say nothing new.
+/// Path, method and description of each operation except OPTIONS and HEAD, which add nothing.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = members(&document["paths"]);
     let each = paths.flat_map(|(path, item)| {
@@ -110,7 +110,7 @@ fn one(path: &str, method: &str, operation: &Value, document: &Value) -> Markup 
     }
 }
 
-/// Names in the path, where there is something to say of them.
+/// The parameters in the path that have a description.
 fn in_the_path(parameters: &Value) -> Markup {
     let parameters = parameters.as_array().into_iter().flatten();
     let described: Vec<_> = parameters
@@ -131,7 +131,7 @@ fn in_the_path(parameters: &Value) -> Markup {
     }
 }
 
-/// Text with code spans: what is between two backticks.
+/// Text in which a pair of backticks makes a code span.
 fn prose(text: &str) -> Markup {
     html! {
         @for (at, part) in text.split('`').enumerate() {
@@ -178,7 +178,7 @@ fn is_required(schema: &Value, name: &str) -> bool {
     required.any(|one| one == name)
 }
 
-/// What each example is of, and the example.
+/// The title of each example, and the example.
 fn examples(answer: &Value) -> Vec<(&str, &Value)> {
     let content = &answer["content"]["application/json"];
     match content.get("example") {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_the_document_is_escaped() {
+    fn text_from_the_document_is_escaped() {
         let tags = serde_json::json!([{"name": "<b>&", "description": "`<i>`"}]);
         let page = page(&serde_json::json!({"tags": tags})).into_string();
         assert!(page.contains("&lt;b&gt;&amp;"), "{page}");

@@ -1,4 +1,4 @@
-//! The two limits of the asset API, and the headers that tell a client what is left.
+//! The two limits of the asset API, and the headers that show a client the rest of its limit.
 use crate::clock::Clock;
 use crate::http::rate_limit::sliding_log::{LimitReached, RateLimit, SlidingLog};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -17,9 +17,9 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 #[derive(Debug)]
 pub struct RateLimits {
     clock: Clock,
-    /// v1, by token; `None`: `API_KEY_RATE_LIMIT=off`
+    /// Requests of v1, counted by token; `None`: `API_KEY_RATE_LIMIT=off`
     tokens: Option<SlidingLog<String>>,
-    /// By the asset that is copied.
+    /// Counted by the asset that is copied.
     duplicates: SlidingLog<Uuid>,
 }
 
@@ -57,7 +57,7 @@ impl RateLimits {
     }
 }
 
-/// What is left of a token's limit after a request.
+/// The rest of a token's limit after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) struct Allowance {
     remaining: u32,

@@ -1,7 +1,7 @@
-//! How often a client may call the asset API: by token, and by asset that is duplicated. Plane contract, section 2.5.
+//! Rate limits of the asset API: by token, and by the asset that is duplicated. Plane contract, section 2.5.
 //!
 //! It lies outside of the asset API because every handler's [`AppState`](crate::http::app_state::AppState) holds the
-//! counters. It refuses to know how a refusal is answered.
+//! counters. It refuses to know the form of a refusal.
 mod limits;
 mod sliding_log;
 

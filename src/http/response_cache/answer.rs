@@ -1,4 +1,4 @@
-//! A cached answer, and the mark by which a handler says that its answer may be cached.
+//! A cached response, and the mark by which a handler states that its response may be cached.
 
 use crate::cache::VersionStamp;
 use crate::clock::Timestamp;
@@ -8,13 +8,13 @@ use actix_web::HttpResponse;
 use actix_web::http::header::HeaderName;
 use std::sync::Arc;
 
-/// An answer, ready to be sent.
+/// A response, ready to be sent.
 pub(crate) struct CachedResponse {
     /// From the status line on, without what [`CachedResponse::rest_of_head`] adds.
     pub(crate) head: Box<[u8]>,
-    /// `None`: the answer has no body.
+    /// `None`: the response has no body.
     pub(crate) body: Option<Arc<SmallBody>>,
-    /// When it expires, whatever happens to its rows.
+    /// When it expires, even if none of its rows changes.
     pub(crate) until: Option<Timestamp>,
     /// The header that carries the id of the request.
     pub(super) id_header: HeaderName,
@@ -22,7 +22,7 @@ pub(crate) struct CachedResponse {
 }
 
 impl CachedResponse {
-    /// An answer that is a head alone.
+    /// A response that is a head alone.
     #[cfg(test)]
     pub(crate) fn bare(head: &[u8]) -> Self {
         let request = actix_web::test::TestRequest::get().to_srv_request();
@@ -36,7 +36,7 @@ impl CachedResponse {
         }
     }
 
-    /// The part of the head that each answer has of its own: `Date`, the request's id, and the empty line.
+    /// The part of the head that differs for each response: `Date`, the request's id, and the empty line.
     pub(crate) fn rest_of_head(&self, date: &str, id: &RequestId) -> Vec<u8> {
         let mut rest = Vec::with_capacity(96);
         let name = self.id_header.as_str();
@@ -47,7 +47,7 @@ impl CachedResponse {
     }
 }
 
-/// How long an answer is valid.
+/// How long a response is valid.
 #[derive(Debug, Clone)]
 pub(crate) struct Validity {
     /// Until one of these rows changes.
@@ -56,14 +56,14 @@ pub(crate) struct Validity {
     pub(crate) until: Option<Timestamp>,
 }
 
-/// The mark of an answer that may be cached.
+/// The mark of a response that may be cached.
 pub(super) struct Offer {
     pub(super) validity: Validity,
     /// The body of a 200.
     pub(super) body: Option<Arc<SmallBody>>,
 }
 
-/// Marks an answer as one that may be cached: it depends on nothing but the request's method, target, host and
+/// Marks a response as one that may be cached: it depends on nothing but the request's method, target, host and
 /// `If-None-Match`, and on rows.
 pub(crate) fn offer(answer: &mut HttpResponse, validity: Validity, body: Option<SmallBody>) {
     let body = body.map(Arc::new);

@@ -1,4 +1,4 @@
-//! The cached answers, by request.
+//! The cached responses, by request.
 
 use crate::cache::VersionedCache;
 use crate::http::config::HttpConfig;
@@ -13,11 +13,11 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use std::sync::Arc;
 
-/// How much memory all of them may take, without their bodies, which belong to the store.
+/// How much memory all cached responses may take, without their bodies, which belong to the store.
 const MOST_BYTES: usize = 32 << 20;
 const USUAL_BYTES: usize = 1024;
 
-/// The cached answers. Cheap to clone.
+/// The cached responses. Cheap to clone.
 #[derive(Clone)]
 pub struct ResponseCache(Arc<VersionedCache<Box<[u8]>, Arc<CachedResponse>>>);
 
@@ -29,7 +29,7 @@ impl ResponseCache {
         }))
     }
 
-    /// The cached answer to a request like this. `space`: a buffer for the key, to be used again.
+    /// The cached response to a request like this. `space`: a reusable buffer for the key.
     pub(crate) fn find(
         &self,
         request: CacheableRequest<'_>,
@@ -38,7 +38,7 @@ impl ResponseCache {
         self.0.get(request.key(space)?)
     }
 
-    /// Keeps an answer that its handler [marked](crate::http::response_cache::offer), as it goes out.
+    /// Keeps a response that its handler [marked](crate::http::response_cache::offer), as it is sent.
     pub(crate) fn keep(&self, answer: &ServiceResponse<BoxBody>, config: &HttpConfig) {
         let offer = answer.response().extensions();
         let (Some(offer), status) = (offer.get::<Offer>(), answer.status()) else {
@@ -64,7 +64,7 @@ impl ResponseCache {
         let body = match (status, cacheable.if_none_match) {
             (StatusCode::OK, None) if request.method() == Method::GET => offer.body.clone(),
             (StatusCode::OK, None) => None,
-            // The form of `If-None-Match` that clients use: the one tag that they know.
+            // The form of `If-None-Match` that clients use: the one tag that they have cached.
             (StatusCode::NOT_MODIFIED, Some(known)) if etag == Some(known) => None,
             _ => return,
         };

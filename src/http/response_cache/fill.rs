@@ -1,4 +1,4 @@
-//! The middleware that fills the cache: it keeps each answer that a handler offered, as the answer goes out.
+//! The middleware that fills the cache: it keeps each response that a handler offered, as the response is sent.
 //!
 //! It has to be the outermost middleware, so that the head that is kept has all headers.
 
@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web;
 
-/// Keeps each answer that a handler [offered](crate::http::response_cache::offer).
+/// Keeps each response that a handler [offered](crate::http::response_cache::offer).
 pub(crate) async fn fill(
     cache: web::Data<ResponseCache>,
     config: web::Data<HttpConfig>,

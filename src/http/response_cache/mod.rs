@@ -1,10 +1,10 @@
-//! The response cache: answers that may be given again as they are, to requests that are the same in all that matters,
-//! until a row that the answer was made of changes.
+//! The response cache: responses that may be sent again unchanged to requests that are the same in all that matters,
+//! until a row that the response was made from changes.
 //!
-//! It is filled by one middleware ([`fill`]) and read by the [fast path](crate::http::connection). Guarantees: only an
-//! answer that its handler marked ([`offer`]) is kept, and only of a request whose every header is one that such an answer
-//! cannot depend on; the head is the one that the handler's answer went out with, but for its date and id. It refuses to
-//! know which answers these are, and how they are sent.
+//! It is filled by one middleware ([`fill`]) and read by the [fast path](crate::http::connection). Guarantees: only a
+//! response that its handler marked ([`offer`]) is kept, and only where such a response cannot depend on any header of
+//! its request outside of the key; the head is the one that the handler's response was sent with, except its date and
+//! id. It refuses to know which responses these are, and how they are sent.
 
 mod answer;
 mod cache;

@@ -5,14 +5,14 @@ use crate::http::proxies::PeerTrust;
 /// Requests with longer keys are not answered from the cache.
 const KEY_BYTES: usize = 1024;
 
-/// A request all of whose headers are known to change nothing in a cached answer, but those that are part of its key.
+/// A request whose headers are all known not to change a cached response, except those that are part of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CacheableRequest<'a> {
     pub(crate) method: &'a str,
     /// As it stands in the request line.
     pub(crate) target: &'a str,
     host: &'a [u8],
-    /// The host and scheme that a proxy says the client used, and whether the peer is trusted to say so.
+    /// The host and scheme that a proxy states the client used, and whether the peer is trusted to state them.
     forwarded_host: Option<&'a [u8]>,
     forwarded_proto: Option<&'a [u8]>,
     trust: PeerTrust,
@@ -46,7 +46,7 @@ impl<'a> CacheableRequest<'a> {
                 }
                 HeaderEffect::Unknown => return None,
             };
-            // The header was sent twice: a handler has to judge that.
+            // The header was sent twice: a handler has to decide about that.
             if earlier.is_some() {
                 return None;
             }
@@ -85,16 +85,16 @@ impl<'a> CacheableRequest<'a> {
     }
 }
 
-/// The effect of a header on an answer that may be cached.
+/// The effect of a header on a response that may be cached.
 enum HeaderEffect {
     None,
     Host,
     ForwardedHost,
     ForwardedProto,
     IfNoneMatch,
-    /// None where it has one of these values, otherwise unknown.
+    /// No effect where it has one of these values, otherwise an unknown one.
     OneOf(&'static [&'static str]),
-    /// Unknown: ranges, other preconditions, signatures, origins, bodies.
+    /// An unknown effect: ranges, other preconditions, signatures, origins, bodies.
     Unknown,
 }
 

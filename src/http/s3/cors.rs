@@ -1,5 +1,5 @@
-//! What a browser's page may do with this face: any origin, without credentials, until a bucket has rules of its own,
-//! which then replace that entirely.
+//! CORS of this face: any origin is allowed, without credentials, until a bucket has rules of its own, which then
+//! replace this default entirely.
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html>
 
@@ -15,18 +15,18 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
-/// The wildcard stands for user metadata, which can have any name; browsers take it for requests without credentials.
+/// The wildcard stands for user metadata, which can have any name; browsers honour it for requests without credentials.
 const EXPOSED: &str = "ETag, Location, Accept-Ranges, Content-Range, Content-Disposition, Content-Encoding, \
      x-amz-request-id, x-amz-id-2, x-amz-checksum-crc32, x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, \
      x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type, x-amz-tagging-count, *";
 const MAX_AGE_SECONDS: &str = "86400";
-/// What an answer under a bucket's rules depends on.
+/// The headers that a response under a bucket's rules depends on.
 const VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
 );
 
-/// Adds the headers that let a page of another origin read this answer; a form's answer, whatever the origin. A preflight
-/// has its own.
+/// Adds the headers that let a page of another origin read this response; where the bucket has no rules, a form's
+/// response gets them even if the request has no `Origin`. A preflight response has its own headers.
 pub(crate) fn allow(
     req: &HttpRequest,
     operation: Option<&Operation>,
@@ -45,14 +45,15 @@ pub(crate) fn allow(
     }
 }
 
-/// Whether the request is known by its address alone: a page that is opened near that address must not read the answer.
+/// Whether only the client's address authorizes the request: a page in a browser at that address must not read the
+/// response.
 fn opens_to_addresses(req: &HttpRequest, bucket: &Bucket) -> bool {
     let policy = bucket.policy().ok().flatten();
     policy.is_some_and(BucketPolicy::looks_at_addresses) && !is_signed(req)
 }
 
-/// Whether it states a signature of S3's: not any `Authorization`, and not any name of a presigned query, both of which a
-/// page can send.
+/// Whether the request has a signature of S3. Another `Authorization`, or a single name of a presigned query, is not
+/// enough: a page can send both.
 fn is_signed(req: &HttpRequest) -> bool {
     let headers = fields::header_fields(req.headers());
     signature::is_stated(&RequestHead {
@@ -65,7 +66,8 @@ fn is_signed(req: &HttpRequest) -> bool {
 
 fn allow_any(req: &HttpRequest, always: bool, headers: &mut HeaderMap) {
     if !always && [Method::GET, Method::HEAD].contains(req.method()) {
-        // A cache would else give what was asked for without an origin to a page, which then may not read it.
+        // Otherwise a cache would give a response that was requested without an origin to a page, which then may not
+        // read it.
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
     if always || req.headers().contains_key(header::ORIGIN) {
@@ -97,7 +99,7 @@ fn stated<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     req.headers().get(name)?.to_str().ok()
 }
 
-/// Never `Access-Control-Allow-Credentials`: a signature alone says who sent the request.
+/// Never sends `Access-Control-Allow-Credentials`: only a signature authenticates the sender of a request.
 fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
     let origin = if allowed.any_origin { "*" } else { origin };
     let lines = [
@@ -119,10 +121,10 @@ fn state(allowed: &Allowed<'_>, origin: &str, headers: &mut HeaderMap) {
     }
 }
 
-/// `OPTIONS`: may a page send this? Of what exists it says no more than the rules of a bucket do.
+/// `OPTIONS`: whether a page may send a request. It reveals nothing of what exists beyond the rules of a bucket.
 ///
 /// # Errors
-/// 400 where it is no preflight, 403 for what is not allowed.
+/// 400 where the request is no preflight, 403 where the rules do not allow it.
 pub(crate) fn preflight(
     req: &HttpRequest,
     bucket: Option<&Bucket>,
@@ -195,7 +197,7 @@ impl<'a> Preflight<'a> {
         Ok(self.finish(answer))
     }
 
-    /// Headers are echoed rather than `*`, which would leave out Authorization.
+    /// Echoes the requested headers rather than sending `*`, which would not cover Authorization.
     fn finish(&self, mut answer: HttpResponse) -> HttpResponse {
         let headers = answer.headers_mut();
         headers.insert(header::VARY, VARY);
@@ -206,7 +208,7 @@ impl<'a> Preflight<'a> {
     }
 }
 
-/// AWS: its words, spelling included.
+/// AWS: the text, spelling included.
 fn not_whitelisted() -> S3Error {
     S3Error::with_message(
         ErrorCode::AccessForbidden,
@@ -362,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_depends_on_the_origin_tells_caches_so() {
+    fn an_answer_that_depends_on_the_origin_has_a_vary_header() {
         let answer = |method: Method, always| {
             let req = TestRequest::default().method(method).to_http_request();
             let mut answer = HttpResponse::Ok().finish();

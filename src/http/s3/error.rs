@@ -1,4 +1,4 @@
-//! Every trouble of this face as S3's XML: the total mapping of what the store and a body may answer.
+//! Every error of this face as S3's XML: the total mapping of the errors of the store and of bodies.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 
 use crate::http::limits::BodyError;
@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 const RETRY_AFTER_SECONDS: &str = "2";
 
-/// The answer to a refused request, and its note for the log.
+/// Makes the response to a refused request, and leaves its note for the log.
 pub(crate) fn answer(req: &HttpRequest, operation: &'static str, refusal: S3Error) -> HttpResponse {
     let status =
         StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -42,14 +42,15 @@ pub(crate) fn answer(req: &HttpRequest, operation: &'static str, refusal: S3Erro
         Note {
             operation,
             code: refusal.code.as_str(),
-            // Messages name fields, headers and bounds; what a client sent in them stands in `extras`, which no log sees.
+            // Messages name fields, headers and bounds; values that a client sent are in `extras`, which are never
+            // logged.
             detail: Some(refusal.log.unwrap_or(refusal.message.into_owned())),
         },
     );
     answer.body(xml)
 }
 
-/// The answer to a head that is too long.
+/// The response to a head that is too long.
 pub(crate) fn head_too_large(req: &HttpRequest) -> HttpResponse {
     let refusal = S3Error::new(ErrorCode::RequestHeaderSectionTooLarge);
     let mut answer = answer(req, "", refusal);

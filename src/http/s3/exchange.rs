@@ -8,13 +8,13 @@ use crate::s3::uri::{self, Plus};
 use crate::s3::{BucketName, ErrorCode, ObjectKey, S3Error};
 use actix_web::HttpRequest;
 
-/// A request on its way to an answer.
+/// A request on its way to a response.
 pub(crate) struct Exchange<'a> {
     pub(crate) req: &'a HttpRequest,
     pub(crate) config: &'a HttpConfig,
-    /// Names lower case, values as sent; behind those that came as headers the ones that a presigned query states.
+    /// Names in lower case, values as sent: first the headers of the request, then those that a presigned query states.
     pub(crate) headers: Vec<(String, String)>,
-    /// How many came as headers.
+    /// How many of them are headers of the request.
     sent: usize,
     /// Decoded
     pub(crate) query: Vec<(String, String)>,
@@ -56,7 +56,7 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Reads the query as its client signed it. No name of a sub-resource has a `+` or a space in it, so the operation
+    /// Reads the query as the client signed it. No name of a sub-resource has a `+` or a space in it, so the operation
     /// stays the same.
     pub(crate) fn read_as_signed(&mut self, plus: Plus) -> Result<(), S3Error> {
         if self.plus == plus {
@@ -66,7 +66,7 @@ impl<'a> Exchange<'a> {
         self.read_query()
     }
 
-    /// What came as headers: what a signature's headers are.
+    /// The headers that the client sent as such: a signature covers headers among these alone.
     pub(crate) fn sent_headers(&self) -> &[(String, String)] {
         &self.headers[..self.sent]
     }
@@ -91,7 +91,7 @@ impl<'a> Exchange<'a> {
         )
     }
 
-    /// Where an object of this server is: absolute, or a path where the request names no host that a link could hold.
+    /// The URL of an object of this server; a path, where the request names no host that a link could hold.
     pub(crate) fn location_of(&self, bucket: &BucketName, key: &ObjectKey) -> String {
         let key = uri::encode_path(key.as_str());
         let path = if self.virtual_bucket.is_some() {

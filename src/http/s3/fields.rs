@@ -1,9 +1,9 @@
-//! What a request states in words: lower-case names and values, of its headers or of a form's fields.
+//! The fields of a request: lower-case names and values, from its headers or from a form.
 
 use crate::s3::signature;
 use actix_web::http::header::HeaderMap;
 
-/// The headers of a request as fields. A value that is no UTF-8 is read byte by byte (ISO 8859-1).
+/// The headers of a request as fields. A value that is not UTF-8 is read byte by byte (ISO 8859-1).
 pub(crate) fn header_fields(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()

@@ -1,10 +1,10 @@
-//! `GET /` in a browser: what this is.
+//! `GET /` in a browser: a page that explains what this server is.
 
 use crate::http::s3::exchange::Exchange;
 use actix_web::HttpResponse;
 use actix_web::http::{Method, header};
 
-/// Only a browser that comes without a signature: every other `GET /` lists the buckets.
+/// Whether a browser asks for `/` without a signature: every other `GET /` lists the buckets.
 pub(crate) fn is_asked_for(exchange: &Exchange<'_>) -> bool {
     let req = exchange.req;
     [Method::GET, Method::HEAD].contains(req.method())

@@ -20,7 +20,7 @@ pub(crate) async fn minio(req: HttpRequest, state: web::Data<AppState>) -> HttpR
     let reads = [Method::GET, Method::HEAD].contains(req.method());
     match req.uri().path() {
         "/minio/health/live" if reads => HttpResponse::Ok().finish(),
-        // MinIO: `cluster/read` asks for the quorum of reads alone.
+        // MinIO: `cluster/read` checks the quorum of reads alone.
         "/minio/health/cluster/read" if reads => {
             health(state.store.upkeep().index_is_reachable().await)
         }

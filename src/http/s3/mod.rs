@@ -1,6 +1,6 @@
-//! The S3 face: from a request to an [`Operation`], to its answer.
+//! The S3 face: from a request to an [`Operation`], to its response.
 //!
-//! Guarantees: a signature is checked before anything is said of what exists; nothing of a body is stored before its
+//! Guarantees: a signature is checked before a response reveals what exists; no byte of a body is stored before its
 //! sender was verified; an error is S3's XML, and the client sees it. The protocol itself is in [`crate::s3`].
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
@@ -35,7 +35,7 @@ use operations::{
 };
 use request::{document, headers};
 
-/// Answers every request that is for no other face.
+/// Answers every request that is not for another face.
 pub(super) async fn answer(
     req: HttpRequest,
     payload: web::Payload,
@@ -69,7 +69,7 @@ pub(super) async fn answer(
     body.settle(answer).await
 }
 
-/// A presigned address is a key to the object: not for the pages that the answer leads to.
+/// A presigned URL is a key to the object: it must not reach the pages that the response links to.
 fn keep_address_private(req: &HttpRequest, headers: &mut HeaderMap) {
     let query = req.uri().query();
     if query.is_some_and(|query| query.contains("Signature=")) {
@@ -78,7 +78,7 @@ fn keep_address_private(req: &HttpRequest, headers: &mut HeaderMap) {
     }
 }
 
-/// The operation that the request asks for, where there is one, and the answer.
+/// The operation that the request asks for, where there is one, and the response.
 async fn ask(
     exchange: &mut Exchange<'_>,
     authorizer: &Authorizer<'_>,
@@ -96,8 +96,8 @@ async fn ask(
     }
 }
 
-/// The refusal of a request that asks for no operation. A form's signature is in its fields, and an unsupported method needs
-/// no authentication; otherwise only signed requests learn what exists and what does not.
+/// The refusal of a request that asks for no operation. A form's signature is in its fields, and an unsupported method
+/// needs no authentication; otherwise only signed requests get to know what exists and what does not.
 fn refuse(exchange: &Exchange<'_>, authorizer: &Authorizer<'_>, refusal: S3Error) -> S3Error {
     let needs_no_signature = *exchange.req.method() == Method::OPTIONS
         || refusal.code == ErrorCode::MethodNotAllowed
@@ -129,7 +129,7 @@ async fn carry_out(
     headers::judge_headers(exchange, operation.name())?;
     request::acl::refuse_blocked(exchange, &permitted)?;
     if !operation.takes_body() {
-        // It is read all the same: the body must be what was signed.
+        // The body is read even here, since it must be the one that was signed.
         document::read_signed(body, &permitted, document::NEEDLESS_BYTES).await?;
     }
     let answered = match permitted.operation().clone() {

@@ -1,4 +1,4 @@
-//! What the answers of several operations have in common.
+//! Helpers for the responses of several operations.
 
 use crate::s3::checksum::Checksum;
 use crate::s3::lifecycle::Subject;
@@ -12,14 +12,14 @@ pub(crate) fn xml_answer(text: String) -> HttpResponse {
         .body(text)
 }
 
-/// Checksums as headers.
+/// Adds checksums as headers.
 pub(crate) fn state_checksums(answer: &mut HttpResponseBuilder, checksums: &[Checksum]) {
     for checksum in checksums {
         answer.insert_header((checksum.algorithm.header(), checksum.value.as_str()));
     }
 }
 
-/// `x-amz-expiration` of an object, where the bucket's lifecycle ends it.
+/// `x-amz-expiration` of an object, where the bucket's lifecycle expires it.
 pub(crate) fn expiration(bucket: &Bucket, object: &Subject<'_>) -> Option<(HeaderName, String)> {
     let expiry = bucket.lifecycle()?.expiry(object)?;
     Some((HeaderName::from_static("x-amz-expiration"), expiry.header()))

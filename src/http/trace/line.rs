@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tracing::Span;
 
-/// An answer that took us longer to begin is worth a line.
+/// A response that the server took longer to begin gets a log line.
 const SLOW: Duration = Duration::from_secs(2);
 
 /// The log line of a request that cannot be parsed.
@@ -31,7 +31,7 @@ pub(super) struct Line<'a> {
     face: Face,
     note: &'a Note,
     status: u16,
-    /// How long we took to begin the answer, without the time that we waited for the client.
+    /// How long the server took to begin the response, without the time that it waited for the client.
     took: Duration,
     peer: Option<IpAddr>,
 }
@@ -57,9 +57,9 @@ impl Line<'_> {
             };
         }
         match status {
-            // The client asked for something that hangar does not have: it is the client's matter.
+            // The client asked for something that hangar does not implement: the operator need not act.
             501 => line!(info, "refused"),
-            // Overload, and a full disk: their own warnings say what is to be done about them.
+            // Overload, and a full disk: their own warnings say what the operator can do.
             503 | 507 => line!(warn, "failed"),
             500.. => line!(error, "failed"),
             400.. => line!(info, "refused"),
@@ -74,7 +74,7 @@ pub(super) fn span(id: &RequestId) -> Span {
     tracing::info_span!("request", id = %id.as_str())
 }
 
-/// Writes the line of an answer that a handler gave. `took`: with the time that the handler waited for the client.
+/// Writes the line of a response that a handler made. `took`: with the time that the handler waited for the client.
 pub(super) fn log(answer: &ServiceResponse<BoxBody>, face: Face, took: Duration) {
     let request = answer.request();
     let extensions = request.extensions();
@@ -92,7 +92,7 @@ pub(super) fn log(answer: &ServiceResponse<BoxBody>, face: Face, took: Duration)
     line.write();
 }
 
-/// The part of a cached answer's line that is the same for each request that it answers.
+/// The part of a cached response's line that is the same for each request that it answers.
 #[derive(Debug, Clone)]
 pub(crate) struct CachedLine {
     face: Face,
@@ -101,7 +101,7 @@ pub(crate) struct CachedLine {
 }
 
 impl CachedLine {
-    /// Of the answer of a handler.
+    /// The line of a handler's response.
     pub(crate) fn of(answer: &ServiceResponse<BoxBody>, face: Face) -> Self {
         let note = answer.request().extensions().get::<Note>().cloned();
         Self {
@@ -111,7 +111,7 @@ impl CachedLine {
         }
     }
 
-    /// When to begin to measure how long an answer takes. `None`: the level hides the lines of cached answers.
+    /// The time at which a cached response began. `None`: the log level hides the lines of cached responses.
     pub(crate) fn begin() -> Option<Instant> {
         tracing::enabled!(tracing::Level::DEBUG).then(Instant::now)
     }

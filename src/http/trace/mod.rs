@@ -1,8 +1,8 @@
-//! What the log says of a request, and the id by which a client can point to it.
+//! The log line of a request, and the id by which a client can refer to it.
 //!
-//! Guarantees: each answer has an id; each 4xx, each 5xx and each slow answer has one line, others have one at `debug`,
-//! whether a handler gave the answer or the response cache.
-//! A line never holds a query string, a header or a form's field: the path alone, as it was sent.
+//! Guarantees: each response has an id; each 4xx, each 5xx and each slow response has one line, others have one at
+//! `debug`, whether a handler gave the response or the response cache. A line never holds a query string, a header or a
+//! form's field: the path alone, as it was sent.
 
 mod line;
 mod note;

@@ -6,11 +6,11 @@ use std::time::Duration;
 /// The note of a handler. The last note of a request counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Note {
-    /// `PutObject`; empty where the path says it all
+    /// `PutObject`; empty where the path says enough
     pub(crate) operation: &'static str,
-    /// The code of an error answer: `NoSuchKey`
+    /// The code of an error response: `NoSuchKey`
     pub(crate) code: &'static str,
-    /// What the administrator may do about it. Never a secret, never sent.
+    /// The cause, or what the operator can do about it. Never a secret, never sent.
     pub(crate) detail: Option<String>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn note(req: &actix_web::HttpRequest, note: Note) {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waited(pub(super) Duration);
 
-/// Takes this time off what the line says of a request.
+/// Subtracts this time from the duration in the line of a request.
 pub(crate) fn waited_for_client(req: &actix_web::HttpRequest, waited: Duration) {
     req.extensions_mut().insert(Waited(waited));
 }

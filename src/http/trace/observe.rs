@@ -1,4 +1,4 @@
-//! The middleware that gives each request its id, logs it, and adds the headers that every answer has.
+//! The middleware that gives each request its id, logs it, and adds the headers that every response has.
 
 use crate::http::config::HttpConfig;
 use crate::http::face::Face;
@@ -14,7 +14,7 @@ use actix_web::middleware::Next;
 use std::time::Instant;
 use tracing::Instrument;
 
-/// The middleware that gives the request its id, logs it, and adds the headers that every answer has.
+/// The middleware that gives the request its id, logs it, and adds the headers that every response has.
 pub(crate) async fn observe(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,4 +1,4 @@
-//! The id by which a client can point to a request, and the headers that carry it.
+//! The id by which a client can refer to a request, and the headers that carry it.
 
 use actix_web::HttpMessage;
 use actix_web::http::header::HeaderName;
@@ -7,7 +7,7 @@ pub(crate) const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-r
 pub(super) const X_AMZ_ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What `x-amz-id-2` and an error's `HostId` hold: which server answered.
+/// The value of `x-amz-id-2` and of an error's `HostId`: the server that answered.
 pub(crate) const HOST_ID: &str = "hangar";
 
 /// 16 upper-case hex digits.
@@ -23,7 +23,7 @@ impl RequestId {
         &self.0
     }
 
-    /// The id of a request on its way through the server.
+    /// The id of a request that is being handled.
     pub(crate) fn of(req: &actix_web::HttpRequest) -> String {
         req.extensions()
             .get::<Self>()

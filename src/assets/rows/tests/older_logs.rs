@@ -1,6 +1,6 @@
-//! Records and indexes of the time when a project had one pointer for all workspaces.
+//! Records and indexes from the time when a project had one pointer for all workspaces.
 //!
-//! The law: an older index that is migrated, and the older log replayed by today's code, are the same rows; and stay the
+//! The law: migrating an older index gives the same rows as replaying the older log with today's code. They stay the
 //! same when newer records follow, however replay groups them.
 use super::*;
 use crate::assets::pointer_hook::moved_to;
@@ -289,7 +289,7 @@ impl World {
     }
 
     async fn take(&mut self, era: Era, step: &Step) {
-        let Some(effect) = self.judge(era, step).await else {
+        let Some(effect) = self.plan(era, step).await else {
             return;
         };
         match era {
@@ -300,7 +300,7 @@ impl World {
     }
 
     /// `None`: there is nothing to record.
-    async fn judge(&mut self, era: Era, step: &Step) -> Option<Effect> {
+    async fn plan(&mut self, era: Era, step: &Step) -> Option<Effect> {
         match *step {
             Step::Ask {
                 kind,

@@ -1,10 +1,10 @@
-//! What a connection of HTTP/2 may make the server do without getting anything done.
+//! Flood protection of HTTP/2: a budget for frames that cost the server work and get nothing done.
 //!
 //! Frames that cost their sender nothing can keep a server busy: resets of requests just sent, PINGs, SETTINGS, empty
-//! DATA, window updates of a byte. Whatever a library makes of each, the frames are counted here, below it. Guarantees: a
-//! connection has a budget; each frame that comes costs some of it, bodies that are read, answers, and time give it back;
-//! where nothing is left no more is read. Refuses to know what frames mean.
-//! RFC 9113, 10.5: <https://www.rfc-editor.org/rfc/rfc9113#section-10.5>
+//! DATA, window updates of a byte. The frames are counted here, below the HTTP/2 library, whatever the library does
+//! with each. Guarantees: a connection has a budget; each received frame costs some of it; reading bodies, sending
+//! responses, and time give it back; once nothing is left, the connection is read no further. Refuses to know what
+//! frames mean. RFC 9113, 10.5: <https://www.rfc-editor.org/rfc/rfc9113#section-10.5>
 
 use crate::http::connection::http2::memory::AtWork;
 use crate::http::connection::transport::Transport;
@@ -19,15 +19,15 @@ use tokio::time::Instant;
 
 /// What a frame costs besides its length.
 const FRAME_COST: u64 = 1024;
-/// Of a body's bytes one in so many counts.
+/// One of this many bytes of a body counts.
 const DATA_SHARE: u64 = 16;
-/// What a request gives back when it was answered, besides the length of its head: what its frames cost, and some for
+/// The budget that an answered request gives back, besides the length of its head: the cost of its frames, and some for
 /// window updates and priorities.
 pub(super) const ANSWER_GAIN: u64 = 12 * FRAME_COST;
-/// Some 500 requests that are reset at once, 4,000 PINGs, or 64 MB of bodies that nothing reads: of refused uploads much is
-/// under way, and what it takes of memory is bounded by windows.
+/// Some 500 requests that are reset at once, 4,000 PINGs, or 64 MB of bodies that no handler reads: much of a refused
+/// upload is still under way, and windows bound the memory that it takes.
 const BUDGET: u64 = 8 * 1024 * 1024;
-/// In a second: 128 PINGs.
+/// The refill in a second: 128 PINGs.
 const REFILL: u64 = 256 * 1024;
 
 const PREFACE_BYTES: usize = 24;
@@ -75,7 +75,7 @@ impl Budget {
         }
     }
 
-    /// Ends when there is nothing left.
+    /// Ends when nothing of the budget is left.
     pub(super) async fn exceeded(&self) {
         while !self.exceeded.get() {
             self.notify.notified().await;
@@ -83,10 +83,10 @@ impl Budget {
     }
 }
 
-/// Finds frames in what comes.
+/// Finds frames in the received bytes.
 #[derive(Debug)]
 struct Frames {
-    /// Of the preface, or of a frame's payload.
+    /// The bytes left of the preface, or of a frame's payload.
     skip: usize,
     header: [u8; HEADER_BYTES],
     header_length: usize,
@@ -101,7 +101,7 @@ impl Frames {
         }
     }
 
-    /// What the frames cost whose headers end in `bytes`.
+    /// The cost of the frames whose headers end in `bytes`.
     fn cost(&mut self, mut bytes: &[u8]) -> u64 {
         let mut cost = 0;
         while !bytes.is_empty() {
@@ -137,7 +137,7 @@ fn frame_cost(kind: u8, flags: u8, length: u32) -> u64 {
     /// `END_STREAM` of DATA, `ACK` of SETTINGS.
     const FIRST_FLAG: u8 = 1;
     let frames = match kind {
-        // It says nothing at all.
+        // The frame carries nothing at all.
         DATA if length == 0 && flags & FIRST_FLAG == 0 => 8,
         SETTINGS if flags & FIRST_FLAG == 0 => 8,
         HEADERS | RST_STREAM => 8,
@@ -153,12 +153,12 @@ fn frame_cost(kind: u8, flags: u8, length: u32) -> u64 {
         }
 }
 
-/// What a piece of a body gives back when it is read: what its frame cost.
+/// The budget that a piece of a body gives back when it is read: the cost of its frame.
 pub(super) fn data_gain(bytes: usize) -> u64 {
     FRAME_COST + bytes as u64 / DATA_SHARE
 }
 
-/// A connection's bytes, counted.
+/// A transport that counts the connection's frames and bytes.
 pub(super) struct Metered {
     transport: Transport,
     frames: Frames,
@@ -189,7 +189,7 @@ impl AsyncRead for Metered {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.budget.exceeded.get() {
-            // What waits for that ends the connection.
+            // The task that waits for this ends the connection.
             return Poll::Pending;
         }
         let before = buf.filled().len();
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_spent_comes_back_with_time_and_with_work_and_never_past_the_budget() {
+    async fn the_budget_refills_with_time_and_with_work_and_never_past_its_limit() {
         let budget = Budget::new();
         budget.spend(BUDGET);
         assert!(budget.exceeded().now_or_never().is_none());

@@ -1,11 +1,12 @@
-//! The memory that connections of HTTP/2 may use for what came and was not read, for requests under way, and for answers
-//! that were not written yet.
+//! The memory that connections of HTTP/2 may use for received bytes that were not read, for requests under way, and for
+//! responses that were not written yet.
 //!
-//! One connection carries a hundred requests, so what suffices for one connection at work is too much for each of some
-//! thousand that mean harm. Guarantees: each connection with a request under way has a little of its own
-//! ([`CONNECTION_BYTES`]), with which it always gets on, and what it uses beyond comes from pools that all connections of
-//! the process share: at most [`WINDOWS_POOL`], [`REQUESTS_POOL`] and [`ANSWERS_POOL`] together. What is their own is
-//! counted too ([`AtWork`]): all of it is bounded, and the slowest connection makes room ([`crate::http::memory`]).
+//! One connection carries a hundred requests, so memory that suffices for one busy connection is too much for each of
+//! some thousand hostile ones. Guarantees: each connection with a request under way has a little memory of its own
+//! ([`CONNECTION_BYTES`]), with which it always makes progress. What it uses beyond that comes from pools that all
+//! connections of the process share: at most [`WINDOWS_POOL`], [`REQUESTS_POOL`] and [`ANSWERS_POOL`] together. The
+//! connections' own memory is counted too ([`AtWork`]): its sum is bounded, and the slowest connection is evicted
+//! ([`crate::http::memory`]).
 
 use crate::http::memory::Client;
 use crate::http::memory::NoRoom;
@@ -17,9 +18,10 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What a client may send that was not read yet, on all of a connection. HTTP/2 begins with it, and knows no less.
+/// The bytes that a client may send on one connection before the server reads them. HTTP/2 begins with this window and
+/// cannot make it smaller.
 pub(super) const WINDOW_BYTES: u32 = 65_535;
-/// The same for a connection that got its part of the pool.
+/// The same for a connection that has a part of the pool.
 pub(super) const WIDE_WINDOW_BYTES: u32 = 1024 * 1024;
 const WINDOWS_POOL: u32 = 64 * 1024 * 1024;
 
@@ -29,14 +31,15 @@ const REQUESTS_POOL: u32 = 64 * 1024 * 1024;
 pub(super) const ANSWERS_BYTES: u32 = 128 * 1024;
 const ANSWERS_POOL: u32 = 64 * 1024 * 1024;
 
-/// What a connection with a request under way takes of its own: the three above, and some for what surrounds them.
+/// The memory of its own that a connection with a request under way takes: the three above, and some for what surrounds
+/// them.
 const CONNECTION_BYTES: usize =
     (WINDOW_BYTES + REQUESTS_BYTES + ANSWERS_BYTES) as usize + 64 * 1024;
 
-/// Memory in use. It is given back when dropped.
+/// Memory in use. Dropping it gives the memory back.
 pub(super) type Lease = OwnedSemaphorePermit;
 
-/// What all connections share. Cheap to clone.
+/// The pools that all connections share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
     windows: Arc<Semaphore>,
@@ -56,8 +59,8 @@ impl Default for Pools {
 }
 
 impl Pools {
-    /// For a connection whose window is to be [`WIDE_WINDOW_BYTES`], for as long as it lasts: a window that was given cannot
-    /// be taken back.
+    /// For a connection whose window is to be [`WIDE_WINDOW_BYTES`], for as long as it lasts: a window that the client
+    /// was given cannot be taken back.
     pub(super) fn wide_window(&self) -> Option<Lease> {
         take(&self.windows, WIDE_WINDOW_BYTES - WINDOW_BYTES)
     }
@@ -67,14 +70,14 @@ impl Pools {
         Allowance::new(REQUESTS_BYTES, &self.requests)
     }
 
-    /// For the answers of one connection.
+    /// For the responses of one connection.
     pub(super) fn answers(&self) -> Allowance {
         Allowance::new(ANSWERS_BYTES, &self.answers)
     }
 }
 
-/// A connection's share of what all connections with requests under way take of their own: held by these requests and
-/// by what was not written of their answers.
+/// The own memory of a connection with requests under way, as a share of the memory of all such connections. Its
+/// requests, and the unwritten parts of their responses, hold it.
 pub(super) struct AtWork {
     memory: SharedMemory,
     client: Client,
@@ -93,7 +96,7 @@ impl AtWork {
     /// For a request of this connection.
     ///
     /// # Errors
-    /// Where there is no room for another connection that is at work.
+    /// Where there is no room for another connection with a request under way.
     pub(super) fn begin(&self) -> Result<Rc<Share>, NoRoom> {
         if let Some(share) = self.share() {
             return Ok(share);
@@ -111,7 +114,7 @@ impl AtWork {
         }
     }
 
-    /// Ends when the connection has to make room.
+    /// Ends when the connection is evicted.
     pub(super) async fn evicted(&self) {
         match self.share().map(|share| share.eviction()) {
             Some(eviction) => eviction.await,
@@ -124,7 +127,7 @@ impl AtWork {
     }
 }
 
-/// What a connection may use: its own, and then the pool's. Cheap to clone.
+/// The memory that a connection may use: first its own, then the pool's. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance {
     own: Arc<Semaphore>,
@@ -143,7 +146,8 @@ impl Allowance {
         take(&self.own, bytes).or_else(|| take(&self.pool, bytes))
     }
 
-    /// Waits until some of the connection's own is given back where there is nothing else. `bytes`: at most all of its own.
+    /// Waits, where nothing else is left, until some of the connection's own memory is given back. `bytes`: at most all
+    /// of its own.
     pub(super) async fn take(&self, bytes: u32) -> Option<Lease> {
         match self.try_take(bytes) {
             Some(lease) => Some(lease),
@@ -156,7 +160,7 @@ fn take(from: &Arc<Semaphore>, bytes: u32) -> Option<Lease> {
     Arc::clone(from).try_acquire_many_owned(bytes).ok()
 }
 
-/// A part of an answer's body, counted until it was written or its stream reset.
+/// A part of a response's body, counted until it was written or its stream was reset.
 pub(super) struct Piece {
     bytes: Bytes,
     _memory: Option<(Lease, Rc<Share>)>,

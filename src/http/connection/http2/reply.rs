@@ -1,4 +1,4 @@
-//! An answer to a request of HTTP/2, and what is still read of a body that it refuses.
+//! Sends the response to a request of HTTP/2, and reads the rest of a body that the response refuses.
 
 use crate::clock::Clock;
 use crate::http::connection::answering::{ResponseFuture, TrackedBody};
@@ -20,21 +20,21 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// What of one answer waits to be written.
+/// How much of one response may wait to be written.
 pub(super) const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// How long a refused body is read on whose client does not pause. Longer than over HTTP/1.1, where a client sees that the
-/// connection closes: here it may wait for its window.
+/// How long the rest of a refused body is read while its client does not pause. Longer than over HTTP/1.1, where a
+/// client sees that the connection closes: here it may wait for its window.
 const REFUSED_BODY_TIME: Duration = Duration::from_secs(30);
-/// How long a client's answer, or last frame, may take to be seen before its stream, or connection, ends.
+/// How long a response, or a last frame, may take to reach the client before its stream, or connection, ends.
 pub(super) const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// Where an answer goes.
+/// The stream that a response is sent on.
 pub(super) struct Reply {
     pub(super) respond: SendResponse<Piece>,
     pub(super) is_head: bool,
     pub(super) clock: Clock,
     pub(super) answers: Allowance,
-    /// What the connection's budget gets back for the whole answer.
+    /// The amount that the connection's budget gets back for the whole response.
     pub(super) gain: u64,
     pub(super) budget: Rc<Budget>,
     pub(super) incoming: Incoming,
@@ -43,11 +43,12 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Sends what is answered. Whatever ends it early ends this stream alone.
+    /// Sends the response. A failure ends this stream alone.
     pub(super) async fn send(mut self, answering: ResponseFuture) {
         let answered = tokio::select! {
             answered = answering => answered,
-            // As with a client of HTTP/1.1 that went away: nobody waits for it any more.
+            // The client reset the stream: as with a closed connection of HTTP/1.1, no client waits for the response
+            // any more.
             _ = poll_fn(|cx| self.respond.poll_reset(cx)) => return,
         };
         let answer: Response<TrackedBody> = match answered {
@@ -75,8 +76,8 @@ impl Reply {
             }
         }
         self.budget.earn(self.gain);
-        // What is dropped unread is reset without an error (RFC 9113, 8.1). A client that sees this together with the answer
-        // may take the upload for failed, and not look at the answer: curl 7.88 does.
+        // A body that is dropped unread is reset without an error (RFC 9113, 8.1). A client that sees this together
+        // with the response may take the upload for failed, and ignore the response: curl 7.88 does.
         if let Some(unread) = &mut unread {
             self.read_on(&mut stream, unread, discarded).await;
             self.budget
@@ -84,9 +85,9 @@ impl Reply {
         }
     }
 
-    /// Reads what still comes of a refused body, until the client ends it, resets it or pauses: httpx does not look at the
-    /// answer before it has sent all, and waits for the window meanwhile. `discarded`: bytes that were read and for which the
-    /// window was not opened again.
+    /// Reads the rest of a refused body until the client ends it, resets it or pauses: httpx does not look at the
+    /// response before it has sent all, and waits for the window meanwhile. `discarded`: bytes that were read without
+    /// opening the window again.
     async fn read_on(
         &self,
         stream: &mut SendStream<Piece>,
@@ -113,9 +114,9 @@ impl Reply {
     }
 }
 
-/// Drops what comes of a body that is not read any more, for as long as the answer is sent: h2 would keep it, and with each
-/// frame the buffer that it came in, of which other frames may have filled more than what the window counts. The window
-/// stays as it is, so that little comes. It does not end.
+/// Drops the arriving bytes of a body that is not read any more, for as long as the response is being sent. Otherwise
+/// h2 would keep them, and with each frame its whole receive buffer, which other frames may have filled with more than
+/// the window counts. The window stays as it is, so that few bytes arrive. Never ends.
 async fn discard(unread: Option<&mut RecvStream>, discarded: &mut usize) {
     if let Some(unread) = unread {
         while let Some(Ok(piece)) = unread.data().await {
@@ -134,7 +135,7 @@ fn body_size(status: StatusCode, size: BodySize) -> BodySize {
 }
 
 fn as_http2(answer: &Response<()>, size: BodySize, clock: &Clock) -> ::http::Response<()> {
-    /// RFC 9113, 8.2.2: what concerns a connection of HTTP/1.1.
+    /// RFC 9113, 8.2.2: headers that concern a connection of HTTP/1.1.
     const OF_A_CONNECTION: [HeaderName; 4] = [
         header::CONNECTION,
         HeaderName::from_static("keep-alive"),
@@ -166,7 +167,7 @@ fn as_http2(answer: &Response<()>, size: BodySize, clock: &Clock) -> ::http::Res
     head
 }
 
-/// Sends a body to its end, or says why its stream is to be reset.
+/// Sends a body to its end, or returns the reason for which its stream must be reset.
 async fn send_body(
     stream: &mut SendStream<Piece>,
     body: TrackedBody,
@@ -182,7 +183,7 @@ async fn send_body(
     let mut memory = None;
     loop {
         if let Some(left) = left.filter(|left| *left > 0) {
-            // A piece that waits for its reader takes memory, so it is made when the reader takes some.
+            // A piece that waits for its reader takes memory, so it is made only once the reader has room for some.
             let asked_at = Instant::now();
             capacity(stream, 1).await?;
             if memory.is_none() {
@@ -194,7 +195,7 @@ async fn send_body(
         let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await else {
             break;
         };
-        // What was begun cannot be made good: the client must see that it is not whole.
+        // A body that was begun cannot be replaced: the client must see that it is incomplete.
         let mut piece = piece.map_err(|_| Reason::INTERNAL_ERROR)?;
         while !piece.is_empty() {
             let asked_at = Instant::now();
@@ -207,7 +208,7 @@ async fn send_body(
             let Some(part_memory) = from.split(bytes) else {
                 return Err(Reason::INTERNAL_ERROR);
             };
-            // It is used up before more is asked for: two streams might wait for each other's.
+            // A lease is used up before more is requested: otherwise two streams might wait for each other's.
             memory = Some(from).filter(|from| from.num_permits() > 0);
             pace.count(asked_at.elapsed(), bytes)
                 .map_err(|_| Reason::CANCEL)?;
@@ -221,7 +222,8 @@ async fn send_body(
         .map_err(|_| Reason::CANCEL)
 }
 
-/// Waits until some of `wanted` may be sent, and says how much. A reader of HTTP/2 can stall while its connection is well.
+/// Waits until some of `wanted` may be sent, and says how much. A reader of HTTP/2 can stall while its connection
+/// works.
 async fn capacity(stream: &mut SendStream<Piece>, wanted: usize) -> Result<usize, Reason> {
     stream.reserve_capacity(wanted);
     if stream.capacity() > 0 {

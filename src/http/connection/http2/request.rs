@@ -1,4 +1,4 @@
-//! A request of HTTP/2 as a gateway would hand it on: as one of HTTP/1.1.
+//! A request of HTTP/2, translated to HTTP/1.1 as a gateway would do.
 
 use crate::http::connection::http2::flood::{Budget, data_gain};
 use ::http::request::Parts;
@@ -14,10 +14,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-/// As HTTP/2 counts them, with 32 bytes more for each field. `limits` holds heads to less.
+/// The most bytes of a head, as HTTP/2 counts them, with 32 bytes more for each field. The limit of
+/// [`crate::http::head_limit`] is lower.
 pub(super) const HEAD_BYTES: u32 = 32 * 1024;
 
-/// What names and values take, with the target.
+/// The bytes of names and values, with the target.
 pub(super) fn head_bytes(head: &Parts) -> u32 {
     let target = head
         .uri
@@ -28,7 +29,7 @@ pub(super) fn head_bytes(head: &Parts) -> u32 {
     u32::try_from(target + fields.sum::<usize>()).unwrap_or(HEAD_BYTES)
 }
 
-/// A body as it comes. Where its request was answered before all of it was read, there is none any more.
+/// A body as it arrives. `None` once its request was answered before all of the body was read.
 pub(super) type Incoming = Rc<RefCell<Option<RecvStream>>>;
 
 pub(super) struct Body {

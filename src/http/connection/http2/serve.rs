@@ -25,15 +25,16 @@ use tokio::time::timeout;
 
 /// Requests under way on one connection.
 const STREAMS: u32 = 100;
-/// As many as HTTP/1.1 takes. Of fields that a client repeats by their number in a table each costs it a byte.
+/// As many fields as HTTP/1.1 takes. A field that the client repeats by its number in the header table costs the client
+/// one byte.
 const FIELDS: usize = 96;
-/// What a request under way takes besides its head, about.
+/// About how much memory a request under way takes besides its head.
 const REQUEST_BYTES: u32 = 8192;
-/// What a client may send of one body that was not read yet, where the connection's window allows so much.
+/// The bytes of one body that a client may send before the server reads them, where the connection's window allows it.
 const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 /// Streams that were reset and whose late frames are ignored.
 const RESET_STREAMS: usize = 32;
-/// What the requests of a connection share.
+/// The state that the requests of a connection share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) peer: Option<SocketAddr>,
@@ -43,7 +44,7 @@ pub(crate) struct Shared {
     pub(crate) connections: SharedMemory,
 }
 
-/// Serves a connection until it closes. `stop` ends when no further request is to be taken.
+/// Serves a connection until it closes. `stop` ends when the server accepts no further request.
 pub(crate) async fn serve(
     transport: Transport,
     shared: &Shared,
@@ -126,7 +127,7 @@ pub(crate) async fn serve(
     let _ = timeout(last_word, closed).await;
 }
 
-/// Takes requests, each with its part of the connection's memory.
+/// Accepts requests, each with its part of the connection's memory.
 struct Taking<'a> {
     shared: &'a Shared,
     requests: Allowance,
@@ -137,7 +138,7 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    /// A body comes: lets more of it be under way, where all connections together leave room for that.
+    /// A body arrives: widens the window for it, where all connections together leave room for that.
     fn widen_window(&mut self, connection: &mut Connection<Metered, Piece>) {
         if self.wide_window.is_none() {
             self.wide_window = self.shared.pools.wide_window();
@@ -165,7 +166,7 @@ impl Taking<'_> {
             respond.send_reset(Reason::REFUSED_STREAM);
             return;
         };
-        // h2 counts a stream no more once it was reset; what carries its request out may still be under way.
+        // h2 no longer counts a stream that was reset; the handler of its request may still be running.
         let Some(memory) = self.requests.try_take(REQUEST_BYTES + head_bytes) else {
             respond.send_reset(Reason::REFUSED_STREAM);
             return;

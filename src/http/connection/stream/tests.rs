@@ -79,14 +79,14 @@ async fn answer(stream: &mut Stream, head: &str) {
 }
 
 #[tokio::test]
-async fn a_request_is_handed_on_alone_and_the_next_after_its_answer_wherever_they_are_cut() {
+async fn a_request_is_forwarded_alone_and_the_next_after_its_answer_wherever_they_are_cut() {
     let server = Server::start().await;
     let requests = [GET, CHUNKS, PUT, GET];
     let whole = requests.concat();
     for cut in 1..whole.len() {
         let (mut client, mut stream) = server.connect().await;
         client.write_all(&whole[..cut]).await.unwrap();
-        // What came is looked at before the rest comes.
+        // The first part is parsed before the rest arrives.
         let mut first = vec![0; requests[0].len()];
         let seen = stream.read(&mut first).now_or_never();
         client.write_all(&whole[cut..]).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_request_is_handed_on_alone_and_the_next_after_its_answer_wherever_the
     server.store.close().await;
 }
 
-/// The beginning of a head whose end does not come.
+/// The beginning of a head whose end does not arrive.
 fn long_head() -> Vec<u8> {
     let field = format!("X: {}\r\n", "x".repeat(100));
     [&GET[..GET.len() - 2], field.repeat(50).as_bytes()].concat()
@@ -147,7 +147,7 @@ async fn long_heads_that_do_not_end_take_no_more_memory_than_is_counted() {
         }
     }
     assert_eq!(waiting.len(), HEADS_OF_ONE_CLIENT);
-    // One that goes makes room for another.
+    // A connection that closes makes room for another.
     let (mut client, mut stream) = waiting.pop().unwrap();
     client.write_all(b"\r\n").await.unwrap();
     let whole = [&long_head()[..], b"\r\n"].concat();

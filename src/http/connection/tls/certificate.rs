@@ -20,9 +20,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
-/// How long before its end a certificate is warned of.
+/// How long before its expiry a warning about a certificate begins.
 const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);
-/// How often the files are looked at.
+/// How often the files are checked for changes.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
 
 /// Why a certificate cannot be used. Its text names setting and file.
@@ -68,7 +68,7 @@ fn permission_hint(error: &std::io::Error) -> String {
     )
 }
 
-/// What a listener of TLS needs. Cheap to clone.
+/// The certificate and settings of a TLS listener. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Tls {
     files: TlsFiles,
@@ -76,7 +76,7 @@ pub(crate) struct Tls {
     shown: Arc<CurrentCertificate>,
 }
 
-/// The certificate that clients are shown now.
+/// The certificate that clients get now.
 #[derive(Debug)]
 struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
 
@@ -115,7 +115,7 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// What the operator should know of the certificate that is shown.
+    /// The warning for the operator about the certificate in use.
     pub(crate) fn warning(&self, now: Timestamp) -> Option<Warning> {
         let shown = self.shown.now();
         let Validity {
@@ -146,8 +146,8 @@ impl Tls {
         })
     }
 
-    /// Shows what the files hold whenever they change, or `reload` asks, and says each time that they were read. Never
-    /// ends.
+    /// Reloads the certificate whenever its files change, or `reload` is notified, and calls `was_read` each time.
+    /// Never ends.
     pub(crate) async fn keep_current(self, reload: Arc<Notify>, was_read: impl Fn()) {
         let mut seen = fingerprint(&self.files).await;
         loop {
@@ -180,7 +180,7 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// What changes with a file, or with what a link points to.
+/// Values that change with a file, or with the target of a link.
 type Fingerprint = [Option<(u64, u64, i64, i64, u64)>; 2];
 
 async fn fingerprint(files: &TlsFiles) -> Fingerprint {

@@ -1,4 +1,4 @@
-//! TLS: the certificate that clients are shown, and the dates between which it is valid.
+//! TLS: the server's certificate, and the dates between which it is valid.
 
 pub(crate) mod certificate;
 mod validity;

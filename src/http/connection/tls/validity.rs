@@ -1,7 +1,7 @@
-//! From when until when a certificate is valid: the one field that is read of it here.
+//! The validity of a certificate: the one field of it that is read here.
 //!
-//! Certificates are the operator's own files, and rustls has read them before; still, whatever the bytes are, this
-//! answers `None` or a validity, never more. <https://www.rfc-editor.org/rfc/rfc5280#section-4.1>
+//! Certificates are the operator's own files, and rustls has read them before; still, any bytes give `None` or a
+//! validity, and nothing else. <https://www.rfc-editor.org/rfc/rfc5280#section-4.1>
 
 use crate::s3::time::{self, Timestamp};
 
@@ -19,7 +19,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Of a certificate in DER.
+    /// The validity of a certificate in DER.
     pub(super) fn of(certificate: &[u8]) -> Option<Self> {
         let certificate = Der(certificate).value(SEQUENCE)?.0;
         let mut fields = Der(certificate).value(SEQUENCE)?;
@@ -39,7 +39,7 @@ impl Validity {
     }
 }
 
-/// What is left to be read.
+/// The bytes that are left to be read.
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
@@ -70,7 +70,7 @@ impl<'a> Der<'a> {
         Some((*tag, Der(value)))
     }
 
-    /// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`, which are all that RFC 5280 allows.
+    /// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`, the only forms that RFC 5280 allows.
     fn time(&mut self) -> Option<Timestamp> {
         let (tag, value) = self.any()?;
         let text = std::str::from_utf8(value.0).ok()?;
@@ -92,7 +92,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
     use rstest::rstest;
 
-    /// A certificate of these two days, as year, month and day.
+    /// A certificate that is valid between these two days, each as year, month and day.
     fn certificate(from: (i32, u8, u8), until: (i32, u8, u8)) -> Vec<u8> {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.not_before = date_time_ymd(from.0, from.1, from.2);
@@ -137,7 +137,7 @@ mod tests {
         fn a_certificate_with_changed_bytes_is_read_to_an_answer(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         ) {
-            // Made once: a key takes long.
+            // Made once: generating a key takes long.
             static WHOLE: std::sync::LazyLock<Vec<u8>> =
                 std::sync::LazyLock::new(|| certificate((2026, 1, 1), (2027, 1, 1)));
             let mut bytes = WHOLE.clone();

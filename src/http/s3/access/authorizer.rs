@@ -1,7 +1,8 @@
-//! What stands between a request and the vault: the state of the server, and the bucket that the request addresses.
+//! The only way from a request to the vault: it holds the state of the server and the bucket that the request
+//! addresses.
 //!
-//! Guarantees: the bucket is looked up once for each request, before anything is judged; an operation reaches the vault
-//! through its [`Permitted`](super::Permitted) alone.
+//! Guarantees: the bucket is looked up once for each request, before any check; an operation reaches the vault through
+//! its [`Permitted`](super::Permitted) alone.
 
 use crate::cache::VersionStamp;
 use crate::http::app_state::AppState;
@@ -14,11 +15,11 @@ use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 use std::borrow::Cow;
 
-/// Gives out the permission for one request.
+/// Grants the permission for one request.
 pub(crate) struct Authorizer<'a> {
     pub(super) state: &'a AppState,
     bucket: Option<Bucket>,
-    /// Of the bucket's settings, where the response could be cached.
+    /// The version stamp of the bucket's settings, where the response could be cached.
     pub(super) settings_stamp: Option<VersionStamp>,
 }
 
@@ -29,7 +30,8 @@ impl<'a> Authorizer<'a> {
         virtual_bucket: Option<&str>,
     ) -> Self {
         let name = op::addressed_bucket(req.uri().path(), virtual_bucket);
-        // Before the bucket is read: a cached response is then not made of older settings than its stamp says.
+        // Taken before the bucket is read, so that a cached response is never made from older settings than its stamp
+        // states.
         let settings_stamp = (name.as_ref().filter(|_| may_be_cached(req)))
             .map(|name| state.store.stamp_of_settings(name));
         Self {
@@ -44,7 +46,7 @@ impl<'a> Authorizer<'a> {
         self.bucket.as_ref()
     }
 
-    /// The same bucket as `operation` leaves it.
+    /// The same bucket, as it is after `operation`.
     pub(crate) fn bucket_after(&self, operation: Option<&Operation>) -> Option<Cow<'_, Bucket>> {
         match operation {
             Some(operation) if operation.changes_the_bucket() => {
@@ -61,7 +63,7 @@ impl<'a> Authorizer<'a> {
         self.find_bucket(name).ok_or_else(|| no_such_bucket(name))
     }
 
-    /// The addressed bucket, where that is its name.
+    /// The addressed bucket, if it has this name.
     pub(super) fn find_bucket(&self, name: &BucketName) -> Option<&Bucket> {
         self.bucket.as_ref().filter(|bucket| bucket.name == *name)
     }

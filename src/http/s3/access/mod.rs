@@ -1,4 +1,4 @@
-//! Who may do what: from a request and its operation to the permission to carry it out.
+//! Access control: from a request and its operation to the permission to carry it out.
 
 mod authorizer;
 mod permitted;

@@ -1,9 +1,9 @@
 //! The permission to carry out an operation.
 //!
-//! [`Authorizer::permit`] and [`Authorizer::permit_form`] make it, and nothing else does: after a signature held (or the
-//! request is not signed and the bucket's policy allows the operation to anybody), the key's limits allowed the operation
-//! and no policy denied it. It proves that this operation may be carried out on the bucket and the key that the request
-//! names. The vault is reached through it alone, so a handler without it does not compile.
+//! Only [`Authorizer::permit`] and [`Authorizer::permit_form`] make it: after the signature was verified (or the
+//! request is not signed and the bucket's policy allows the operation to the public), the key's limits allowed the
+//! operation and no policy denied it. It proves that this operation may be carried out on the bucket and the key that
+//! the request names. The vault is reached through it alone, so a handler without it does not compile.
 
 use crate::cache::VersionStamp;
 use crate::http::app_state::AppState;
@@ -32,14 +32,14 @@ pub(crate) struct Permitted<'a> {
     requester: Requester,
     payload: Payload,
     is_for_browsers: bool,
-    /// How long the owner's signature could be verified again; `None` for every other requester.
+    /// Until when the owner's signature can be verified again; `None` for every other requester.
     repeats_until: Option<Timestamp>,
 }
 
 impl<'a> Authorizer<'a> {
     /// # Errors
-    /// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for an unsigned request
-    /// for what a policy could allow.
+    /// As section 1 of the protocol for the signature, `AccessDenied` for the rest; `NoSuchBucket` for an unsigned
+    /// request that a policy could allow.
     pub(crate) async fn permit(
         &'a self,
         exchange: &mut Exchange<'_>,
@@ -56,7 +56,7 @@ impl<'a> Authorizer<'a> {
                 verified.payload().clone(),
             ),
             None => (
-                Requester::Anybody,
+                Requester::Anonymous,
                 Payload::without_sigv4(&verify::head(exchange), None)?,
             ),
         };
@@ -81,8 +81,8 @@ impl<'a> Authorizer<'a> {
         })
     }
 
-    /// Judges a form by its fields (steps 2 to 8 of the contract's order), then permits its `operation` to the key that
-    /// signed it, or to anybody where it is not signed.
+    /// Checks a form by its fields (steps 2 to 8 of the contract's order), then permits its `operation` to the key that
+    /// signed it, or, where it is not signed, to the public.
     ///
     /// # Errors
     /// As [`UnverifiedForm::parse`] and [`UnverifiedForm::evaluate`]; `AccessDenied`
@@ -99,7 +99,7 @@ impl<'a> Authorizer<'a> {
         let grant = verify::with_keys(state, |keys| form.evaluate(keys, now))?;
         let requester = match grant.access_key() {
             Some(access_key) => Requester::of(&state.keys, access_key)?,
-            None => Requester::Anybody,
+            None => Requester::Anonymous,
         };
         let named = self.named(grant.bucket());
         let mut question = Question::of_form(grant.fields(), named, grant.key());
@@ -108,7 +108,7 @@ impl<'a> Authorizer<'a> {
         for action in needed.into_iter().flatten() {
             let permitted = requester.require(exchange, *action, &question);
             permitted.map_err(|refusal| match requester {
-                Requester::Anybody => S3Error {
+                Requester::Anonymous => S3Error {
                     message: "Access Denied: the form has no field 'policy', and writing without a signature is not allowed here.".into(),
                     ..refusal
                 },
@@ -126,7 +126,7 @@ impl<'a> Authorizer<'a> {
         Ok((grant, permitted))
     }
 
-    /// Refuses an unsigned request: only signed ones learn that an operation does not exist.
+    /// Refuses an unsigned request: only signed requests get to know that an operation does not exist.
     ///
     /// # Errors
     /// As section 1 of the protocol, `AccessDenied` without a signature.
@@ -161,10 +161,11 @@ impl<'a> Permitted<'a> {
         self.authorizer.require_bucket(name)
     }
 
-    /// The memory that a document of this request is counted in: an unsigned one shares it with all unverified senders.
+    /// The memory in which a document of this request is counted: an unsigned request shares it with all unverified
+    /// senders.
     pub(crate) fn kept(&self) -> Kept {
         match self.requester {
-            Requester::Anybody => Kept::Unverified,
+            Requester::Anonymous => Kept::Unverified,
             Requester::Owner | Requester::Limited(_) => Kept::Document,
         }
     }
@@ -174,22 +175,23 @@ impl<'a> Permitted<'a> {
         &self.payload
     }
 
-    /// Whether a page can make a browser send this request (presigned, anonymous), so that its answer must be harmless.
+    /// Whether a web page can make a browser send this request (presigned, anonymous), so that its response must be
+    /// harmless.
     pub(crate) fn is_for_browsers(&self) -> bool {
         self.is_for_browsers
     }
 
-    /// Whether an answer to a read could be given again to every request with the same method, target and host: the owner
-    /// presigned it, or a policy lets anybody read. A key with limits may be revoked.
+    /// Whether the response to a read may be cached for all requests with the same method, target and host: the owner
+    /// presigned it, or a policy makes the object public. A key with limits may be revoked.
     pub(crate) fn may_repeat(&self) -> bool {
         match self.requester {
             Requester::Owner => self.repeats_until.is_some(),
-            Requester::Anybody => true,
+            Requester::Anonymous => true,
             Requester::Limited(_) => false,
         }
     }
 
-    /// How long it may be given again, if at all. `stamp`: of the object, taken before the object was read.
+    /// How long the response may be cached, if at all. `stamp`: the object's stamp, taken before the object was read.
     pub(crate) fn repeats(&self, bucket: &Bucket, stamp: &VersionStamp) -> Option<Validity> {
         let policy = policy_of(bucket).ok()?;
         if !self.may_repeat() || policy.is_some_and(BucketPolicy::looks_at_requests) {
@@ -202,7 +204,7 @@ impl<'a> Permitted<'a> {
     }
 
     pub(crate) fn is_signed(&self) -> bool {
-        !matches!(self.requester, Requester::Anybody)
+        !matches!(self.requester, Requester::Anonymous)
     }
 
     /// The bucket that holds the source of a copy, and whether this requester may read `key` in it.
@@ -256,8 +258,8 @@ impl<'a> Permitted<'a> {
         self.requester.require(exchange, action, &question)
     }
 
-    /// Whether an action that was permitted is permitted on this object of `bucket` too: it may have replaced the object
-    /// whose tags were looked at.
+    /// Checks a permitted action again, on this object of `bucket`: it may have replaced the object whose tags were
+    /// checked.
     ///
     /// # Errors
     /// `AccessDenied`
@@ -274,7 +276,7 @@ impl<'a> Permitted<'a> {
         self.requester.require(exchange, action, &question)
     }
 
-    /// Whether this requester may also carry the tags of one object to another.
+    /// Whether this requester may also copy the tags of one object to another.
     ///
     /// # Errors
     /// `AccessDenied`
@@ -310,7 +312,7 @@ impl<'a> Permitted<'a> {
     /// Whether this requester may see this bucket in a list of buckets.
     pub(crate) fn sees(&self, bucket: &BucketName) -> bool {
         match &self.requester {
-            Requester::Anybody => false,
+            Requester::Anonymous => false,
             Requester::Owner => true,
             Requester::Limited(key) => key.limits.bucket.as_ref().is_none_or(|it| it == bucket),
         }

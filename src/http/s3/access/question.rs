@@ -1,4 +1,4 @@
-//! What limits of keys and policies of buckets are asked about a request.
+//! The question about a request that limits of keys and policies of buckets decide.
 
 use crate::http::s3::exchange::Exchange;
 use crate::s3::bucket_policy::Action;
@@ -8,7 +8,7 @@ use crate::s3::tagging::Tags;
 use crate::s3::{BucketName, ObjectKey, S3Error};
 use crate::store::{Bucket, Object, Store};
 
-/// A bucket's name, and the bucket that the vault had under it when it was looked up.
+/// A bucket's name, and the bucket that the look-up found under it.
 #[derive(Clone, Copy)]
 pub(super) struct NamedBucket<'a> {
     pub(super) name: &'a BucketName,
@@ -24,7 +24,7 @@ impl<'a> From<&'a Bucket> for NamedBucket<'a> {
     }
 }
 
-/// The target of an action, and what limits and conditions look at beside it.
+/// The target of an action, and the other values that limits and conditions check.
 pub(super) struct Question<'a> {
     pub(super) bucket: Option<NamedBucket<'a>>,
     pub(super) key: Option<&'a ObjectKey>,
@@ -33,7 +33,7 @@ pub(super) struct Question<'a> {
     pub(super) delimiter: Option<&'a str>,
     pub(super) canned_acl: Option<&'a str>,
     sets_tags: bool,
-    /// Of the object that there is, where the bucket's policy looks at them.
+    /// The tags of the existing object, where the bucket's policy has a condition on them.
     pub(super) existing_tags: Tags,
 }
 
@@ -101,7 +101,8 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Before the first answer to it. A policy says the same of a missing object as of an untagged one.
+    /// Must be called before the question is first decided. A policy decides alike for a missing object and an untagged
+    /// one.
     pub(super) async fn look_up_tags(
         &mut self,
         store: &Store,
@@ -125,7 +126,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Whether the policy of a bucket looks at the tags of an object when it is asked about one of these actions.
+/// Whether the policy of a bucket has a condition on an object's tags for one of these actions.
 pub(crate) fn looks_at_tags(bucket: &Bucket, actions: [&[Action]; 2]) -> bool {
     let policy = bucket.policy().ok().flatten();
     let mut actions = actions.into_iter().flatten();

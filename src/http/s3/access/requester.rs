@@ -1,7 +1,7 @@
-//! The sender of a request: the owner, a key with limits, or anybody; and whether an action is permitted to them.
+//! The requester: the owner, a key with limits, or the public; and whether an action is permitted to it.
 //!
-//! A policy denies even the owner, who can always read, change and remove it. It allows unsigned requests what concerns
-//! objects and lists, never what a bucket is. It does not widen a key's limits.
+//! A policy can deny even the owner, but the owner can always read, change and remove the policy. It can allow unsigned
+//! requests operations on objects and lists, never on a bucket's settings. It does not widen a key's limits.
 
 use crate::auth::{AccessKey, AccessKeys, KeyLimits};
 use crate::http::s3::access::question::Question;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 pub(super) enum Requester {
     /// The request is not signed.
-    Anybody,
-    /// It is signed with the root key.
+    Anonymous,
+    /// The request is signed with the root key.
     Owner,
     Limited(Arc<AccessKey>),
 }
@@ -26,7 +26,7 @@ impl Requester {
         if access_key == keys.root().id {
             return Ok(Self::Owner);
         }
-        // Revoked since its signature was checked.
+        // The key may have been revoked since its signature was checked.
         let key = keys.find(access_key).ok_or(ErrorCode::InvalidAccessKeyId)?;
         Ok(Self::Limited(key))
     }
@@ -40,17 +40,19 @@ impl Requester {
         question: &Question<'_>,
     ) -> Result<(), S3Error> {
         match self {
-            Self::Anybody if !action.is_open_to_anybody() => return Err(access_denied(NOT_SIGNED)),
+            Self::Anonymous if !action.is_open_to_anybody() => {
+                return Err(access_denied(NOT_SIGNED));
+            }
             Self::Limited(access_key) => within(&access_key.limits, action, question)?,
-            Self::Anybody | Self::Owner => {}
+            Self::Anonymous | Self::Owner => {}
         }
         let Some(named) = question.bucket else {
             return Ok(());
         };
         let Some(bucket) = named.found else {
             return match self {
-                Self::Anybody => Err(no_such_bucket(named.name)),
-                // The operation answers a signed request.
+                Self::Anonymous => Err(no_such_bucket(named.name)),
+                // A signed request gets the operation's own error.
                 Self::Owner | Self::Limited(_) => Ok(()),
             };
         };
@@ -59,15 +61,15 @@ impl Requester {
         }
         let Some(policy) = policy_of(bucket)? else {
             return match self {
-                Self::Anybody => Err(access_denied(NOT_SIGNED)),
+                Self::Anonymous => Err(access_denied(NOT_SIGNED)),
                 Self::Owner | Self::Limited(_) => Ok(()),
             };
         };
         match (decide(exchange, policy, bucket, action, question), self) {
             (Decision::Denied, _) => Err(access_denied("the bucket's policy denies it")),
             (_, Self::Owner | Self::Limited(_)) => Ok(()),
-            (Decision::Silent, Self::Anybody) => Err(access_denied(NOT_SIGNED)),
-            (Decision::Allowed, Self::Anybody) => {
+            (Decision::Silent, Self::Anonymous) => Err(access_denied(NOT_SIGNED)),
+            (Decision::Allowed, Self::Anonymous) => {
                 let block = bucket.public_access_block();
                 if block.restrict_public_buckets && policy.is_public() {
                     return Err(access_denied(
@@ -108,7 +110,7 @@ fn within(limits: &KeyLimits, action: Action, question: &Question<'_>) -> Result
     };
     let is_below = match (action, question.key) {
         (_, Some(key)) => key.as_str().starts_with(prefix),
-        // The keys of a list of objects to delete are asked for one by one.
+        // The keys in a list of objects to delete are checked one by one.
         (Action::DeleteObject, None) => true,
         (_, None) if question.is_list => question
             .prefix
@@ -140,7 +142,7 @@ fn decide(
     question: &Question<'_>,
 ) -> Decision {
     if action.level() == Level::Object && question.key.is_none() {
-        // The keys of a list of objects to delete are asked for one by one.
+        // The keys in a list of objects to delete are checked one by one.
         return if policy.may_allow(action) {
             Decision::Allowed
         } else {

@@ -1,10 +1,10 @@
-//! Where a request came from, for the conditions of a policy.
+//! The origin of a request, for the conditions of a policy.
 
 use crate::http::s3::exchange::Exchange;
 use crate::http::{origin, proxies};
 use std::net::IpAddr;
 
-/// Where a request came from and how; an address that was only claimed is left out.
+/// The address that a request came from, and the way it came; an unverified address is left out.
 pub(super) struct Sender {
     pub(super) address: Option<IpAddr>,
     pub(super) came_by_tls: bool,
@@ -35,10 +35,10 @@ impl Sender {
 /// Headers that only a proxy sends.
 const FORWARDING: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "forwarded"];
 
-/// Once for each start: behind a proxy each request would log it.
+/// Logs once for each start: behind a proxy every request would log it.
 fn warn_of_hidden_clients() {
-    static TOLD: std::sync::Once = std::sync::Once::new();
-    TOLD.call_once(|| {
+    static WARNED: std::sync::Once = std::sync::Once::new();
+    WARNED.call_once(|| {
         tracing::warn!(
             "a bucket policy was asked about a request that came through a proxy which nobody named: its conditions on addresses open nothing until HANGAR_TRUSTED_PROXIES names the proxy"
         );

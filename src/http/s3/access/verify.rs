@@ -11,7 +11,7 @@ use std::collections::HashSet;
 /// `None`: the request is not signed.
 ///
 /// # Errors
-/// As section 1 of the protocol: an unknown key, a signature that does not hold, …
+/// As section 1 of the protocol: an unknown key, an invalid signature, …
 pub(super) fn verify(
     exchange: &Exchange<'_>,
     state: &AppState,
@@ -30,7 +30,8 @@ pub(super) fn verify(
     Ok(Some(verified))
 }
 
-/// A signature covers what repeated lines say together; a reader of one value obeys the first line.
+/// Refuses repeated headers: a signature covers all lines of a header together, but a reader of one value takes the
+/// first line.
 fn refuse_repeated(head: &RequestHead<'_>) -> Result<(), S3Error> {
     let mut seen = HashSet::new();
     let amz = head.headers.iter().filter(|(name, _)| {
@@ -71,7 +72,7 @@ pub(super) fn rules(state: &AppState) -> Rules {
     }
 }
 
-/// Lends the keys that a header, a query or a form may be signed with.
+/// Calls `check` with the keys that a header, a query or a form may be signed with.
 pub(super) fn with_keys<T>(state: &AppState, check: impl FnOnce(&Keys<'_>) -> T) -> T {
     let held = &state.keys;
     check(&Keys {
@@ -92,7 +93,7 @@ mod tests {
     #[case("x-amz-object-attributes", true)]
     #[case("x-amz-trailer", true)]
     #[case("accept", true)]
-    fn what_one_value_is_read_of_comes_once(#[case] name: &str, #[case] may_repeat: bool) {
+    fn a_header_with_one_value_may_not_be_repeated(#[case] name: &str, #[case] may_repeat: bool) {
         let line = |value: &str| (name.to_owned(), value.to_owned());
         let mut headers = vec![line("a")];
         let refused = |headers: &[(String, String)]| {

@@ -15,10 +15,11 @@ pub(crate) struct Source<'a> {
     pub(crate) object: Object,
 }
 
-/// The object that `x-amz-copy-source` names, once the right to read it and the conditions on it were judged.
+/// The object that `x-amz-copy-source` names, after the permission to read it and the conditions on it were checked.
 ///
 /// # Errors
-/// `AccessDenied` before anything is said of what there is; `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
+/// `AccessDenied` before the response reveals whether anything exists; `NoSuchBucket`, `NoSuchKey`,
+/// `PreconditionFailed`.
 pub(crate) async fn find_source<'a>(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'a>,
@@ -41,8 +42,8 @@ pub(crate) async fn find_source<'a>(
     Ok(Source { bucket, object })
 }
 
-/// The object that the header names where a plus sign in it is one, for clients that do not encode it. No bucket's name
-/// has a plus sign, so it is in the same bucket.
+/// The object that the header names if a plus sign in it is read literally, for clients that do not encode it. No
+/// bucket's name has a plus sign, so the object is in the same bucket.
 async fn find_literal(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,

@@ -1,4 +1,4 @@
-//! What a request is about beyond its own bucket and key: an object with its parts, the source of a copy, an upload.
+//! Look-ups beyond the bucket and key of a request: an object with its parts, the source of a copy, an upload.
 
 pub(crate) mod copy_source;
 pub(crate) mod object;

@@ -1,14 +1,14 @@
-//! An object together with the parts that it was made of.
+//! An object together with the parts that it was assembled from.
 
 use crate::http::s3::access::Permitted;
 use crate::http::s3::error;
 use crate::s3::{ErrorCode, ObjectKey, S3Error};
 use crate::store::{Object, ObjectParts, StoreError};
 
-/// An object and the parts that it was made of, if it was, as they are at one time.
+/// An object and the parts that it was assembled from, if any, both of the same moment.
 ///
 /// # Errors
-/// `NoSuchBucket`, `NoSuchKey`, or `OperationAborted` where the object is replaced each time that it is looked at.
+/// `NoSuchBucket`, `NoSuchKey`, or `OperationAborted` where the object is replaced at each attempt.
 pub(crate) async fn find_with_parts(
     permitted: &Permitted<'_>,
     key: &ObjectKey,

@@ -22,7 +22,7 @@ pub(crate) fn about_upload(exchange: &Exchange<'_>, refusal: StoreError) -> S3Er
     }
 }
 
-pub(crate) fn asked_id(exchange: &Exchange<'_>) -> Result<UploadId, S3Error> {
+pub(crate) fn requested_upload_id(exchange: &Exchange<'_>) -> Result<UploadId, S3Error> {
     UploadId::parse(exchange.parameter("uploadId").unwrap_or_default())
         .ok_or_else(|| no_such_upload(exchange))
 }
@@ -34,7 +34,7 @@ pub(crate) async fn find_upload(
     key: &ObjectKey,
 ) -> Result<Upload, S3Error> {
     let bucket = &permitted.bucket()?.name;
-    let id = asked_id(exchange)?;
+    let id = requested_upload_id(exchange)?;
     let store = permitted.store();
     store
         .upload(bucket, key, &id)

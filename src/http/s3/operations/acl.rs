@@ -1,4 +1,4 @@
-//! Access control lists: one owner has everything, canned ones are accepted and grant nothing.
+//! Access control lists: one owner has all permissions; canned ACLs are accepted and grant nothing.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectAcl.html>
 
 use crate::http::limits::Body;
@@ -43,7 +43,7 @@ pub(crate) async fn get_object_acl(
     Ok(xml_answer(acl::access_control_policy()))
 }
 
-/// Nothing of the object changes, its time included.
+/// Does not change the object, not even its time.
 pub(crate) async fn put_object_acl(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,
@@ -57,7 +57,7 @@ pub(crate) async fn put_object_acl(
     Ok(HttpResponse::Ok().finish())
 }
 
-/// The ACL that is put, by one of its three forms: a canned one, grants in headers, a document.
+/// Checks the ACL of the request in one of its three forms: a canned one, grants in headers, a document.
 async fn judge(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,

@@ -1,4 +1,4 @@
-//! Buckets: making, finding and listing them.
+//! Buckets: creating, finding and listing them.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 
 use crate::http::limits::Body;
@@ -57,7 +57,7 @@ fn region<'a>(exchange: &Exchange<'a>) -> &'a str {
     }
 }
 
-/// A server that was given no region is in whichever a bucket was asked to be in.
+/// The region of a bucket: where the server has no region configured, the one that the bucket was created in.
 fn region_of<'a>(exchange: &Exchange<'a>, bucket: &'a Bucket) -> &'a str {
     match bucket.setting(BucketSetting::Location) {
         Some(stated) if exchange.config.region.is_empty() => stated,
@@ -95,7 +95,7 @@ pub(crate) async fn create_bucket(
         .finish())
 }
 
-/// What the head asks of a new bucket; answers the document of its ownership controls.
+/// Checks the headers for a new bucket, and returns the document of its ownership controls.
 fn judge_headers(exchange: &Exchange<'_>) -> Result<Option<String>, S3Error> {
     request::acl::stated(&exchange.headers)?;
     let Some(ownership) = exchange.header("x-amz-object-ownership") else {
@@ -122,7 +122,7 @@ struct CreateBucketConfiguration {
     tags: Option<IgnoredAny>,
 }
 
-/// Answers the region that the bucket is asked to be in.
+/// Checks the configuration of a new bucket, and returns the region that it states.
 fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<String>, S3Error> {
     if text.trim().is_empty() {
         return Ok(None);
@@ -135,7 +135,7 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
             "hangar takes no tags with a new bucket: set them with PutBucketTagging.",
         ));
     }
-    // Clients that are made for several servers say `auto` for whichever region there is.
+    // Clients that work with several servers send `auto` for any region.
     let stated = configuration.location;
     let Some(location) = stated.filter(|text| !["", "auto"].contains(&text.as_str())) else {
         return Ok(None);
@@ -147,7 +147,7 @@ fn judge_configuration(exchange: &Exchange<'_>, text: &str) -> Result<Option<Str
     let configured = exchange.config.region.as_str();
     let code = match configured {
         _ if !is_region => ErrorCode::InvalidLocationConstraint,
-        // AWS: the code of an endpoint that is another region's.
+        // AWS: the error code of an endpoint of another region.
         configured if !configured.is_empty() && configured != location => {
             ErrorCode::IllegalLocationConstraintException
         }

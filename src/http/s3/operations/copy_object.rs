@@ -1,4 +1,4 @@
-//! `CopyObject`: an object becomes another without moving its bytes.
+//! `CopyObject`: makes a new object from an existing one, without copying its bytes.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
 use crate::http::s3::access::Permitted;
@@ -58,13 +58,13 @@ pub(crate) async fn copy_object(
     }
 }
 
-/// What the request asks of the copy.
+/// The properties that the request states for the copy.
 struct CopyRequest {
     meta: ObjectMeta,
     metadata: Directive,
     tagging: Directive,
     algorithm: Option<ChecksumAlgorithm>,
-    /// Whether onto itself it would leave all as it is.
+    /// Whether a copy of an object onto itself would change nothing.
     changes_nothing: bool,
 }
 
@@ -88,7 +88,8 @@ impl CopyRequest {
         })
     }
 
-    /// AWS: the storage class and the website redirect are never copied, the tags are unless they are to be replaced.
+    /// AWS: the storage class and the website redirect are never copied; the tags are copied unless the request
+    /// replaces them.
     fn meta_of(self, source: &ObjectMeta) -> ObjectMeta {
         let tagging = match self.tagging {
             Directive::Copy => source.tagging.clone(),
@@ -109,7 +110,7 @@ impl CopyRequest {
     }
 }
 
-/// The source's checksums, or the one asked for, computed where the source has it not.
+/// The source's checksums, or the requested one, which is computed where the source does not have it.
 async fn checksums(
     permitted: &Permitted<'_>,
     source: &Object,

@@ -10,8 +10,8 @@ use crate::s3::{ErrorCode, ObjectKey, S3Error};
 use crate::store::{Deletion, StoreError};
 use actix_web::HttpResponse;
 
-/// Looks at an object that other clients replace meanwhile.
-const MOST_LOOKS: usize = 8;
+/// How often the object is looked up again because other clients replace it meanwhile.
+const MAX_ATTEMPTS: usize = 8;
 
 /// `DeleteObject`: 204, whether there was an object or not, unless a condition was stated.
 pub(crate) async fn delete_object(
@@ -20,7 +20,8 @@ pub(crate) async fn delete_object(
     key: ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     permitted.bucket()?;
-    // AWS: evaluates the conditions on time and size in directory buckets only. What was asked for is evaluated here.
+    // AWS: evaluates the conditions on time and size in directory buckets only. They are evaluated here for all
+    // buckets.
     let condition = DeleteCondition::parse(
         precondition::lines(exchange, "if-match").as_deref(),
         exchange.header("x-amz-if-match-last-modified-time"),
@@ -31,7 +32,8 @@ pub(crate) async fn delete_object(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Deletes the very object for which the condition holds: where another object took its place, that one is judged.
+/// Deletes exactly the object for which the condition holds: where another object took its place, the condition is
+/// checked on that one.
 ///
 /// # Errors
 /// `PreconditionFailed`, or `NoSuchKey` for a condition on a key without an object.
@@ -44,7 +46,7 @@ pub(crate) async fn delete_if(
     if condition.is_none() {
         return Ok(store.delete(bucket.clone(), key).await.map(drop)?);
     }
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..MAX_ATTEMPTS {
         let object = store.object(bucket, &key).await?;
         let object = object.ok_or_else(|| error::no_such_key(&key))?;
         if !condition.holds(&object.etag, object.last_modified, object.size_bytes) {

@@ -1,4 +1,4 @@
-//! `DeleteObjects`: up to a thousand keys in one request, each with an answer of its own.
+//! `DeleteObjects`: up to a thousand keys in one request, each with a result of its own.
 
 use crate::http::limits::Body;
 use crate::http::s3::access::Permitted;
@@ -14,7 +14,7 @@ use actix_web::http::StatusCode;
 use futures_util::{StreamExt, stream};
 
 const LIST_BYTES: usize = 2 * 1024 * 1024;
-/// Deletions on their way at once: as many as the store writes together.
+/// Concurrent deletions: as many as the store writes together.
 const AT_ONCE: usize = 256;
 
 pub(crate) async fn delete_objects(
@@ -23,7 +23,7 @@ pub(crate) async fn delete_objects(
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
     let bucket = permitted.bucket()?;
-    // AWS wants Content-MD5 or a checksum here. None is asked for; what is stated must hold.
+    // AWS wants Content-MD5 or a checksum here. Neither is required here; a stated one must match.
     let text = read_document(exchange, permitted, body, LIST_BYTES).await?;
     let list = DeleteList::parse(&text)?;
     let deletions = list
@@ -31,7 +31,7 @@ pub(crate) async fn delete_objects(
         .iter()
         .map(|listed| delete_listed(exchange, permitted, bucket, listed));
     let outcomes: Vec<_> = stream::iter(deletions).buffered(AT_ONCE).collect().await;
-    log_trouble(&outcomes);
+    log_server_errors(&outcomes);
     Ok(xml_answer(list.answer(&outcomes)))
 }
 
@@ -47,8 +47,8 @@ async fn delete_listed(
     deleted.map_err(|refusal| permitted.hide_missing_key(exchange, bucket, refusal))
 }
 
-/// The answer as a whole is a success: what went wrong on this side would be seen by the client alone.
-fn log_trouble(outcomes: &[Result<(), S3Error>]) {
+/// Logs server errors: the response as a whole is a success, so otherwise only the client would see them.
+fn log_server_errors(outcomes: &[Result<(), S3Error>]) {
     let is_ours =
         |refusal: &&S3Error| refusal.code.status() >= StatusCode::INTERNAL_SERVER_ERROR.as_u16();
     let mut troubles = outcomes

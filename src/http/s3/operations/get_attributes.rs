@@ -20,7 +20,7 @@ pub(crate) async fn get_attributes(
 ) -> Result<HttpResponse, S3Error> {
     const MARKER: &str = "x-amz-part-number-marker";
     const MAX: &str = "x-amz-max-parts";
-    let asked = AskedAttributes::parse(&asked_names(exchange))?;
+    let asked = AskedAttributes::parse(&requested_names(exchange))?;
     let page = PartsQuery::of_headers(
         (MARKER, exchange.header(MARKER)),
         (MAX, exchange.header(MAX)),
@@ -53,7 +53,7 @@ pub(crate) async fn get_attributes(
 }
 
 /// Some SDKs send each name in a header line of its own.
-fn asked_names(exchange: &Exchange<'_>) -> String {
+fn requested_names(exchange: &Exchange<'_>) -> String {
     let lines: Vec<&str> = exchange
         .headers
         .iter()

@@ -19,7 +19,7 @@ use std::borrow::Cow;
 /// AWS: the type of an object that was stored without one.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
 
-/// The query's overrides and the headers that they stand for.
+/// The overrides in the query and the headers that they replace.
 const OVERRIDES: [(&str, HeaderName); 6] = [
     ("response-content-type", header::CONTENT_TYPE),
     ("response-cache-control", header::CACHE_CONTROL),
@@ -36,7 +36,7 @@ pub(crate) async fn read_object(
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     let (store, bucket) = (permitted.store(), permitted.bucket()?);
-    // Before the object is read.
+    // Taken before the object is read.
     let stamp = permitted
         .may_repeat()
         .then(|| store.stamp_of_object(&bucket.name, key));
@@ -70,18 +70,18 @@ async fn find(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,
     key: &ObjectKey,
-) -> Result<(Object, Option<AskedPart>), S3Error> {
-    let Some(number) = asked_part_number(exchange)? else {
+) -> Result<(Object, Option<RequestedPart>), S3Error> {
+    let Some(number) = requested_part_number(exchange)? else {
         let bucket = &permitted.bucket()?.name;
         let object = permitted.store().object(bucket, key).await?;
         return Ok((object.ok_or_else(|| error::no_such_key(key))?, None));
     };
     let (object, made_of) = find_with_parts(permitted, key).await?;
-    let part = AskedPart::of(&object, made_of, number)?;
+    let part = RequestedPart::of(&object, made_of, number)?;
     Ok((object, Some(part)))
 }
 
-/// Makes an answer harmless in a browser, which a page may have made to ask.
+/// Makes a response harmless in a browser, since a web page may have made the browser send the request.
 fn harden(exchange: &Exchange<'_>, representation: &mut Representation) -> Result<(), S3Error> {
     serve::harden(exchange.req, representation).map_err(|refusal| {
         S3Error::with_message(
@@ -96,18 +96,18 @@ fn harden(exchange: &Exchange<'_>, representation: &mut Representation) -> Resul
     Ok(())
 }
 
-/// What `partNumber` asks for.
-struct AskedPart {
+/// The part that `partNumber` names.
+struct RequestedPart {
     bytes: std::ops::Range<u64>,
-    /// Of how many; `None` for an object that no multipart upload made, which is one part.
+    /// The number of parts; `None` for an object that no multipart upload made, which is one part.
     count: Option<usize>,
     checksums: Vec<Checksum>,
 }
 
-impl AskedPart {
+impl RequestedPart {
     /// Parts are counted from 1 in their order, whatever numbers they were sent under.
     fn of(object: &Object, made_of: Option<ObjectParts>, number: u16) -> Result<Self, S3Error> {
-        // AWS: 416 `InvalidPartNumber`. Ceph's clients know this code; the text is AWS's.
+        // AWS: 416 `InvalidPartNumber`. Ceph's clients expect this code; the text is AWS's.
         let no_such_part = || {
             S3Error::with_message(
                 ErrorCode::InvalidPart,
@@ -138,7 +138,7 @@ impl AskedPart {
     }
 }
 
-fn asked_part_number(exchange: &Exchange<'_>) -> Result<Option<u16>, S3Error> {
+fn requested_part_number(exchange: &Exchange<'_>) -> Result<Option<u16>, S3Error> {
     let Some(number) = field(&exchange.query, "partNumber") else {
         return Ok(None);
     };
@@ -152,11 +152,11 @@ fn asked_part_number(exchange: &Exchange<'_>) -> Result<Option<u16>, S3Error> {
     Ok(Some(number))
 }
 
-/// The headers that were stored with the object, and those that describe it.
+/// The response's headers: those that were stored with the object, and those that describe it.
 fn represent(
     exchange: &Exchange<'_>,
     (bucket, object): (&Bucket, &Object),
-    part: Option<&AskedPart>,
+    part: Option<&RequestedPart>,
 ) -> Representation {
     let meta = &object.meta;
     let content_type = meta.content_type.as_deref().unwrap_or(DEFAULT_TYPE);
@@ -205,14 +205,14 @@ fn add_stored(meta: &ObjectMeta, representation: &mut Representation) {
         put(representation, name, &header_text::address(location));
     }
     for (name, value) in &meta.user {
-        // Other servers may have stored names that no header can have.
+        // Objects imported from other servers may have names that no header can have.
         if let Ok(name) = HeaderName::from_bytes(format!("x-amz-meta-{name}").as_bytes()) {
             put(representation, name, &header_text::encoded_words(value));
         }
     }
 }
 
-/// A value of one of the headers that are kept with an object, as every client can read it.
+/// The value of a header that is stored with an object, in a form that every client can read.
 fn as_header<'a>(name: &HeaderName, value: &'a str) -> Cow<'a, str> {
     if *name == header::CONTENT_DISPOSITION {
         header_text::disposition(value)
@@ -227,7 +227,7 @@ fn put(representation: &mut Representation, name: HeaderName, value: &str) {
     }
 }
 
-/// A range of an object has no checksum, a part of it its own.
+/// Adds checksums: a range of an object has none, a part of it has its own.
 fn add_checksums(
     exchange: &Exchange<'_>,
     object: &Object,
@@ -248,7 +248,7 @@ fn add_checksums(
     put(representation, name, object.meta.checksum_type.as_str());
 }
 
-/// What the query puts in the place of what was stored.
+/// Replaces stored headers by the overrides of the query.
 fn apply_overrides(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,

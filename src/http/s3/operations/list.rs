@@ -45,12 +45,12 @@ async fn list(permitted: &Permitted<'_>, query: ListQuery) -> Result<HttpRespons
     Ok(xml_answer(query.answer(bucket, &page)))
 }
 
-/// Names that one request looks at, beyond those of a full page: then its page ends early, and says where the next one
-/// begins.
+/// How many names one request reads beyond those of a full page: then its page ends early, and states where the next
+/// one begins.
 const HIDDEN_NAMES: usize = 4 * MAX_KEYS as usize;
 
-/// A page of names that the answer can show. A page that goes on is full, or as many names were looked at as one request
-/// may; where the next one begins is a name, or a text, that the answer can show.
+/// A page of names that the response can hold. If it is not the last page, it is full, or the request read as many
+/// names as one request may. The next page begins at a name, or a text, that the response can hold.
 async fn showable_page(
     query: &ListQuery,
     mut request: ListRequest,
@@ -82,7 +82,7 @@ async fn showable_page(
     }
 }
 
-/// Ends a page that is not full where `request` would go on.
+/// Ends a page that is not full at the position where `request` would go on.
 async fn end_early(
     query: &ListQuery,
     mut request: ListRequest,
@@ -93,7 +93,7 @@ async fn end_early(
         shown.next = request.after;
         return Ok(shown);
     };
-    // The next page begins after a name, and there may be one at this very place.
+    // The next page begins after a name, and there may be one at exactly this position.
     request.max = 1;
     let mut page = list(&request).await?;
     if page.entries() == 0 {
@@ -122,7 +122,7 @@ mod tests {
     use std::cell::Cell;
     use std::collections::BTreeSet;
 
-    /// A bucket of these keys, which counts the names that it was asked for.
+    /// A bucket of these keys, which counts the names that were requested.
     struct Listed {
         keys: BTreeSet<String>,
         looked_at: Cell<usize>,
@@ -170,7 +170,7 @@ mod tests {
             page
         }
 
-        /// The pages of a listing, as a client walks through them by version 1: it sees each page's document alone.
+        /// The pages of a listing, as a client walks through them by version 1: it sees only the document of each page.
         async fn pages(
             &self,
             max_keys: u32,

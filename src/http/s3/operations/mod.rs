@@ -1,4 +1,4 @@
-//! The operations of S3, each with its permission in hand: parse, ask the vault, answer.
+//! The operations of S3, each with its permission in hand: parse, call the vault, respond.
 
 pub(crate) mod acl;
 pub(crate) mod buckets;

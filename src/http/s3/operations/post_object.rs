@@ -2,8 +2,8 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
 //!
 //! The order is the design: the bucket, the form, the fields, the [`Grant`], and only then the file's bytes. Before the
-//! grant the sender is not verified: what was read is bounded by the parser and counted against memory that all such
-//! senders share ([`crate::http::memory`]), and nothing is staged.
+//! grant the sender is not verified: the parser bounds the bytes that are read, and they are counted against memory
+//! that all such senders share ([`crate::http::memory`]), and no byte is staged.
 
 use crate::http::limits::{Body, Kept};
 use crate::http::origin;
@@ -26,7 +26,7 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use bytes::Bytes;
 
-/// How far a file over its limit is still counted, to tell the client its size.
+/// How many bytes beyond the limit are still counted, to report the file's size to the client.
 const COUNTED_PAST_LIMIT_BYTES: u64 = 256 * 1024;
 
 /// AWS: the type of a file whose form names none.
@@ -50,7 +50,7 @@ pub(crate) async fn post_object(
         for event in events.drain(..) {
             match (event, &mut upload) {
                 (FormEvent::FileBegins { fields, file_name }, _) => {
-                    // No byte of the file is looked at before.
+                    // No byte of the file is read before.
                     let form = (operation, bucket);
                     let (grant, permitted) = authorizer
                         .permit_form(exchange, form, fields, file_name.as_deref())
@@ -74,7 +74,7 @@ pub(crate) async fn post_object(
     }
 }
 
-/// Once for each start: every form that comes the same way would say it again.
+/// Logs once for each start: every form that comes the same way would log it again.
 fn warn_of_lost_host(exchange: &Exchange<'_>) {
     static WARNED: std::sync::Once = std::sync::Once::new();
     if WARNED.is_completed() {
@@ -93,7 +93,7 @@ fn warn_of_lost_host(exchange: &Exchange<'_>) {
     });
 }
 
-/// A file on its way in, under its grant.
+/// An arriving file, under its grant.
 struct Upload<'a> {
     permitted: Permitted<'a>,
     grant: Grant,
@@ -148,11 +148,11 @@ impl<'a> Upload<'a> {
         *self.grant.length().end()
     }
 
-    /// Stages what is within the limit. What is past it is counted a little further and never staged.
+    /// Stages the bytes within the limit. Bytes past it are counted for a while and never staged.
     async fn write(&mut self, bytes: Bytes, body: &Body) -> Result<(), S3Error> {
         self.size_bytes += bytes.len() as u64;
         if self.size_bytes > self.limit_bytes() {
-            // What was staged so far is gone with its staging.
+            // Dropping the staging deletes the bytes staged so far.
             self.staging = None;
             if self.size_bytes - self.limit_bytes() > COUNTED_PAST_LIMIT_BYTES {
                 let proposed = body.declared().unwrap_or(self.size_bytes);
@@ -194,7 +194,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// The answer that the form asked for.
+/// The response that the form requested.
 fn success(exchange: &Exchange<'_>, grant: &Grant, committed: &Committed) -> HttpResponse {
     let etag = &committed.etag;
     let place = exchange.location_of(grant.bucket(), grant.key());

@@ -1,7 +1,7 @@
-//! Documents of buckets (policy, CORS rules, tags, lifecycle, …): kept as they were judged, given back as S3 writes them.
+//! Documents of buckets (policy, CORS rules, tags, lifecycle, …): checked, stored, and returned as S3 writes them.
 //!
-//! Guarantees: what is kept is carried out, or has no effect where objects have one version and one class; a document
-//! that asks for more is refused. Each is kept in the form in which it is given back.
+//! Guarantees: a stored document is carried out, or has no effect where objects have one version and one class; a
+//! document that asks for more is refused. Each document is stored in the form in which it is returned.
 
 use crate::http::limits::Body;
 use crate::http::s3::access::Permitted;
@@ -21,7 +21,7 @@ use crate::store::Bucket;
 use actix_web::HttpResponse;
 use serde::Deserialize;
 
-/// AWS: 64 KB of CORS rules; the other small documents have far less.
+/// AWS: 64 KB of CORS rules; the other small documents are far shorter.
 const DOCUMENT_BYTES: usize = 64 * 1024;
 /// 50 tags of four-byte characters, each of which may be written as a reference.
 const TAGGING_BYTES: usize = 256 * 1024;
@@ -93,7 +93,7 @@ pub(crate) async fn put_setting(
     })
 }
 
-/// Logs a warning where the bucket is now open to everybody, if this setting decides that.
+/// Logs a warning where the bucket is now open to the public, if this setting decides that.
 fn warn_if_open(permitted: &Permitted<'_>, bucket: &BucketName, setting: BucketSetting) {
     if matches!(
         setting,
@@ -153,7 +153,7 @@ struct VersioningConfiguration {
     mfa_delete: Option<String>,
 }
 
-/// `Suspended` is what every bucket is.
+/// Accepts `Suspended`, the state of every bucket.
 pub(crate) async fn put_versioning(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,
@@ -183,7 +183,7 @@ pub(crate) fn get_unconfigured(
         Feature::ObjectLock => ErrorCode::ObjectLockConfigurationNotFoundError,
         Feature::Replication => ErrorCode::ReplicationConfigurationNotFoundError,
         Feature::Website => ErrorCode::NoSuchWebsiteConfiguration,
-        // AWS: these are there, and empty.
+        // AWS: these documents exist, and are empty.
         Feature::Notification => return Ok(empty("NotificationConfiguration")),
         Feature::Logging => return Ok(empty("BucketLoggingStatus")),
         Feature::Accelerate => return Ok(empty("AccelerateConfiguration")),

@@ -1,4 +1,4 @@
-//! Tags of an object: reading, setting, removing. Nothing else of it changes, its time included.
+//! Tags of an object: reading, setting, removing. Nothing else of the object changes, not even its time.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html>
 
 use crate::http::limits::Body;
@@ -14,8 +14,8 @@ use crate::s3::{ErrorCode, ObjectKey, S3Error};
 use crate::store::StoreError;
 use actix_web::HttpResponse;
 
-/// Looks at an object that other clients replace or tag meanwhile.
-const MOST_LOOKS: usize = 8;
+/// How often the object is looked up again because other clients replace or tag it meanwhile.
+const MAX_ATTEMPTS: usize = 8;
 /// Ten tags of four-byte characters, each of which may be written as a reference.
 const TAGGING_BYTES: usize = 64 * 1024;
 
@@ -63,8 +63,8 @@ pub(crate) async fn delete_tagging(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Where a policy looks at tags, the very object for which it was asked gets them: it may have been closed while the
-/// document was on its way.
+/// Where a policy has a condition on tags, exactly the object that it was checked for gets the new tags: another client
+/// may have taken away the permission, by replacing or tagging the object, while the document was arriving.
 async fn set(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,
@@ -73,7 +73,7 @@ async fn set(
 ) -> Result<(), S3Error> {
     let store = permitted.store();
     let bucket = permitted.bucket()?;
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..MAX_ATTEMPTS {
         let tagging = tagging.clone();
         let set = if looks_at_tags(bucket, [&[action], &[]]) {
             let object = store.object(&bucket.name, key).await?;

@@ -1,4 +1,4 @@
-//! The ACL that a write states, in headers or in a form's fields, and what its bucket says of it.
+//! The ACL that a write states, in headers or in a form's fields, and whether its bucket allows it.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html>
 
 use crate::http::s3::access::Permitted;
@@ -10,10 +10,10 @@ use crate::s3::{BucketSetting, ErrorCode, S3Error};
 use crate::store::Bucket;
 use actix_web::http::Method;
 
-/// The canned ACL that headers or a form's fields state. What they grant must be the owner's.
+/// The canned ACL that headers or a form's fields state. They may grant permissions to the owner alone.
 ///
 /// # Errors
-/// `InvalidArgument` for an ACL that is none, `AccessControlListNotSupported` for grants to others, `InvalidRequest` for
+/// `InvalidArgument` for an unknown ACL, `AccessControlListNotSupported` for grants to others, `InvalidRequest` for
 /// both together.
 pub(crate) fn stated(fields: &[(String, String)]) -> Result<Option<CannedAcl>, S3Error> {
     let canned = field(fields, "x-amz-acl").or_else(|| field(fields, "acl"));
@@ -36,7 +36,7 @@ pub(crate) fn grants(fields: &[(String, String)]) -> impl Iterator<Item = (&str,
         .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
-/// What the bucket says of the ACL that a write states, whatever it writes.
+/// Refuses an ACL that a write states and its bucket does not allow, for all kinds of writes.
 ///
 /// # Errors
 /// As [`stated`] and [`judge_for`].
@@ -47,7 +47,7 @@ pub(crate) fn refuse_blocked(
     let writes = [Method::PUT, Method::POST].contains(exchange.req.method());
     match permitted.bucket() {
         Ok(bucket) if writes => judge_for(bucket, &exchange.headers),
-        // The operation answers for a bucket that does not exist.
+        // The operation itself reports a bucket that does not exist.
         _ => Ok(()),
     }
 }

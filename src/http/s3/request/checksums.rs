@@ -7,7 +7,7 @@ use crate::s3::{ErrorCode, S3Error};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The checksums that a request states: their values, or which of them its trailer will state.
+/// The checksums that a request states: their values, or the algorithms that its trailer will state.
 #[derive(Debug, Default)]
 pub(crate) struct StatedChecksums {
     pub(crate) value: Option<Checksum>,

@@ -1,30 +1,30 @@
-//! The check of a file's first bytes against the type that its asset was asked for.
+//! The check of a file's first bytes against the content type that its asset was requested with.
 //!
-//! Guarantees: an upload is judged once, as soon as its first 512 bytes are there, or when it is whole where it is shorter:
-//! a refused file is not received to its end first. Knows no format: [`crate::assets`] does.
+//! Guarantees: an upload is checked once, as soon as its first 512 bytes have arrived, or at its end where it is
+//! shorter: a refused file is not received to its end first. Knows no format: [`crate::assets`] does.
 
 use crate::http::s3::access::Permitted;
 use crate::s3::{ObjectKey, S3Error};
 use crate::store::{Sealed, Staging};
 
-/// A check that is still to be made, or none.
+/// A check that is still pending, or none.
 pub(crate) struct ContentCheck {
     key: Option<ObjectKey>,
 }
 
 impl ContentCheck {
-    /// For a file that becomes the object of `key`.
+    /// The check of a file that becomes the object of `key`.
     pub(crate) fn of(key: &ObjectKey) -> Self {
         let key = Some(key.clone());
         Self { key }
     }
 
-    /// For a part of an upload: its first bytes may be from the middle of a file.
+    /// No check, for a part of an upload: its first bytes may be from the middle of a file.
     pub(crate) fn none() -> Self {
         Self { key: None }
     }
 
-    /// Judges what has come so far, once that is enough.
+    /// Checks the bytes so far, once there are enough.
     ///
     /// # Errors
     /// As [`Assets::check_content`](crate::assets::Assets::check_content).
@@ -39,7 +39,7 @@ impl ContentCheck {
         }
     }
 
-    /// Judges a file that was too short to be judged before.
+    /// Checks a file that was too short to be checked before.
     ///
     /// # Errors
     /// As [`ContentCheck::see`].

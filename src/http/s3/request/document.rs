@@ -1,8 +1,8 @@
-//! The small bodies of requests: XML and JSON documents, and what comes where nothing is expected.
+//! The small bodies of requests: XML and JSON documents, and unexpected bodies.
 //!
-//! Guarantees: what is answered is what was signed, whatever its framing, and holds the digests that the request states
-//! of it (`Content-MD5`, `x-amz-checksum-*` in a header or a trailer); memory is bounded by the caller's limit. Refuses
-//! to know what a document means.
+//! Guarantees: the returned body is the one that was signed, whatever its framing, and matches the digests that the
+//! request states (`Content-MD5`, `x-amz-checksum-*` in a header or a trailer); memory is bounded by the caller's
+//! limit. Refuses to know what a document means.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
 use crate::http::limits::Body;
@@ -18,14 +18,14 @@ use crate::s3::{ErrorCode, S3Error};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// For bodies of operations that have none: what some clients send all the same.
+/// The limit for operations without a body: some clients send one all the same.
 pub(crate) const NEEDLESS_BYTES: usize = 64 * 1024;
 
-/// The document that a request brings; empty where it brings none.
+/// The document in a request's body; empty where there is none.
 ///
 /// # Errors
-/// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `InvalidDigest`, `BadDigest`, `InvalidRequest` for a
-/// malformed checksum, `MalformedXML` for what is no UTF-8.
+/// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `InvalidDigest`, `BadDigest`, `InvalidRequest` for
+/// a malformed checksum, `MalformedXML` for a body that is not UTF-8.
 pub(crate) async fn read_document(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,
@@ -49,10 +49,10 @@ pub(crate) async fn read_document(
     String::from_utf8(whole).map_err(|_| S3Error::new(ErrorCode::MalformedXML))
 }
 
-/// A small body, whole and as it was signed.
+/// A small body, complete and as it was signed.
 ///
 /// # Errors
-/// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `BadDigest` where its trailer does not hold.
+/// `EntityTooLarge` over `limit_bytes`, `XAmzContentSHA256Mismatch`, `BadDigest` where its trailer does not match.
 pub(crate) async fn read_signed(
     body: &mut Body,
     permitted: &Permitted<'_>,

@@ -1,10 +1,10 @@
-//! Headers that ask for what an operation does not do.
+//! Refusal of headers that ask for features that an operation does not have.
 
 use crate::http::s3::exchange::Exchange;
 use crate::s3::{S3Error, request_headers, signature};
 
-/// Refuses a request whose headers ask for what its operation does not do. A presigned query states headers too, those
-/// of checksums included.
+/// Refuses a request whose headers ask for a feature that its operation does not have. A presigned query states headers
+/// too, those of checksums included.
 ///
 /// # Errors
 /// As [`request_headers::judge`].

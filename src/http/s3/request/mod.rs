@@ -1,4 +1,4 @@
-//! What a request states, in its head and in its body: parsed and judged, before anything is looked up.
+//! Parsing and checking a request's head and body, before anything is looked up.
 
 pub(crate) mod acl;
 pub(crate) mod checksums;

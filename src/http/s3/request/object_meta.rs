@@ -1,4 +1,4 @@
-//! What a request states of an object beside its bytes: in headers of a PUT, in fields of a form. Both are a list of
+//! The metadata that a request states for an object: in headers of a PUT, or in fields of a form. Both are a list of
 //! lower-case names and values, and mean the same.
 
 use crate::http::s3::fields::field;
@@ -8,12 +8,12 @@ use crate::s3::{ErrorCode, S3Error};
 use crate::store::ObjectMeta;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-/// Names and values of all user metadata together.
+/// The limit on names and values of all user metadata together.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
 const USER_METADATA_BYTES: usize = 2 * 1024;
 
-/// Not `GLACIER` and `DEEP_ARCHIVE`: clients skip the objects of a listing that have these, or ask for them to be restored
-/// first. Those of `GLACIER_IR` can be read at once, and clients do.
+/// Without `GLACIER` and `DEEP_ARCHIVE`: clients skip listed objects of these classes, or request their restoration
+/// first. Objects of `GLACIER_IR` can be read at once, and clients do so.
 const STORAGE_CLASSES: [&str; 9] = [
     "STANDARD",
     "REDUCED_REDUNDANCY",
@@ -26,7 +26,7 @@ const STORAGE_CLASSES: [&str; 9] = [
     "EXPRESS_ONEZONE",
 ];
 
-/// All that is kept with an object, but for its checksums.
+/// All metadata that is stored with an object, except its checksums.
 ///
 /// # Errors
 /// `InvalidArgument`, `MetadataTooLarge`, `InvalidStorageClass`, `InvalidRedirectLocation`, or
@@ -38,7 +38,7 @@ pub(crate) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
         let Some(value) = value.filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
-        refuse_unheld(name, value)?;
+        refuse_invalid_value(name, value)?;
         Ok(Some(value.to_owned()))
     };
     let mut meta = ObjectMeta {
@@ -57,7 +57,7 @@ pub(crate) fn object_meta(fields: &[(String, String)]) -> Result<ObjectMeta, S3E
     Ok(meta)
 }
 
-/// Tags that a header or a form's field states, as they are kept.
+/// Tags that a header or a form's field states, in their stored form.
 ///
 /// # Errors
 /// As [`Tags::from_header`] and [`Tags::from_xml`].
@@ -123,7 +123,7 @@ fn storage_class(fields: &[(String, String)]) -> Result<Option<String>, S3Error>
     }
 }
 
-/// AWS: the code and the words.
+/// AWS: the code and the text.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html>
 fn website_redirect(fields: &[(String, String)]) -> Result<Option<String>, S3Error> {
     const NAME: &str = "x-amz-website-redirect-location";
@@ -149,13 +149,13 @@ fn website_redirect(fields: &[(String, String)]) -> Result<Option<String>, S3Err
     if location.len() > MOST_BYTES {
         return refusal("The length of website redirect location cannot exceed 2,048 characters.");
     }
-    refuse_unheld(NAME, location)?;
+    refuse_invalid_value(NAME, location)?;
     Ok(Some(location.to_owned()))
 }
 
 /// # Errors
-/// `InvalidArgument` where no header can hold a value.
-fn refuse_unheld(name: &str, value: &str) -> Result<(), S3Error> {
+/// `InvalidArgument` where a value cannot stand in a header.
+fn refuse_invalid_value(name: &str, value: &str) -> Result<(), S3Error> {
     if HeaderValue::from_bytes(value.as_bytes()).is_ok() {
         return Ok(());
     }

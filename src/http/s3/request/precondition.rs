@@ -1,4 +1,5 @@
-//! The preconditions of a write: what the headers ask of the object that is there, and the answer where it does not hold.
+//! The preconditions of a write: the condition of the headers on the existing object, and the refusal where it does not
+//! hold.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 
 use crate::http::s3::access::Permitted;
@@ -9,7 +10,7 @@ use crate::s3::{ObjectKey, S3Error};
 use crate::store::StoreError;
 
 /// # Errors
-/// `NotImplemented` for a form that no write takes.
+/// `NotImplemented` for a form that no write supports.
 pub(crate) fn parse(exchange: &Exchange<'_>) -> Result<WritePrecondition, S3Error> {
     WritePrecondition::parse(
         lines(exchange, "if-match").as_deref(),
@@ -17,7 +18,7 @@ pub(crate) fn parse(exchange: &Exchange<'_>) -> Result<WritePrecondition, S3Erro
     )
 }
 
-/// All that a header says: several lines are one list (RFC 9110, 5.3).
+/// The whole value of a header: several lines are one list (RFC 9110, 5.3).
 pub(crate) fn lines(exchange: &Exchange<'_>, name: &str) -> Option<String> {
     let lines = exchange.headers.iter().filter(|(sent, _)| sent == name);
     let values: Vec<&str> = lines.map(|(_, value)| value.as_str()).collect();

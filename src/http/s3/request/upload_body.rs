@@ -1,7 +1,7 @@
-//! The body of a request that becomes bytes of the vault: the object of a PUT, a part of an upload.
+//! The body of a request whose bytes are stored in the vault: the object of a PUT, a part of an upload.
 //!
-//! Guarantees: what can be refused from the head alone is refused before the body is read; what is sealed is what was
-//! announced, whatever its framing.
+//! Guarantees: a request that can be refused by its head alone is refused before the body is read; the stored bytes are
+//! those that the head announced, whatever the framing.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
 
 use crate::http::limits::Body;
@@ -16,10 +16,10 @@ use crate::s3::sigv4::chunked::Decoder;
 use crate::s3::{ErrorCode, S3Error};
 use crate::store::{Expected, Sealed};
 
-/// What one request may hold: 5 GiB.
+/// The most bytes of one request: 5 GiB.
 pub(crate) const MOST_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
-/// What the head says of a body.
+/// The properties of a body that the head states.
 pub(crate) struct Announced {
     checksums: StatedChecksums,
     expected: Expected,
@@ -59,11 +59,11 @@ impl Announced {
         self.checksums.algorithm()
     }
 
-    /// Reads the body until it is whole and holds what was stated, and passes the check of its content. It gets a checksum of
-    /// `algorithm`, which is the one stated where one is.
+    /// Reads the body to its end, and checks its length, its digests and its content. It gets a checksum of
+    /// `algorithm`, which is the stated algorithm where one is stated.
     ///
     /// # Errors
-    /// As a body, its framing, its content and its digests can fail.
+    /// The errors of a body, its framing, its content and its digests.
     pub(crate) async fn receive(
         self,
         permitted: &Permitted<'_>,
@@ -107,11 +107,11 @@ impl Announced {
     }
 }
 
-/// The bytes that will be stored, where the head says so.
+/// The number of bytes that will be stored, where the head states it.
 fn length(exchange: &Exchange<'_>, payload: &Payload) -> Result<Option<u64>, S3Error> {
     let (name, required) = match payload {
         Payload::Chunked(_) => ("x-amz-decoded-content-length", true),
-        // A body in HTTP's own chunks says where it ends.
+        // A body in HTTP's own chunks marks its end.
         Payload::Unsigned | Payload::Sha256(_) => (
             "content-length",
             exchange.header("transfer-encoding").is_none(),
@@ -146,7 +146,7 @@ fn parse_sha256(text: &str) -> Result<[u8; 32], S3Error> {
     Ok(digest)
 }
 
-/// What the trailer states must be what the head announced: only that was computed.
+/// Checks that the trailer states the checksum that the head announced: only that one was computed.
 fn judge_trailer(trailer: &[Checksum], announced: &StatedChecksums) -> Result<(), S3Error> {
     let stated: Vec<_> = trailer.iter().map(|checksum| checksum.algorithm).collect();
     let wanted: Vec<_> = announced.trailer.into_iter().collect();

@@ -1,7 +1,7 @@
-//! `CompleteMultipartUpload`: the parts named become the object of the key.
+//! `CompleteMultipartUpload`: the named parts become the object of the key.
 //!
-//! Guarantees: what is judged is what is made the object, for the vault refuses where a part was replaced in between;
-//! asked again for what it did, it answers again.
+//! Guarantees: exactly the parts that were checked become the object, since the vault refuses where a part was replaced
+//! in between; a repeated request that succeeded before succeeds again.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
 
 use crate::http::limits::Body;
@@ -9,8 +9,8 @@ use crate::http::s3::access::Permitted;
 use crate::http::s3::exchange::Exchange;
 use crate::http::s3::lookup::object::find_with_parts;
 use crate::http::s3::lookup::upload::about_upload;
-use crate::http::s3::lookup::upload::asked_id;
 use crate::http::s3::lookup::upload::no_such_upload;
+use crate::http::s3::lookup::upload::requested_upload_id;
 use crate::http::s3::operations::multipart::described::begun_with;
 use crate::http::s3::operations::multipart::described::held;
 use crate::http::s3::request::document::read_document;
@@ -23,7 +23,7 @@ use actix_web::HttpResponse;
 
 /// 10,000 parts with their tags and their longest checksums.
 const DOCUMENT_BYTES: usize = 2 * 1024 * 1024;
-/// How often the parts are read again that other clients replaced while they were judged.
+/// How often the parts are read again because other clients replaced them during the check.
 const ATTEMPTS: usize = 5;
 /// Parts that are read at once.
 const PAGE: u32 = 1000;
@@ -39,7 +39,7 @@ pub(crate) async fn complete(
     let whole = StatedWhole::parse(|name| exchange.header(name))?;
     let precondition = precondition::parse(exchange)?;
     let (store, bucket) = (permitted.store(), &permitted.bucket()?.name);
-    let id = asked_id(exchange)?;
+    let id = requested_upload_id(exchange)?;
     for _ in 0..ATTEMPTS {
         let upload = match store.upload(bucket, key, &id).await {
             Err(StoreError::NoSuchUpload) => {
@@ -61,7 +61,7 @@ pub(crate) async fn complete(
                     checksum_type.unwrap_or_default(),
                 )));
             }
-            // Another client replaced a part, or ended the upload: look again.
+            // Another client replaced a part, or ended the upload: try again.
             Err(StoreError::UploadChanged | StoreError::NoSuchUpload) => {}
             Err(refusal @ StoreError::PreconditionFailed) => {
                 return Err(precondition::explain(permitted, key, &precondition, refusal).await);
@@ -72,7 +72,7 @@ pub(crate) async fn complete(
     Err(ErrorCode::OperationAborted.into())
 }
 
-/// What the parts named make, from what the vault holds of them.
+/// Checks the named parts against those in the vault, and returns the object that they make.
 async fn judge(
     permitted: &Permitted<'_>,
     upload: &Upload,
@@ -114,7 +114,7 @@ async fn all_parts(permitted: &Permitted<'_>, upload: &Upload) -> Result<Vec<Par
     }
 }
 
-/// The answer to a request that was answered before: clients repeat one whose answer they did not get.
+/// The response to a repeated request: clients repeat a request whose response they did not get.
 async fn answer_again(
     exchange: &Exchange<'_>,
     permitted: &Permitted<'_>,

@@ -1,4 +1,5 @@
-//! Multipart uploads: begun, listed and given up in `uploads`; their parts in `parts`, their end in `complete`.
+//! Multipart uploads: created, listed and aborted in `uploads`; their parts are in `parts`, their completion in
+//! `complete`.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 
 mod complete;

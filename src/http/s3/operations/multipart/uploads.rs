@@ -1,4 +1,4 @@
-//! Multipart uploads: begun, listed and given up; their parts are in `parts`, their end in `complete`.
+//! Multipart uploads: creating, listing and aborting them; their parts are in `parts`, their completion in `complete`.
 //!
 //! Guarantees: an upload is found by its id, its bucket and its key together, or not at all.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
@@ -59,7 +59,7 @@ pub(crate) async fn abort(
     key: &ObjectKey,
 ) -> Result<HttpResponse, S3Error> {
     let upload = find_upload(exchange, permitted, key).await?;
-    // AWS: evaluates this condition in directory buckets only. What was asked for is evaluated here.
+    // AWS: evaluates this condition in directory buckets only. It is evaluated here for all buckets.
     if let Some(stated) = exchange.header(INITIATED_TIME) {
         let initiated_at = time::parse_http_date(stated.trim()).ok_or_else(|| {
             S3Error::invalid_argument("The time is not an HTTP date.", INITIATED_TIME, stated)
