@@ -155,8 +155,8 @@ impl Assets {
         Ok(format)
     }
 
-    /// Checks the first bytes of a file that is about to be stored at a key: DESIGN section 4, *What an asset's bytes
-    /// may be*. A key that belongs to no asset takes any bytes.
+    /// Checks the first bytes of a file that is about to be stored at a key: those of an image's asset must be of some
+    /// image format. A key that belongs to no such asset takes any bytes.
     /// # Errors
     /// `InvalidRequest`, "The file is not a JPEG, PNG, WebP or GIF image."; `ServiceUnavailable` when the index does not answer.
     pub async fn check_content(

@@ -1,4 +1,4 @@
-//! The administration listener: here a command asks the running server to do its work. DESIGN, sections 1 and 5.
+//! The administration listener: here a command asks the running server to do its work.
 //!
 //! It listens on loopback alone, on a port of its own, and answers only clients that present the secret that this start
 //! made. It takes an [`Order`]; every other request gets a 404 that reveals nothing.

@@ -16,7 +16,7 @@
 //! | [`serve`], [`auth`] | how an object is served; where a token is carried |
 //! | [`limits`] | the bodies of requests as they arrive |
 //! | [`app_state`] | the state that handlers share |
-//! | [`health`] | readiness and standing warnings |
+//! | [`health`], [`rate_limit`] | readiness and standing warnings; how often a token may ask |
 //! | [`connection`] | TLS, HTTP/1.1, the fast path, HTTP/2 |
 //! | [`response_cache`] | cached responses, and the middleware that keeps them |
 //! | [`trace`] | request ids, log lines, and the middleware that writes them |
