@@ -20,7 +20,7 @@ pub struct Holder<'a> {
     pub folder_use: FolderUse,
 }
 
-/// `Err`: one auth_error_text for the person at the command line.
+/// `Err`: one sentence for the person at the command line.
 /// # Errors
 /// When the order cannot be carried out; the text says why and what to do.
 pub async fn carry_out(holder: Holder<'_>, order: Order) -> Result<Value, String> {

@@ -793,3 +793,84 @@ async fn a_copy_does_not_reveal_a_missing_source_to_a_client_that_may_not_list_i
         "403 AccessDenied"
     );
 }
+
+/// The response to a request whose client waits with the whole body until `meanwhile` is done: the server has looked at the
+/// head by then, since it asked for the body.
+async fn held_back(
+    app: &App,
+    head: &str,
+    body: &str,
+    meanwhile: impl Future<Output = ()>,
+) -> String {
+    let mut socket = tokio::net::TcpStream::connect(host(app))
+        .await
+        .expect("a socket");
+    let head = format!(
+        "{head}\r\nHost: {}\r\nContent-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        host(app),
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await.expect("a head");
+    let mut asked_for = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    socket.read_exact(&mut asked_for).await.expect("a line");
+    assert!(asked_for.starts_with(b"HTTP/1.1 100 "), "{asked_for:?}");
+    meanwhile.await;
+    socket.write_all(body.as_bytes()).await.expect("a body");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("a text");
+    answer
+}
+
+async fn withdraw_policy(app: &App) {
+    let withdrawing = app.s3().delete_bucket_policy().bucket("uploads").send();
+    withdrawing.await.expect("the policy is gone");
+}
+
+#[tokio::test]
+async fn a_permission_that_is_withdrawn_while_a_list_of_deletions_arrives_deletes_nothing() {
+    let app = spawn_app().await;
+    put(&app.s3(), "x").await.expect("stored");
+    set_policy(&app, &[("Allow", r#"["s3:DeleteObject"]"#, "/*", "")]).await;
+    let list = "<Delete><Object><Key>x</Key></Object></Delete>";
+    let answer = held_back(
+        &app,
+        "POST /uploads?delete HTTP/1.1",
+        list,
+        withdraw_policy(&app),
+    )
+    .await;
+    assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+    assert_eq!(get(&app.s3(), "x").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_permission_that_is_withdrawn_while_a_form_arrives_stores_nothing() {
+    let app = spawn_app().await;
+    set_policy(&app, &[("Allow", r#"["s3:PutObject"]"#, "/*", "")]).await;
+    let form = "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nx\r\n\
+                --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nhello\r\n--b--\r\n";
+    let head = "POST /uploads HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b";
+    let answer = held_back(&app, head, form, withdraw_policy(&app)).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert_eq!(get(&app.s3(), "x").await, Err("NoSuchKey".to_owned()));
+}
+
+#[tokio::test]
+async fn a_denial_by_tags_that_is_set_while_a_needless_body_arrives_holds() {
+    let app = spawn_app().await;
+    let tagged = app
+        .s3()
+        .put_object()
+        .bucket("uploads")
+        .key("x")
+        .tagging("locked=yes");
+    tagged.send().await.expect("stored");
+    let allow = ("Allow", r#"["s3:GetObject"]"#, "/*", "");
+    set_policy(&app, &[allow]).await;
+    let locked = r#","Condition":{"StringEquals":{"s3:ExistingObjectTag/locked":"yes"}}"#;
+    let deny = ("Deny", r#"["s3:GetObject"]"#, "/*", locked);
+    let statements = [allow, deny];
+    let denied = set_policy(&app, &statements);
+    let answer = held_back(&app, "GET /uploads/x HTTP/1.1", "body", denied).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+}

@@ -19,6 +19,8 @@ impl Store {
     pub fn stamp_of_settings(&self, bucket: &BucketName) -> VersionStamp {
         let settings = BucketSetting::ALL.into_iter();
         let names = settings.flat_map(|setting| RowLock::of_setting(bucket, setting));
+        // A bucket that was deleted and created again has no settings.
+        let names = names.chain([RowLock::exclusive_bucket(bucket)]);
         self.stamp(&names.collect::<Vec<_>>())
     }
 

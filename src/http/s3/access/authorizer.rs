@@ -1,8 +1,9 @@
 //! The only way from a request to the vault: it holds the state of the server and the bucket that the request
 //! addresses.
 //!
-//! Guarantees: the bucket is looked up once for each request, before any check; an operation reaches the vault through
-//! its [`Permitted`](super::Permitted) alone.
+//! Guarantees: the bucket is looked up once for each request, before any check, and once more if the request waited for
+//! its client after that ([`Authorizer::waited_for_client`]), so that no client keeps a permission by sending slowly; an
+//! operation reaches the vault through its [`Permitted`](super::Permitted) alone.
 
 use crate::cache::VersionStamp;
 use crate::http::app_state::AppState;
@@ -14,11 +15,16 @@ use crate::store::Bucket;
 use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 /// Grants the permission for one request.
 pub(crate) struct Authorizer<'a> {
     pub(super) state: &'a AppState,
-    bucket: Option<Bucket>,
+    name: Option<BucketName>,
+    /// The bucket as it was when the head of the request came.
+    at_first: Option<Bucket>,
+    /// The bucket as it was when the part of the body had come that the operation waits for before it is checked.
+    after_waiting: OnceCell<Option<Bucket>>,
     /// The version stamp of the bucket's settings, where the response could be cached.
     pub(super) settings_stamp: Option<VersionStamp>,
 }
@@ -36,14 +42,28 @@ impl<'a> Authorizer<'a> {
             .map(|name| state.store.stamp_of_settings(name));
         Self {
             state,
-            bucket: name.and_then(|name| state.store.bucket(&name)),
+            at_first: name.as_ref().and_then(|name| state.store.bucket(name)),
+            after_waiting: OnceCell::new(),
+            name,
             settings_stamp,
         }
     }
 
-    /// The bucket that the request addresses, as it was when the request came.
+    /// The bucket that the request addresses, as it was looked up last.
     pub(crate) fn bucket(&self) -> Option<&Bucket> {
-        self.bucket.as_ref()
+        let looked_up_last = self.after_waiting.get().unwrap_or(&self.at_first);
+        looked_up_last.as_ref()
+    }
+
+    /// Looks the bucket up again: while the server waited for bytes of the client, its settings may have changed. What was
+    /// permitted before stays permitted; later checks see the bucket as it is now.
+    pub(crate) fn waited_for_client(&self) {
+        let now = || {
+            self.name
+                .as_ref()
+                .and_then(|name| self.state.store.bucket(name))
+        };
+        self.after_waiting.get_or_init(now);
     }
 
     /// The same bucket, as it is after `operation`.
@@ -53,7 +73,7 @@ impl<'a> Authorizer<'a> {
                 let name = operation.bucket()?;
                 self.state.store.bucket(name).map(Cow::Owned)
             }
-            _ => self.bucket.as_ref().map(Cow::Borrowed),
+            _ => self.bucket().map(Cow::Borrowed),
         }
     }
 
@@ -65,7 +85,7 @@ impl<'a> Authorizer<'a> {
 
     /// The addressed bucket, if it has this name.
     pub(super) fn find_bucket(&self, name: &BucketName) -> Option<&Bucket> {
-        self.bucket.as_ref().filter(|bucket| bucket.name == *name)
+        self.bucket().filter(|bucket| bucket.name == *name)
     }
 
     pub(super) fn named<'b>(&'b self, name: &'b BucketName) -> NamedBucket<'b> {

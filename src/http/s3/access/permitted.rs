@@ -94,6 +94,7 @@ impl<'a> Authorizer<'a> {
         file_name: Option<&str>,
     ) -> Result<(Grant, Permitted<'a>), S3Error> {
         let state = self.state;
+        self.waited_for_client();
         let form = UnverifiedForm::parse(bucket, fields, file_name, &verify::rules(state))?;
         let now = state.clock.now();
         let grant = verify::with_keys(state, |keys| form.evaluate(keys, now))?;
@@ -151,7 +152,12 @@ impl<'a> Permitted<'a> {
         &self.authorizer.state.store
     }
 
-    /// The bucket of the operation, as it was when the request came. The vault checks again where it writes.
+    /// See [`Authorizer::waited_for_client`].
+    pub(crate) fn waited_for_client(&self) {
+        self.authorizer.waited_for_client();
+    }
+
+    /// The bucket of the operation, as it was looked up last. The vault checks again where it writes.
     ///
     /// # Errors
     /// `NoSuchBucket`

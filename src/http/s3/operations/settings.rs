@@ -63,13 +63,14 @@ pub(crate) async fn put_setting(
     setting: BucketSetting,
     body: &mut Body,
 ) -> Result<HttpResponse, S3Error> {
-    let bucket = permitted.bucket()?;
+    permitted.bucket()?;
     let limit_bytes = match setting {
         BucketSetting::Tagging => TAGGING_BYTES,
         BucketSetting::Lifecycle => LIFECYCLE_BYTES,
         _ => DOCUMENT_BYTES,
     };
     let text = read_document(exchange, permitted, body, limit_bytes).await?;
+    let bucket = permitted.bucket()?;
     let document = match setting {
         BucketSetting::Policy => {
             judge_policy(bucket, &text)?;

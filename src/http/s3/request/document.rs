@@ -80,6 +80,18 @@ async fn read_framed(
         return Err(error::too_large(limit_bytes as u64, bytes));
     }
     body.count(permitted.kept());
+    let read = read_payload(body, payload, limit_bytes).await?;
+    if !body.waited().is_zero() {
+        permitted.waited_for_client();
+    }
+    Ok(read)
+}
+
+async fn read_payload(
+    body: &mut Body,
+    payload: &Payload,
+    limit_bytes: usize,
+) -> Result<(Vec<u8>, Vec<Checksum>), S3Error> {
     match payload {
         Payload::Unsigned => Ok((read_plain(body, limit_bytes).await?, Vec::new())),
         Payload::Sha256(stated) => {
