@@ -874,3 +874,16 @@ async fn a_denial_by_tags_that_is_set_while_a_needless_body_arrives_holds() {
     let answer = held_back(&app, "GET /uploads/x HTTP/1.1", "body", denied).await;
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 }
+
+#[tokio::test]
+async fn a_client_that_may_not_list_any_more_when_its_upload_ends_does_not_learn_that_the_key_is_missing()
+ {
+    let app = spawn_app().await;
+    let write = ("Allow", r#"["s3:PutObject"]"#, "/*", "");
+    let list = ("Allow", r#"["s3:ListBucket"]"#, "", "");
+    set_policy(&app, &[write, list]).await;
+    let head = "PUT /uploads/absent HTTP/1.1\r\nIf-Match: \"5d41402abc4b2a76b9719d911017c592\"";
+    let only_write = [write];
+    let answer = held_back(&app, head, "hello", set_policy(&app, &only_write)).await;
+    assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+}

@@ -101,6 +101,7 @@ impl Announced {
                 expected.checksums.extend(trailer);
             }
         }
+        permitted.waited_for_client();
         let sealed = staging.seal(&expected).await?;
         content.finish(permitted, &sealed).await?;
         Ok(sealed)
