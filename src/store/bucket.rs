@@ -65,7 +65,7 @@ impl Bucket {
     /// The policy: what it allows the public, and what it denies even to signed requests.
     ///
     /// # Errors
-    /// If the document cannot be parsed, though it was checked when it was set: it is unknown what it denies to whom.
+    /// If the document cannot be parsed, though it was checked when it was set: hangar cannot know which requests it denies.
     pub fn policy(&self) -> Result<Option<&BucketPolicy>, &S3Error> {
         let read = || {
             let document = self.setting(BucketSetting::Policy);

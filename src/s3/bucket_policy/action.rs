@@ -13,7 +13,7 @@ pub enum Level {
     Object,
 }
 
-/// To whom an action can be allowed.
+/// The callers that a policy can allow an action to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     /// Any request that a policy allows it.

@@ -73,7 +73,7 @@ impl Requester {
                 let block = bucket.public_access_block();
                 if block.restrict_public_buckets && policy.is_public() {
                     return Err(access_denied(
-                        "the bucket's public access block lets nobody in who does not sign",
+                        "the bucket's public access block refuses unsigned requests",
                     ));
                 }
                 Ok(())

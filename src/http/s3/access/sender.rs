@@ -40,7 +40,7 @@ fn warn_of_hidden_clients() {
     static WARNED: std::sync::Once = std::sync::Once::new();
     WARNED.call_once(|| {
         tracing::warn!(
-            "a bucket policy was asked about a request that came through a proxy which nobody named: its conditions on addresses open nothing until HANGAR_TRUSTED_PROXIES names the proxy"
+            "a bucket policy was evaluated for a request from a proxy that HANGAR_TRUSTED_PROXIES does not name: its conditions on addresses grant nothing until that setting names the proxy"
         );
     });
 }
