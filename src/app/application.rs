@@ -11,13 +11,19 @@ use crate::clock::Clock;
 use crate::config::{Config, on_this_machine};
 use crate::http::tls::Tls;
 use crate::http::{self, AppState, Server};
-use crate::store::{Registered, Store};
+use crate::store::{EffectKind, Registered, Store};
 use crate::telemetry::with_causes;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// The effects of all modules: each process that opens a vault must know all of them.
+#[must_use]
+pub fn effects() -> Vec<EffectKind> {
+    [auth::effects(), assets::effects()].concat()
+}
 
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +87,7 @@ impl Application {
             pointer_hook: Arc::new(PointerHook::new(clock.clone())),
         };
         let registered = Registered {
-            effects: [auth::effects(), assets::effects()].concat(),
+            effects: effects(),
             hook: Some(prepared.pointer_hook.clone()),
         };
         let open = || Store::open(config.store.clone(), clock.clone(), registered.clone());

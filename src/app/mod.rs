@@ -11,7 +11,7 @@ mod root_key;
 mod settings;
 mod signals;
 
-pub use application::{Application, Ended};
+pub use application::{Application, Ended, effects};
 pub use error::StartError;
 pub use root_key::has_sealed_root_key;
 pub use signals::{Reloader, Stopper};

@@ -125,10 +125,7 @@ impl Auth {
             user_id: self.ensure_user(&email).await?,
             role: role.number(),
         };
-        let rows = vec![
-            workspaces::member_row(set.workspace_id, set.user_id),
-            people::user_row(set.user_id),
-        ];
+        let rows = workspaces::member_rows(set.workspace_id, set.user_id);
         self.change_directory(rows, move |view| {
             Box::pin(async move {
                 let user = people::user_by_id(view, set.user_id).await;
@@ -165,10 +162,7 @@ impl Auth {
             workspace_id: workspace.id,
             user_id,
         };
-        let rows = vec![
-            workspaces::member_row(workspace.id, user_id),
-            people::user_row(user_id),
-        ];
+        let rows = workspaces::member_rows(workspace.id, user_id);
         self.change_directory(rows, move |_| {
             Box::pin(async move {
                 Ok(Decision {

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::signals;
 use crate::cli::terminal;
 use crate::clock::Clock;
-use crate::store::{self, Dir, EffectKind, OpenError, Refusal, Store, StoreConfig};
+use crate::store::{self, Dir, OpenError, Refusal, Store, StoreConfig};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -123,9 +123,9 @@ async fn try_until_done(
             // A command that took the folder now would keep the server from starting again.
             Err(OpenError::Locked(Refusal::default()))
         } else if order.only_looks() {
-            Store::look(&config, clock.clone(), effects()).await
+            Store::look(&config, clock.clone(), app::effects()).await
         } else {
-            Store::open(config.clone(), clock.clone(), effects().into()).await
+            Store::open(config.clone(), clock.clone(), app::effects().into()).await
         };
         match opened {
             Ok(store) => {
@@ -160,11 +160,6 @@ async fn try_until_done(
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// The kinds of changes of users, tokens and assets.
-pub(super) fn effects() -> Vec<EffectKind> {
-    [auth::effects(), crate::assets::effects()].concat()
 }
 
 /// A refusal of a folder, which it names.
@@ -426,7 +421,7 @@ mod tests {
         let settings = [("HANGAR_DATA_DIR", folder.path())];
         let environment = crate::config::Environment::from_pairs(settings);
         let config = crate::config::store_config(None, &environment).unwrap();
-        let open = || Store::open(config.clone(), Clock::default(), effects().into());
+        let open = || Store::open(config.clone(), Clock::default(), app::effects().into());
         let store = open().await.unwrap();
         let running = r#"{"ok":{"running":{"done_bytes":0,"total_bytes":1}}}"#;
         let (run, seen) = run_beside("200 OK", running).await;

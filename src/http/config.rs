@@ -26,6 +26,24 @@ pub struct HttpConfig {
     pub tls: Option<TlsFiles>,
 }
 
+#[cfg(test)]
+impl HttpConfig {
+    /// Settings that name nothing: no listeners, no region, no trusted proxies.
+    pub(crate) fn bare() -> Self {
+        Self {
+            listen: Vec::new(),
+            public_url: None,
+            trusted_proxies: TrustedProxies::None,
+            cors_allowed_origins: Vec::new(),
+            s3_domain: None,
+            region: String::new(),
+            sigv2: Sigv2::Off,
+            safe_reads: true,
+            tls: None,
+        }
+    }
+}
+
 /// PEM files of a certificate (with its chain) and its key.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {

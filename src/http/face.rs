@@ -51,8 +51,6 @@ impl Face {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::proxies::TrustedProxies;
-    use crate::s3::signature::Sigv2;
     use actix_web::test::TestRequest;
     use rstest::rstest;
 
@@ -72,15 +70,8 @@ mod tests {
         #[case] face: Face,
     ) {
         let config = HttpConfig {
-            listen: Vec::new(),
-            public_url: None,
-            trusted_proxies: TrustedProxies::None,
-            cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
-            region: String::new(),
-            sigv2: Sigv2::Off,
-            safe_reads: true,
-            tls: None,
+            ..HttpConfig::bare()
         };
         let req = TestRequest::with_uri(path)
             .insert_header(("host", host))

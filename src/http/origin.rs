@@ -264,21 +264,15 @@ fn is_host(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::http::proxies::TrustedProxies;
-    use crate::s3::signature::Sigv2;
     use actix_web::test::TestRequest;
     use rstest::rstest;
 
     fn config(trusted_proxies: TrustedProxies, public_url: Option<&str>) -> HttpConfig {
         HttpConfig {
-            listen: Vec::new(),
             public_url: public_url.map(str::to_owned),
             trusted_proxies,
-            cors_allowed_origins: Vec::new(),
             s3_domain: Some("s3.example.com".to_owned()),
-            region: String::new(),
-            sigv2: Sigv2::Off,
-            safe_reads: true,
-            tls: None,
+            ..HttpConfig::bare()
         }
     }
 

@@ -19,8 +19,12 @@ pub(super) const EFFECTS: [EffectKind; 6] = [
 pub(in crate::auth) fn workspace_row(slug: &str) -> String {
     format!("workspace:{slug}")
 }
-pub(in crate::auth) fn member_row(workspace_id: Uuid, user_id: Uuid) -> String {
-    format!("member:{workspace_id}/{user_id}")
+/// The rows that a change of a membership touches.
+pub(in crate::auth) fn member_rows(workspace_id: Uuid, user_id: Uuid) -> Vec<String> {
+    vec![
+        format!("member:{workspace_id}/{user_id}"),
+        user_row(user_id),
+    ]
 }
 pub(in crate::auth) fn anchor_row(anchor: &str) -> String {
     format!("anchor:{anchor}")
@@ -51,10 +55,7 @@ impl MemberSet {
     const KIND: &str = "member.set";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let rows = vec![
-            member_row(self.workspace_id, self.user_id),
-            user_row(self.user_id),
-        ];
+        let rows = member_rows(self.workspace_id, self.user_id);
         Effect::new(Self::KIND, rows, self)
     }
 }
@@ -68,10 +69,7 @@ impl MemberRemoved {
     const KIND: &str = "member.removed";
 
     pub(in crate::auth) fn effect(&self) -> Effect {
-        let rows = vec![
-            member_row(self.workspace_id, self.user_id),
-            user_row(self.user_id),
-        ];
+        let rows = member_rows(self.workspace_id, self.user_id);
         Effect::new(Self::KIND, rows, self)
     }
 }

@@ -1,6 +1,7 @@
 //! `hangar backup` and `hangar restore`: a copy of the data folder for another place, and the way back.
 
 use crate::admin::Order;
+use crate::app;
 use crate::cli::commands::fsck;
 use crate::cli::data_folder::{self, Output};
 use crate::cli::failure::Failure;
@@ -118,7 +119,7 @@ impl Restore {
         });
         let copies = copies.await.map_err(|error| failed(error.sentence()))?;
         // Its database is made here, so that the first start is as quick as any.
-        let opened = Store::open(config, Clock::default(), order::effects().into()).await;
+        let opened = Store::open(config, Clock::default(), app::effects().into()).await;
         opened
             .map_err(|error| failed(error.sentence()))?
             .close()

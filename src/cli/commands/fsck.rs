@@ -1,6 +1,7 @@
 //! `hangar fsck`: reads all stored data and compares it with its checksums.
 
 use crate::admin::Order;
+use crate::app;
 use crate::cli::data_folder::{self, Output};
 use crate::cli::failure::Failure;
 use crate::cli::order;
@@ -122,7 +123,7 @@ fn of_damaged_index(remedy: Remedy) -> &'static str {
 /// `None`: it is no backup.
 async fn check_backup(data_dir: &Path, shows: bool) -> Result<Option<Checked>, Failure> {
     let (progress, began) = (Arc::new(Progress::default()), Instant::now());
-    let effects = order::effects();
+    let effects = app::effects();
     let checking = store::check_backup(data_dir, &effects, progress.clone());
     let checked = terminal::while_showing(checking, shows, || {
         let done = progress.done_bytes.load(Ordering::Relaxed);

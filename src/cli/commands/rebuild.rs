@@ -1,5 +1,6 @@
 //! `hangar rebuild`: rebuilds the database from the log.
 
+use crate::app;
 use crate::cli::data_folder::{self, Output};
 use crate::cli::failure::Failure;
 use crate::cli::order;
@@ -44,7 +45,7 @@ impl Rebuild {
             Source::Snapshot
         };
         let (progress, began) = (Progress::default(), Instant::now());
-        let registered = order::effects().into();
+        let registered = app::effects().into();
         let opening = Store::open_from(store, Clock::default(), registered, source, &progress);
         let opened = terminal::while_showing(opening, shows, || {
             let done = progress.done_bytes.load(Ordering::Relaxed);

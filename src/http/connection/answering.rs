@@ -1,17 +1,15 @@
 //! Calls the application for a request, and counts the request as under way until the last byte of its response was
 //! handed to the connection.
 
+use crate::http::connection::holding_body::HoldingBody;
 use crate::http::connection::state::{ConnectionState, RequestGuard};
-use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::body::BoxBody;
 use actix_http::{ConnectionType, Request};
 use actix_service::Service;
 use actix_web::Error;
 use actix_web::dev::ServiceResponse;
-use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 /// The future of a response.
 pub(super) type ResponseFuture =
@@ -38,36 +36,9 @@ where
             let head = answer.response_mut().head_mut();
             head.set_connection_type(ConnectionType::Close);
         }
-        Ok(answer.map_body(|_, body| TrackedBody {
-            body,
-            _guard: guard,
-        }))
+        Ok(answer.map_body(|_, body| HoldingBody::new(body, guard)))
     })
 }
 
 /// A response's body; dropping it ends its request.
-pub(super) struct TrackedBody {
-    body: BoxBody,
-    _guard: Option<RequestGuard>,
-}
-
-impl From<BoxBody> for TrackedBody {
-    fn from(body: BoxBody) -> Self {
-        Self { body, _guard: None }
-    }
-}
-
-impl MessageBody for TrackedBody {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(cx)
-    }
-}
+pub(super) type TrackedBody = HoldingBody<Option<RequestGuard>>;

@@ -193,7 +193,7 @@ mod tests {
     use crate::http::response_cache::{Validity, offer};
     use crate::http::trace::{self, Note, X_REQUEST_ID};
     use crate::s3::{BucketName, ObjectKey};
-    use crate::store::{Registered, Store, StoreConfig};
+    use crate::store::Store;
     use actix_web::HttpResponse;
     use actix_web::test::TestRequest;
     use std::sync::Mutex;
@@ -265,18 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_level_of_the_log_decides_about_lines_and_never_about_the_path_of_an_answer() {
-        let dir = tempfile::tempdir().unwrap();
-        let config = StoreConfig {
-            data_dir: dir.path().to_owned(),
-            allow_unsafe_fs: true,
-            multipart_expires: Duration::from_hours(1),
-            grace: Duration::from_hours(1),
-            min_free_bytes: Some(0),
-        };
-        let store = Store::open(config, Clock::default(), Registered::default())
-            .await
-            .unwrap();
-        let cache = ResponseCache::new(&store);
+        let (cache, store, _dir) = ResponseCache::of_empty_store().await;
         fill(&cache, &store);
         let peer = IpAddr::from([192, 0, 2, 7]);
         for (level, lines) in [(Level::INFO, 0), (Level::DEBUG, 2)] {

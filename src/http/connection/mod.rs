@@ -15,6 +15,7 @@ mod expect;
 mod fast_path;
 mod framing;
 mod head_memory;
+mod holding_body;
 mod http1;
 mod http2;
 mod listen;
@@ -26,6 +27,7 @@ pub(crate) mod tls;
 mod transport;
 mod unparsed;
 
+pub(super) use holding_body::HoldingBody;
 pub(super) use http2::Pools;
 pub(super) use listen::{ConnectionContext, listen};
 pub(super) use state::{ConnectionState, READ_AHEAD_BYTES};

@@ -8,9 +8,9 @@
 
 use crate::http::app_state::AppState;
 use crate::http::connection::ConnectionState;
+use crate::http::connection::HoldingBody;
 use crate::http::limits::body_error::BodyError;
 use crate::http::limits::declared::{declared_bytes, is_chunked};
-use crate::http::limits::lingering::LingeringBody;
 use crate::http::limits::memory_use::{MemoryUse, ReadAhead};
 use crate::http::memory::BodyMemory;
 use crate::http::memory::Client;
@@ -304,7 +304,9 @@ impl Body {
         let payload = self.payload;
         answer.map_body(|head, body| {
             head.set_connection_type(ConnectionType::Close);
-            BoxBody::new(LingeringBody::new(BoxBody::new(body), payload))
+            // As long as the unread body lives, actix knows that the client may still be sending: after the response it
+            // reads on for a while before it closes. If the unread body were dropped, actix would read it for ever.
+            BoxBody::new(HoldingBody::new(BoxBody::new(body), payload))
         })
     }
 }

@@ -3,7 +3,6 @@
 mod body;
 mod body_error;
 mod declared;
-mod lingering;
 mod memory_use;
 
 pub(crate) use body::{Body, Kept};

@@ -29,6 +29,23 @@ impl ResponseCache {
         }))
     }
 
+    /// The cache of an empty store, and the folder that the store lies in.
+    #[cfg(test)]
+    pub(crate) async fn of_empty_store() -> (Self, Store, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let config = crate::store::StoreConfig {
+            data_dir: dir.path().to_owned(),
+            allow_unsafe_fs: true,
+            multipart_expires: std::time::Duration::from_hours(1),
+            grace: std::time::Duration::from_hours(1),
+            min_free_bytes: Some(0),
+        };
+        let clock = crate::clock::Clock::default();
+        let opening = Store::open(config, clock, crate::store::Registered::default());
+        let store = opening.await.unwrap();
+        (Self::new(&store), store, dir)
+    }
+
     /// The cached response to a request like this. `space`: a reusable buffer for the key.
     pub(crate) fn find(
         &self,

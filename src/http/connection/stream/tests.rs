@@ -5,9 +5,8 @@ use crate::http::connection::table::Slot;
 use crate::http::memory::{BodyMemory, Client, SharedMemory};
 use crate::http::proxies::PeerTrust;
 use crate::http::response_cache::ResponseCache;
-use crate::store::{Registered, Store, StoreConfig};
+use crate::store::Store;
 use futures_util::FutureExt;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -26,18 +25,7 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let config = StoreConfig {
-            data_dir: dir.path().to_owned(),
-            allow_unsafe_fs: true,
-            multipart_expires: Duration::from_hours(1),
-            grace: Duration::from_hours(1),
-            min_free_bytes: Some(0),
-        };
-        let store = Store::open(config, Clock::default(), Registered::default())
-            .await
-            .unwrap();
-        let cache = ResponseCache::new(&store);
+        let (cache, store, dir) = ResponseCache::of_empty_store().await;
         Self {
             fast_path: FastPath::new(&cache, &Clock::default(), PeerTrust::Untrusted, None),
             store,

@@ -281,6 +281,7 @@ fn compress<S: Simd>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::s3::values::checksum::tests::many_bodies;
     use md5::{Digest, Md5};
     use proptest::prelude::*;
 
@@ -319,14 +320,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_md5_of_each_of_many_bodies_is_that_of_it_alone(
-            bodies in prop::collection::vec(
-                prop_oneof![
-                    prop::collection::vec(any::<u8>(), 0..300),
-                    prop::collection::vec(any::<u8>(), 3000),
-                    (any::<u8>(), 0..20_000_usize).prop_map(|(byte, length)| vec![byte; length]),
-                ],
-                0..50,
-            ),
+            bodies in many_bodies(),
         ) {
             let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
             for level in levels() {

@@ -166,18 +166,21 @@ fn a_type_goes_with_the_algorithms_that_s3_lets_it_go_with() {
     }
 }
 
+/// Short, long and uniform bodies.
+pub(super) fn many_bodies() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let body = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..300),
+        prop::collection::vec(any::<u8>(), 3000),
+        (any::<u8>(), 0..20_000_usize).prop_map(|(byte, length)| vec![byte; length]),
+    ];
+    prop::collection::vec(body, 0..50)
+}
+
 proptest! {
     /// Another implementation is the judge.
     #[test]
     fn the_md5_of_each_of_many_bodies_is_that_of_it_alone(
-        bodies in prop::collection::vec(
-            prop_oneof![
-                prop::collection::vec(any::<u8>(), 0..300),
-                prop::collection::vec(any::<u8>(), 3000),
-                (any::<u8>(), 0..20_000_usize).prop_map(|(byte, length)| vec![byte; length]),
-            ],
-            0..50,
-        ),
+        bodies in many_bodies(),
     ) {
         let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
         let expected: Vec<[u8; 16]> = bodies.iter().map(|body| md5::Md5::digest(body).into()).collect();
